@@ -1,0 +1,51 @@
+# Everything a person does with the project. `make help` lists the targets; each builds the environment it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CV4    := .opencv4
+
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY)  ## the environment, with the package in it
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# OpenCV 4 beside OpenCV 5: the same tests run against both.
+$(CV4)/.ready: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(CV4) 'opencv-python<5'
+	@touch $@
+
+demo: $(READY)  ## fetch yolov4-tiny, detect on a photo, say where the picture is
+	$(BIN)/python tools/demo.py
+
+test: $(READY) $(CV4)/.ready  ## the whole suite, then the OpenCV tests again under OpenCV 4
+	$(BIN)/python -m pytest -n auto
+	PYTHONPATH=$(CV4) $(BIN)/python -m pytest -n auto tests/backends
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## rewrite the sources in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+cfgs: $(READY)  ## write the networks of the CSPNet paper and their table anew
+	$(BIN)/python -m tools.networks
+
+corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results
+	$(BIN)/python tools/corpus.py --export
+
+clean:  ## remove what was built here
+	rm -rf $(VENV) $(CV4) build dist *.egg-info
+
+.PHONY: help install demo test lint format cfgs corpus clean

@@ -1,0 +1,67 @@
+"""Darknet networks in Python: compile a .cfg and its .weights, run them anywhere, export them to ONNX.
+
+>>> from darknet_py import load
+>>> model = load("yolov4-tiny")  # doctest: +SKIP
+>>> model("dog.jpg")[0].save("dog_boxes.jpg")  # doctest: +SKIP
+
+Decision: names are imported when they are first used, so that `import darknet_py` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import version
+
+__version__ = version.VERSION
+
+if TYPE_CHECKING:
+    from .backends.session import open_session as open_session
+    from .classify import inference_model as inference_model
+    from .compiler import Compilation as Compilation
+    from .compiler import compile_cfg as compile_cfg
+    from .compiler import compile_file as compile_file
+    from .cv2_compat import readNetFromDarknet as readNetFromDarknet
+    from .errors import BackendError as BackendError
+    from .errors import CfgError as CfgError
+    from .errors import DarknetError as DarknetError
+    from .errors import DataError as DataError
+    from .errors import WeightsError as WeightsError
+    from .errors import ZooError as ZooError
+    from .export import export_onnx as export_onnx
+    from .find import list_models as list_models
+    from .model import Model as Model
+    from .model import load as load
+    from .results import Boxes as Boxes
+    from .results import Results as Results
+    from .weights import random_weights as random_weights
+    from .weights import read_weights as read_weights
+    from .weights import write_weights as write_weights
+
+# Every public name, and the module that it comes from.
+_HOMES = {
+    "backends.session": ("open_session",),
+    "classify": ("inference_model",),
+    "compiler": ("Compilation", "compile_cfg", "compile_file"),
+    "cv2_compat": ("readNetFromDarknet",),
+    "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
+    "export": ("export_onnx",),
+    "find": ("list_models",),
+    "model": ("Model", "load"),
+    "results": ("Boxes", "Results"),
+    "weights": ("random_weights", "read_weights", "write_weights"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

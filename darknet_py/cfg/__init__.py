@@ -1,0 +1,7 @@
+"""The front of the front end: cfg text to sections, sections to typed options, and back to text."""
+
+from .model import Cfg, Option, Section
+from .parser import parse
+from .writer import write
+
+__all__ = ["Cfg", "Option", "Section", "parse", "write"]

@@ -1,0 +1,214 @@
+"""Cfg to graph: read the options of each section, resolve its references, lower it, and go on after an error.
+
+Decision: compilation never stops at the first problem. A layer that cannot be built has no output; layers that read it
+are skipped silently, so each message is about a cause and none about a consequence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cfg import Cfg, Section, parse
+from .cfg.options import read
+from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
+from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
+from .infer import infer_dialect, report_silu
+from .ir import Graph, LayerInfo, ShapeError, Value, check
+from .layers import LAYERS, Layer, LayerError, Lowering, section_names
+from .layers.head import Head
+from .layers.layer import COMMON_INERT
+from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_schedule
+
+# After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.
+UNUSABLE = frozenset({Code.BAD_NUMBER, Code.OUT_OF_RANGE, Code.MISSING_OPTION, Code.VARIABLE})
+
+MAX_ELEMENTS = 1 << 31  # of one tensor: 8 GB; a cfg that asks for more is a mistake or an attack
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a cfg became: `graph` holds the layers up to what could be built, `diagnostics` all that was found."""
+
+    cfg: Cfg
+    net: Net
+    dialect: Dialect
+    graph: Graph
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that make the graph unusable."""
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    def check(self) -> Compilation:
+        """Return self, or raise `CfgError` with every diagnostic if one is an error."""
+        if self.errors:
+            raise CfgError(self.diagnostics)
+        return self
+
+
+def read_cfg_file(path: str | Path) -> bytes:
+    """The bytes of a cfg file; `DataError` where there is none."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as e:
+        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+
+
+def compile_file(path: str | Path, **options: object) -> Compilation:
+    """`compile_cfg` of a file; side files such as trees are looked up beside it."""
+    folder = str(Path(path).parent)
+    return compile_cfg(read_cfg_file(path), str(path), folder=folder, **options)  # type: ignore[arg-type]
+
+
+def compile_cfg(
+    data: str | bytes,
+    name: str = "<cfg>",
+    *,
+    folder: str | None = None,
+    dialect: str | None = None,
+    size: tuple[int, int] | None = None,
+    strict: bool = False,
+    as_darknet: bool = False,
+) -> Compilation:
+    r"""Compile a cfg from its text or bytes; look at `.errors`, or call `.check()`.
+
+    `dialect` is 'alexeyab', 'pjreddie' or 'pytorch' (default: inferred from the file, and reported); `size` overrides
+    the (height, width) of [net]; `strict` makes errors of warnings; `as_darknet` reads silently wrong values as
+    Darknet does.
+
+    >>> compile_cfg("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]").graph.layer_output(0).shape
+    (3, 1, 1)
+    """
+    found = Diagnostics(strict=strict, as_darknet=as_darknet)
+    cfg = parse(data, name, found)
+    chosen = find_dialect(dialect) if dialect else infer_dialect(cfg, found)
+    report_silu(cfg, chosen, found)
+    net = _read_net(cfg, size, chosen, found)
+    graph = _lower(cfg.sections[1:], net, chosen, folder, found)
+    return Compilation(cfg, net, chosen, graph, tuple(found.sorted()))
+
+
+def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: Diagnostics) -> Net:
+    if not cfg.sections:
+        return Net()
+    first = cfg.sections[0]
+    if first.name not in NET_SECTIONS:
+        found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span)
+        return Net()
+    sound = len(found.errors)
+    net = read(Net, first, found, NET_INERT)
+    lint_schedule(first, found)
+    if size:
+        net = dataclasses.replace(net, height=size[0], width=size[1])
+    if not net.shape and len(found.errors) == sound:
+        hint = "set width, height and channels (or inputs)"
+        found.error(Code.NO_INPUT_SIZE, "[net] does not say how large the input is", first.span, hint)
+    elif len(net.shape) == 1 and dialect is ALEXEYAB:
+        message = "[net] has inputs but no width, height and channels: AlexeyAB's Darknet divides by zero on it"
+        found.warning(Code.NO_INPUT_SIZE, message, first.span)
+    elif math.prod(net.shape) > MAX_ELEMENTS:
+        found.error(Code.TOO_LARGE, f"an input of {net.shape} is too large", first.span)
+        net = Net()
+    return net
+
+
+def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: str | None, found: Diagnostics) -> Graph:
+    b = Lowering(dialect, folder)
+    image = b.input("images", net.shape or (1,))
+    infos: list[LayerInfo] = []
+    for index, section in enumerate(sections):
+        layer = _read_layer(section, dialect, found)
+        output: Value | None = None
+        inputs: tuple[int, ...] = ()
+        if layer is not None and net.shape:
+            b.enter(index, section.name)
+            output, inputs = _lower_layer(layer, section, b, image, found)
+        b.layers.append(layer or Layer())
+        b.outputs.append(output)
+        if layer is not None and output is not None:
+            infos.append(LayerInfo(index, section.name, layer, section.span, inputs, output))
+    if not sections and not found.errors:
+        found.error(Code.EMPTY_FILE, "a network needs at least one layer", None)
+    complete = not found.errors
+    graph = Graph(
+        image, tuple(b.ops), tuple(b.params), tuple(infos), outputs=_outputs(infos) if complete else (),
+        heads=tuple(i.index for i in infos if isinstance(i.layer, Head)), states=tuple(b.states), data=b.data,
+        dialect=dialect.name,
+    )  # fmt: skip
+    return check(graph) if complete else graph
+
+
+def _outputs(infos: list[LayerInfo]) -> tuple[Value, ...]:
+    """The heads; without heads the last layer that computes something (network.c get_network_output skips costs)."""
+    heads = tuple(i.output for i in infos if isinstance(i.layer, Head))
+    return heads or tuple(i.output for i in infos if i.section != "cost")[-1:] or (infos[-1].output,)
+
+
+def _read_layer(section: Section, dialect: Dialect, found: Diagnostics) -> Layer | None:
+    cls = LAYERS.get((section.name, dialect.name))
+    if cls is not None:
+        before = len(found.items)
+        layer = read(cls, section, found, cls.inert | COMMON_INERT)
+        if found.as_darknet and dialect is not PYTORCH and getattr(layer, "activation", None) == "silu":
+            layer = dataclasses.replace(layer, activation="relu")  # type: ignore[call-arg]
+        return None if any(d.code in UNUSABLE and d.severity == "error" for d in found.items[before:]) else layer
+    others = [DIALECTS[d].title for name, d in LAYERS if name == section.name]
+    if section.name in NET_SECTIONS:
+        found.error(Code.UNKNOWN_SECTION, f"a second [{section.name}]; only the first section is one", section.span)
+        return None
+    hint = f"known to {' and '.join(others)}; see --dialect" if others else None
+    message = f"{dialect.title} has no section [{section.name}]"
+    hint = hint or did_you_mean(section.name, section_names(dialect.name))
+    found.error(Code.UNKNOWN_SECTION, message, section.span, hint)
+    return None
+
+
+def _lower_layer(
+    layer: Layer, section: Section, b: Lowering, image: Value, found: Diagnostics
+) -> tuple[Value | None, tuple[int, ...]]:
+    try:
+        key = next((k for k in ("layers", "from") if section.find(k)), None)
+        inputs = tuple(_resolve(r, b.index, key) for r in layer.references())
+        values = [image if i < 0 else b.outputs[i] for i in inputs]
+        if any(v is None for v in values):
+            return None, inputs
+        before = len(b.ops)
+        output = layer.lower(b, *(v for v in values if v is not None))
+        for op in b.ops[before:]:
+            if math.prod(op.output.shape) > MAX_ELEMENTS:
+                raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
+        for param in b.params:
+            if param.layer == b.index and param.size > MAX_ELEMENTS:
+                raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
+    except LayerError as e:
+        found.error(e.code, f"[{section.name}] {e}", _span(section, e.key), e.hint)
+        return None, ()
+    except ShapeError as e:
+        found.error(Code.BAD_SHAPE, f"[{section.name}] {e}", section.span)
+        return None, ()
+    finally:
+        for w in b.warnings:
+            found.warning(w.code, f"[{section.name}] {w.message}", _span(section, w.key), w.hint)
+        b.warnings.clear()
+    return output, inputs
+
+
+def _resolve(reference: int, index: int, key: str | None) -> int:
+    """The absolute index of a reference; -1 is the input of the network (only as 'the layer before the first')."""
+    absolute = reference if reference >= 0 else index + reference
+    if absolute >= index:
+        message = f"layer {reference} is not before this one, which is layer {index}"
+        raise LayerError(Code.BAD_REFERENCE, message, key, "a layer can only read earlier layers")
+    if absolute < (-1 if reference == -1 else 0):
+        message = f"{reference} points before the first layer; this one is layer {index}"
+        raise LayerError(Code.BAD_REFERENCE, message, key)
+    return absolute
+
+
+def _span(section: Section, key: str | None) -> Span:
+    option = section.find(key) if key else None
+    return option.span if option else section.span

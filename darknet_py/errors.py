@@ -1,0 +1,253 @@
+"""What can go wrong, and where: positions in a source text, diagnostics with carets, and the exception tree.
+
+Decision: a problem is data first (`Diagnostic`) and an exception second, because a compiler reports *all* problems of
+a file at once. The exceptions carry the diagnostics that made them:
+
+    DarknetError            everything this package raises on purpose
+    ├── CfgError            the .cfg text, its options or its structure
+    ├── WeightsError        the .weights file
+    ├── DataError           images, names, trees, other side files
+    ├── BackendError        a runtime that is missing or refuses
+    └── ZooError            model names and downloads
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+
+class Severity(StrEnum):
+    """How bad a diagnostic is; only errors stop a compilation."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Code(StrEnum):
+    """Stable diagnostic codes. DK1xx: text, DK2xx: options, DK3xx: structure, DK4xx: weights, DK5xx: the rest."""
+
+    ENCODING = "DK101"
+    STRAY_TEXT = "DK102"
+    BAD_HEADER = "DK103"
+    NO_EQUALS = "DK104"
+    EMPTY_VALUE = "DK105"
+    INLINE_COMMENT = "DK106"
+    VARIABLE = "DK107"
+    LINE_ENDS = "DK108"
+    DUPLICATE_KEY = "DK109"
+    TOO_LARGE = "DK110"
+    NO_KEY = "DK111"
+
+    UNKNOWN_KEY = "DK201"
+    BAD_NUMBER = "DK202"
+    ODD_NUMBER = "DK203"
+    OUT_OF_RANGE = "DK204"
+    BAD_CHOICE = "DK205"
+    UNKNOWN_ACTIVATION = "DK206"
+    GLUED_LIST = "DK207"
+    TRAILING_COMMA = "DK208"
+    MISSING_OPTION = "DK209"
+    OVERRIDDEN = "DK210"
+
+    EMPTY_FILE = "DK301"
+    NO_NET = "DK302"
+    UNKNOWN_SECTION = "DK303"
+    BAD_REFERENCE = "DK304"
+    BAD_SHAPE = "DK305"
+    NO_INPUT_SIZE = "DK306"
+    NOT_AN_IMAGE = "DK307"
+    HEAD_MISMATCH = "DK308"
+    UNDEFINED = "DK309"
+    DIALECT = "DK310"
+    SUSPICIOUS = "DK311"
+    NO_EFFECT = "DK312"
+
+    WEIGHTS_HEADER = "DK401"
+    WEIGHTS_SHORT = "DK402"
+    WEIGHTS_LONG = "DK403"
+    WEIGHTS_MISSING = "DK404"
+
+    SIDE_FILE = "DK501"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named text; positions in it are character offsets."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(i + 1 for i, c in enumerate(self.text) if c == "\n")]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The 1-based (line, column) of a character offset."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of the 1-based line `number`, without its line end."""
+        start = self._starts[number - 1]
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters `start` to `end` of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        """1-based line of the first character."""
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        """1-based column of the first character."""
+        return self.source.position(self.start)[1]
+
+    def __str__(self) -> str:
+        return "{}:{}:{}".format(self.source.name, *self.source.position(self.start))
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One problem: a stable code, how bad it is, what it is, where, and the remedy."""
+
+    code: Code
+    severity: Severity
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        """The problem as a compiler prints it: position, line, caret, hint."""
+        head = f"{self.severity}[{self.code}]: {self.message}"
+        lines = [f"{self.span}: {head}", *_excerpt(self.span)] if self.span else [head]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """The problem as plain data, for `--json`."""
+        where: dict[str, object] = {}
+        if self.span:
+            line, column = self.span.source.position(self.span.start)
+            end_line, end_column = self.span.source.position(self.span.end)
+            where = dict(file=self.span.source.name, line=line, column=column, end_line=end_line, end_column=end_column)
+        return {
+            **where, "code": str(self.code), "severity": str(self.severity), "message": self.message, "hint": self.hint,
+        }  # fmt: skip
+
+
+def _excerpt(span: Span) -> Iterable[str]:
+    line, column = span.source.position(span.start)
+    text = span.source.line(line)
+    shown, offset = _window(text, column - 1)
+    width = max(1, min(span.end - span.start, len(shown) - (column - 1 - offset)))
+    lead = "".join("\t" if c == "\t" else " " for c in shown[: column - 1 - offset])
+    return f"  {shown}", f"  {lead}{'^' * width}"
+
+
+def _window(text: str, at: int, width: int = 120) -> tuple[str, int]:
+    """At most `width` characters of a long line around column `at`, and where they begin."""
+    if len(text) <= width:
+        return text, 0
+    start = max(0, min(at - width // 4, len(text) - width))
+    return text[start : start + width], start
+
+
+@dataclass
+class Diagnostics:
+    """Collects the problems of one file; `check` raises once, with all of them.
+
+    `strict` makes errors of warnings. `as_darknet` reads what Darknet reads silently wrong (an unknown activation, a
+    comment behind a value) as Darknet does, with a warning instead of an error.
+    """
+
+    items: list[Diagnostic] = field(default_factory=list)
+    strict: bool = False
+    as_darknet: bool = False
+
+    def error(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        """Record a problem that stops the compilation."""
+        self.items.append(Diagnostic(code, Severity.ERROR, message, span, hint))
+
+    def warning(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        """Record a problem that does not (an error under `strict`)."""
+        severity = Severity.ERROR if self.strict else Severity.WARNING
+        self.items.append(Diagnostic(code, severity, message, span, hint))
+
+    def note(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        """Record something worth knowing, never an error."""
+        self.items.append(Diagnostic(code, Severity.NOTE, message, span, hint))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The errors among the recorded problems."""
+        return tuple(d for d in self.items if d.severity is Severity.ERROR)
+
+    def check(self) -> None:
+        """Raise `CfgError` with everything recorded, if any of it is an error."""
+        if self.errors:
+            raise CfgError(tuple(self.sorted()))
+
+    def sorted(self) -> list[Diagnostic]:
+        """The problems in the order of the text."""
+        return sorted(self.items, key=lambda d: d.span.start if d.span else -1)
+
+
+class DarknetError(Exception):
+    """Base of every error raised on purpose; its text is meant for the user."""
+
+
+class CfgError(DarknetError):
+    """A cfg that cannot be compiled; `diagnostics` holds every problem found, warnings included."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        self.diagnostics = diagnostics
+        super().__init__("\n".join(str(d) for d in diagnostics if d.severity is Severity.ERROR))
+
+
+class WeightsError(DarknetError):
+    """A .weights file that does not belong to the network, with the layer where it stops fitting."""
+
+    def __init__(self, message: str, code: Code = Code.WEIGHTS_SHORT, hint: str | None = None) -> None:
+        self.code, self.hint = code, hint
+        super().__init__(f"error[{code}]: {message}" + (f"\n  hint: {hint}" if hint else ""))
+
+
+class DataError(DarknetError):
+    """An image, a names file or another side file that cannot be used."""
+
+
+class BackendError(DarknetError):
+    """A runtime that is not installed, or that refuses the network."""
+
+
+class ZooError(DarknetError):
+    """A model name that is not known, or a download that cannot be had."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint naming the closest known word, or None.
+
+    >>> did_you_mean("batch_normalise", ["batch_normalize", "filters"])
+    "did you mean 'batch_normalize'?"
+    """
+    from difflib import get_close_matches
+
+    candidates = sorted(known)
+    folded = {c.lower(): c for c in candidates}
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.65)
+    return f"did you mean '{folded[close[0]]}'?" if close else None
