@@ -1,0 +1,101 @@
+"""OpenCV's DNN module, 4.8 and later and 5: reads the emitted ONNX from memory, one network for each batch size.
+
+Decision: OpenCV sees fixed shapes only. Its importers fold what they can from constants and trip over symbolic axes,
+and a network is quickly read again when the batch size changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import onnx
+
+from ..errors import BackendError
+from ..ir.graph import Graph
+from ..passes import optimize
+from .emitter import Emitter
+from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+
+SILENT = 0  # cv2.utils.logging.LOG_LEVEL_SILENT
+
+
+class OpenCVSession:
+    """A graph in OpenCV; keeps the network of the last batch size."""
+
+    def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
+        self._graph, self._engine, self._winograd = optimize(graph), engine, winograd
+        self._wanted = (*self._graph.outputs, *(s.output for s in self._graph.states))
+        repeated = [op for op in self._graph.ops if op.kind == "repeat_batch"]
+        self._constants = {**self._graph.data, **{op.output: self._graph.data[op.inputs[0]] for op in repeated}}
+        # What no layer computes, OpenCV cannot return: inputs and constants are given back here.
+        kept = {op.output for op in self._graph.ops} - {*self._constants, *(s.output for s in self._graph.states)}
+        outputs = tuple(dict.fromkeys(v for v in self._graph.outputs if v in kept))
+        self._computed = replace(self._graph, outputs=outputs)
+        self._results = (*outputs, *(s.output for s in self._graph.states))
+        self._batch, self._outputs = 0, [""]
+        self._open(1)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs, then the new states, for a batch of inputs."""
+        arrays = feed(self._graph, inputs)
+        if len(inputs[0]) != self._batch:
+            self._open(len(inputs[0]))
+        known = dict(zip(self._graph.inputs, arrays.values(), strict=True))
+        try:
+            for name, x in arrays.items():
+                self._net.setInput(x, name)
+            results = self._net.forward(self._outputs) if self._outputs else []
+        except cv2.error as e:
+            raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
+        # The buffers are reused by the next forward, and lose axes of length 1 in OpenCV 4.
+        for value, y in zip(self._results, results, strict=True):
+            known[value] = np.array(y, np.float32).reshape(self._batch, *value.shape)
+        return [known[v] if v in known else np.repeat(self._constants[v][None], self._batch, 0) for v in self._wanted]
+
+    def profile(self) -> dict[str, float]:
+        """Seconds of each layer of OpenCV in the last run; their names contain those of the network's layers."""
+        ticks = np.ravel(self._net.getPerfProfile()[1])
+        return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
+
+    def _open(self, batch: int) -> None:
+        model = to_onnx(self._computed, batch=batch, emitters={"mish": _mish})
+        self._outputs = [o.name for o in model.graph.output]
+        self._net, self._batch = _read(model, self._engine), batch
+        self._net.enableWinograd(self._winograd)
+
+
+def open_session(
+    graph: Graph, *, engine: int | None = None, threads: int | None = None, winograd: bool = True
+) -> OpenCVSession:
+    """OpenCV on a graph with its parameters loaded.
+
+    `engine` is one of cv2.dnn.ENGINE_* (OpenCV 5); `threads` is set for the whole process, as OpenCV has it. Without
+    `winograd`, 3x3 convolutions are slower and about ten times as exact.
+    """
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    return OpenCVSession(graph, engine, winograd)
+
+
+def _mish(e: Emitter) -> None:
+    # The form that OpenCV recognizes and computes as one layer, or as part of the convolution before.
+    x = e.x()
+    e.node("Mul", [x, e.node("Tanh", [e.node("Softplus", [x], "softplus")], "tanh")])
+
+
+def _read(model: onnx.ModelProto, engine: int | None) -> cv2.dnn.Net:
+    if model.ByteSize() > PROTOBUF_LIMIT:
+        raise BackendError("OpenCV reads networks of at most 2 GB: use onnxruntime")
+    buffer = np.frombuffer(model.SerializeToString(), np.uint8)
+    logging = getattr(cv2.utils, "logging", cv2)  # where the same functions were before OpenCV 4.9
+    level = logging.getLogLevel()
+    logging.setLogLevel(SILENT)
+    try:
+        return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)
+    except cv2.error as e:
+        raise BackendError(f"OpenCV {cv2.__version__} refuses the network: {e.err or e}") from e
+    finally:
+        logging.setLogLevel(level)
