@@ -1,0 +1,208 @@
+"""Export to ONNX: the optimized graph, optionally with the decoding of its heads, and a contract that says what it is.
+
+Decision: what is exported is what the onnxruntime back end runs; decoding is appended to the graph as primitives, so
+every runtime can run and check it, and only `NonMaxSuppression` is written as ONNX directly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from .backends.emitter import Emitter, input_names, output_names
+from .backends.onnx import PROTOBUF_LIMIT, to_onnx
+from .contract import HeadRecord, OnnxContract, StateRecord
+from .dialects import DIALECTS
+from .errors import BackendError, DataError
+from .ir import Graph, Value, check
+from .layers.head import Head
+from .layers.layer import Lowering
+from .model import contract_of
+from .network import Network, open_network
+from .passes import optimize
+from .version import VERSION
+
+BOXES = ("raw", "decoded", "nms")
+DETECTION = 7  # sample, left, top, right, bottom, score, class
+
+
+def export_onnx(
+    network: Network | str | Path,
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    batch: int | None = None,
+    boxes: str = "raw",
+    half: bool = False,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    threshold: float = 0.25,
+    iou: float = 0.45,
+    max_detections: int = 300,
+    external: bool = False,
+) -> OnnxContract:
+    r"""Write a network as an ONNX file and return what the file says about itself.
+
+    `network` is an open network or the path of a cfg (`weights` as in `load`). The input `images` is (N, channels,
+    height, width) float32, RGB from 0 to 1, with N symbolic or `batch`; the states of recurrent layers are further
+    inputs and outputs. `boxes`:
+
+    - 'raw': the outputs of the heads as Darknet has them, (N, channels, h, w), named after their layers; for networks
+      without heads the output of the last layer;
+    - 'decoded': `boxes` (N, n, 4), left, top, right, bottom in pixels of the input, and `scores` (N, n, classes);
+    - 'nms': `detections` (k + 1, 7), a row for each object: sample, left, top, right, bottom, score, class; the last
+      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class and plain IoU over `iou` among
+      scores above `threshold`, at most `max_detections` of each class.
+
+    `half` stores and computes in float16, with float32 at both ends and in decoding. `external` puts the arrays into a
+    second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole or not at all.
+    Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes cannot be expressed.
+
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "tiny.cfg").write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
+    >>> export_onnx(folder / "tiny.cfg", folder / "tiny.onnx").shape
+    (3, 8, 8)
+    """
+    if boxes not in BOXES:
+        raise DataError(f"boxes={boxes!r} is none of {', '.join(BOXES)}")
+    if batch is not None and batch < 1:
+        raise DataError(f"a batch of {batch} is empty")
+    if not isinstance(network, Network):
+        network = open_network(network, weights)
+    elif weights is not None:
+        raise DataError("an open network has its weights already")
+    graph = optimize(network.graph)
+    contract = replace(
+        _contract(network, graph, names, letterbox), boxes=boxes, threshold=threshold, iou=iou, half=half
+    )
+    body = frozenset(graph.ops) if half else frozenset()
+    tensors: list[str] = []
+    extend: Callable[[Emitter], None] | None = None
+    if boxes != "raw":
+        graph = with_boxes(graph)
+        tensors = ["boxes", "scores", *output_names(graph)[2:]]
+    if boxes == "nms":
+        extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
+    model = to_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
+    helper.set_model_props(model, contract.to_metadata())
+    model.graph.name = network.cfg.stem
+    _save(model, Path(path), external)
+    return contract
+
+
+def read_contract(path: str | Path) -> OnnxContract:
+    """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file."""
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except OSError as e:
+        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+    except Exception as e:  # protobuf's own, which is no public name
+        raise DataError(f"{path} is no ONNX file: {e}") from None
+    return OnnxContract.from_metadata({p.key: p.value for p in model.metadata_props})
+
+
+def with_boxes(graph: Graph) -> Graph:
+    """The graph with two outputs instead of its heads: boxes (n, 4) in pixels of the input, and scores (n, classes).
+
+    Raises `BackendError` if it has no heads.
+    """
+    if not graph.heads:
+        raise BackendError("the network has no layer that gives boxes: export it with boxes=raw")
+    b = Lowering(DIALECTS[graph.dialect])
+    size = (graph.image.shape[1], graph.image.shape[2])
+    boxes, scores = [], []
+    for index in graph.heads:
+        info = graph.layers[index]
+        assert isinstance(info.layer, Head)
+        b.enter(index, f"{info.section}.boxes")
+        found = info.layer.lower_boxes(b, info.output, size)
+        boxes.append(found[0])
+        scores.append(found[1])
+    classes = max(s.shape[1] for s in scores)
+    outputs = (b.concat(boxes), b.concat([_widened(b, s, classes) for s in scores]))
+    return check(replace(graph, ops=(*graph.ops, *b.ops), data={**graph.data, **b.data}, outputs=outputs))
+
+
+def _widened(b: Lowering, scores: Value, classes: int) -> Value:
+    missing = classes - scores.shape[1]
+    if not missing:
+        return scores
+    return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
+
+
+def _contract(network: Network, graph: Graph, names: str | Path | None, letterbox: bool | None) -> OnnxContract:
+    known = contract_of(network, names, letterbox)
+    tensors = dict(zip(graph.outputs, output_names(graph), strict=False))
+    infos = [graph.layers[i] for i in graph.heads]
+    heads = [(i, i.layer) for i in infos if isinstance(i.layer, Head)]
+    kind, beta = heads[-1][1].suppression() if heads else ("default", 0.6)
+    image, *states = input_names(graph)
+    following = output_names(graph)[len(graph.outputs) :]
+    return OnnxContract(
+        producer=f"darknet-py {VERSION}", cfg=network.cfg.name, cfg_sha256=_sha256(network.cfg),
+        weights_sha256=_sha256(network.weights) if network.weights else None, dialect=graph.dialect,
+        shape=graph.image.shape, resize="letterbox" if known.letterbox else "stretch" if heads else "crop",
+        names=known.names.names, boxes="raw", threshold=0.25, iou=0.45, nms_kind=kind, nms_beta=beta, half=False,
+        heads=tuple(HeadRecord.of(tensors[i.output], i.section, head) for i, head in heads),
+        states=tuple(map(StateRecord, states, following, (s.input.shape for s in graph.states))), input=image,
+    )  # fmt: skip
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
+    """Write NonMaxSuppression behind `boxes` and `scores`, and gather what it selects into one table."""
+
+    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
+        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
+        return output
+
+    # One more box of zeros, which is the last row of the table.
+    boxes = node("Pad", ["boxes", e.integers(0, 0, 0, 0, 1, 0)], "nms.boxes_and_zero")
+    scores = node("Pad", ["scores", e.integers(0, 0, 0, 0, 1, 0)], "nms.scores_and_zero")
+    by_class = node("Transpose", [scores], "nms.scores_by_class", perm=(0, 2, 1))
+    zero = e.initializer(np.array([[0, 0, count]], np.int64), "nms.zero")
+    # The corners are given as (x, y) where ONNX says (y, x): an overlap is the same either way.
+    limits = [e.integers(most), e.floats(iou), e.floats(threshold)]
+    found = node("NonMaxSuppression", [boxes, by_class, *limits], "nms.found")
+    chosen = node("Concat", [found, zero], "nms.chosen", axis=0)
+    places = node("Gather", [chosen, e.integers(0, 2)], "nms.places", axis=1)
+    corners = node("GatherND", [boxes, places], "nms.boxes")
+    scores = node("GatherND", [by_class, chosen], "nms.score")
+    score = node("Unsqueeze", [scores, e.integers(1)], "nms.score_column")
+    numbers = node("Cast", [chosen], "nms.numbers", to=TensorProto.FLOAT)
+    sample = node("Gather", [numbers, e.integers(0)], "nms.sample", axis=1)
+    label = node("Gather", [numbers, e.integers(1)], "nms.class", axis=1)
+    node("Concat", [sample, corners, score, label], "detections", axis=1)
+    rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", DETECTION])
+    e.outputs = [rows, *e.outputs[2:]]
+
+
+def _save(model: onnx.ModelProto, path: Path, external: bool) -> None:
+    """Check the model and write it: to a folder beside its place first, then into its place."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            written = Path(folder, path.name)
+            if external or model.ByteSize() > PROTOBUF_LIMIT:
+                arrays = f"{path.name}.data"
+                onnx.save_model(model, written, save_as_external_data=True, location=arrays, size_threshold=1024)
+                onnx.checker.check_model(str(written), full_check=True)
+                os.replace(Path(folder, arrays), path.with_name(arrays))
+            else:
+                onnx.checker.check_model(model, full_check=True)
+                written.write_bytes(model.SerializeToString())
+            os.replace(written, path)
+    except OSError as e:
+        raise DataError(f"cannot write {path}: {e.strerror or e}") from None
