@@ -1,0 +1,185 @@
+"""What a network costs: parameters, BFLOPs, memory traffic and memory, per layer and in all.
+
+Decision: costs are read off the lowered graph, so every layer has them without saying so. Several conventions exist and
+each has its name: the paper's numbers are `params_conv` and `bflops_paper`, the size of a weights file `params_file`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..ir.graph import Graph, LayerInfo, Op, Param, Value
+from .summary import GIGA, summarize
+
+FLOAT_BYTES = 4
+CONVOLUTIONS = frozenset({"convolutional", "conv"})
+MAX_POOLS = frozenset({"maxpool", "max", "maxout"})
+AVERAGE_POOLS = frozenset({"avgpool", "avg", "local_avgpool", "local_avg"})
+STATISTICS = ("mean", "variance")  # of batch normalization: stored, not trained by gradient
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer. Counts are for one image; BFLOPs are in units of 1e9.
+
+    params_file: all floats in the weights file. params_trained: without the running statistics of batch
+    normalization, as PyTorch counts. params_conv: weights of convolutions only, as the CSPNet paper counts. macs:
+    multiply-accumulates. bflops_paper: two per multiply-accumulate of a convolution, and size x size per output of
+    a max pool, as Darknet printed in autumn 2019. bflops_darknet: what Darknet prints today, with shortcuts. cio:
+    elements read and written by convolutions and pools (Chao et al., HarDNet). output: elements of the output; 0
+    where the layer only renames what another one computed.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    params_file: int
+    params_trained: int
+    params_conv: int
+    macs: int
+    bflops_paper: float
+    bflops_darknet: float
+    cio: int
+    output: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """All layers and what they sum up to; memory in bytes of float32, for one image.
+
+    weights_bytes: the parameters. activation_bytes: the outputs of all layers, side by side, as Darknet keeps them.
+    peak_bytes: the most that must exist at once when an output is dropped behind its last reader, and where.
+    """
+
+    layers: tuple[LayerCost, ...]
+    peak_bytes: int
+    peak_layer: str
+
+    @property
+    def params_file(self) -> int:
+        """Floats in the weights file."""
+        return sum(c.params_file for c in self.layers)
+
+    @property
+    def params_trained(self) -> int:
+        """Parameters as PyTorch counts them."""
+        return sum(c.params_trained for c in self.layers)
+
+    @property
+    def params_conv(self) -> int:
+        """Parameters as the CSPNet paper counts them."""
+        return sum(c.params_conv for c in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        return sum(c.macs for c in self.layers)
+
+    @property
+    def bflops_paper(self) -> float:
+        """BFLOPs as the CSPNet paper counts them."""
+        return sum(c.bflops_paper for c in self.layers)
+
+    @property
+    def bflops_darknet(self) -> float:
+        """BFLOPs as Darknet prints them today."""
+        return sum(c.bflops_darknet for c in self.layers)
+
+    @property
+    def cio(self) -> int:
+        """Convolutional input and output."""
+        return sum(c.cio for c in self.layers)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Memory of the parameters."""
+        return FLOAT_BYTES * self.params_file
+
+    @property
+    def activation_bytes(self) -> int:
+        """Memory of all outputs."""
+        return FLOAT_BYTES * sum(c.output for c in self.layers)
+
+
+def cost(graph: Graph) -> Cost:
+    r"""The cost of each layer of a graph and of the whole.
+
+    >>> from darknet_py.compiler import compile_cfg
+    >>> net = compile_cfg("[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1")
+    >>> total = cost(net.graph)
+    >>> total.params_file, total.params_conv, total.macs, total.cio
+    (112, 108, 6912, 448)
+    """
+    ops: dict[int, list[Op]] = {info.index: [] for info in graph.layers}
+    params: dict[int, list[Param]] = {info.index: [] for info in graph.layers}
+    for op in graph.ops:
+        ops[op.layer].append(op)
+    for param in graph.params:
+        params[param.layer].append(param)
+    owners: set[Value] = {graph.image}
+    layers = []
+    for info, row in zip(graph.layers, summarize(graph).rows, strict=True):
+        own = 0 if info.output in owners else _elements(info.output)
+        layers.append(_layer(graph, info, ops[info.index], params[info.index], row.bflops, own))
+        owners.add(info.output)
+    peak, where = _peak(graph)
+    return Cost(tuple(layers), FLOAT_BYTES * peak, where)
+
+
+def _layer(
+    graph: Graph, info: LayerInfo, ops: list[Op], params: list[Param], bflops_darknet: float, output: int
+) -> LayerCost:
+    return LayerCost(
+        name=info.name,
+        shape=info.output.shape,
+        params_file=sum(p.size for p in params),
+        params_trained=sum(p.size for p in params if not p.role.endswith(STATISTICS)),
+        params_conv=sum(p.size for p in params if len(p.value.shape) == 4),
+        macs=sum(op.macs for op in ops),
+        bflops_paper=_operations(graph, info, ops) / GIGA,
+        bflops_darknet=bflops_darknet,
+        cio=_cio(graph, info),
+        output=output,
+    )
+
+
+def _operations(graph: Graph, info: LayerInfo, ops: list[Op]) -> int:
+    if info.section in CONVOLUTIONS:
+        return sum(2 * op.macs for op in ops if op.kind == "conv")
+    if info.section not in MAX_POOLS:
+        return 0
+    pools = [op for op in ops if op.kind == "max_pool"]
+    if pools:
+        return sum(math.prod(op.attrs["kernel"]) * _elements(op.output) for op in pools)
+    return sum(_elements(v) for v in _inputs(graph, info))  # Maxout: maxpool_layer.c counts its input channels
+
+
+def _cio(graph: Graph, info: LayerInfo) -> int:
+    if info.section not in CONVOLUTIONS | MAX_POOLS | AVERAGE_POOLS:
+        return 0
+    return sum(_elements(v) for v in _inputs(graph, info)) + _elements(info.output)
+
+
+def _peak(graph: Graph) -> tuple[int, str]:
+    """The largest live set, in elements: what is computed, and what a later layer or the caller still reads."""
+    last_read = {v: len(graph.layers) for v in graph.outputs}
+    for info in graph.layers:
+        for value in _inputs(graph, info):
+            last_read[value] = max(last_read.get(value, -1), info.index)
+    live: set[Value] = {graph.image}
+    peak, where = 0, ""
+    for info in graph.layers:
+        live.add(info.output)
+        size = sum(_elements(v) for v in live)
+        if size > peak:
+            peak, where = size, info.name
+        live = {v for v in live if last_read.get(v, -1) > info.index}
+    return peak, where
+
+
+def _inputs(graph: Graph, info: LayerInfo) -> list[Value]:
+    return [graph.image if i < 0 else graph.layers[i].output for i in info.inputs]
+
+
+def _elements(value: Value) -> int:
+    return math.prod(value.shape)

@@ -1,0 +1,27 @@
+"""`darknet-py download`: fetch models of the zoo before they are needed."""
+
+from __future__ import annotations
+
+import click
+
+from .options import message
+
+
+@click.command("download")
+@click.argument("names", nargs=-1, required=True)
+def command(names: tuple[str, ...]) -> None:
+    """Fetch the models NAMES and print where their files are.
+
+    DARKNET_PY_CACHE is the folder they are kept in; files in the folder DARKNET_PY_MIRROR are taken before any other.
+
+    \b
+    darknet-py download yolov4-tiny
+    """
+    from .. import zoo
+
+    for name in names:
+        zoo.get_model(name)
+    for name in names:
+        fetched = zoo.fetch(name, message)
+        for path in (fetched.cfg, fetched.weights, fetched.names):
+            click.echo(path)

@@ -1,0 +1,72 @@
+"""`darknet-py export`: a network as an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import message, network_of, network_options, weights_option
+
+
+@click.command("export")
+@click.argument("cfg")
+@weights_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: CFG's name with .onnx)."
+)
+@click.option(
+    "--boxes",
+    type=click.Choice(("raw", "decoded", "nms")),
+    default="raw",
+    show_default=True,
+    help="End in the outputs of the heads, in boxes and scores, or in what non-maximum suppression leaves.",
+)
+@click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
+@click.option("--half", is_flag=True, help="Store and compute in float16.")
+@click.option("--external", is_flag=True, help="Keep the weights in a file of their own beside the model.")
+@click.option(
+    "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
+)
+@click.option(
+    "--letterbox/--no-letterbox", default=None, help="How pictures are to be fitted (default: as the cfg says)."
+)
+@click.option(
+    "--conf",
+    "threshold",
+    type=click.FloatRange(0, 1),
+    default=0.25,
+    show_default=True,
+    help="The lowest probability that counts.",
+)
+@click.option(
+    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+)
+@click.option(
+    "--max-det",
+    "max_detections",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    help="With --boxes nms: the most boxes of a class.",
+)
+@network_options
+def command(cfg: str, weights: Path | None, output: Path | None, **options: Any) -> None:
+    """Write the network CFG as an ONNX file.
+
+    The input is (N, channels, height, width), RGB from 0 to 1. Sizes, colours, names and thresholds are in the
+    metadata of the file, and `darknet-py run` and `load` use them.
+
+    \b
+    darknet-py export yolov4-tiny -o yolov4-tiny.onnx
+    darknet-py export my.cfg -w my.weights --boxes nms
+    """
+    known = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
+    network = network_of(cfg, weights, **{k: options.pop(k) for k in known})
+    from ..export import export_onnx
+
+    path = output or Path(f"{network.cfg.stem}.onnx")
+    contract = export_onnx(network, path, **options)
+    message(f"input images {'x'.join(map(str, contract.shape))}, {contract.resize}, boxes: {contract.boxes}")
+    click.echo(path)

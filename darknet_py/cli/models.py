@@ -1,0 +1,82 @@
+"""`darknet-py models`: the networks that can be used by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import message, write_json
+
+if TYPE_CHECKING:
+    from ..installed import InstalledCfg
+    from ..zoo import ZooModel
+
+
+@click.command("models")
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with addresses and checksums.")
+def command(pattern: str, as_json: bool) -> None:
+    """List the networks that can be used by name: trained models that are fetched, and the cfgs of the CSPNet family.
+
+    PATTERN selects by name. A cfg is listed with its task, input size, millions of parameters and billions of
+    floating-point operations; it has no weights until you train it. Where both lists have a name, the name means the
+    trained model, and with `.cfg` behind it the cfg.
+
+    \b
+    darknet-py models
+    darknet-py models '*csppelee*'
+    darknet-py run yolov4-tiny dog.jpg
+    darknet-py summary yolov3-csppelee-efm.cfg
+    """
+    from .. import zoo
+    from ..find import list_models
+    from ..installed import list_installed
+
+    names = set(list_models(pattern))
+    trained = [zoo.get_model(name) for name in zoo.list_models() if name in names]
+    cfgs = [cfg for cfg in list_installed() if cfg.name in names]
+    if as_json:
+        return write_json([*map(_trained_json, trained), *map(_cfg_json, cfgs)])
+    if not names:
+        return message(f"no network is called {pattern!r}")
+    _print("trained models, fetched when first used", [_trained_row(m) for m in trained])
+    _print("cfgs that come with darknet-py, to be trained", [_cfg_row(c) for c in cfgs])
+    return None
+
+
+def _trained_json(model: ZooModel) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .. import zoo
+
+    return {**asdict(model), "trained": True, "cached": zoo.find_cached(model.name) is not None}
+
+
+def _cfg_json(cfg: InstalledCfg) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    height, width = cfg.size
+    return {**asdict(cfg), "cfg": str(cfg.cfg), "size": {"width": width, "height": height}, "trained": False}
+
+
+def _trained_row(model: ZooModel) -> tuple[str, ...]:
+    from .. import zoo
+
+    here = "here" if zoo.find_cached(model.name) else ""
+    return model.name, f"{model.weights.size / 1e6:.1f} MB", here, f"{model.title}; {model.licence}"
+
+
+def _cfg_row(cfg: InstalledCfg) -> tuple[str, ...]:
+    height, width = cfg.size
+    return f"{cfg.name}.cfg", cfg.task, f"{width}x{height}", f"{cfg.params:.2f} M", f"{cfg.bflops:.3f} BF", cfg.title
+
+
+def _print(heading: str, rows: list[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    message(f"{heading}:")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        aligned = (cell.rjust(width) for cell, width in zip(cells[:-1], widths[1:-1], strict=True))
+        click.echo("  ".join([name.ljust(widths[0]), *aligned, cells[-1]]))

@@ -1,0 +1,164 @@
+"""`darknet-py run`: a network on pictures; what it finds is printed, drawn and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import BACKENDS, message, network_options, show, weights_option, write_json
+
+if TYPE_CHECKING:
+    from ..model import Model
+    from ..results import Results
+    from ..sources import Picture
+
+WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
+
+
+@click.command("run")
+@click.argument("cfg")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@weights_option
+@click.option(
+    "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
+)
+@click.option(
+    "--conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="The lowest probability shown."
+)
+@click.option(
+    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+)
+@click.option("--backend", type=click.Choice(BACKENDS), default="onnxruntime", show_default=True, help="What computes.")
+@click.option(
+    "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
+)
+@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="predictions",
+    show_default=True,
+    metavar="DIR",
+    help="Where drawn pictures (and labels) are written.",
+)
+@click.option("--no-save", is_flag=True, help="Do not write drawn pictures.")
+@click.option("--save-txt", is_flag=True, help="Write YOLO label files, `class cx cy w h`, into DIR/labels.")
+@click.option("--save-conf", is_flag=True, help="With --save-txt: append the probability.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Darknet's lines.")
+@network_options
+@click.pass_context
+def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options: Any) -> None:
+    """Run the network CFG on pictures: files, folders or globs.
+
+    CFG is a file, an ONNX file that `darknet-py export` wrote, or a model of `darknet-py models`. Prints the lines that
+    Darknet prints (name, percent, box in pixels; for classifiers the five best classes) and writes the drawn pictures.
+
+    \b
+    darknet-py run yolov4-tiny dog.jpg
+    darknet-py run my.cfg -w my.weights photos/ --json --no-save
+    """
+    from ..sources import expand
+
+    paths = [path for source in sources for path in expand(source)]
+    model = _open(cfg, options)
+    taken: set[Path] = set()
+    broken: list[Path] = []
+    found = []
+    for results in _bar(_results(model, _readable(paths, model.contract.shape[0], broken), options), len(paths)):
+        if options["as_json"]:
+            found.append(results.to_dict())
+        else:
+            click.echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
+        _save(results, _free(options["output"] / Path(results.path).name, taken), options)
+    if options["as_json"]:
+        write_json(found)
+    if taken and not options["no_save"]:
+        message(f"drawn: {', '.join(map(str, sorted(taken)[:3]))}{f' … ({len(taken)})' if len(taken) > 3 else ''}")
+
+    ctx.exit(1 if broken else 0)
+
+
+def _open(cfg: str, options: dict[str, Any]) -> Model:
+    from ..model import load
+
+    model = load(
+        cfg,
+        options["weights"],
+        options["backend"],
+        names=options["names"],
+        dialect=options["dialect"],
+        size=options["size"],
+        random_weights=options["random"],
+        letterbox=options["letterbox"],
+        strict=options["strict"],
+        as_darknet=options["as_darknet"],
+        allow_partial=options["allow_partial"],
+        say=message,
+    )
+    if model.network:
+        show(model.network.compilation.diagnostics)
+    if options["random"] is not None:
+        message("random weights: the results mean nothing")
+    message(f"class names: {model.contract.names.origin}")
+    return model
+
+
+def _readable(paths: list[Path], channels: int, broken: list[Path]) -> Iterator[Picture]:
+    """The pictures that can be read; the others are reported and listed in `broken`, and the run goes on."""
+    from ..errors import DataError
+    from ..sources import pictures
+
+    for path in paths:
+        try:
+            yield from pictures(path, channels)
+        except DataError as e:
+            message(f"error: {e}")
+            broken.append(path)
+
+
+def _results(model: Model, pictures: Iterator[Picture], options: dict[str, Any]) -> Iterator[Results]:
+    results: Iterator[Results] = model(
+        pictures, options["conf"], options["iou"], batch=options["batch"], letterbox=options["letterbox"]
+    )
+    return results
+
+
+def _bar(results: Iterator[Results], count: int) -> Iterator[Results]:
+    """The same results behind a progress bar on stderr, when there are many and somebody looks."""
+    import sys
+
+    if count < 2 or not sys.stderr.isatty():
+        yield from results
+        return
+    with click.progressbar(results, length=count, file=sys.stderr, show_pos=True) as bar:
+        yield from bar
+
+
+def _summary(results: Results) -> str:
+    what = "classes" if results.scores is not None else f"{len(results)} object{'' if len(results) == 1 else 's'}"
+    height, width = results.orig_shape
+    return f"{width}x{height}, {what}, {results.seconds * 1000:.1f} ms"
+
+
+def _save(results: Results, path: Path, options: dict[str, Any]) -> None:
+    if not options["no_save"]:
+        results.save(path)
+    if options["save_txt"]:
+        label = options["output"] / "labels" / f"{path.stem}.txt"
+        results.save_txt(label, conf=options["save_conf"])
+
+
+def _free(path: Path, taken: set[Path]) -> Path:
+    """Where the picture is written: under its own name, with a number where two have the same."""
+    if path.suffix.lower() not in WRITABLE:
+        path = path.with_suffix(".jpg")
+    number, free = 1, path
+    while free in taken:
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    taken.add(free)
+    return free

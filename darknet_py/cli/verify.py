@@ -1,0 +1,68 @@
+"""`darknet-py verify`: do all runtimes compute the same?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import BACKENDS, message, network_of, network_options, write_json
+
+if TYPE_CHECKING:
+    from ..ir import Graph
+
+
+@click.command("verify")
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    help="A .npy with the network's input, (c, h, w) or (n, c, h, w) (default: random numbers).",
+)
+@click.option("--backend", "backends", multiple=True, type=click.Choice(BACKENDS), help="Only these (default: all).")
+@click.option("--tolerance", type=click.FloatRange(0), help="Largest difference, relative to the scale of a layer.")
+@click.option("--all", "all_layers", is_flag=True, help="List every layer, not only those beyond the tolerance.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@network_options
+@click.pass_context
+def command(
+    ctx: click.Context, /, cfg: str, weights: Path | None, source: Path | None, backends: tuple[str, ...],
+    tolerance: float | None, all_layers: bool, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Compare all runtimes on CFG, layer by layer.
+
+    Every runtime gets the same input and is held against the NumPy reference. Prints the largest difference of each
+    output; exits with 1 if one is over the tolerance or a runtime fails.
+
+    \b
+    darknet-py verify yolov4-tiny
+    darknet-py verify my.cfg my.weights --backend onnxruntime --all
+    """
+    from ..verify import TOLERANCE, format_report, verify
+
+    graph = network_of(cfg, weights, **options).graph
+    report = verify(
+        graph, [_input(graph, source)], backends or None, tolerance=TOLERANCE if tolerance is None else tolerance
+    )
+    if as_json:
+        write_json(report.to_dict())
+    else:
+        click.echo(format_report(report, all_layers=all_layers))
+    if not report.passed:
+        message("the runtimes do not agree")
+    ctx.exit(0 if report.passed else 1)
+
+
+def _input(graph: Graph, source: Path | None) -> Any:
+    import numpy as np
+
+    from ..dump import read_array
+
+    shape = graph.image.shape
+    if source is None:
+        return np.random.default_rng(0).random((1, *shape), np.float32)
+    array = read_array(source)
+    return array[None] if array.ndim == len(shape) else array

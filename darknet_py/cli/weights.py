@@ -1,0 +1,89 @@
+"""`darknet-py weights`: look into a weights file, and cut one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import DIALECTS, message, write_json
+
+if TYPE_CHECKING:
+    from ..ledger import Ledger
+
+_dialect = click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for.")
+
+
+@click.group("weights")
+def command() -> None:
+    """Inspect and cut .weights files."""
+
+
+@command.command("inspect")
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The ledger as JSON.")
+@_dialect
+@click.pass_context
+def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool, dialect: str | None) -> None:
+    """Show the header of a weights file and which bytes belong to which layer; exit with 1 if it does not fit.
+
+    \b
+    darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
+    """
+    from ..compiler import compile_file
+    from ..find import find_network, find_weights
+    from ..ledger import read_ledger
+
+    files = find_network(cfg, message)
+    graph = compile_file(files.cfg, dialect=dialect).check().graph
+    ledger = read_ledger(weights or files.weights or find_weights(files.cfg), graph)
+    if as_json:
+        write_json(ledger.to_dict())
+    else:
+        _print(ledger)
+    ctx.exit(0 if ledger.fits else 1)
+
+
+def _print(ledger: Ledger) -> None:
+    h = ledger.header
+    click.echo(
+        f"{ledger.path}: version {h.major}.{h.minor}.{h.revision}, {h.seen:,} images seen, {ledger.size:,} bytes"
+    )
+    click.echo(f"{'layer':24} {'offset':>12} {'floats':>12}  parts")
+    for row in ledger.rows:
+        parts = ", ".join(f"{role} {size:,}" for role, size in row.parts)
+        click.echo(
+            f"{row.name:24} {row.offset:12,} {row.floats:12,}  {parts}{'' if row.held else '  <- not in the file'}"
+        )
+    click.echo(ledger.verdict)
+
+
+@command.command("cut")
+@click.argument("cfg")
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("layers", type=click.IntRange(1))
+@_dialect
+def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None) -> None:
+    """Write the weights of the first LAYERS layers to OUTPUT, as Darknet's `partial` does.
+
+    So a backbone goes from a trained classifier to a detector that begins with the same layers: Darknet trains on from
+    the cut file, and --allow-partial loads it, leaving the layers after it random. LAYERS counts from the beginning:
+    137 keeps layers 0 to 136.
+
+    \b
+    darknet-py cut yolov4.cfg yolov4.weights yolov4.conv.137 137
+    darknet-py cut csppelee.cfg csppelee.weights csppelee.conv.160 160
+    darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial
+    """
+    from ..compiler import compile_file
+    from ..find import find_network
+    from ..weights import Header, Weights, read_weights, write_weights
+
+    graph = compile_file(find_network(cfg, message).cfg, dialect=dialect).check().graph
+    read = read_weights(weights, graph, allow_partial=True)
+    # darknet.c partial: the version it writes is its own, and the count of images starts again
+    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers)
+    message(f"{output}: {output.stat().st_size:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")

@@ -1,0 +1,211 @@
+"""`readNetFromDarknet`, which OpenCV 5 removed: a Darknet cfg and weights as a `cv2.dnn.Net`.
+
+Decision: the net is our ONNX, read from memory by the OpenCV that is installed, with outputs as OpenCV 4's importer
+gives them. Each [yolo] or [region] is a matrix with a row for each box: centre x, centre y, width, height relative to
+the input, objectness, then the class scores times objectness, 0 where that is not above the layer's `thresh` (0.2 in
+[yolo] unless the cfg says otherwise). Boxes are not suppressed: use `NMSBoxes`, or `DetectionModel` below. The input
+size is the cfg's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .backends.onnx import to_onnx
+from .compiler import Compilation, compile_cfg, compile_file
+from .errors import BackendError
+from .find import find_network
+from .ir import Graph, LayerInfo, Value
+from .ir.builder import Builder
+from .layers.head import Head
+from .layers.region import Region
+from .layers.yolo import AnchorHead
+from .passes import optimize
+from .weights import random_weights, read_weights
+
+YOLO_THRESHOLD, REGION_THRESHOLD = 0.2, 0.001  # OpenCV 4 darknet_io.cpp, where a section has no `thresh`
+
+Buffer = bytes | bytearray | memoryview | np.ndarray
+
+
+def readNetFromDarknet(  # noqa: N802
+    cfgFile: str | Path | Buffer,  # noqa: N803
+    darknetModel: str | Path | Buffer = "",  # noqa: N803
+    *,
+    thresh: float | None = None,
+    size: tuple[int, int] | None = None,
+    batch: int = 1,
+) -> cv2.dnn.Net:
+    """A `cv2.dnn.Net` of a cfg and its weights, both as paths or as buffers.
+
+    As OpenCV 4 does, weights that are not given are random. `thresh` replaces the thresholds of the heads (0 keeps
+    every score); `size` is the (height, width) of the input, `batch` the number of pictures, both fixed in the net.
+    Raises `CfgError`, `WeightsError`, or `BackendError` if OpenCV refuses the network.
+    """
+    compilation = _compile(cfgFile, size).check()
+    graph = compilation.graph
+    if graph.states:
+        raise BackendError("the network is recurrent: a cv2.dnn.Net has no place for its state; use darknet_py.load")
+    graph = graph.with_data(_arrays(darknetModel, graph))
+    graph, names = _with_rows(graph, compilation, thresh)
+    return _read(_flat(to_onnx(optimize(graph), batch=batch, names=names), batch))
+
+
+def _compile(cfg: str | Path | Buffer, size: tuple[int, int] | None) -> Compilation:
+    if isinstance(cfg, str | Path):
+        return compile_file(find_network(cfg).cfg, size=size)
+    return compile_cfg(bytes(cfg), size=size)
+
+
+def _arrays(model: str | Path | Buffer, graph: Graph) -> Any:
+    if isinstance(model, str | Path):
+        return read_weights(model, graph).arrays if str(model) else random_weights(graph, 0).arrays
+    if len(model) == 0:
+        return random_weights(graph, 0).arrays
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "buffer.weights"
+        path.write_bytes(bytes(model))
+        return {value: np.array(a) for value, a in read_weights(path, graph).arrays.items()}
+
+
+def _with_rows(graph: Graph, compilation: Compilation, thresh: float | None) -> tuple[Graph, list[str]]:
+    """The graph that gives rows instead of what the heads give, and the names of its outputs."""
+    if not graph.heads:
+        info = next(i for i in graph.layers if i.output is graph.outputs[0])
+        return graph, [info.name]
+    b = Builder()
+    rows, names = [], []
+    for index in graph.heads:
+        info = graph.layers[index]
+        b.enter(index, "rows")
+        rows.append(_rows(b, info, graph.image.shape, _threshold(compilation, info) if thresh is None else thresh))
+        names.append(f"{info.section.lower()}_{index}")
+    extended = replace(graph, ops=graph.ops + tuple(b.ops), data={**graph.data, **b.data})
+    return extended.with_outputs(rows), names
+
+
+def _threshold(compilation: Compilation, info: LayerInfo) -> float:
+    """The `thresh` of a head's section, which Darknet does not use for inference and OpenCV does."""
+    option = compilation.cfg.sections[info.index + 1].find("thresh")
+    try:
+        return float(option.value) if option and option.value else _default(info)
+    except ValueError:
+        return _default(info)
+
+
+def _default(info: LayerInfo) -> float:
+    return REGION_THRESHOLD if isinstance(info.layer, Region) else YOLO_THRESHOLD
+
+
+def _rows(b: Builder, info: LayerInfo, shape: tuple[int, ...], thresh: float) -> Value:
+    """Boxes, objectness and scores of a head as (n, 5 + classes)."""
+    head = info.layer
+    assert isinstance(head, Head)
+    corners, scores = head.lower_boxes(b, info.output, (shape[1], shape[2]))
+    low, high = b.slice(corners, 1, 0, 2), b.slice(corners, 1, 2, 4)
+    extent = b.const(np.array([[shape[2], shape[1]]], np.float32))
+    center = b.op("div", b.mul(b.add(low, high), 0.5), extent)
+    # A score above the threshold times 1, another one times 0.
+    keep = b.op("ceil", b.op("clip", b.sub(scores, thresh), low=0.0, high=1.0))
+    parts = [center, b.op("div", b.sub(high, low), extent), _objectness(b, info, scores), b.mul(scores, keep)]
+    return b.concat(parts, axis=1)
+
+
+def _objectness(b: Builder, info: LayerInfo, scores: Value) -> Value:
+    """The objectness of each box, (n, 1); for a [detection], which has one for each box elsewhere, the best score."""
+    head, output = info.layer, info.output
+    if isinstance(head, AnchorHead):
+        at, cells = head.before - 1, output.shape[1] * output.shape[2]
+        boxes = b.op("transpose", b.reshape(output, len(head.masks), head.entries, cells), order=(2, 0, 1))
+        return b.reshape(b.slice(boxes, 2, at, at + 1), scores.shape[0], 1)
+    if isinstance(head, Region):
+        boxes = b.reshape(output, scores.shape[0], head.entries)
+        return b.slice(boxes, 1, 4, 5)
+    return b.op("reduce_max", scores, axes=(1,))
+
+
+def _flat(model: Any, batch: int) -> Any:
+    """The model with matrices without a batch axis for one picture, as OpenCV's region layer gives them."""
+    if batch != 1:
+        return model
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    for i, output in enumerate(list(graph.output)):
+        dims = [d.dim_value for d in output.type.tensor_type.shape.dim]
+        if len(dims) != 3:
+            continue
+        inner = f"{output.name}.batch"
+        for node in graph.node:
+            node.output[:] = [inner if o == output.name else o for o in node.output]
+            node.input[:] = [inner if o == output.name else o for o in node.input]
+        graph.initializer.append(helper.make_tensor(f"{output.name}.shape", TensorProto.INT64, [2], dims[1:]))
+        graph.node.append(helper.make_node("Reshape", [inner, f"{output.name}.shape"], [output.name], name=output.name))
+        graph.output[i].CopyFrom(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, dims[1:]))
+    return model
+
+
+def _read(model: Any) -> cv2.dnn.Net:
+    try:
+        return cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+    except cv2.error as e:
+        raise BackendError(f"OpenCV {cv2.__version__} refuses the network: {e.err or e}") from e
+
+
+class DetectionModel:
+    """What `cv2.dnn_DetectionModel` does for Darknet networks, on a net of `readNetFromDarknet`."""
+
+    def __init__(self, net: cv2.dnn.Net) -> None:
+        self.net = net
+        self._blob: dict[str, Any] = {}
+
+    def setInputParams(  # noqa: N802
+        self, scale: float = 1 / 255, size: tuple[int, int] = (0, 0), mean: Sequence[float] = (0, 0, 0),
+        swapRB: bool = True, crop: bool = False,  # noqa: N803
+    ) -> DetectionModel:  # fmt: skip
+        """How a frame becomes the input; `size` is (width, height), and must be the network's."""
+        self._blob = dict(scalefactor=scale, size=tuple(size), mean=tuple(mean), swapRB=swapRB, crop=crop)
+        return self
+
+    def detect(
+        self, frame: np.ndarray, confThreshold: float = 0.5, nmsThreshold: float = 0.0  # noqa: N803
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """Class numbers (n,) int32, confidences (n,) float32, boxes (n, 4) int32: left, top, width, height in pixels.
+
+        Suppression is class by class, and none if `nmsThreshold` is 0.
+        """
+        self.net.setInput(cv2.dnn.blobFromImage(frame, **self._blob))
+        outputs = self.net.forward(self.net.getUnconnectedOutLayersNames())
+        rows = np.concatenate([o.reshape(-1, o.shape[-1]) for o in outputs])
+        classes = rows[:, 5:].argmax(1).astype(np.int32)
+        scores = rows[np.arange(len(rows)), classes + 5]
+        kept = scores > confThreshold
+        boxes = _pixels(rows[kept, :4], frame.shape[:2])
+        classes, scores = classes[kept], scores[kept]
+        chosen = _suppress(boxes, scores, classes, nmsThreshold)
+        return classes[chosen], scores[chosen], boxes[chosen]
+
+
+def _pixels(boxes: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Relative boxes as whole pixels inside a frame (model.cpp DetectionModel::detect)."""
+    h, w = size
+    scaled = (boxes * np.array([w, h, w, h], np.float32)).astype(np.int32)
+    extent = np.array([w, h], np.int32)
+    low = np.clip(scaled[:, :2] - scaled[:, 2:] // 2, 0, extent - 1)
+    sides = np.clip(scaled[:, 2:], 1, extent - low)
+    return np.concatenate([low, sides], 1)
+
+
+def _suppress(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, threshold: float) -> np.ndarray:
+    if not threshold or not len(scores):
+        return np.arange(len(scores))
+    kept = [np.flatnonzero(classes == c) for c in np.unique(classes)]
+    chosen = [own[np.ravel(cv2.dnn.NMSBoxes(boxes[own].tolist(), scores[own].tolist(), 0, threshold))] for own in kept]
+    return np.concatenate(chosen).astype(np.intp)

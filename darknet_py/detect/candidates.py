@@ -1,0 +1,57 @@
+"""What a head proposes: boxes with objectness and class probabilities, before suppression.
+
+Decision: one structure of arrays for all heads, in Darknet's order, so everything after `Head.decode` knows no layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """n boxes as `boxes` (n, 4) float32: centre x, centre y, width, height, relative to the image.
+
+    `objectness` is (n,), `probabilities` (n, classes): objectness times class score, 0 where that is not above the
+    threshold. `sigmas` (n, 4) are the standard deviations of a [Gaussian_yolo], else None.
+    """
+
+    boxes: np.ndarray
+    objectness: np.ndarray
+    probabilities: np.ndarray
+    sigmas: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def with_boxes(self, boxes: np.ndarray) -> Candidates:
+        """The same candidates in other places."""
+        return replace(self, boxes=boxes)
+
+
+def class_probabilities(objectness: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Objectness (n,) times scores (n, classes), zeroed unless above the threshold."""
+    probabilities = objectness[:, None] * scores
+    probabilities[~(probabilities > threshold)] = 0
+    return probabilities
+
+
+def join(parts: Sequence[Candidates]) -> Candidates:
+    """Candidates of several heads, one after another; a head with fewer classes gives 0 for those it lacks.
+
+    `sigmas` survive where every head has them.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    classes = max(p.probabilities.shape[1] for p in parts)
+    padded = [np.pad(p.probabilities, ((0, 0), (0, classes - p.probabilities.shape[1]))) for p in parts]
+    sigmas = [p.sigmas for p in parts if p.sigmas is not None]
+    return Candidates(
+        np.concatenate([p.boxes for p in parts]),
+        np.concatenate([p.objectness for p in parts]),
+        np.concatenate(padded),
+        np.concatenate(sigmas) if len(sigmas) == len(parts) else None,
+    )

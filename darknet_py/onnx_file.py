@@ -1,0 +1,130 @@
+"""Run an ONNX file that `export_onnx` wrote: its session in a runtime, and its contract as a `Model` needs it.
+
+Decision: the file says itself what goes in and how boxes come out, so nothing is looked for beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from .backends.session import Session
+from .contract import OnnxContract
+from .detect.boxes import Size
+from .detect.detections import Detections
+from .errors import BackendError, DataError
+
+Outputs = list[np.ndarray]
+
+
+class OnnxFile:
+    """An ONNX file: its contract, and the sizes of its inputs."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            model = onnx.load(self.path, load_external_data=False)
+        except OSError as e:
+            raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+        except Exception as e:  # protobuf's own, which is no public name
+            raise DataError(f"{path} is no ONNX file: {e}") from None
+        self.contract = OnnxContract.from_metadata({p.key: p.value for p in model.metadata_props})
+        batch = model.graph.input[0].type.tensor_type.shape.dim[0]
+        # How many samples the file takes at a time; None: any number.
+        self.batch = None if batch.dim_param else int(batch.dim_value)
+
+    def open_session(self, backend: str, **options: Any) -> Session:
+        """The file in a runtime. Raises `BackendError` where that is none for ONNX, or refuses it."""
+        if backend not in _OPENERS:
+            raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {', '.join(_OPENERS)}")
+        return _OPENERS[backend](self.path, **options)
+
+    def sample(self, outputs: Outputs, index: int) -> Outputs:
+        """What the outputs say about one sample of a batch."""
+        if self.contract.boxes == "nms":
+            return [rows[rows[:, 0] == index] for rows in outputs]
+        return [o[index] for o in outputs]
+
+    def decode(self, outputs: Sequence[np.ndarray], size: Size, conf: float, iou: float, letterbox: bool) -> Detections:
+        """The objects in the outputs of one sample."""
+        return self.contract.detections(outputs, size, threshold=conf, iou=iou, letterbox=letterbox)
+
+
+class _OnnxRuntime:
+    """An ONNX file in onnxruntime, which finds arrays in a second file itself."""
+
+    def __init__(
+        self, path: Path, *, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
+    ) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=list(providers))
+        except Exception as e:  # onnxruntime's own have no common base
+            raise BackendError(f"onnxruntime refuses the file: {e}") from e
+        self._inputs = [i.name for i in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> Outputs:
+        try:
+            return list(self._session.run(None, dict(zip(self._inputs, inputs, strict=True))))
+        except Exception as e:  # as above
+            raise BackendError(f"onnxruntime fails: {e}") from e
+
+
+class _OpenCV:
+    """An ONNX file in OpenCV, which wants fixed shapes: one sample at a time unless the file says otherwise."""
+
+    def __init__(self, path: Path) -> None:
+        import cv2
+
+        model = onnx.load(path)
+        for value in (*model.graph.input, *model.graph.output):
+            batch = value.type.tensor_type.shape.dim[0]
+            if batch.dim_param and value.name != "detections":
+                batch.dim_value = 1
+        self._inputs = [i.name for i in model.graph.input]
+        self._shapes = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in model.graph.output}
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+        except cv2.error as e:
+            raise BackendError(f"OpenCV {cv2.__version__} refuses the file: {e.err or e}") from e
+
+    def run(self, inputs: Sequence[np.ndarray]) -> Outputs:
+        import cv2
+
+        try:
+            for name, array in zip(self._inputs, inputs, strict=True):
+                self._net.setInput(np.ascontiguousarray(array, np.float32), name)
+            results = self._net.forward(list(self._shapes))
+        except cv2.error as e:
+            raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
+        # The buffers are reused by the next forward, and lose axes of length 1 in OpenCV 4.
+        shapes = ([n or -1 for n in shape] for shape in self._shapes.values())
+        return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+
+
+class _Reference:
+    """An ONNX file in the reference evaluator of the onnx package."""
+
+    def __init__(self, path: Path) -> None:
+        from onnx.reference import ReferenceEvaluator
+
+        self._evaluator = ReferenceEvaluator(onnx.load(path))
+
+    def run(self, inputs: Sequence[np.ndarray]) -> Outputs:
+        feed = dict(zip(self._evaluator.input_names, inputs, strict=True))
+        return [np.asarray(o, np.float32) for o in self._evaluator.run(None, feed)]
+
+
+_OPENERS: dict[str, Callable[..., Session]] = {
+    "onnxruntime": _OnnxRuntime,
+    "opencv": _OpenCV,
+    "onnx.reference": _Reference,
+}

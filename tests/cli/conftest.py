@@ -1,0 +1,48 @@
+"""A command line for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner, Result
+from networks import picture, write_detector
+
+from darknet_py.cli import main
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("lint", path)` is `darknet-py lint PATH` in an empty folder; an exception fails the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DARKNET_PY_CACHE", str(tmp_path / "cache"))
+
+    def invoke(*arguments: object) -> Result:
+        result = CliRunner().invoke(main, [str(a) for a in arguments], prog_name="darknet-py")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert "Traceback" not in result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def cfg(tmp_path: Path) -> Path:
+    """The detector of `networks`."""
+    return write_detector(tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with three pictures of one red or blue cell, and a file that is no picture."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, colour in (("a.png", "red"), ("b.png", "blue"), ("c.bmp", "red")):
+        cv2.imwrite(str(folder / name), picture((1, 2, colour)))
+    (folder / "notes.md").write_text("no picture")
+    return folder

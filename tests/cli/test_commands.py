@@ -1,0 +1,95 @@
+"""The smaller commands: summary, verify, weights, models, download."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darknet_py import zoo
+
+from .conftest import Run
+
+
+def test_summary_is_darknets_table_or_json(run: Run, cfg: Path) -> None:
+    assert "Parameters 28" in run("summary", cfg).stdout
+    data = json.loads(run("summary", cfg, "--json").stdout)
+    conv = data["layers"][1]
+    assert (conv["index"], conv["type"], conv["out"], conv["params"]) == (1, "convolutional", [7, 4, 4], 28)
+    assert conv["line"] == 10
+
+
+def test_verify_compares_the_runtimes(run: Run, cfg: Path) -> None:
+    result = run("verify", cfg, "--all")
+    assert result.exit_code == 0
+    assert "onnxruntime" in result.stdout
+    assert "2_yolo" in result.stdout
+
+
+def test_verify_fails_over_the_tolerance(run: Run, cfg: Path) -> None:
+    np.save("x.npy", np.random.default_rng(0).random((2, 3, 32, 32), np.float32))
+    result = run("verify", cfg, "--input", "x.npy", "--backend", "opencv", "--tolerance", 0, "--json")
+    data = json.loads(result.stdout)
+    assert data["backends"] == ["opencv"]
+    assert result.exit_code == (0 if data["passed"] else 1)
+
+
+def test_inspect_shows_header_and_ledger(run: Run, cfg: Path) -> None:
+    text = run("weights", "inspect", cfg).stdout
+    assert "version 0.2.5" in text
+    assert "1_convolutional" in text
+    assert "fits: 132 bytes" in text
+    data = json.loads(run("weights", "inspect", cfg, "--json").stdout)
+    assert data["layers"][0]["parts"] == {"biases": 7, "weights": 21}
+    assert data["layers"][0]["offset"] == 20
+
+
+@pytest.mark.parametrize(("change", "verdict"), [(-8, "too short"), (4, "too long")])
+def test_inspect_says_what_does_not_fit(run: Run, cfg: Path, change: int, verdict: str) -> None:
+    path = cfg.with_suffix(".weights")
+    path.write_bytes((path.read_bytes() + bytes(8))[: 132 + change])
+    result = run("weights", "inspect", cfg)
+    assert result.exit_code == 1
+    assert verdict in result.stdout
+
+
+def test_inspect_of_no_weights_file_is_one_message(run: Run, cfg: Path) -> None:
+    Path("w").write_bytes(b"tiny")
+    for path in ("w", "missing"):
+        result = run("weights", "inspect", cfg, path)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("error[DK40")
+
+
+def test_cut_writes_the_first_layers(run: Run, cfg: Path) -> None:
+    whole = cfg.with_suffix(".weights").read_bytes()
+    run("weights", "cut", cfg, cfg.with_suffix(".weights"), "a.conv.1", 1)
+    run("weights", "cut", cfg, cfg.with_suffix(".weights"), "a.conv.2", 2)
+    assert Path("a.conv.1").read_bytes() == whole[:20]
+    assert Path("a.conv.2").read_bytes() == whole
+    assert run("weights", "cut", cfg, "a.conv.1", "b", 2).exit_code == 1
+
+
+def test_models_lists_the_zoo(run: Run) -> None:
+    assert "yolov4-tiny" in run("models").stdout
+    trained = {m["name"] for m in json.loads(run("models", "--json").stdout) if m["trained"]}
+    assert trained == set(zoo.list_models())
+
+
+def test_download_takes_files_from_a_mirror(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def file(name: str, data: bytes) -> zoo.File:
+        (tmp_path / name).write_bytes(data)
+        return zoo.File(name, len(data), hashlib.sha256(data).hexdigest(), ())
+
+    model = zoo.ZooModel("m", "M", "MIT", "", "coco", file("m.cfg", b"[net]\n"), file("m.weights", b"1234"), None)
+    monkeypatch.setattr(zoo, "models", lambda: {"m": model})
+    monkeypatch.setenv("DARKNET_PY_MIRROR", str(tmp_path))
+    result = run("download", "m")
+    assert result.exit_code == 0
+    cfg, weights, names = result.stdout.splitlines()
+    assert Path(weights).read_bytes() == b"1234"
+    assert Path(cfg).parent == Path(names).parent == tmp_path / "cache" / "m"
+    assert run("download", "m", "n").exit_code == 1

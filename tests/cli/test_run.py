@@ -1,0 +1,130 @@
+"""`darknet-py run`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from networks import write_classifier
+
+from .conftest import Run
+
+LINE = "red: 100%\t(left_x:   12   top_y:    4   width:   16   height:   16)"
+
+
+def test_prints_darknets_lines_and_draws(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos / "a.png")
+    assert result.exit_code == 0
+    head, line = result.stdout.splitlines()
+    assert head.startswith(f"{photos / 'a.png'}: 32x32, 1 object, ")
+    assert line == LINE
+    drawn = cv2.imread("predictions/a.png")
+    assert drawn.shape == (32, 32, 3)
+    assert "predictions/a.png" in result.stderr
+    assert "net.names" in result.stderr
+
+
+def test_takes_folders_and_globs(run: Run, cfg: Path, photos: Path) -> None:
+    assert run("run", cfg, photos).stdout.count("1 object") == 3
+    assert run("run", cfg, f"{photos}/*.png", photos / "c.bmp").stdout.count("1 object") == 3
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(run: Run, cfg: Path, photos: Path) -> None:
+    run("run", cfg, photos / "a.png", photos / "a.png", "-o", "out")
+    assert sorted(p.name for p in Path("out").iterdir()) == ["a-2.png", "a.png"]
+
+
+def test_json_is_a_list_of_pictures(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos, "--json", "--no-save", "--batch", 2)
+    first, second, _ = json.loads(result.stdout)
+    assert first["objects"][0]["name"] == "red"
+    assert first["objects"][0]["box"] == [12, 4, 28, 20]
+    assert second["objects"][0]["class_id"] == 1
+    assert not Path("predictions").exists()
+
+
+def test_labels_are_written(run: Run, cfg: Path, photos: Path) -> None:
+    run("run", cfg, photos / "b.png", "--save-txt", "--save-conf", "--no-save")
+    text = Path("predictions/labels/b.txt").read_text()
+    assert text.startswith("1 0.625000 0.375000 0.500000 0.500000 0.99")
+
+
+@pytest.mark.parametrize("backend", ["opencv", "numpy", "onnx.reference"])
+def test_other_back_ends_print_the_same(run: Run, cfg: Path, photos: Path, backend: str) -> None:
+    assert LINE in run("run", cfg, photos / "a.png", "--backend", backend, "--no-save").stdout
+
+
+def test_a_classifier_prints_its_best_classes(run: Run, tmp_path: Path, photos: Path) -> None:
+    cfg = write_classifier(tmp_path)
+    lines = run("run", cfg, photos / "b.png").stdout.splitlines()[1:]
+    assert lines[0].startswith("blue: 0.3")
+    assert len(lines) == 3
+    assert Path("predictions/b.png").exists()
+
+
+def test_without_weights_it_does_not_pretend(run: Run, cfg: Path, photos: Path) -> None:
+    cfg.with_suffix(".weights").unlink()
+    result = run("run", cfg, photos / "a.png")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error[DK404]: no weights for")
+    assert "net_best.weights" in result.stderr
+    assert "--random-weights" in result.stderr
+    assert not Path("predictions").exists()
+
+
+def test_random_weights_say_that_they_mean_nothing(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos / "a.png", "--random-weights", 3, "--no-save")
+    assert result.exit_code == 0
+    assert "the results mean nothing" in result.stderr
+
+
+def test_weights_of_another_network_are_an_error(run: Run, cfg: Path, photos: Path) -> None:
+    Path("other.weights").write_bytes(b"\0" * 100)
+    result = run("run", cfg, photos / "a.png", "-w", "other.weights")
+    assert result.exit_code == 1
+    assert "too short" in result.stderr
+
+
+def test_a_broken_picture_does_not_stop_the_others(run: Run, cfg: Path, photos: Path) -> None:
+    (photos / "b.png").write_bytes(b"broken")
+    result = run("run", cfg, photos)
+    assert result.exit_code == 1
+    assert result.stdout.count("1 object") == 2
+    assert "b.png: not a picture" in result.stderr
+
+
+def test_a_missing_picture_is_an_error(run: Run, cfg: Path) -> None:
+    result = run("run", cfg, "none.jpg")
+    assert result.exit_code == 1
+    assert "cannot read the picture none.jpg" in result.stderr
+
+
+def test_an_exported_file_runs(run: Run, cfg: Path, photos: Path) -> None:
+    exported = run("export", cfg, "-o", "net.onnx", "--boxes", "nms")
+    assert exported.stdout == "net.onnx\n"
+    assert LINE in run("run", "net.onnx", photos / "a.png", "--no-save").stdout
+
+
+def test_export_writes_beside_nobody_under_the_name_of_the_cfg(run: Run, cfg: Path) -> None:
+    assert run("export", cfg, "--half").stdout == "net.onnx\n"
+    assert Path("net.onnx").stat().st_size > 500
+
+
+def test_thresholds_and_letterbox_are_passed_on(run: Run, cfg: Path, tmp_path: Path) -> None:
+    dim = np.zeros((32, 32, 3), np.uint8)
+    dim[8:16, 16:24, 2] = 140
+    cv2.imwrite("dim.png", dim)
+    assert "1 object" in run("run", cfg, "dim.png").stdout
+    assert "0 objects" in run("run", cfg, "dim.png", "--conf", 0.95).stdout
+    assert "1 object" in run("run", cfg, "dim.png", "--letterbox", "--iou", 0.1).stdout
+    assert run("run", cfg, "dim.png", "--conf", 7).exit_code == 2
+
+
+def test_yolov4_tiny_finds_the_dog(run: Run, shared: Path) -> None:
+    result = run("run", shared / "weights/yolov4-tiny/yolov4-tiny.cfg", shared / "images/dog.jpg")
+    found = {line.split(":")[0] for line in result.stdout.splitlines()[1:]}
+    assert {"dog", "bicycle", "truck"} <= found
+    assert Path("predictions/dog.jpg").stat().st_size > 50_000

@@ -1,0 +1,264 @@
+"""The networks of the paper: current files, the published numbers, the official graphs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darknet_py.analysis.cost import CONVOLUTIONS, Cost, cost
+from darknet_py.analysis.diff import diff
+from darknet_py.backends.session import open_session
+from darknet_py.cfg import parse
+from darknet_py.compiler import compile_cfg, compile_file
+from darknet_py.errors import Diagnostics
+from darknet_py.ir import Graph
+from tools.networks import NETWORKS, Network, darknet53, densenet, resnet
+from tools.networks.__main__ import CFGS, files
+from tools.networks.builder import Builder, Tensor
+from tools.networks.published import QUANTITIES, Figure, cost_of, figures, graph_of
+
+CSP, PRN, PJREDDIE = "WongKinYiu+CrossStagePartialNetworks", "WongKinYiu+PartialResidualNetworks", "pjreddie+darknet"
+ALEXEYAB = "AlexeyAB+darknet"
+
+# Ours, and the published cfgs that must lower to the same graph.
+OFFICIAL = {
+    "darknet": [f"{CSP}/cfg__darknet", f"{PJREDDIE}/cfg__darknet"],
+    "darknet53": [f"{CSP}/cfg__darknet53", f"{PJREDDIE}/cfg__darknet53"],
+    "resnet10": [f"{CSP}/cfg__resnet10"],
+    "resnet50": [f"{PJREDDIE}/cfg__resnet50", f"{CSP}/in_progress__darknet__icfg__resnet50-leaky"],
+    "resnet50-pool-last": [f"{CSP}/cfg__resnet50"],
+    "resnext50": [
+        f"{CSP}/cfg__resnext50", f"{PJREDDIE}/cfg__resnext50", f"{CSP}/in_progress__darknet__icfg__resnext50-leaky",
+    ],
+    "csresnet50": [f"{CSP}/cfg__csresnet50", f"{CSP}/cfg__csresnet50-gamma"],
+    "csresnext50": [f"{CSP}/cfg__csresnext50", f"{CSP}/cfg__csresnext50-gamma"],
+    "csresnet50-mish": [f"{CSP}/cfg__csresnet50-omega"],
+    "csresnext50-mish": [f"{CSP}/cfg__csresnext50-omega"],
+    "csresnet50-elastic": [f"{CSP}/cfg__csresnet50-elastic"],
+    "csresnext50-elastic": [f"{CSP}/cfg__csresnext50-elastic"],
+    "csdarknet53": [f"{CSP}/cfg__csdarknet53", f"{CSP}/cfg__csdarknet53-gamma"],
+    "csdarknet53-elastic": [f"{CSP}/cfg__csdarknet53-elastic"],
+    "mobilenet-v2": [f"{CSP}/cfg__mobilenet-v2"],
+    "csmobilenet-v2": [f"{CSP}/cfg__csmobilenet-v2"],
+    "enetb0": [f"{CSP}/cfg__enetb0"],
+    "res2netlite72": [f"{CSP}/cfg__res2netlite72"],
+    "yolov3-tiny": [f"{PJREDDIE}/cfg__yolov3-tiny"],
+    "yolov3-tiny-prn": [f"{PRN}/cfg__yolov3-tiny-prn", f"{ALEXEYAB}/cfg__yolov3-tiny-prn"],
+    "csresnext50-panet-spp": [f"{CSP}/cfg__csresnext50-panet-spp", f"{ALEXEYAB}/cfg__csresnext50-panet-spp"],
+    "csresnext50-panet-spp-giou": [f"{CSP}/cfg__csresnext50-panet-spp-giou"],
+    "csresnext50-panet-spp-optimal": [
+        f"{CSP}/cfg__csresnext50-panet-spp-original-optimal",
+        f"{ALEXEYAB}/cfg__csresnext50-panet-spp-original-optimal",
+    ],
+    "csresnext50-fpn-spp": [f"{CSP}/in_progress__csresnext50-fpn-spp"],
+    "csresnext50-yolo-spp": [f"{CSP}/in_progress__csresnext50-yolo-spp"],
+    "csresnet50-panet-spp": [f"{CSP}/cfg__csresnet50-panet-spp", f"{CSP}/in_progress__csresnet50-panet-spp"],
+    "csdarknet53-panet-spp": [f"{CSP}/cfg__csdarknet53-panet-spp", f"{CSP}/in_progress__csdarknet53-panet-spp"],
+    "csresnet50-elastic-panet-spp": [f"{CSP}/in_progress__csresnet50-elastic-panet-spp"],
+    "csresnext50-elastic-panet-spp": [f"{CSP}/in_progress__csresnext50-elastic-panet-spp"],
+    "csdarknet53m-panet-spp": [f"{CSP}/_branch/cfg__csdarknet53m-panet-spp@896a5c89"],
+    "csdarknet53s-panet-spp": [f"{CSP}/_branch/cfg__csdarknet53s-panet-spp@a89a3231"],
+    "csdarknet53m-yolo-spp": [f"{CSP}/_branch/cfg__csdarknet53-yolo-spp@261c502c"],
+    "csresnet50c-panet-spp": [f"{CSP}/_branch/cfg__csresnet50c-panet-spp@87075f32"],
+    "csresnext50c-panet-spp": [f"{CSP}/_branch/cfg__csresnext50c-panet-spp@1b323693"],
+    "csresnext50c-yolo-spp": [f"{CSP}/_branch/cfg__csresnext50c-yolo-spp@8eb14849"],
+}  # fmt: skip
+PAIRS = [(ours, theirs) for ours, list_ in OFFICIAL.items() for theirs in list_]
+
+# The activation studies of in_progress/darknet/icfg: our program with another activation. Published by their names;
+# resnext50-relu really says swish.
+STUDIES = [
+    ("resnet50", "mish", "mish"), ("resnet50", "relu", "relu"), ("resnet50", "swish", "swish"),
+    ("resnext50", "mish", "mish"), ("resnext50", "relu", "swish"), ("darknet53", "leaky", "leaky"),
+    ("darknet53", "mish", "mish"), ("darknet53", "relu", "relu"), ("darknet53", "swish", "swish"),
+]  # fmt: skip
+
+EFM_LEVELS = ((128, 104), (256, 52), (512, 26))  # channels and size of what the max-outs of EFM narrow
+
+
+def graph(name: str) -> Graph:
+    return graph_of(name, NETWORKS[name].size)
+
+
+def built(program: object, activation: str = "leaky", size: int = 256) -> Graph:
+    text = Network("x", "x", size, next(iter(NETWORKS.values())).evidence, "", program, activation=activation).text()  # type: ignore[arg-type]
+    return compile_cfg(text).check().graph
+
+
+def of_layers(total: Cost) -> list[float]:
+    return [c.bflops_paper for c in total.layers]
+
+
+# -- the files ---------------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_what_the_programs_write() -> None:
+    stale = [name for name, text in files() if not (CFGS / name).is_file() or (CFGS / name).read_text() != text]
+    assert stale == [], "run `make cfgs`"
+
+
+def test_every_cfg_has_its_program() -> None:
+    assert {p.stem for p in CFGS.glob("*.cfg")} == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_cfg_compiles_and_warns_only_of_what_official_ones_have(name: str) -> None:
+    warnings = {d.code for d in compile_file(CFGS / f"{name}.cfg").check().diagnostics}
+    strided_shortcuts = {"DK311"} if name.startswith(("resnet", "resnext")) else set()
+    assert warnings == strided_shortcuts
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_header_says_how_it_was_made_and_how_it_is_known(name: str) -> None:
+    text = (CFGS / f"{name}.cfg").read_text()
+    header = " ".join(line.removeprefix("# ") for line in text.split("\n\n")[0].splitlines())
+    assert "Written by `python -m tools.networks`" in header
+    assert f"Structure: {NETWORKS[name].evidence}." in header
+
+
+def test_no_reference_is_absolute_and_no_route_is_idle() -> None:
+    for path in CFGS.glob("*.cfg"):
+        for section in parse(path.read_bytes(), path.name, Diagnostics()).sections:
+            options = {o.key: o.value or "" for o in section.options}
+            refs = [options[key] for key in ("layers", "from") if key in options]
+            assert all(int(r) < 0 for ref in refs for r in ref.split(",")), f"{path.name}: [{section.name}] {refs}"
+            assert options != {"layers": "-1"}, path.name
+
+
+# -- the numbers -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("figure", figures(), ids=lambda f: f"{f.network}-{f.size}-{f.quantity}-{f.source}")
+def test_a_published_figure_is_met_or_its_deviation_has_a_reason(figure: Figure) -> None:
+    assert figure.met or figure.reason, f"{figure.ours:.4f} against {figure.value}: {figure.deviation:+.2%}"
+
+
+def test_at_least_fifty_figures_are_met() -> None:
+    assert sum(f.met for f in figures()) >= 100
+
+
+def test_every_quantity_and_every_reason_belongs_to_a_figure() -> None:
+    import tomllib
+
+    from tools.networks.published import FILE
+
+    reasons = tomllib.loads(FILE.read_text())["reasons"]
+    assert {f.reason for f in figures()} - {""} == set(reasons.values())
+    assert {f.quantity for f in figures()} == set(QUANTITIES)
+
+
+def test_csp_saves_what_the_paper_says() -> None:
+    def saved(csp: str, plain: str) -> float:
+        return 1 - cost(graph(csp)).bflops_paper / cost(graph(plain)).bflops_paper
+
+    assert saved("csresnext50", "resnext50") == pytest.approx(0.22, abs=0.005)
+    assert saved("csppelee", "pelee") == pytest.approx(0.13, abs=0.005)
+    assert saved("csppelee-fusion-last", "pelee") == pytest.approx(0.21, abs=0.005)
+
+
+def test_fig_7_bottlenecks_fall_by_44_and_80_percent() -> None:
+    yolo, prn, efm = (max(of_layers(cost_of(f"yolov3-{n}", 416))) for n in ("pelee", "pelee-prn", "csppelee-efm-plain"))
+    assert (yolo, prn, efm) == pytest.approx((0.99680, 0.35442, 0.19936), abs=1e-5)
+    assert 1 - efm / prn == pytest.approx(0.44, abs=0.005)
+    assert 1 - efm / yolo == pytest.approx(0.80, abs=0.0005)
+
+
+def test_fig_7_gives_every_convolution_of_the_head_of_efm() -> None:
+    measured = [
+        0.0554, 0.1994, 0.0111, 0.0443, 0.1994, 0.0111, 0.0498, 0.0111, 0.0498, 0.0498, 0.0222, 0.1994, 0.0111,
+        0.0443, 0.1994, 0.0883, 0.0997, 0.0443, 0.1994, 0.0441, 0.0997, 0.0111, 0.0498, 0.0110,
+    ]  # fmt: skip
+    g = graph("yolov3-csppelee-efm-plain")
+    convs = [c.bflops_paper for c, i in zip(cost(g).layers, g.layers, strict=True) if i.section in CONVOLUTIONS]
+    assert sorted(convs[-len(measured) :]) == pytest.approx(sorted(measured), abs=1e-4)
+
+
+def test_fig_8_cio_of_resnext_50_falls_to_32_6_million() -> None:
+    assert cost_of("resnext50", 256).cio / 1e6 == pytest.approx(34.4, abs=0.05)
+    assert cost_of("csresnext50", 256).cio / 1e6 == pytest.approx(32.6, abs=0.05)
+
+
+def test_maxout_saves_three_quarters_of_what_the_pyramid_reads() -> None:
+    g = graph("yolov3-csppelee-efm")
+    narrowed = [i for i in g.layers if i.section == "maxout"]
+    read = [g.layers[i.inputs[0]].output.shape for i in narrowed]
+    assert sorted(read) == [(c, s, s) for c, s in EFM_LEVELS]
+    assert all(4 * i.output.shape[0] == r[0] for i, r in zip(narrowed, read, strict=True))
+
+
+@pytest.mark.parametrize(("channels", "growth", "layers"), [(64, 32, 4), (128, 16, 7)])
+def test_a_partial_dense_block_has_the_cio_of_the_papers_formula(channels: int, growth: int, layers: int) -> None:
+    def cio(start: int) -> float:
+        b = Builder()
+        z = b.conv(b.image, start)
+        for _ in range(layers):
+            z = b.concat(z, b.conv(z, growth, 3))
+        g = compile_cfg("[net]\nwidth=8\nheight=8\nchannels=3\n" + "\n".join(b.sections)).check().graph
+        return sum(c.cio for c in cost(g).layers[1:]) / 64
+
+    m, d = layers, growth
+    assert cio(channels) == channels * m + (m * m + m) * d / 2
+    assert cio(channels // 2) == (channels * m + (m * m + m) * d) / 2
+
+
+# -- the official cfgs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda x: x.split("/")[-1])
+def test_the_graph_is_that_of_the_published_cfg(ours: str, theirs: str, shared: Path) -> None:
+    size = NETWORKS[ours].size
+    published = compile_file(shared / "cfgs" / f"{theirs}.cfg", size=(size, size)).check().graph
+    assert diff(graph(ours), published) is None
+
+
+@pytest.mark.parametrize(("name", "published_as", "activation"), STUDIES)
+def test_activation_studies_are_a_change_of_one_word(
+    name: str, published_as: str, activation: str, shared: Path
+) -> None:
+    programs = {
+        "resnet50": partial(resnet.resnet, net=resnet.ResNet()), "darknet53": darknet53.darknet53,
+        "resnext50": partial(resnet.resnet, net=resnet.ResNet((3, 4, 6, 3), (128, 256, 512, 1024), groups=32)),
+    }  # fmt: skip
+    path = shared / "cfgs" / CSP / f"in_progress__darknet__icfg__{name}-{published_as}.cfg"
+    assert diff(built(programs[name], activation), compile_file(path).check().graph) is None
+
+
+def test_hard_sigmoid_is_relu6_of_x_plus_3_over_6() -> None:
+    net = "[net]\nwidth=5\nheight=1\nchannels=1\n[activation]\nactivation=hard_sigmoid"
+    x = np.array([-4, -3, 0, 1.5, 9], np.float32).reshape(1, 1, 1, 5)
+    (y,) = open_session(compile_cfg(net).check().graph, "numpy").run([x])
+    np.testing.assert_allclose(y.ravel(), [0, 0, 0.5, 0.75, 1], atol=1e-7)
+
+
+# -- the builder -------------------------------------------------------------------------------------------------
+
+
+def test_a_tensor_that_is_not_the_last_one_gets_a_route() -> None:
+    b = Builder()
+    first = b.conv(b.image, 4)
+    b.conv(first, 8)
+    assert b.conv(first, 2) == Tensor(3, 2)
+    assert b.sections[2] == "[route]\nlayers=-2\n"
+
+
+def test_a_shortcut_routes_to_what_it_adds_to() -> None:
+    b = Builder()
+    first, second = b.conv(b.image, 4), b.conv(Tensor(0, 4), 4)
+    b.shortcut(first, second)
+    assert b.sections[2:] == ["[route]\nlayers=-2\n", "[shortcut]\nfrom=-2\nactivation=linear\n"]
+
+
+def test_attention_multiplies_with_its_own_input() -> None:
+    b = Builder()
+    b.sam(b.conv(b.image, 4))
+    assert b.sections[-1] == "[sam]\nfrom=-2\n"
+
+
+def test_the_last_block_of_densenet_has_no_coarse_way() -> None:
+    sections = [
+        i.section for i in built(partial(densenet.elastic, net=densenet.DenseNet((1, 1, 1, 1))), size=224).layers
+    ]
+    assert sections.count("upsample") == 3
