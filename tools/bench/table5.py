@@ -1,0 +1,196 @@
+"""The paper's CPU experiment (Table 5): `python -m tools.bench.table5 [--write]`.
+
+Every detector with seeded random weights in OpenCV's DNN module, the paper's engine, and in onnxruntime, one image at a
+time. All engines give the same outputs before any is timed.
+
+Decision: the paper's machine is not ours, so what is compared are ratios to YOLOv3-tiny. BFLOPs explain a ratio as far
+as they go; the rest is explained by how fast each kind of convolution is, which OpenCV's own profile says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from darknet_py.analysis.cost import cost
+from darknet_py.ir import Graph
+
+from .interleave import Spread, Timing, interleave
+from .report import markdown
+from .worker import Job, Worker, open_graph
+
+HERE = Path(__file__).parent
+TOLERANCE = 1e-4  # of the largest number of an output
+PROFILES = 5  # runs whose layers are measured; the median counts
+_LAYER = re.compile(r"(?:^|!)(\d+)_")  # OpenCV's names of layers begin with Darknet's number
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of Table 5: our cfg, and frames per second on an i9-9900K with OpenCV, where the paper has it."""
+
+    title: str
+    job: Job
+    paper: float | None
+
+
+TABLE_5 = (
+    Entry("YOLOv3-tiny", Job("yolov3-tiny", 416), 54),
+    Entry("YOLOv3-tiny-PRN", Job("yolov3-tiny-prn", 416), 71),
+    Entry("CSPPeleeNet Ref.-EFM (SAM)", Job("yolov3-csppelee-ref-efm", 320), None),
+    Entry("CSPDenseNet Ref.-EFM (SAM)", Job("yolov3-cspdensenet-ref-efm", 320), None),
+    Entry("CSPPeleeNet Ref.-PRN (3l)", Job("yolov3-csppelee-ref-prn-3l", 320), 52),
+    Entry("CSPPeleeNet Ref.-PRN", Job("yolov3-csppelee-ref-prn", 320), 75),
+    Entry("CSPDenseNet Ref.-PRN", Job("yolov3-cspdensenet-ref-prn", 320), 95),
+    Entry("CSPDenseNetb Ref.-PRN", Job("yolov3-cspdensenetb-ref-prn", 320), 102),
+)
+BASE = TABLE_5[0]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The convolutions of one size, or everything else: their part of the work and of OpenCV's time."""
+
+    layers: int
+    bflops: float
+    seconds: float
+
+
+def run(rounds: int, threads: int, opencv4: Path | None) -> dict[str, Any]:
+    """All engines, all networks: what was measured and where, as plain data."""
+    jobs = [e.job for e in TABLE_5]
+    graphs = {job.cfg: open_graph(job) for job in jobs}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        engines: dict[str, Worker] = {}
+        for number, (backend, path) in enumerate(_engines(opencv4)):
+            own = Path(folder, str(number))
+            own.mkdir()
+            worker = Worker(backend, jobs, threads, own, path)
+            stack.callback(worker.close)
+            engines[worker.version] = worker
+        differences = compare(engines)
+        before = os.getloadavg()[0]
+        runs = {(e, job.cfg): partial(w.seconds, job.cfg) for job in jobs for e, w in engines.items()}
+        timings = interleave(runs, rounds)
+        after = os.getloadavg()[0]
+        kinds = {
+            (e, job.cfg): kinds_of(graphs[job.cfg], median_profile(w, job.cfg))
+            for e, w in engines.items() if e.startswith("OpenCV") for job in jobs
+        }  # fmt: skip
+    return {
+        "machine": {"cpu": cpu(), "cores": os.cpu_count(), "load before": before, "load after": after},
+        "engines": list(engines), "rounds": rounds, "threads": threads, "differences": differences,
+        "rows": [_row(e, graphs[e.job.cfg], list(engines), timings, kinds) for e in TABLE_5],
+    }  # fmt: skip
+
+
+def _engines(opencv4: Path | None) -> Iterator[tuple[str, Path | None]]:
+    yield "opencv", None
+    if opencv4:
+        yield "opencv", opencv4.resolve()
+    yield "onnxruntime", None
+
+
+def compare(engines: Mapping[str, Worker]) -> dict[str, float]:
+    """How far the outputs of neighbours in the list differ at most, as a part of the largest number; else an error."""
+    found = {}
+    for (a, first), (b, second) in pairwise(engines.items()):
+        worst = max(_difference(first.outputs[cfg], second.outputs[cfg]) for cfg in first.outputs)
+        if not worst < TOLERANCE:
+            raise click.ClickException(f"{a} and {b} differ by {worst:.1e}: what they compute must agree to be timed")
+        found[f"{a} / {b}"] = worst
+    return found
+
+
+def _difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
+    pairs = zip(ours, theirs, strict=True)
+    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
+
+
+def median_profile(worker: Worker, cfg: str) -> dict[str, float]:
+    """Seconds of each of the engine's layers, the median of some runs."""
+    profiles = [worker.profile(cfg) for _ in range(PROFILES)]
+    return {name: float(np.median([p[name] for p in profiles])) for name in profiles[0]}
+
+
+def kinds_of(graph: Graph, profile: Mapping[str, float]) -> dict[str, Kind]:
+    """BFLOPs and seconds of 3x3 convolutions, of 1x1 convolutions, and of the rest."""
+    seconds: dict[int, float] = defaultdict(float)
+    for name, taken in profile.items():
+        found = _LAYER.search(name)
+        seconds[int(found[1]) if found else -1] += taken
+    kinds = {"3x3": Kind(0, 0, 0), "1x1": Kind(0, 0, 0), "rest": Kind(0, 0, seconds[-1])}
+    for info, layer in zip(graph.layers, cost(graph).layers, strict=True):
+        size = getattr(info.layer, "size", None) if info.section == "convolutional" else None
+        key = f"{size}x{size}" if f"{size}x{size}" in kinds else "rest"
+        k = kinds[key]
+        kinds[key] = Kind(k.layers + 1, k.bflops + layer.bflops_paper, k.seconds + seconds[info.index])
+    return kinds
+
+
+def _row(
+    entry: Entry,
+    graph: Graph,
+    engines: list[str],
+    timings: Mapping[tuple[str, str], Timing],
+    kinds: Mapping[tuple[str, str], Mapping[str, Kind]],
+) -> dict[str, Any]:
+    cfg, total = entry.job.cfg, cost(graph)
+    measured = {}
+    for e in engines:
+        own, base = timings[e, cfg], timings[e, BASE.job.cfg]
+        profile = {k: asdict(v) for k, v in kinds.get((e, cfg), {}).items()}
+        measured[e] = {"fps": _plain(own.rate), "ratio": _plain(own.ratio(base)), "kinds": profile}
+    return {
+        "title": entry.title, "cfg": cfg, "size": entry.job.size, "bflops": total.bflops_paper,
+        "params": total.params_conv, "cio": total.cio, "layers": len(graph.layers),
+        "paper fps": entry.paper, "paper ratio": entry.paper and entry.paper / (BASE.paper or 1), "engines": measured,
+    }  # fmt: skip
+
+
+def _plain(s: Spread) -> dict[str, float]:
+    return {"low": s.low, "median": s.median, "high": s.high}
+
+
+def cpu() -> str:
+    """What the machine calls its processor."""
+    info = Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.+)", info.read_text()) if info.is_file() else None
+    return named[1] if named else platform.processor() or platform.machine()
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=25, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
+@click.option(
+    "--opencv4",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with OpenCV 4, to be timed beside OpenCV 5.",
+)
+@click.option("--write", is_flag=True, help="Write RESULTS.md and table5.json beside this program.")
+def main(rounds: int, threads: int, opencv4: Path | None, write: bool) -> None:
+    """Time the CPU detectors of the paper's Table 5."""
+    result = run(rounds, threads, opencv4)
+    text = markdown(result)
+    click.echo(text)
+    if write:
+        (HERE / "table5.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        (HERE / "RESULTS.md").write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

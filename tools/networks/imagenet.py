@@ -1,0 +1,188 @@
+"""The classifiers: each is a family with a row of data, and a sentence on how its structure is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from . import csp_pelee, darknet53, densenet, mobilenet, pelee, pp_res_stage, resnet, timm_like
+from .builder import Builder
+from .csp_pelee import CSPDense, CSPPelee
+from .network import Evidence, Network
+from .pelee import Pelee
+from .resnet import ResNet
+
+OFFICIAL = "The cfg is published in CrossStagePartialNetworks; this one lowers to the same graph."
+PELEE_NOTE = (
+    "Pelee's code gives the two-way dense layers; the order of the layers and the [maxpool] in the transitions "
+    "are those of the paper's Fig. 7, all 126 bars of which this backbone and its heads reproduce."
+)
+CSP_PELEE_NOTE = (
+    "The authors never published it. Fig. 7 gives the cost of its 114 layers, all of which this backbone "
+    "reproduces; stages have 2, 4, 8 and 4 dense layers, and gamma applies to stages 2 to 4. One open point: the "
+    "first 1x1 may be 32 -> 8 before the pool instead of 32 -> 32 behind it."
+)
+SPARSE_NOTE = (
+    " Dense layers read the outputs 1, 2, 4 and 8 steps back, the only one of 12 rules that gives both published "
+    "numbers."
+)
+GROUP_NOTE = " Reconstructed from one number: the 3x3 convolutions of the dense layers have groups of 8 channels."
+RESNET50_NOTE = (
+    "pjreddie's published cfg; CrossStagePartialNetworks moves the pool, see resnet50-pool-last.cfg. This one lowers "
+    "to the same graph."
+)
+SE_NOTE = (
+    " Reconstructed: squeeze and excitation (to half the channels) on the 32 new channels of every dense layer, "
+    "which fits both published numbers."
+)
+LAST_NOTE = (
+    " Fusion last is the same network without the 1x1 convolutions behind the pools; three published BFLOPs fix it."
+)
+FIRST_NOTE = (
+    "No structure that is a fusion first by the paper's definition gives the published BFLOPs, which are linear "
+    "in gamma with twice the slope of the dense layers. This is CSPPeleeNet without the 1x1 convolutions between "
+    "the dense layers and the concatenation."
+)
+REFERENCE_NOTE = (
+    "CSPPeleeNet with 2, 4, 4 and 4 dense layers, bottlenecks of 32, 64, 64 and 64, and 512 channels at the end: "
+    "the only regular variant found that gives the published numbers of two classifiers and four detectors."
+)
+DENSE_NOTE = (
+    "The 512 channels at 1/32 and the last convolution follow from the detectors' numbers; everything before is "
+    "the simplest of more than a hundred variants with the published numbers: halves, 4, 2, 4 and 4 dense layers, "
+    "no other transitions."
+)
+RESNET10_NOTE = (
+    "Nothing but two numbers is published, and no uniform recipe gives both. Of thousands tried this one is the "
+    "closest: fusion last, where half of stage 1 and a third of the others bypass one basic block."
+)
+ELASTIC_NOTE = (
+    "allenai/elastic publishes the network in PyTorch; Darknet enlarges by nearest neighbour where it interpolates."
+)
+CSP_ELASTIC_NOTE = (
+    "Never published. This is the paper's recipe with DenseNet-201's own 6, 12, 48 and 32 layers, made elastic: "
+    "three quarters of a block's channels bypass it, and a transition precedes the concatenation. Of 300 variants "
+    "it is the closest to both numbers, if these were counted as those of DenseNet-201-Elastic were."
+)
+TIMM_NOTE = "timm's cspnet.py (and mmpretrain, which converts its weights): the published structure, with its 3x3 pool."
+PP_NOTE = "PaddleDetection's CSPResStage; the RepVGG blocks are merged into one 3x3, as at inference."
+OTHER = (
+    "The paper compares it with its own; its cfg is published in CrossStagePartialNetworks, and this one lowers "
+    "to the same graph."
+)
+
+P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741
+
+
+def _pelee(
+    name: str, title: str, evidence: Evidence, note: str, activation: str = "leaky",
+    net: Pelee = Pelee(),  # noqa: B008  frozen
+) -> Network:  # fmt: skip
+    build = partial(pelee.classifier, net=net)
+    return Network(name, title, 224, evidence, note, build, activation=activation)
+
+
+def _csp(
+    name: str, title: str, evidence: Evidence = N, note: str = CSP_PELEE_NOTE, activation: str = "leaky",
+    net: CSPPelee = CSPPelee(),  # noqa: B008  frozen
+) -> Network:  # fmt: skip
+    build = partial(csp_pelee.classifier, net=net)
+    return Network(name, title, 224, evidence, note, build, activation=activation)
+
+
+def _gammas(name: str, title: str, evidence: Evidence, note: str, *, inner: bool, outer: bool) -> list[Network]:
+    rows = (("", 0.5), ("-g75", 0.75), ("-g25", 0.25))
+    return [
+        _csp(f"{name}{suffix}", f"{title}, gamma {gamma:g}", evidence, note, net=_transit(gamma, inner, outer))
+        for suffix, gamma in rows
+    ]
+
+
+def _transit(gamma: float, inner: bool, outer: bool) -> CSPPelee:
+    return CSPPelee(gamma=gamma, inner_transition=inner, outer_transition=outer)
+
+
+def _dense(name: str, title: str, last: int) -> Network:
+    return Network(name, title, 224, R, DENSE_NOTE, partial(csp_pelee.dense_classifier, net=CSPDense(last=last)))
+
+
+def _official(
+    name: str, title: str, build: Callable[[Builder], object], size: int = 256, note: str = OFFICIAL,
+    activation: str = "leaky",
+) -> Network:  # fmt: skip
+    return Network(name, title, size, P, note, build, activation=activation)
+
+
+def _timm(name: str, title: str, net: timm_like.CrossStages, size: int = 256) -> Network:
+    return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE, "relie")
+
+
+REF = CSPPelee((2, 4, 4, 4), (32, 64, 64, 64), last=3)
+REF_B = CSPPelee((2, 4, 4, 4), (32, 64, 64, 64), last=1)
+
+PELEE = (
+    _pelee("pelee", "PeleeNet", N, PELEE_NOTE),
+    _pelee("pelee-swish", "PeleeNet with swish", N, PELEE_NOTE, "swish"),
+    _pelee("pelee-mish", "PeleeNet with Mish", N, PELEE_NOTE, "mish"),
+    _pelee("spelee", "SPeleeNet (SparsePeleeNet)", N, PELEE_NOTE + SPARSE_NOTE, net=Pelee(sparse=True)),
+    _pelee("peleenext", "PeleeNeXt", R, PELEE_NOTE + GROUP_NOTE, net=Pelee(grouped=True)),
+    _pelee("sepelee-swish", "SEPeleeNet with swish", R, PELEE_NOTE + SE_NOTE, "swish", Pelee(attention=True)),
+    *_gammas("csppelee", "CSPPeleeNet", N, CSP_PELEE_NOTE, inner=True, outer=True),
+    *_gammas("csppelee-fusion-last", "CSPPeleeNet, fusion last", N, CSP_PELEE_NOTE + LAST_NOTE, inner=True,
+             outer=False),
+    *_gammas("csppelee-fusion-first", "CSPPeleeNet, fusion first", O, FIRST_NOTE, inner=False, outer=True),
+    _csp("csppelee-swish", "CSPPeleeNet with swish", activation="swish"),
+    _csp("csppelee-mish", "CSPPeleeNet with Mish", activation="mish"),
+    _csp("secsppelee-swish", "SECSPPeleeNet with swish", R, CSP_PELEE_NOTE + SE_NOTE, "swish",
+         CSPPelee(attention=True)),
+    _csp("csppelee-ref", "CSPPeleeNet Reference", N, REFERENCE_NOTE, net=REF),
+    _csp("csppeleeb-ref", "CSPPeleeNetb Reference", N, REFERENCE_NOTE, net=REF_B),
+    _dense("cspdensenet-ref", "CSPDenseNet Reference", 3),
+    _dense("cspdensenetb-ref", "CSPDenseNetb Reference", 1),
+)  # fmt: skip
+
+RESNETS = (
+    _official("resnet10", "ResNet-10", resnet.resnet10),
+    Network("csresnet10", "CSPResNet-10", 256, O, RESNET10_NOTE, resnet.csp_resnet10),
+    _official("resnet50", "ResNet-50", partial(resnet.resnet, net=ResNet()), note=RESNET50_NOTE),
+    _official("resnet50-pool-last", "ResNet-50 that averages class scores instead of features",
+              partial(resnet.resnet, net=ResNet(pool_last=True))),
+    _official("resnext50", "ResNeXt-50",
+              partial(resnet.resnet, net=ResNet((3, 4, 6, 3), (128, 256, 512, 1024), groups=32))),
+    _official("csresnet50", "CSPResNet-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNET)),
+    _official("csresnext50", "CSPResNeXt-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT)),
+    _official("csresnet50-mish", "CSPResNet-50 with Mish (published as csresnet50-omega)",
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNET), activation="mish"),
+    _official("csresnext50-mish", "CSPResNeXt-50 with Mish (published as csresnext50-omega)",
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT), activation="mish"),
+    _official("csresnet50-elastic", "CSPResNet-50-Elastic",
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNET_ELASTIC)),
+    _official("csresnext50-elastic", "CSPResNeXt-50-Elastic",
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT_ELASTIC)),
+)  # fmt: skip
+
+OTHERS = (
+    _official("darknet", "Darknet Reference", darknet53.reference),
+    _official("darknet53", "Darknet-53", darknet53.darknet53),
+    _official("csdarknet53", "CSPDarknet-53", partial(darknet53.csp_darknet53, net=darknet53.CSP_DARKNET53)),
+    _official("csdarknet53-elastic", "CSPDarknet-53-Elastic",
+              partial(darknet53.csp_darknet53, net=darknet53.CSP_DARKNET53_ELASTIC)),
+    Network("densenet201-elastic", "DenseNet-201-Elastic", 224, P, ELASTIC_NOTE,
+            partial(densenet.elastic, net=densenet.DenseNet())),
+    Network("csdensenet201-elastic", "CSPDenseNet-201-Elastic", 224, O, CSP_ELASTIC_NOTE,
+            partial(densenet.elastic, net=densenet.DenseNet((6, 12, 48, 32), bypass=3))),
+    _official("mobilenet-v2", "MobileNet-v2", mobilenet.mobilenet_v2, 224, activation="relu"),
+    _official("csmobilenet-v2", "CSPMobileNet-v2", mobilenet.csp_mobilenet_v2, 224, activation="relu"),
+    _official("enetb0", "EfficientNet-B0", mobilenet.efficientnet_b0, 224, OTHER, "swish"),
+    _official("res2netlite72", "Res2NetLite-72", mobilenet.res2net_lite, 224, OTHER),
+    _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53),
+    _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53, 224),
+    _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50),
+    _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, 224),
+    _official("csprepresnet-s", "CSPRepResNet-s of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.SMALL),
+              224, PP_NOTE, "swish"),
+    _official("csprepresnet-l", "CSPRepResNet-l of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.LARGE),
+              224, PP_NOTE, "swish"),
+)  # fmt: skip
+
+NETWORKS: tuple[Network, ...] = (*PELEE, *RESNETS, *OTHERS)

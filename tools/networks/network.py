@@ -1,0 +1,100 @@
+"""What the catalogue says of one network, and how it becomes the text of a cfg."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .builder import Builder
+
+WIDTH = 100  # of the comments at the top of a cfg
+
+# The training of the published cfgs (CrossStagePartialNetworks, cfg/csresnext50.cfg and cfg/csresnext50-panet-spp.cfg).
+CLASSIFIER = """\
+# to train: batch=128, subdivisions=4
+batch=1
+subdivisions=1
+width={size}
+height={size}
+channels=3
+momentum=0.9
+decay=0.0005
+min_crop=128
+max_crop=448
+angle=7
+hue=.1
+saturation=.75
+exposure=.75
+aspect=.75
+learning_rate=0.1
+burn_in=1000
+max_batches=800000
+policy=poly
+power=4
+"""
+DETECTOR = """\
+# to train: batch=64, subdivisions=16
+batch=1
+subdivisions=1
+width={size}
+height={size}
+channels=3
+momentum=0.9
+decay=0.0005
+angle=0
+hue=.1
+saturation=1.5
+exposure=1.5
+learning_rate=0.001
+burn_in=1000
+max_batches=500500
+policy=steps
+steps=400000,450000
+scales=.1,.1
+"""
+
+
+class Evidence(StrEnum):
+    """How sure the structure of a network is."""
+
+    PUBLISHED = "published structure"
+    PINNED = "pinned by numbers"
+    RECONSTRUCTED = "reconstructed"
+    OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One cfg: its name, what it is, its input size, how sure its structure is and why, and the program that builds it.
+
+    `note` says what is published and what is not; `source` names the module of the program.
+    """
+
+    name: str
+    title: str
+    size: int
+    evidence: Evidence
+    note: str
+    build: Callable[[Builder], object]
+    detector: bool = False
+    activation: str = "leaky"
+
+    def text(self, numbers: str = "") -> str:
+        """The cfg; `numbers` is a sentence about its size and the published one."""
+        b = Builder(self.activation)
+        self.build(b)
+        recipe = DETECTOR if self.detector else CLASSIFIER
+        return f"{self._header(numbers)}\n[net]\n{recipe.format(size=self.size)}\n" + "\n".join(b.sections)
+
+    def _header(self, numbers: str) -> str:
+        head = f"{self.title}, for {self.size}x{self.size} images."
+        made = f"Written by `python -m tools.networks` from {self._module()}: change that, not this file."
+        kind = f"Structure: {self.evidence}. {self.note}"
+        paragraphs = [p for p in (head, made, kind, numbers) if p]
+        return "".join(textwrap.indent(textwrap.fill(p, WIDTH - 2), "# ") + "\n" for p in paragraphs)
+
+    def _module(self) -> str:
+        module = getattr(self.build, "func", self.build).__module__
+        return module.replace(".", "/") + ".py"
