@@ -7,7 +7,8 @@ each has its name: the paper's numbers are `params_conv` and `bflops_paper`, the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 from ..ir.graph import Graph, LayerInfo, Op, Param, Value
 from .summary import GIGA, summarize
@@ -43,6 +44,25 @@ class LayerCost:
     output: int
 
 
+# What a layer can be sorted by.
+COLUMNS = tuple(f.name for f in fields(LayerCost) if f.name not in ("name", "shape"))
+
+
+def table(layers: Iterable[LayerCost]) -> str:
+    """Layers and all their costs, a line each."""
+    rows = [("layer", "output", *COLUMNS), *((c.name, "x".join(map(str, c.shape)), *_cells(c)) for c in layers)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    aligns = [str.ljust, str.ljust, *[str.rjust] * len(COLUMNS)]
+    return "\n".join(
+        "  ".join(align(cell, w) for cell, w, align in zip(row, widths, aligns, strict=True)) for row in rows
+    )
+
+
+def _cells(layer: LayerCost) -> list[str]:
+    values = (getattr(layer, column) for column in COLUMNS)
+    return [f"{v:.4f}" if isinstance(v, float) else f"{v:,}" for v in values]
+
+
 @dataclass(frozen=True)
 class Cost:
     """All layers and what they sum up to; memory in bytes of float32, for one image.
@@ -54,6 +74,27 @@ class Cost:
     layers: tuple[LayerCost, ...]
     peak_bytes: int
     peak_layer: str
+
+    def sorted(self, column: str) -> tuple[LayerCost, ...]:
+        """The layers, those that cost most of `column` (a field of `LayerCost`) first."""
+        return tuple(sorted(self.layers, key=lambda layer: -getattr(layer, column)))
+
+    def totals(self) -> dict[str, float]:
+        """What the network costs in all, by the names of the properties and fields."""
+        sums = {column: getattr(self, column) for column in COLUMNS if column != "output"}
+        memory = ("weights_bytes", "activation_bytes", "peak_bytes")
+        return {**sums, **{name: getattr(self, name) for name in memory}}
+
+    def text(self) -> str:
+        """The totals in three lines."""
+        mega = 1 << 20
+        weights = f"{self.weights_bytes / mega:.1f} MiB"
+        return (
+            f"Parameters {self.params_file:,} ({weights}), of these {self.params_conv:,} weights of convolutions\n"
+            f"{self.macs / GIGA:.3f} GMACs, {self.bflops_paper:.3f} BFLOPs as the CSPNet paper counts, "
+            f"CIO {self.cio / 1e6:.1f} M\nActivations {self.activation_bytes / mega:.1f} MiB, at most "
+            f"{self.peak_bytes / mega:.1f} MiB at once (at {self.peak_layer})"
+        )
 
     @property
     def params_file(self) -> int:

@@ -8,11 +8,13 @@ for the rest. They compare with published tables; what an executor really does i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..compiler import Compilation
-from ..ir import Graph, LayerInfo
+from ..ir import Graph, LayerInfo, Op, Value
+from ..layers import Layer
 
 GIGA = 1e9
 
@@ -62,9 +64,9 @@ class Summary:
         return {"layers": [_row_json(row) for row in self.rows], "bflops": self.bflops, "params": self.params}
 
     def format_table(self) -> str:
-        """The table as Darknet prints it (widths before heights before channels), and the parameters."""
+        """The table as Darknet prints it (widths before heights before channels)."""
         lines = ["   layer   filters  size/strd(dil)      input                output", *map(_line, self.rows)]
-        return "\n".join([*lines, f"Total BFLOPS {self.bflops:5.3f}", f"Parameters {self.params:,}"])
+        return "\n".join([*lines, f"Total BFLOPS {self.bflops:5.3f}"])
 
 
 def summarize(network: Compilation | Graph) -> Summary:
@@ -76,14 +78,23 @@ def summarize(network: Compilation | Graph) -> Summary:
        layer   filters  size/strd(dil)      input                output
        0 conv      4       3 x 3/ 1      8 x   8 x   3 ->    8 x   8 x   4 0.000 BF
     Total BFLOPS 0.000
-    Parameters 112
     """
     graph = network.graph if isinstance(network, Compilation) else network
     outputs = {info.index: info.output.shape for info in graph.layers}
     floats: dict[int, int] = {}
     for param in graph.params:
         floats[param.layer] = floats.get(param.layer, 0) + param.size
-    return Summary(tuple(_row(info, graph, outputs, floats.get(info.index, 0)) for info in graph.layers))
+    ops: dict[int, list[Op]] = {}
+    for op in graph.ops:
+        ops.setdefault(op.layer, []).append(op)
+    # the kernels of a blur, which Darknet does not count
+    fixed = graph.data.keys() - {p.value for p in graph.params}
+    rows = [_row(info, graph, outputs, floats.get(info.index, 0)) for info in graph.layers]
+    counts = (
+        _operations(row, info.layer, ops.get(row.index, []), fixed)
+        for row, info in zip(rows, graph.layers, strict=True)
+    )
+    return Summary(tuple(replace(row, bflops=n / GIGA) for row, n in zip(rows, counts, strict=True)))
 
 
 def layer_type(info: LayerInfo) -> str:
@@ -101,32 +112,28 @@ def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], par
     if kind in ("maxpool", "local_avgpool") and size is None:
         size = stride
     filters = getattr(layer, "filters", None)
-    row = Row(
+    return Row(
         info.index, kind, filters if isinstance(filters, int) else None, getattr(layer, "groups", 1),
         size if isinstance(size, int) else None, strides, getattr(layer, "dilation", 1), info.inputs,
         outputs.get(source, graph.image.shape), info.output.shape, 0.0, params, info.span.line,
     )  # fmt: skip
-    return Row(**{**row.__dict__, "bflops": _operations(row, info, graph) / GIGA})
 
 
-def _operations(row: Row, info: LayerInfo, graph: Graph) -> float:
+def _operations(row: Row, layer: Layer, ops: list[Op], fixed: Set[Value]) -> float:
     outputs = math.prod(row.output)
     if row.type == "shortcut":
         weighted = row.params > 0  # a product for each element as well
         return (len(row.sources) - 1) * outputs * (2 if weighted else 1)
-    ops = list(graph.of_layer(info.index))
     if row.type in ("maxpool", "local_avgpool", "maxout"):
         # before a blur, and with all input channels: maxpool_layer.c counts so for maxpool_depth too
         pooled = next((op.output.shape for op in ops if op.kind in ("max_pool", "avg_pool")), row.output)
         return (row.size or 1) ** 2 * math.prod((*row.input[:1], *pooled[1:]))
-    own = {p.value for p in graph.params}
-    fixed = {v for v in graph.data if v not in own}  # the kernels of a blur, which Darknet does not count
     if row.type == "local":
         return 0  # local_layer.c counts nothing
     total = sum(2 * op.macs for op in ops if op.kind in ("conv", "conv_transpose") and op.inputs[1] not in fixed)
     if row.type == "conv_lstm":
-        total += (12 if getattr(info.layer, "peephole", 0) else 9) * outputs  # conv_lstm_layer.c make_conv_lstm_layer
-    if getattr(info.layer, "xnor", 0):
+        total += (12 if getattr(layer, "peephole", 0) else 9) * outputs  # conv_lstm_layer.c make_conv_lstm_layer
+    if getattr(layer, "xnor", 0):
         return total / 32  # convolutional_layer.c: 32 of them are one instruction
     return total
 

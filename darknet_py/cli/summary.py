@@ -1,38 +1,83 @@
-"""`darknet-py summary`: the table of layers that Darknet prints when it loads a network."""
+"""`darknet-py summary`: the table of layers that Darknet prints when it loads a network, and what each layer costs."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import DIALECTS, Size, message, show, write_json
 
+if TYPE_CHECKING:
+    from ..analysis.cost import Cost, LayerCost
+    from ..analysis.summary import Summary
+
+SORTABLE = "params_file params_trained params_conv macs bflops_paper bflops_darknet cio output".split()
+
 
 @click.command("summary")
 @click.argument("cfg")
-@click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
+@click.option("--costs", is_flag=True, help="The table of costs: parameters, BFLOPs, CIO and output of each layer.")
+@click.option("--sort", type=click.Choice(SORTABLE), help="The table of costs, the dearest layers first.")
+@click.option("--csv", "as_csv", is_flag=True, help="The table of costs as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
 @click.option("--size", type=Size(), help="Input size instead of the cfg's: 416, or WIDTHxHEIGHT.")
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
 @click.option("--as-darknet", is_flag=True, help="Read what Darknet misreads silently as Darknet does.")
-def command(cfg: str, as_json: bool, size: tuple[int, int] | None, dialect: str | None, as_darknet: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, cfg: str, costs: bool, sort: str | None, as_csv: bool, as_json: bool,
+    size: tuple[int, int] | None, dialect: str | None, as_darknet: bool,
+) -> None:  # fmt: skip
     """Print the table of layers: sizes and cost.
 
     For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals. Needs no
-    weights.
+    weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1.
 
     \b
     darknet-py summary yolov4-tiny.cfg
-    darknet-py summary yolov4-tiny.cfg --size 608 --json
+    darknet-py summary yolov4-tiny.cfg --size 608 --sort bflops_paper
     """
+    from ..analysis.cost import cost, table
     from ..analysis.summary import summarize
     from ..compiler import compile_file
     from ..find import find_network
 
     compilation = compile_file(
         find_network(cfg, message).cfg, dialect=dialect, size=size, as_darknet=as_darknet
-    ).check()
+    )  # fmt: skip
     show(compilation.diagnostics)
     summary = summarize(compilation)
+    total = None if compilation.errors else cost(compilation.graph)
     if as_json:
-        write_json(summary.to_json())
+        write_json(_json(summary, total))
+    elif total and as_csv:
+        click.echo(_csv(total.sorted(sort) if sort else total.layers), nl=False)
+    elif total and (sort or costs):
+        click.echo(f"{table(total.sorted(sort) if sort else total.layers)}\n{total.text()}")
     else:
-        click.echo(summary.format_table())
+        click.echo(summary.format_table() + (f"\n{total.text()}" if total else ""))
+    ctx.exit(1 if compilation.errors else 0)
+
+
+def _json(summary: Summary, total: Cost | None) -> dict[str, Any]:
+    data = summary.to_json()
+    if total is None:
+        return data
+    for layer, own in zip(data["layers"], total.layers, strict=True):
+        layer.update({column: getattr(own, column) for column in SORTABLE})
+    return {**data, **total.totals(), "peak_layer": total.peak_layer}
+
+
+def _csv(layers: Iterable[LayerCost]) -> str:
+    import csv
+    import io
+
+    out = io.StringIO()
+    rows = [asdict(layer) for layer in layers]
+    writer = csv.DictWriter(out, ["name", *SORTABLE], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

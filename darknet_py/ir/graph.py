@@ -6,7 +6,7 @@ people. The graph knows tensors; of Darknet it only carries what errors and repo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +147,3 @@ class Graph:
             for value in op.inputs:
                 found.setdefault(value, []).append(op)
         return found
-
-    def of_layer(self, index: int) -> Iterator[Op]:
-        """The operations lowered from a layer."""
-        return (op for op in self.ops if op.layer == index)

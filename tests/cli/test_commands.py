@@ -15,11 +15,33 @@ from .conftest import Run
 
 
 def test_summary_is_darknets_table_or_json(run: Run, cfg: Path) -> None:
-    assert "Parameters 28" in run("summary", cfg).stdout
+    assert "Parameters 28 " in run("summary", cfg).stdout
     data = json.loads(run("summary", cfg, "--json").stdout)
     conv = data["layers"][1]
     assert (conv["index"], conv["type"], conv["out"], conv["params"]) == (1, "convolutional", [7, 4, 4], 28)
     assert conv["line"] == 10
+
+
+def test_summary_can_be_sorted_by_every_cost(run: Run, cfg: Path) -> None:
+    from darknet_py.analysis.cost import COLUMNS
+    from darknet_py.cli.summary import SORTABLE
+
+    assert tuple(SORTABLE) == COLUMNS
+    for column in SORTABLE:
+        assert column in run("summary", cfg, "--sort", column).stdout.splitlines()[0]
+        rows = run("summary", cfg, "--sort", column, "--csv").stdout.splitlines()[1:]
+        values = [float(row.split(",")[1 + SORTABLE.index(column)]) for row in rows]
+        assert len(values) == 3
+        assert values == sorted(values, reverse=True)
+
+
+def test_summary_of_a_broken_cfg_shows_what_could_be_built(run: Run, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.cfg"
+    broken.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[shortcut]\nfrom=-9\n")
+    result = run("summary", broken)
+    assert result.exit_code == 1
+    assert "0 avg" in result.stdout
+    assert "DK304" in result.stderr
 
 
 def test_verify_compares_the_runtimes(run: Run, cfg: Path) -> None:
