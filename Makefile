@@ -9,7 +9,7 @@ CV4    := .opencv4
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY)  ## the environment, with the package in it
 
@@ -45,7 +45,10 @@ cfgs: $(READY)  ## write the networks of the CSPNet paper and their table anew
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results
 	$(BIN)/python tools/corpus.py --export
 
+bench-table5: $(READY) $(CV4)/.ready  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
+	$(BIN)/python -m tools.bench.table5 --opencv4 $(CV4) --write
+
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(CV4) build dist *.egg-info
 
-.PHONY: help install demo test lint format cfgs corpus clean
+.PHONY: help install demo test lint format cfgs corpus bench-table5 clean

@@ -49,7 +49,8 @@ def _describe(path: Path) -> InstalledCfg:
     lines = takewhile(lambda line: line.startswith("#"), text.splitlines())
     comment = " ".join(line.removeprefix("#").strip() for line in lines)
     title, cost = _TITLE.match(comment), _COST.search(comment)
-    assert title and cost, f"{path} does not begin with the comment of tools/networks"
+    assert title is not None, f"{path} does not begin with the title that tools/networks gives it"
+    assert cost is not None, f"{path} does not say what it costs"
     return InstalledCfg(
         path.stem,
         path,

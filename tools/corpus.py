@@ -103,7 +103,8 @@ def _before_blur(graph: Graph, info: LayerInfo) -> tuple[int, ...]:
     """The shape that Darknet records: of a blurred layer the one before the blur, which is a layer inside the layer."""
     if not getattr(info.layer, "antialiasing", 0):
         return info.output.shape
-    return next(op.output.shape for op in graph.of_layer(info.index) if op.kind in ("conv", "max_pool"))
+    ops = (op for op in graph.ops if op.layer == info.index)
+    return next(op.output.shape for op in ops if op.kind in ("conv", "max_pool"))
 
 
 def export(folder: Path, result: Result, compiled: Compilation) -> str:

@@ -1,4 +1,4 @@
-"""OpenCV's DNN module, 4.8 and later and 5: reads the emitted ONNX from memory, one network for each batch size.
+"""OpenCV's DNN module, 4.8 and later, and 5: reads the emitted ONNX from memory, one network for each batch size.
 
 Decision: OpenCV sees fixed shapes only. Its importers fold what they can from constants and trip over symbolic axes,
 and a network is quickly read again when the batch size changes.
@@ -21,12 +21,21 @@ from .onnx import PROTOBUF_LIMIT, feed, to_onnx
 
 SILENT = 0  # cv2.utils.logging.LOG_LEVEL_SILENT
 
+# What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
+# What all releases get wrong is written in another way by the emitter.
+WRONG_BEFORE = (
+    ("reduce_max", (4, 10), "takes the maximum over channels of something else"),
+    ("reduce_mean", (4, 10), "takes the mean over channels of something else"),
+    ("reduce_sum", (4, 10), "takes the sum over channels of something else"),
+)
+
 
 class OpenCVSession:
     """A graph in OpenCV; keeps the network of the last batch size."""
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
         self._graph, self._engine, self._winograd = optimize(graph), engine, winograd
+        _refuse_what_is_wrong(self._graph, cv2.__version__)
         self._wanted = (*self._graph.outputs, *(s.output for s in self._graph.states))
         repeated = [op for op in self._graph.ops if op.kind == "repeat_batch"]
         self._constants = {**self._graph.data, **{op.output: self._graph.data[op.inputs[0]] for op in repeated}}
@@ -78,6 +87,14 @@ def open_session(
     if threads is not None:
         cv2.setNumThreads(threads)
     return OpenCVSession(graph, engine, winograd)
+
+
+def _refuse_what_is_wrong(graph: Graph, version: str) -> None:
+    release = tuple(map(int, version.split(".")[:2]))
+    over_channels = {op.kind for op in graph.ops if op.kind.startswith("reduce_") and 0 in op.attrs["axes"]}
+    for kind, since, what in WRONG_BEFORE:
+        if kind in over_channels and release < since:
+            raise BackendError(f"OpenCV {version} {what}: use {since[0]}.{since[1]} or later, or onnxruntime")
 
 
 def _mish(e: Emitter) -> None:
