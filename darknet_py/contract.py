@@ -1,19 +1,21 @@
 """What an exported ONNX file says about itself, so that it can be run and decoded without the cfg it came from.
 
 Decision: one entry of `metadata_props` for each field, called `darknet.` and the field, its value in JSON: people read
-it in any viewer, and `OnnxContract.from_metadata` reads it back.
+it in any viewer, and `OnnxContract.of` reads it back.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from .detect.boxes import Size, undo_letterbox
 from .detect.candidates import Candidates, join
@@ -25,6 +27,16 @@ from .layers.head import Head
 from .layers.tree import Tree
 
 PREFIX = "darknet."
+
+
+def read_onnx(path: str | Path) -> onnx.ModelProto:
+    """An ONNX file, without the arrays that it keeps in a second one; `DataError` if it cannot be read."""
+    try:
+        return onnx.load(path, load_external_data=False)
+    except OSError as e:
+        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+    except Exception as e:  # protobuf's own, which is no public name
+        raise DataError(f"{path} is no ONNX file: {e}") from None
 
 
 @dataclass(frozen=True)
@@ -100,9 +112,10 @@ class OnnxContract:
         return {PREFIX + k: json.dumps(v, ensure_ascii=False) for k, v in dataclasses.asdict(self).items()}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> OnnxContract:
-        """The contract in the metadata of a file; `DataError` if it is not there or incomplete."""
-        fields = {k.removeprefix(PREFIX): json.loads(v) for k, v in metadata.items() if k.startswith(PREFIX)}
+    def of(cls, model: onnx.ModelProto) -> OnnxContract:
+        """The contract in the metadata of a model; `DataError` if it is not there or incomplete."""
+        own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
+        fields = {p.key.removeprefix(PREFIX): json.loads(p.value) for p in own}
         try:
             heads = tuple(HeadRecord(**h) for h in fields.pop("heads"))
             states = tuple(StateRecord(s["input"], s["output"], tuple(s["shape"])) for s in fields.pop("states"))

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 
 from .backends.emitter import Emitter, input_names, output_names
 from .backends.onnx import PROTOBUF_LIMIT, to_onnx
-from .contract import HeadRecord, OnnxContract, StateRecord
+from .contract import HeadRecord, OnnxContract, StateRecord, read_onnx
 from .dialects import DIALECTS
 from .errors import BackendError, DataError
 from .ir import Graph, Value, check
@@ -32,6 +32,7 @@ from .passes import optimize
 from .version import VERSION
 
 BOXES = ("raw", "decoded", "nms")
+SMALL = 1024  # bytes; smaller arrays, such as shapes, stay in the model, where runtimes want to see them
 DETECTION = 7  # sample, left, top, right, bottom, score, class
 
 
@@ -60,12 +61,14 @@ def export_onnx(
       without heads the output of the last layer;
     - 'decoded': `boxes` (N, n, 4), left, top, right, bottom in pixels of the input, and `scores` (N, n, classes);
     - 'nms': `detections` (k + 1, 7), a row for each object: sample, left, top, right, bottom, score, class; the last
-      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class and plain IoU over `iou` among
-      scores above `threshold`, at most `max_detections` of each class.
+      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class among scores above `threshold`,
+      at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
+      greedynms or diounms, which go by the distance of the centres too, some boxes differ.
 
-    `half` stores and computes in float16, with float32 at both ends and in decoding. `external` puts the arrays into a
-    second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole or not at all.
-    Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes cannot be expressed.
+    `half` stores and computes in float16, with float32 at both ends and in decoding. `external` puts large arrays into
+    a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole or not at
+    all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes cannot be
+    expressed.
 
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "tiny.cfg").write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
@@ -91,6 +94,7 @@ def export_onnx(
         graph = with_boxes(graph)
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
     if boxes == "nms":
+        contract = replace(contract, nms_kind="default")
         extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
     model = to_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
     helper.set_model_props(model, contract.to_metadata())
@@ -101,13 +105,7 @@ def export_onnx(
 
 def read_contract(path: str | Path) -> OnnxContract:
     """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file."""
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
-    except Exception as e:  # protobuf's own, which is no public name
-        raise DataError(f"{path} is no ONNX file: {e}") from None
-    return OnnxContract.from_metadata({p.key: p.value for p in model.metadata_props})
+    return OnnxContract.of(read_onnx(path))
 
 
 def with_boxes(graph: Graph) -> Graph:
@@ -197,9 +195,10 @@ def _save(model: onnx.ModelProto, path: Path, external: bool) -> None:
             written = Path(folder, path.name)
             if external or model.ByteSize() > PROTOBUF_LIMIT:
                 arrays = f"{path.name}.data"
-                onnx.save_model(model, written, save_as_external_data=True, location=arrays, size_threshold=1024)
+                onnx.save_model(model, written, save_as_external_data=True, location=arrays, size_threshold=SMALL)
                 onnx.checker.check_model(str(written), full_check=True)
-                os.replace(Path(folder, arrays), path.with_name(arrays))
+                if Path(folder, arrays).exists():
+                    os.replace(Path(folder, arrays), path.with_name(arrays))
             else:
                 onnx.checker.check_model(model, full_check=True)
                 written.write_bytes(model.SerializeToString())

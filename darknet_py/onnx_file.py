@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 
 from .backends.session import Session
-from .contract import OnnxContract
+from .contract import OnnxContract, read_onnx
 from .detect.boxes import Size
 from .detect.detections import Detections
-from .errors import BackendError, DataError
+from .errors import BackendError
 
 Outputs = list[np.ndarray]
 
@@ -26,13 +26,8 @@ class OnnxFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            model = onnx.load(self.path, load_external_data=False)
-        except OSError as e:
-            raise DataError(f"cannot read {path}: {e.strerror or e}") from None
-        except Exception as e:  # protobuf's own, which is no public name
-            raise DataError(f"{path} is no ONNX file: {e}") from None
-        self.contract = OnnxContract.from_metadata({p.key: p.value for p in model.metadata_props})
+        model = read_onnx(self.path)
+        self.contract = OnnxContract.of(model)
         batch = model.graph.input[0].type.tensor_type.shape.dim[0]
         # How many samples the file takes at a time; None: any number.
         self.batch = None if batch.dim_param else int(batch.dim_value)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError
+from .opencv_log import silent_opencv
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
 
@@ -96,14 +97,11 @@ def _decode(data: bytes, channels: int, where: str) -> np.ndarray:
 
     # image_opencv.cpp load_image_mat: one channel is read as grey, three as colour, other numbers as they are
     flag = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}.get(channels, cv2.IMREAD_UNCHANGED)
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
+        with silent_opencv():
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
     except cv2.error:
         pixels = None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     if pixels is None:
         raise DataError(f"{where}: not a picture, or in a format that OpenCV cannot read")
     if pixels.dtype != np.uint8:

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from goldens import TOLERANCE, Golden, error, goldens, run_layers
 
-from darknet_py.passes import fold_batch_norm
-
 CASES = [*goldens("golden").values(), *goldens("golden_pj").values()]
 RAN = [c for c in CASES if c.ran and not c.buggy]
 BUGGY = [c for c in CASES if c.ran and c.buggy]
@@ -72,9 +70,6 @@ def test_there_are_goldens() -> None:
 
 def compare(case: Golden, *, layers: int | None = None, **options: bool) -> None:
     graph = case.graph(**options)
-    if case.dialect == "alexeyab":
-        values = dict.fromkeys(info.output for info in graph.layers)
-        graph = fold_batch_norm(graph.with_outputs(values))
     recorded = case.layers()
     for step, (got, wanted) in enumerate(zip(run_layers(graph, case.steps(), exact=True), recorded, strict=True)):
         assert got.keys() == wanted.keys()

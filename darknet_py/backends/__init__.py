@@ -1,0 +1,1 @@
+"""The executors: what runs a graph, each in its own module, all behind `open_session`."""

@@ -51,6 +51,7 @@ class Emitter:
         self._wanted = list(zip((*graph.outputs, *(s.output for s in graph.states)), names, strict=True))
         self._name_of = dict(zip(graph.inputs, input_names(graph), strict=True))
         self._dtypes: dict[str, type[np.generic]] = dict.fromkeys(self._name_of.values(), np.float32)
+        self.repeats: dict[Value, Value] = {}  # what is a constant, once for each sample
         self._interned: dict[Any, str] = {}
         self._taken = {*self._name_of.values(), *names}
         self._docs = {i.index: f"{PurePath(i.span.source.name).name}:{i.span.line} [{i.section}]" for i in graph.layers}
@@ -65,6 +66,8 @@ class Emitter:
     def x(self, index: int = 0) -> str:
         """An operand of the current operation with a batch axis (of length 1 if it is a constant)."""
         value = self.op.inputs[index]
+        if value in self.repeats:
+            return self.repeated(self.repeats[value], index)
         if value in self.graph.data:
             shape = (1, *(value.shape or [1] * len(self.op.output.shape)))
             return self.array(self.graph.data[value].reshape(shape), (value, shape), value.name)
@@ -73,10 +76,6 @@ class Emitter:
     def weights(self, start: int = 1) -> list[str]:
         """The operands from `start` on as they are, without a batch axis."""
         return [self.array(self.graph.data[v], (v,), v.name) for v in self.op.inputs[start:]]
-
-    def name(self, value: Value, tensor: str) -> None:
-        """Say which tensor holds a value, where no node of its own computes it."""
-        self._name_of[value] = tensor
 
     def node(self, kind: str, inputs: list[str], suffix: str = "", **attrs: Any) -> str:
         """A node; without `suffix` its result is the result of the current operation."""
@@ -106,6 +105,7 @@ class Emitter:
             if self.dtype is np.float16:
                 data = np.clip(data, -HALF_MAX, HALF_MAX)
             self._interned[key] = self.initializer(np.asarray(data, self.dtype), name)
+            self._dtypes[self._interned[key]] = self.dtype
         return self._interned[key]
 
     def scalar(self, number: float) -> str:
@@ -171,26 +171,31 @@ class Emitter:
         return self._name_of[output]
 
     def _write_output(self, value: Value, name: str) -> None:
-        source = self.repeated(value) if value in self.graph.data else self._name_of[value]
+        constant = value if value in self.graph.data else self.repeats.get(value)
+        source = self._name_of[value] if constant is None else self.repeated(constant)
         if source != name:
             self.nodes.append(helper.make_node("Identity", [self.cast(source, np.float32)], [name], name=name))
         self._dtypes[name] = np.float32
 
-    def repeated(self, value: Value) -> str:
-        """A constant, once for each sample; with a symbolic batch, the only place that has to ask for a shape."""
+    def repeated(self, value: Value, index: int = 0) -> str:
+        """A constant, once for each sample, as operand `index` of the current operation.
+
+        With a fixed batch it is written out, for each use again: OpenCV 4 makes a layer of a constant, under its name.
+        With a symbolic batch this is the only place that has to ask for a shape.
+        """
         data = self.graph.data[value][None]
         if self.batch is not None:
-            return self.array(np.repeat(data, self.batch, 0), (value, "repeated"), value.name)
-        images = self._name_of[self.graph.image]
-        name = self.unique(f"{value.name}.repeated")
-        count = self._plain("Shape", [images], f"{name}.batch", start=0, end=1)
-        ones = [self.integers(*[1] * len(value.shape))] if value.shape else []
-        shape = self._plain("Concat", [count, *ones], f"{name}.shape", axis=0)
-        self.nodes.append(
-            helper.make_node("Expand", [self.array(data, (value, 1), value.name), shape], [name], name=name)
-        )
-        self._dtypes[name] = self.dtype
-        return name
+            return self.array(np.repeat(data, self.batch, 0), (value, self.op, index), value.name)
+        key = ("repeated", value, self.dtype)
+        if key not in self._interned:
+            name = self._interned[key] = self.unique(f"{value.name}.repeated")
+            count = self._plain("Shape", [self._name_of[self.graph.image]], f"{name}.batch", start=0, end=1)
+            ones = [self.integers(*[1] * len(value.shape))] if value.shape else []
+            shape = self._plain("Concat", [count, *ones], f"{name}.shape", axis=0)
+            inputs = [self.array(data, (value, 1), value.name), shape]
+            self.nodes.append(helper.make_node("Expand", inputs, [name], name=name))
+            self._dtypes[name] = self.dtype
+        return self._interned[key]
 
     def _plain(self, kind: str, inputs: list[str], name: str, **attrs: Any) -> str:
         name = self.unique(name)

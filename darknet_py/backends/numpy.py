@@ -1,8 +1,8 @@
 """The reference executor: a NumPy kernel for each primitive, float32, any batch; the others are held to it.
 
-With `exact` it rounds where Darknet does: batch normalization is folded into the weights, and products are added up one
-input channel and tap after another (gemm.c gemm_nn). Then even layers that cancel large numbers agree with it; BLAS, the
-default, is many times faster.
+With `exact` it rounds where Darknet does: batch normalization is folded into the weights, and products are added up
+one input channel and tap after another (gemm.c gemm_nn). Then even layers that cancel large numbers agree with it;
+BLAS, the default, is many times faster.
 """
 
 from __future__ import annotations

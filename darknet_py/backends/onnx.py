@@ -96,7 +96,7 @@ def _conv_transpose(e: Emitter) -> None:
 def _matmul(e: Emitter) -> None:
     # OpenCV takes the first matrix of a constant second operand for all samples.
     constant = e.op.inputs[1] in e.graph.data and e.batch is not None
-    e.node("MatMul", [e.x(0), e.repeated(e.op.inputs[1]) if constant else e.x(1)])
+    e.node("MatMul", [e.x(0), e.repeated(e.op.inputs[1], 1) if constant else e.x(1)])
 
 
 def _linear(e: Emitter) -> None:
@@ -255,7 +255,7 @@ def _upsample(e: Emitter) -> None:
 
 
 def _repeat_batch(e: Emitter) -> None:
-    e.name(e.op.output, e.repeated(e.op.inputs[0]))
+    e.repeats[e.op.output] = e.op.inputs[0]
 
 
 EMITTERS: dict[str, Emit] = {

@@ -15,11 +15,10 @@ import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph
+from ..opencv_log import silent_opencv
 from ..passes import optimize
 from .emitter import Emitter
 from .onnx import PROTOBUF_LIMIT, feed, to_onnx
-
-SILENT = 0  # cv2.utils.logging.LOG_LEVEL_SILENT
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
 # What all releases get wrong is written in another way by the emitter.
@@ -107,12 +106,8 @@ def _read(model: onnx.ModelProto, engine: int | None) -> cv2.dnn.Net:
     if model.ByteSize() > PROTOBUF_LIMIT:
         raise BackendError("OpenCV reads networks of at most 2 GB: use onnxruntime")
     buffer = np.frombuffer(model.SerializeToString(), np.uint8)
-    logging = getattr(cv2.utils, "logging", cv2)  # where the same functions were before OpenCV 4.9
-    level = logging.getLogLevel()
-    logging.setLogLevel(SILENT)
     try:
-        return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)
+        with silent_opencv():
+            return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)
     except cv2.error as e:
         raise BackendError(f"OpenCV {cv2.__version__} refuses the network: {e.err or e}") from e
-    finally:
-        logging.setLogLevel(level)

@@ -101,8 +101,10 @@ class Convolutional(Kernels):
     sections = ("convolutional", "conv")
     dialects = ("alexeyab", "pytorch")
     inert = COMMON_INERT | frozenset(
-        "assisted_excitation binary sway rotate stretch stretch_sway angle dot grad_centr reverse coordconv".split()
-        + ["stream", "wait_stream"]
+        """
+        assisted_excitation binary sway rotate stretch stretch_sway angle dot grad_centr reverse coordconv
+        stream wait_stream
+        """.split()
     )
 
     stride_x: int = opt(-1, "horizontal step; default: stride")

@@ -15,6 +15,8 @@ from .activations import activate
 from .convolutional import MAX_CHANNELS
 from .layer import Layer, LayerError, Lowering, activation, image
 
+MAX_SIZE = 64  # of a kernel, which takes some operations for each of its taps; published networks have 3
+
 
 @dataclass(frozen=True)
 class Local(Layer):
@@ -23,7 +25,7 @@ class Local(Layer):
     sections = ("local",)
 
     filters: int = opt(1, "number of kernels at each place", low=1, high=MAX_CHANNELS)
-    size: int = opt(1, "height and width of a kernel", low=1, high=4096)
+    size: int = opt(1, "height and width of a kernel", low=1, high=MAX_SIZE)
     stride: int = opt(1, "step between windows", low=1, high=4096)
     pad: int = opt(0, "zeros on each side; where not 0 it must keep the size of the image", low=0, high=4096)
     activation: str = activation("logistic")

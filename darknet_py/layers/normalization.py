@@ -12,6 +12,8 @@ from ..ir.graph import Value
 from .convolutional import batch_norm
 from .layer import Layer, LayerError, Lowering, image
 
+MAX_CHANNELS = 4096  # of a local response normalization, which takes some operations for each
+
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
@@ -42,7 +44,9 @@ class Normalization(Layer):
         if self.size // 2 > channels:
             message = f"a window of {self.size} on {channels} channels: Darknet reads out of bounds"
             raise LayerError(Code.UNDEFINED, message, "size")
-        start = b.op("repeat_batch", b.const(np.full((1, height, width), self.kappa)), x)
+        if channels > MAX_CHANNELS:
+            raise LayerError(Code.TOO_LARGE, f"{channels} channels (the limit is {MAX_CHANNELS})")
+        start = b.op("repeat_batch", b.const(np.broadcast_to(np.float32(self.kappa), (1, height, width))), x)
         return b.mul(x, b.op("power", self._norms(b, x, start), exponent=-self.beta))
 
     def _norms(self, b: Lowering, x: Value, norm: Value) -> Value:

@@ -81,7 +81,6 @@ class PjreddieRnn(Rnn):
 
     sections = ("rnn",)
     dialects = PJREDDIE
-    inert = frozenset({"hidden"})
 
     @property
     def remembered(self) -> int:

@@ -18,6 +18,7 @@ from ..ir.ops import Shape
 from .layer import Layer, LayerError, Lowering, image
 
 MAX_STRIDE = 4096
+MAX_GATHERED = 1 << 22  # numbers that are moved one by one
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class PjreddieReorg(Reorg):
         if self.extra and self.flatten:
             raise LayerError(Code.UNDEFINED, "extra with flatten: Darknet reads out of bounds", "extra")
         if self.extra:
-            return b.concat([b.flatten(x), b.const(np.zeros(self.extra))])
+            return b.concat([b.flatten(x), b.const(np.broadcast_to(np.float32(0), (self.extra,)))])
         if not self.flatten:
             return super().lower(b, x)
         out = _reorged(shape, self.stride, self.reverse)
@@ -155,6 +156,8 @@ def reorg(b: Lowering, x: Value, packed: Shape, out: Shape, stride: int, reverse
 def _gathered(b: Lowering, x: Value, packed: Shape, out: Shape, stride: int, reverse: int) -> Value:
     """The indices of reorg_cpu one by one, where they cross channels: in bounds that is a result, else an error."""
     c, h, w = packed
+    if max(math.prod(x.shape), math.prod(out)) > MAX_GATHERED:
+        raise LayerError(Code.TOO_LARGE, f"{x.shape} is too large for a reorg that mixes channels", "stride")
     inner = c // (stride * stride)
     offset, channel = np.divmod(np.arange(c), inner)
     down = np.arange(h) * stride + offset[:, None] // stride

@@ -19,6 +19,7 @@ from .route import need_layers
 
 SUM_EPSILON = 1e-4  # network.c fuse_conv_batchnorm
 RELU_FLOOR = 1e-3  # network.c lrelu: fused weights never fall to 0
+MAX_SPREAD = 1 << 24  # pixels of a map that a smaller one is spread over
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,8 @@ def _resampled(b: Lowering, term: Value, height: int, width: int) -> tuple[Value
     rows, columns = min(h, height), min(w, width)
     term = b.slice(term, 1, 0, (rows - 1) * stride + 1, stride)
     term = b.slice(term, 2, 0, (columns - 1) * stride + 1, stride)
+    if height * width > MAX_SPREAD:
+        raise LayerError(Code.TOO_LARGE, f"{width} x {height} is too large to be filled from {w} x {h}", "from")
     where = np.zeros((1, height, width), np.float32)
     where[:, : rows * sample : sample, : columns * sample : sample] = 1
     if sample > 1:

@@ -71,6 +71,12 @@ def pool(kind: str, k: tuple[int, int], s: tuple[int, int], pads: tuple[int, ...
     return lambda b, x: b.op(kind, x, kernel=k, strides=s, pads=pads)
 
 
+def bordered(b: Builder, x: Value) -> Value:
+    border = b.const(numbers(2, 9, 11))
+    y = b.op("repeat_batch", border, x)
+    return b.concat([border, y, b.op("relu", x), border, y])
+
+
 def implicit(b: Builder, x: Value) -> Value:
     return b.concat([b.op("leaky_relu", x, slope=0.1), b.const(numbers(2, 9, 11))])
 
@@ -154,6 +160,7 @@ CASES: dict[str, list[tuple[Body, tuple[int, ...]]]] = {
         (lambda b, x: b.concat([x, b.op("relu", x)], axis=2), IMAGE),
         (lambda b, x: b.concat([x, b.op("relu", x)]), VECTOR),
         (implicit, IMAGE),
+        (bordered, IMAGE),
     ],
     "slice": [
         (lambda b, x: b.slice(x, 0, 1, 3), IMAGE),

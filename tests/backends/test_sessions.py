@@ -99,6 +99,12 @@ def test_float16_weights_are_half_as_large_and_close(graph: Graph) -> None:
         assert np.abs(a - b).max() < 5e-3 * np.abs(b).max()
 
 
+@pytest.mark.parametrize("batch", [None, 2])
+def test_constants_are_float32_outputs_of_float16_networks(batch: int | None) -> None:
+    graph = network("[net]\nwidth=4\nheight=4\nchannels=2\n[convolutional]\nfilters=3\n[implicit]\nfilters=3\n")
+    onnx.checker.check_model(to_onnx(graph, batch=batch, half=frozenset(graph.ops)), full_check=True)
+
+
 @pytest.mark.parametrize("runtime", ["numpy", *RUNTIMES])
 def test_without_weights_there_is_no_session(runtime: str) -> None:
     with pytest.raises(BackendError, match=r"0_convolutional\.biases"):
@@ -135,6 +141,15 @@ def test_opencv_refuses_networks_beyond_the_limit(graph: Graph, monkeypatch: pyt
 
     monkeypatch.setattr(opencv, "PROTOBUF_LIMIT", 100)
     with pytest.raises(BackendError, match="2 GB"):
+        open_session(graph, "opencv")
+
+
+def test_old_releases_of_opencv_refuse_what_they_compute_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2
+
+    graph = network("[net]\nwidth=4\nheight=4\nchannels=4\n[maxpool]\nmaxpool_depth=1\nout_channels=2\nsize=1\n")
+    monkeypatch.setattr(cv2, "__version__", "4.8.1")
+    with pytest.raises(BackendError, match=r"OpenCV 4\.8\.1 .* use 4\.10 or later"):
         open_session(graph, "opencv")
 
 
