@@ -14,7 +14,10 @@ import click
 from ..errors import DarknetError
 from ..version import VERSION
 
-COMMANDS = ("run", "lint", "summary", "diff", "export", "verify", "dump", "weights", "cut", "models", "download")
+COMMANDS = (
+    "run", "lint", "summary", "diff", "graph", "plot", "view", "export",
+    "verify", "dump", "weights", "cut", "models", "download",
+)  # fmt: skip
 
 
 class Failure(click.ClickException):

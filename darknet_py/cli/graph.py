@@ -1,0 +1,60 @@
+"""`darknet-py graph`: a picture of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import DIALECTS, Size, message, show
+
+FORMATS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+
+
+@click.command("graph")
+@click.argument("cfg")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(("mermaid", "dot", "svg")),
+    help="The language of the picture (default: by the ending of FILE, else mermaid).",
+)
+@click.option("--full", is_flag=True, help="Every layer, not blocks and stages.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@click.option("--size", type=Size(), help="Input size instead of the cfg's: 416, or WIDTHxHEIGHT.")
+@click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
+@click.option("--as-darknet", is_flag=True, help="Read what Darknet misreads silently as Darknet does.")
+def command(
+    cfg: str,
+    kind: str | None,
+    full: bool,
+    output: Path | None,
+    size: tuple[int, int] | None,
+    dialect: str | None,
+    as_darknet: bool,
+) -> None:
+    """Draw the network CFG: stages, blocks, and the ways between them.
+
+    A box says its layers, what they are, their output (channels x height x width) and BFLOPs as the CSPNet paper counts
+    them. Mermaid goes into Markdown, DOT into Graphviz; SVG needs neither.
+
+    \b
+    darknet-py graph csresnext50 -o csresnext50.svg
+    darknet-py graph yolov3-csppelee-efm --format mermaid
+    """
+    from ..analysis.drawing import draw
+    from ..analysis.drawing_svg import to_svg
+    from ..analysis.drawing_text import to_dot, to_mermaid
+    from ..compiler import compile_file
+    from ..find import find_network
+
+    path = find_network(cfg, message).cfg
+    compilation = compile_file(path, dialect=dialect, size=size, as_darknet=as_darknet).check()
+    show(compilation.diagnostics)
+    chosen = kind or FORMATS.get(output.suffix.lower() if output else "", "mermaid")
+    text = {"mermaid": to_mermaid, "dot": to_dot, "svg": to_svg}[chosen](draw(compilation.graph, path.stem, full=full))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    click.echo(output)

@@ -1,0 +1,104 @@
+"""The commands that show a network: graph, plot, view."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from .conftest import Run
+
+
+def test_graph_goes_to_stdout_as_mermaid(run: Run, cfg: Path) -> None:
+    result = run("graph", cfg)
+    assert result.exit_code == 0
+    assert "flowchart TB" in result.stdout
+    assert "yolo" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "start"), [("a.svg", "<svg"), ("a.dot", "digraph"), ("a.gv", "digraph"), ("a.mmd", "---"), ("a.md", "---")]
+)
+def test_the_ending_chooses_the_format(run: Run, cfg: Path, file: str, start: str) -> None:
+    assert run("graph", cfg, "-o", file).stdout == f"{file}\n"
+    assert Path(file).read_text(encoding="utf-8").startswith(start)
+
+
+def test_format_outranks_the_ending_and_full_shows_layers(run: Run, cfg: Path) -> None:
+    run("graph", cfg, "--format", "dot", "--full", "-o", "a.svg")
+    assert Path("a.svg").read_text(encoding="utf-8").startswith("digraph")
+    assert len(Path("a.svg").read_text(encoding="utf-8")) > len(run("graph", cfg, "--format", "dot").stdout)
+
+
+def test_graph_of_an_installed_network_at_another_size(run: Run) -> None:
+    assert "64×40×40" in run("graph", "csppelee", "--size", "320", "--format", "svg").stdout
+
+
+def test_graph_of_nothing_is_one_message(run: Run) -> None:
+    result = run("graph", "nothing.cfg")
+    assert result.exit_code == 1
+    assert "no cfg 'nothing.cfg'" in result.stderr
+
+
+def test_plot_writes_the_file_it_names(run: Run, cfg: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: pip install 'darknet-compiler[plot]'")
+    assert run("plot", cfg).stdout == f"{cfg.stem}-bflops.png\n"
+    assert Path(f"{cfg.stem}-bflops.png").read_bytes().startswith(b"\x89PNG")
+    run("plot", "csppelee", "pelee", "--of", "cio", "--label", "ours", "--label", "theirs", "-o", "a.svg")
+    assert "theirs (" in Path("a.svg").read_text(encoding="utf-8")
+
+
+def test_plot_needs_a_name_for_each_network(run: Run, cfg: Path) -> None:
+    result = run("plot", cfg, cfg)
+    assert (result.exit_code, "--label" in result.stderr) == (2, True)
+    result = run("plot", cfg, "--label", "a", "--label", "b")
+    assert (result.exit_code, "2 labels for 1 networks" in result.stderr) == (2, True)
+
+
+def test_plot_without_matplotlib_names_the_extra(run: Run, cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run("plot", cfg)
+    assert result.exit_code == 1
+    assert "darknet-compiler[plot]" in result.stderr
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes, object, bool]]:
+    """What a Netron that shows nothing was asked to show."""
+    found: list[tuple[str, bytes, object, bool]] = []
+
+    def start(file: str, address: object = None, browse: bool = True) -> tuple[str, int]:
+        found.append((Path(file).name, Path(file).read_bytes(), address, browse))
+        return "localhost", 8080
+
+    monkeypatch.setitem(sys.modules, "netron", SimpleNamespace(start=start, wait=lambda: None))
+    return found
+
+
+def test_view_opens_the_cfg(run: Run, cfg: Path, shown: list[tuple[str, bytes, object, bool]]) -> None:
+    assert run("view", cfg, "--no-browser", "--port", 8080).stdout == "http://localhost:8080\n"
+    assert shown == [(cfg.name, cfg.read_bytes(), 8080, False)]
+
+
+def test_view_opens_what_it_exports(run: Run, cfg: Path, shown: list[tuple[str, bytes, object, bool]]) -> None:
+    assert run("view", cfg, "--onnx").exit_code == 0
+    (name, data, _, browse) = shown[0]
+    assert (name, browse) == (f"{cfg.stem}.onnx", True)
+    Path("kept.onnx").write_bytes(data)
+    assert run("view", "kept.onnx").exit_code == 0
+    assert shown[1][:2] == ("kept.onnx", data)
+
+
+def test_view_of_an_onnx_file_that_is_not_there(run: Run, shown: list[tuple[str, bytes, object, bool]]) -> None:
+    result = run("view", "none.onnx")
+    assert (result.exit_code, shown) == (1, [])
+    assert "no file 'none.onnx'" in result.stderr
+
+
+def test_view_without_netron_names_the_extra(run: Run, cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "netron", None)
+    result = run("view", cfg)
+    assert result.exit_code == 1
+    assert "darknet-compiler[view]" in result.stderr
