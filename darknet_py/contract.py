@@ -12,25 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 
 from .detect.boxes import Size, undo_letterbox
 from .detect.candidates import Candidates, join
 from .detect.detections import Detections, to_detections
 from .detect.nms import nms
 from .errors import DataError
-from .layers import LAYERS
 from .layers.head import Head
 from .layers.tree import Tree
+
+if TYPE_CHECKING:
+    import onnx
 
 PREFIX = "darknet."
 
 
 def read_onnx(path: str | Path) -> onnx.ModelProto:
     """An ONNX file, without the arrays that it keeps in a second one; `DataError` if it cannot be read."""
+    import onnx
+
     try:
         return onnx.load(path, load_external_data=False)
     except OSError as e:
@@ -58,11 +61,17 @@ class HeadRecord:
 
     def head(self, dialect: str) -> Head:
         """The head again. Raises `DataError` for a section that is no head."""
+        from .layers import LAYERS
+
         found = LAYERS.get((self.section, dialect))
         if found is None or not issubclass(found, Head):
             raise DataError(f"the file has a head [{self.section}] of the dialect {dialect!r}, which is unknown here")
+        return self.build(found)
+
+    def build(self, kind: type[Head]) -> Head:
+        """The head again, when its class is known."""
         options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in self.options.items()}
-        head = found(**options)
+        head = kind(**options)
         if self.tree:
             object.__setattr__(head, "hierarchy", Tree(tuple(self.tree["names"]), tuple(self.tree["parents"])))
         return head
@@ -103,6 +112,7 @@ class OnnxContract:
     half: bool
     heads: tuple[HeadRecord, ...] = ()
     states: tuple[StateRecord, ...] = ()
+    int8: dict[str, Any] | None = None  # what the int8 form loses, as `quantize.Quantization` has it
     input: str = "images"
     colour: str = "RGB"
     scale: float = 1 / 255

@@ -18,21 +18,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from .backends.emitter import Emitter, input_names, output_names
-from .backends.onnx import PROTOBUF_LIMIT, to_onnx
+from .backends.emitter import LARGE, Emitter, input_names, output_names
+from .backends.onnx import PROTOBUF_LIMIT, write_onnx
+from .backends.onnx_stream import assemble, check_model, write_model
 from .contract import HeadRecord, OnnxContract, StateRecord, read_onnx
 from .dialects import DIALECTS
 from .errors import BackendError, DataError
+from .interface import contract_of
 from .ir import Graph, Value, check
 from .layers.head import Head
 from .layers.layer import Lowering
-from .model import contract_of
 from .network import Network, open_network
 from .passes import optimize
 from .version import VERSION
 
 BOXES = ("raw", "decoded", "nms")
-SMALL = 1024  # bytes; smaller arrays, such as shapes, stay in the model, where runtimes want to see them
 DETECTION = 7  # sample, left, top, right, bottom, score, class
 
 
@@ -44,6 +44,7 @@ def export_onnx(
     batch: int | None = None,
     boxes: str = "raw",
     half: bool = False,
+    int8: str | Path | None = None,
     names: str | Path | None = None,
     letterbox: bool | None = None,
     threshold: float = 0.25,
@@ -65,10 +66,12 @@ def export_onnx(
       at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
       greedynms or diounms, which go by the distance of the centres too, some boxes differ.
 
-    `half` stores and computes in float16, with float32 at both ends and in decoding. `external` puts large arrays into
-    a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole or not at
-    all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes cannot be
-    expressed.
+    `half` stores and computes in float16, with float32 at both ends and in decoding. `int8` is a folder, glob or path
+    of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
+    of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
+    arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
+    or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
+    cannot be expressed.
 
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "tiny.cfg").write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
@@ -77,6 +80,8 @@ def export_onnx(
     """
     if boxes not in BOXES:
         raise DataError(f"boxes={boxes!r} is none of {', '.join(BOXES)}")
+    if half and int8 is not None:
+        raise DataError("half and int8 exclude each other")
     if batch is not None and batch < 1:
         raise DataError(f"a batch of {batch} is empty")
     if not isinstance(network, Network):
@@ -96,10 +101,18 @@ def export_onnx(
     if boxes == "nms":
         contract = replace(contract, nms_kind="default")
         extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
-    model = to_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
+    emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
+    model, arrays = emitter.skeleton(), emitter.arrays
     helper.set_model_props(model, contract.to_metadata())
+    if int8 is not None:
+        from .quantize import quantize
+
+        model, found = quantize(assemble(model, arrays), int8)
+        arrays = {}
+        contract = replace(contract, int8=found.to_dict())
+        helper.set_model_props(model, contract.to_metadata())
     model.graph.name = network.cfg.stem
-    _save(model, Path(path), external)
+    _save(model, arrays, Path(path), external)
     return contract
 
 
@@ -188,20 +201,21 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     e.outputs = [rows, *e.outputs[2:]]
 
 
-def _save(model: onnx.ModelProto, path: Path, external: bool) -> None:
+def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool) -> None:
     """Check the model and write it: to a folder beside its place first, then into its place."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             written = Path(folder, path.name)
-            if external or model.ByteSize() > PROTOBUF_LIMIT:
-                arrays = f"{path.name}.data"
-                onnx.save_model(model, written, save_as_external_data=True, location=arrays, size_threshold=SMALL)
+            if external or model.ByteSize() + sum(a.nbytes for a in arrays.values()) > PROTOBUF_LIMIT:
+                data, whole = f"{path.name}.data", assemble(model, arrays)
+                onnx.save_model(whole, written, save_as_external_data=True, location=data, size_threshold=LARGE)
                 onnx.checker.check_model(str(written), full_check=True)
-                if Path(folder, arrays).exists():
-                    os.replace(Path(folder, arrays), path.with_name(arrays))
+                if Path(folder, data).exists():
+                    os.replace(Path(folder, data), path.with_name(data))
             else:
-                onnx.checker.check_model(model, full_check=True)
-                written.write_bytes(model.SerializeToString())
+                check_model(model, arrays)
+                with written.open("wb") as file:
+                    write_model(file, model, arrays)
             os.replace(written, path)
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror or e}") from None

@@ -1,55 +1,47 @@
 """A network with everything around it: `load` a cfg (or an exported ONNX file), call it on pictures, get results.
 
 Decision: a `Model` is a session, the description of what goes in and what comes out (`Contract`), and nothing else; a
-cfg and an ONNX file only differ in how these two are made.
+cfg, a cfg that was compiled before, and an ONNX file only differ in how these two are made.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .backends.session import Session, open_session
-from .detect.boxes import Size
-from .detect.detections import Detections, find_detections
-from .detect.preprocess import to_input
+from .detect.detections import raw_outputs
+from .detect.preprocess import to_center, to_input
 from .errors import DataError
-from .layers.head import Head
+from .interface import Contract, classes, contract_of, decoder, finisher, is_letterboxed
 from .names import Names, find_names
-from .network import Network, open_network
 from .results import Boxes, Results
-from .sources import Picture, is_stream, pictures
-from .zoo import Say
+from .sources import Loader, Picture, is_stream, loaders
 
-LETTERBOXING = ("pjreddie", "pytorch")  # dialects whose programs letterbox whatever the cfg says
+if TYPE_CHECKING:
+    from .compiled import Recipe, Record
+    from .find import Found
+    from .network import Network
+    from .zoo import Say
 
-# (outputs of one sample, (height, width) of the picture, conf, iou, letterbox) → detections
-Decode = Callable[[Sequence[np.ndarray], Size, float, float, bool], Detections]
-Sample = Callable[[list[np.ndarray], int], list[np.ndarray]]
+Skip = Callable[[DataError], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Contract:
-    """What goes into a network and what comes out of it.
+class _Group:
+    """Pictures that are computed together, on their way through a model."""
 
-    `shape` is one input without batch axis; `decode` is None for classifiers and other networks without boxes;
-    `states` are the shapes of the memories of recurrent layers; `batch` is the only number of samples that the session
-    takes, if there is one; `sample` takes one sample out of the outputs.
-    """
-
-    shape: tuple[int, ...]
-    names: Names
-    letterbox: bool
-    decode: Decode | None
-    states: tuple[tuple[int, ...], ...] = ()
-    batch: int | None = None
-    sample: Sample = lambda outputs, index: [o[index] for o in outputs]
+    pictures: list[Picture]
+    arrays: list[np.ndarray]  # first the inputs, then the outputs
+    seconds: float
 
 
 class Model:
@@ -58,15 +50,24 @@ class Model:
     Recurrent networks see pictures one after another and remember, across calls too, until `reset`.
     """
 
-    def __init__(self, session: Session, contract: Contract, network: Network | None = None) -> None:
-        self.session, self.contract, self.network = session, contract, network
+    def __init__(
+        self, session: Session, contract: Contract, network: Network | Callable[[], Network] | None = None
+    ) -> None:
+        self.session, self.contract, self._network = session, contract, network
         self.names = dict(enumerate(contract.names.names))
         self.reset()
 
     def __repr__(self) -> str:
         kind = "detector" if self.contract.decode else "network"
-        where = self.network.cfg if self.network else "ONNX"
-        return f"<Model {where}: {kind}, input {'x'.join(map(str, self.contract.shape))}, {len(self.names)} classes>"
+        shape = "x".join(map(str, self.contract.shape))
+        return f"<Model {self.contract.origin}: {kind}, input {shape}, {len(self.names)} classes>"
+
+    @property
+    def network(self) -> Network | None:
+        """The compiled cfg with its weights; None for an ONNX file. Opened now where a finished one was at hand."""
+        if callable(self._network):
+            self._network = self._network()
+        return self._network
 
     def reset(self) -> None:
         """Forget what recurrent layers remember."""
@@ -85,6 +86,11 @@ class Model:
 
         Raises `DataError` if the shape does not fit.
         """
+        outputs = self.run(inputs)
+        return self.contract.finish(outputs) if self.contract.finish else outputs
+
+    def run(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
         if inputs.shape[1:] != self.contract.shape:
             raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
         if not self._states or len(self._states[0]) != len(inputs):
@@ -95,55 +101,102 @@ class Model:
         return results[:count]
 
     def __call__(
-        self, source: Any, conf: float = 0.25, iou: float = 0.45, *, batch: int = 1, letterbox: bool | None = None
+        self,
+        source: Any,
+        conf: float = 0.25,
+        iou: float = 0.45,
+        *,
+        batch: int = 1,
+        workers: int = 0,
+        letterbox: bool | None = None,
+        skip: Skip | None = None,
     ) -> Any:
         """Results for every picture of `source`: a list, or a generator if `source` is a generator.
 
         `source` is a path, folder, glob, bytes, array (BGR), PIL image, or a list or generator of these, as in
         `sources.pictures`. `conf` is the lowest probability that counts and `iou` the overlap that suppresses, with
-        Darknet's defaults. `batch` pictures are computed at a time (recurrent networks: always one). `letterbox` pads
-        pictures to the shape of the network; without it they are stretched, or for classifiers scaled and cut; None
-        does what the cfg says. Raises `DataError` for what is no picture.
+        Darknet's defaults. `batch` pictures are computed at a time (recurrent networks: always one). `workers` threads
+        read and prepare pictures and decode boxes while the network runs, in order, at most `batch` x (2 `workers` + 2)
+        pictures at a time; 0 does one thing after the other. `letterbox` pads pictures to the shape of the network;
+        without it they are stretched, or for classifiers scaled and cut; None does what the cfg says. `skip` is told of
+        what is no picture, which is left out; without it that raises `DataError`.
         """
         if not 0 <= conf <= 1 or not 0 <= iou <= 1:
             raise DataError(f"conf and iou are between 0 and 1, not {conf} and {iou}")
         if batch < 1:
             raise DataError(f"batch is at least 1, not {batch}")
-        results = self._stream(source, conf, iou, batch, letterbox)
+        if workers < 0:
+            raise DataError(f"workers is at least 0, not {workers}")
+        results = self._stream(source, conf, iou, batch, workers, letterbox, skip)
         return results if is_stream(source) else list(results)
 
-    def _stream(self, source: Any, conf: float, iou: float, batch: int, letterbox: bool | None) -> Iterator[Results]:
+    def _stream(
+        self, source: Any, conf: float, iou: float, batch: int, workers: int, letterbox: bool | None, skip: Skip | None
+    ) -> Iterator[Results]:
         shape = self.contract.shape
         if len(shape) != 3:
             raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
-        stream = pictures(source, shape[0])
-        count = 1 if self.contract.states else self.contract.batch or batch
-        while group := list(islice(stream, count)):
-            yield from self._results(group, conf, iou, letterbox)
-
-    def _results(self, group: list[Picture], conf: float, iou: float, letterbox: bool | None) -> Iterator[Results]:
-        start = time.perf_counter()
         padded = self.contract.letterbox if letterbox is None else letterbox
-        inputs = np.stack([self._prepare(p.pixels, padded) for p in group])
-        if self.contract.batch and len(inputs) < self.contract.batch:
-            inputs = np.concatenate(
-                [inputs, np.zeros((self.contract.batch - len(inputs), *inputs.shape[1:]), np.float32)]
-            )
-        outputs = self.forward(inputs)
-        sample = self.contract.sample
-        found = [self._decode(sample(outputs, i), p, conf, iou, padded) for i, p in enumerate(group)]
-        seconds = (time.perf_counter() - start) / len(group)
-        for p, (boxes, scores) in zip(group, found, strict=True):
-            yield Results(p.pixels, p.path, self.names, boxes, scores, seconds)
+        count = 1 if self.contract.states else self.contract.batch or batch
+        groups = _grouped(loaders(source, shape[0]), count)
+        first = partial(self._read, padded=padded, skip=skip)
+        last = partial(self._results, conf=conf, iou=iou, padded=padded)
+        if not workers:
+            for group in groups:
+                yield from last(self._infer(first(group)))
+            return
+        from concurrent.futures import ThreadPoolExecutor
 
-    def _prepare(self, pixels: np.ndarray, letterbox: bool) -> np.ndarray:
-        """A picture as the input of the network, in Darknet's order of colours."""
-        image = pixels[:, :, ::-1] if pixels.ndim == 3 and pixels.shape[2] == 3 else pixels
-        if pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3:
-            image = pixels[:, :, 2::-1]
+        from .pipeline import ordered
+
+        with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as one:
+            inputs = ordered(pool, first, groups, workers)
+            outputs = ordered(one, self._infer, inputs, 2)
+            for results in ordered(pool, last, outputs, workers):
+                yield from results
+
+    def _read(self, group: list[Loader], padded: bool, skip: Skip | None) -> _Group:
+        """The pictures of a group, decoded, and the input of the network that they make."""
+        start = time.perf_counter()
+        pictures: list[Picture] = []
+        inputs = np.empty((self.contract.batch or len(group), *self.contract.shape), np.float32)
+        for load in group:
+            try:
+                picture = load()
+            except DataError as e:
+                if skip is None:
+                    raise
+                skip(e)
+                continue
+            self._prepare(picture.pixels, padded, inputs[len(pictures)])
+            pictures.append(picture)
+        if self.contract.batch:
+            inputs[len(pictures) :] = 0
+        else:
+            inputs = inputs[: len(pictures)]
+        return _Group(pictures, [inputs], time.perf_counter() - start)
+
+    def _infer(self, group: _Group) -> _Group:
+        start = time.perf_counter()
+        outputs = self.run(group.arrays[0]) if group.pictures else []
+        return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
+
+    def _results(self, group: _Group, conf: float, iou: float, padded: bool) -> list[Results]:
+        start = time.perf_counter()
+        sample = self.contract.sample
+        found = [self._decode(sample(group.arrays, i), p, conf, iou, padded) for i, p in enumerate(group.pictures)]
+        seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
+        pairs = zip(group.pictures, found, strict=True)
+        return [Results(p.pixels, p.path, self.names, boxes, scores, seconds) for p, (boxes, scores) in pairs]
+
+    def _prepare(self, pixels: np.ndarray, letterbox: bool, out: np.ndarray) -> None:
+        """Write a picture as one input of the network, in Darknet's order of colours."""
+        alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3
+        image = pixels[:, :, :3] if alpha else pixels
         if self.contract.decode is None and not letterbox:
-            return _center(image, self.contract.shape)
-        return to_input(image, self.contract.shape, letterbox)
+            to_center(image, self.contract.shape, bgr=True, out=out)
+        else:
+            to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
 
     def _decode(
         self, outputs: list[np.ndarray], picture: Picture, conf: float, iou: float, letterbox: bool
@@ -160,6 +213,11 @@ class Model:
         return Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size), scores.ravel()
 
 
+def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
+    while group := list(islice(items, count)):
+        yield group
+
+
 def load(
     cfg: str | Path,
     weights: str | Path | None = None,
@@ -173,17 +231,18 @@ def load(
     strict: bool = False,
     as_darknet: bool = False,
     allow_partial: bool = False,
+    cache: bool = True,
     say: Say | None = None,
     **options: object,
 ) -> Model:
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is 'onnxruntime', 'opencv', 'numpy' or 'onnx.reference', and `options` are its own. `size` overrides the
-    (height, width) of the network's input; `random_weights` is a seed for random numbers instead of weights;
-    `allow_partial` takes a weights file of the first layers (a trained backbone) and leaves the others random; `say`
-    is told what is downloaded or left out. Raises `CfgError`, `WeightsError`, `DataError`, `BackendError` or
-    `ZooError`, which are all `DarknetError`.
+    `backend` is 'onnxruntime', 'opencv', 'openvino', 'numpy', 'onnx.reference', or 'auto' (the fastest here, measured
+    the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
+    layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
+    `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
 
     >>> import tempfile, pathlib
     >>> cfg = pathlib.Path(tempfile.mkdtemp(), "tiny.cfg")
@@ -199,11 +258,83 @@ def load(
         if wrong := [k for k, v in cfg_only.items() if v is not None]:
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
         return _load_onnx(cfg, backend, names, letterbox, options)
-    network = open_network(
-        cfg, weights, dialect=dialect, size=size, random=random_weights, strict=strict, as_darknet=as_darknet,
-        allow_partial=allow_partial, say=say,
+    from .find import find_network
+
+    files = find_network(cfg, say)
+
+    def compiled() -> Network:
+        from .network import open_files
+
+        return open_files(
+            files, weights, dialect=dialect, size=size, random=random_weights, strict=strict, as_darknet=as_darknet,
+            allow_partial=allow_partial, say=say,
+        )  # fmt: skip
+
+    if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
+        recipe = _recipe(files, weights, dialect, size, random_weights, strict, as_darknet)
+        return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
+    return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
+
+
+def _recipe(
+    files: Found,
+    weights: str | Path | None,
+    dialect: str | None,
+    size: tuple[int, int] | None,
+    random: int | None,
+    strict: bool,
+    as_darknet: bool,
+) -> Recipe:
+    from .compiled import Recipe
+    from .errors import WeightsError
+    from .find import find_weights
+
+    path = Path(weights) if weights is not None else files.weights
+    if path is None and random is None:
+        with suppress(WeightsError):  # a network without parameters has none
+            path = find_weights(files.cfg)
+    return Recipe(files.cfg, None if random is not None else path, dialect, size, random, strict, as_darknet)
+
+
+def _load_compiled(
+    recipe: Recipe,
+    compile_: Callable[[], Network],
+    names: str | Path | None,
+    letterbox: bool | None,
+    options: dict[str, Any],
+) -> Model:
+    """The model of a recipe: as it was kept by an earlier run, else compiled, and kept."""
+    from .compiled import Record, open_and_keep, recall
+
+    key, threads = recipe.key(), options.get("threads")
+    if key is None:
+        return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
+    kept = recall(key, threads)
+    if kept:
+        return _from_record(*kept, recipe.cfg, compile_, names, letterbox)
+    network = compile_()
+    contract = contract_of(network, names, letterbox)
+    record = Record.of(network, classes(network.graph), is_letterboxed(network))
+    return Model(open_and_keep(key, network, record, threads), contract, network)
+
+
+def _from_record(
+    session: Session,
+    record: Record,
+    cfg: Path,
+    compile_: Callable[[], Network],
+    names: str | Path | None,
+    letterbox: bool | None,
+) -> Model:
+    heads = record.restored()
+    known = find_names(record.classes, cfg, names, classifier=not heads)
+    network = lru_cache(1)(compile_)
+    contract = Contract(
+        record.shape, known, record.letterbox if letterbox is None else letterbox,
+        decoder(heads, record.shape) if heads else None, record.states,
+        finish=finisher(lambda: network().graph) if heads else None, origin=str(cfg), diagnostics=record.diagnostics,
     )  # fmt: skip
-    return from_network(network, backend, names=names, letterbox=letterbox, **options)
+    return Model(session, contract, network)
 
 
 def from_network(
@@ -215,8 +346,8 @@ def from_network(
     **options: object,
 ) -> Model:
     """A model of a network that is already open."""
-    contract = contract_of(network, names, letterbox)
-    return Model(open_session(network.graph, backend, **options), contract, network)
+    graph = network.graph.with_outputs(raw_outputs(network.graph) or network.graph.outputs)
+    return Model(open_session(graph, backend, **options), contract_of(network, names, letterbox), network)
 
 
 def _load_onnx(
@@ -234,37 +365,3 @@ def _load_onnx(
     if backend == "opencv" and file.batch is None:
         contract = replace(contract, batch=1)
     return Model(file.open_session(backend, **options), contract)
-
-
-def contract_of(network: Network, names: str | Path | None = None, letterbox: bool | None = None) -> Contract:
-    """What a network takes and gives, from its cfg and the files around it."""
-    graph, net = network.graph, network.compilation.net
-    heads = [layer for i in graph.heads if isinstance(layer := graph.layers[i].layer, Head)]
-    classes = max((h.classes for h in heads), default=int(np.prod(graph.outputs[-1].shape)))
-
-    def decode(outputs: Sequence[np.ndarray], size: Size, conf: float, iou: float, padded: bool) -> Detections:
-        return find_detections(graph, net, outputs, size, threshold=conf, iou=iou, letterbox=padded)
-
-    if letterbox is None:  # classifier.c never looks at letter_box
-        letterbox = bool(heads and net.letter_box) or network.compilation.dialect.name in LETTERBOXING
-    found = find_names(classes, network.cfg, names or network.files.names, classifier=not heads)
-    states = tuple(s.input.shape for s in graph.states)
-    return Contract(graph.image.shape, found, letterbox, decode if heads else None, states)
-
-
-def _center(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The middle of a picture whose shorter side has the network's width (classifier.c predict_classifier)."""
-    image = image[..., None] if image.ndim == 2 else image
-    channels, net_h, net_w = shape
-    h, w = image.shape[:2]
-    # image.c resize_min, in whole numbers
-    new_h, new_w = (h * net_w // w, net_w) if w < h else (net_w, w * net_w // h)
-    scaled = to_input(image, (channels, max(1, new_h), max(1, new_w)))
-    rows, columns = ((_middle(n, m)) for n, m in ((scaled.shape[1], net_h), (scaled.shape[2], net_w)))
-    return np.ascontiguousarray(scaled[:, rows][:, :, columns])
-
-
-def _middle(have: int, want: int) -> np.ndarray:
-    """The indices of the `want` middle ones of `have`; the border is repeated where there are too few (crop_image)."""
-    start = int((have - want) / 2)  # C cuts towards zero
-    return np.clip(np.arange(start, start + want), 0, have - 1)

@@ -50,7 +50,25 @@ def open_network(
     `allow_partial` accepts a file for the first layers only and leaves the other parameters random. Raises `CfgError`,
     `WeightsError`, `DataError` or `ZooError`.
     """
-    files = find_network(cfg, say)
+    return open_files(
+        find_network(cfg, say), weights, dialect=dialect, size=size, random=random, strict=strict,
+        as_darknet=as_darknet, allow_partial=allow_partial, say=say,
+    )  # fmt: skip
+
+
+def open_files(
+    files: Found,
+    weights: str | Path | None = None,
+    *,
+    dialect: str | None = None,
+    size: tuple[int, int] | None = None,
+    random: int | None = None,
+    strict: bool = False,
+    as_darknet: bool = False,
+    allow_partial: bool = False,
+    say: Say | None = None,
+) -> Network:
+    """`open_network` where the files are known."""
     compilation = compile_file(
         files.cfg, dialect=dialect, size=size, strict=strict, as_darknet=as_darknet
     ).check()  # fmt: skip

@@ -5,7 +5,9 @@ Decision: the file says itself what goes in and how boxes come out, so nothing i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +120,34 @@ class _Reference:
         return [np.asarray(o, np.float32) for o in self._evaluator.run(None, feed)]
 
 
+def _openvino(path: Path, **options: Any) -> Session:
+    try:
+        from .backends.openvino import open_file
+    except ModuleNotFoundError:
+        raise BackendError("OpenVINO is not installed: pip install 'darknet-compiler[openvino]'") from None
+    return open_file(path, **options)
+
+
+def _auto(path: Path, *, threads: int | None = None, **options: Any) -> Session:
+    from .backends.auto import fastest
+    from .backends.session import available_backends
+
+    file = OnnxFile(path)
+    openers: dict[str, Callable[[], Session]] = {"onnxruntime": partial(_OnnxRuntime, path, threads=threads)}
+    if "openvino" in available_backends():
+        openers["openvino"] = partial(_openvino, path, threads=threads)
+    if file.batch is not None and threads is None:  # OpenCV would take one sample at a time, and has no such option
+        openers["opencv"] = partial(_OpenCV, path)
+    shapes = [file.contract.shape, *(s.shape for s in file.contract.states)]
+    with path.open("rb") as opened:
+        content = hashlib.file_digest(opened, "sha256").hexdigest()
+    return fastest(openers, shapes, f"{content}\n{threads}", batch=file.batch or 1, **options)
+
+
 _OPENERS: dict[str, Callable[..., Session]] = {
+    "auto": _auto,
     "onnxruntime": _OnnxRuntime,
     "opencv": _OpenCV,
+    "openvino": _openvino,
     "onnx.reference": _Reference,
 }

@@ -6,8 +6,9 @@ Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
@@ -37,7 +38,15 @@ def pictures(source: Any, channels: int = 3) -> Iterator[Picture]:
     for networks of one channel, as Darknet does, and with all their channels for networks of other than 1 or 3. Raises
     `DataError` for what cannot be read.
     """
-    return (_numbered(p, i) for i, p in enumerate(_pictures(source, channels)))
+    return (load() for load in loaders(source, channels))
+
+
+Loader = Callable[[], Picture]
+
+
+def loaders(source: Any, channels: int = 3) -> Iterator[Loader]:
+    """The same pictures, each still to be read and decoded by the call of a function, in whatever thread."""
+    return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, channels)))
 
 
 def is_stream(source: Any) -> bool:
@@ -62,34 +71,35 @@ def expand(source: str | PathLike[str]) -> list[Path]:
     return found
 
 
-def _pictures(source: Any, channels: int) -> Iterator[Picture]:
+def _loaders(source: Any, channels: int) -> Iterator[Loader]:
     if isinstance(source, Picture):
-        yield source
+        yield lambda: source
     elif isinstance(source, str | PathLike):
-        yield from (Picture(_read(p, channels), str(p)) for p in expand(source))
+        yield from (partial(_read, p, channels) for p in expand(source))
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield Picture(_decode(bytes(source), channels, "the bytes"), "")
+        yield lambda: Picture(_decode(bytes(source), channels, "the bytes"), "")
     elif isinstance(source, np.ndarray):
-        yield from (Picture(_check(a), "") for a in (source if source.ndim == 4 else (source,)))
+        yield from (partial(_check, a) for a in (source if source.ndim == 4 else (source,)))
     elif hasattr(source, "convert") and hasattr(source, "mode"):
-        yield Picture(_from_pil(source), getattr(source, "filename", "") or "")
+        yield lambda: Picture(_from_pil(source), getattr(source, "filename", "") or "")
     elif isinstance(source, Iterable):
         for item in source:
-            yield from _pictures(item, channels)
+            yield from _loaders(item, channels)
     else:
         raise DataError(f"cannot take pictures from {type(source).__name__!r}: give a path, bytes, an array, or a list")
 
 
-def _numbered(picture: Picture, index: int) -> Picture:
+def _numbered(load: Loader, index: int) -> Picture:
+    picture = load()
     return picture if picture.path else Picture(picture.pixels, f"image{index}")
 
 
-def _read(path: Path, channels: int) -> np.ndarray:
+def _read(path: Path, channels: int) -> Picture:
     try:
         data = path.read_bytes()
     except OSError as e:
         raise DataError(f"cannot read the picture {path}: {e.strerror or e}") from None
-    return _decode(data, channels, str(path))
+    return Picture(_decode(data, channels, str(path)), str(path))
 
 
 def _decode(data: bytes, channels: int, where: str) -> np.ndarray:
@@ -109,12 +119,12 @@ def _decode(data: bytes, channels: int, where: str) -> np.ndarray:
     return pixels
 
 
-def _check(pixels: np.ndarray) -> np.ndarray:
+def _check(pixels: np.ndarray) -> Picture:
     if pixels.dtype != np.uint8:
         raise DataError(f"an array of pictures must be uint8 (0 to 255), not {pixels.dtype}")
     if pixels.ndim not in (2, 3) or not pixels.size:
         raise DataError(f"an array of shape {pixels.shape} is no picture: want (h, w), (h, w, 3) or (n, h, w, 3)")
-    return pixels
+    return Picture(pixels, "")
 
 
 def _from_pil(image: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .backends.session import BACKENDS, open_session
+from .backends.session import BACKENDS, available_backends, open_session
 from .errors import BackendError, DataError, did_you_mean
 from .ir import Graph, Value
 
@@ -77,7 +77,7 @@ def verify(
     r"""Compare back ends with the NumPy reference on a graph with its parameters loaded.
 
     `inputs` are the image (n, c, h, w) float32 and, for recurrent networks, states; without these they are zeros.
-    `backends` are names of `BACKENDS`, by default all; `options` are those of each session. Every
+    `backends` are names of `BACKENDS`, by default all that are installed; `options` are those of each session. Every
     layer's output is held in memory twice. Raises `DataError` for inputs of the wrong shape and `BackendError` for an
     unknown back end; one that cannot run the network is reported in `failures`.
 
@@ -87,7 +87,7 @@ def verify(
     0.0
     """
     feed = _complete(graph, inputs)
-    names = [b for b in (BACKENDS if backends is None else backends) if b != REFERENCE]
+    names = [b for b in (available_backends() if backends is None else backends) if b != REFERENCE]
     unknown = [b for b in names if b not in BACKENDS]
     if unknown:
         raise BackendError(f"no back end {unknown[0]!r}; {did_you_mean(unknown[0], BACKENDS) or ', '.join(BACKENDS)}")

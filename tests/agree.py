@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from goldens import error
 
-from darknet_py.backends.session import open_session
+from darknet_py.backends.session import available_backends, open_session
 from darknet_py.compiler import compile_cfg
 from darknet_py.ir import Graph
 from darknet_py.weights import random_weights
 
-RUNTIMES = ("onnxruntime", "opencv", "onnx.reference")
+RUNTIMES = tuple(b for b in available_backends() if b != "numpy")
 TOLERANCE = 1e-5  # of the largest number of a layer
 # OpenCV 4 multiplies 3x3 convolutions by Winograd's method, which costs a digit; the tests are about meaning.
 OPTIONS: dict[str, dict[str, object]] = {"opencv": {"winograd": False}}

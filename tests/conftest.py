@@ -13,6 +13,12 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]  # for `goldens` and `tools`, wha
 SHARED = TESTS.parent.parent / "shared"
 
 
+@pytest.fixture(autouse=True)
+def compiled_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds, or leaves, compiled networks in the user's cache."""
+    monkeypatch.setattr("darknet_py.cache.root", lambda: tmp_path / "compiled")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with other people's cfgs, weights and images; a test without it skips and says what is missing."""

@@ -15,12 +15,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..ir.graph import Graph, Op, Value
+from .onnx_stream import assemble
 
 OPSET = (
     15  # softmax along one axis (13), batch normalization that onnx.reference computes right, Shape of one axis (15)
 )
 IR_VERSION = 8  # written by onnx 1.10; onnxruntime rejects a version newer than itself, never an older one
 BATCH = "N"  # the name of the symbolic batch axis
+LARGE = 1024  # bytes; smaller arrays, such as shapes, are in the model whatever becomes of the others
 HALF_MAX = 65504.0  # the largest float16
 
 
@@ -46,6 +48,7 @@ class Emitter:
         self.graph, self.batch, self.half = graph, batch, half
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.arrays: dict[str, np.ndarray] = {}  # the large initializers, not yet copied
         self.outputs: list[onnx.ValueInfoProto] = []
         self.op = graph.ops[0] if graph.ops else Op("none", (), graph.image, {}, 0)
         self._wanted = list(zip((*graph.outputs, *(s.output for s in graph.states)), names, strict=True))
@@ -129,7 +132,11 @@ class Emitter:
     def initializer(self, data: np.ndarray, name: str) -> str:
         """A named array in the model."""
         name = self.unique(name)
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(data).reshape(data.shape), name))
+        data = np.ascontiguousarray(data).reshape(data.shape)
+        if data.nbytes < LARGE:
+            self.initializers.append(numpy_helper.from_array(data, name))
+        else:
+            self.arrays[name] = data
         return name
 
     def unique(self, name: str) -> str:
@@ -156,6 +163,10 @@ class Emitter:
 
     def model(self) -> onnx.ModelProto:
         """What has been written."""
+        return assemble(self.skeleton(), self.arrays)
+
+    def skeleton(self) -> onnx.ModelProto:
+        """What has been written, without `arrays`."""
         inputs = [self._info(self._name_of[v], v) for v in self.graph.inputs]
         body = helper.make_graph(self.nodes, "darknet", inputs, self.outputs, self.initializers)
         opsets = [helper.make_opsetid("", OPSET)]

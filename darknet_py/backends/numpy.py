@@ -7,19 +7,18 @@ BLAS, the default, is many times faster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import BackendError
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph, Op, Value
 from ..ir.ops import Pads, Pair
+from .numpy_conv import conv, conv_in_order, conv_transpose, matmul_in_order, padded
 
 FLOAT_MIN = np.finfo(np.float32).min  # -FLT_MAX, the identity of maxpool_layer.c
-COLUMN_BYTES = 64 << 20  # the most that an unfolded convolution input may take at once
 
 Array = np.ndarray
 
@@ -36,6 +35,7 @@ class NumpySession:
         self._last = {v: i for i, op in enumerate(graph.ops) for v in op.inputs}
         for value in (*graph.outputs, *(s.output for s in graph.states)):
             self._last.pop(value, None)
+        self._overwriting = frozenset(overwriting(graph, self._last))
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Outputs, then the new states, for a batch of inputs."""
@@ -45,7 +45,8 @@ class NumpySession:
         }
         for i, op in enumerate(graph.ops):
             operands = [graph.data[v] if v in graph.data else env[v] for v in op.inputs]
-            env[op.output] = run_op(op.kind, operands, op.output.batched, op.attrs, self._kernels)
+            attrs = {**op.attrs, "out": operands[0]} if op in self._overwriting else op.attrs
+            env[op.output] = run_op(op.kind, operands, op.output.batched, attrs, self._kernels)
             for v in op.inputs:
                 if self._last.get(v) == i:
                     env.pop(v, None)
@@ -61,6 +62,23 @@ def open_session(graph: Graph, exact: bool = False) -> NumpySession:
 
         graph = optimize(graph)
     return NumpySession(graph, exact)
+
+
+def overwriting(graph: Graph, last: Mapping[Value, int]) -> Iterator[Op]:
+    """The operations that may write their result over their first operand.
+
+    `last` is the index of the last operation that reads a value, for those that are not kept. The operand must be an
+    array of its own: nothing else reads it later, and it shares its memory with no other value.
+    """
+    producers = {op.output: op.kind for op in graph.ops}
+    viewed = {v for op in graph.ops if op.kind in VIEWS for v in op.inputs}
+    for i, op in enumerate(graph.ops):
+        if op.kind not in ELEMENTWISE or not op.output.batched:
+            continue
+        x, *others = op.inputs
+        own = x in producers and producers[x] not in VIEWS and x not in viewed and x not in others
+        if own and x.batched and last.get(x) == i and x.shape == op.output.shape:
+            yield op
 
 
 def _batched(value: Value, array: Array, batch: int) -> Array:
@@ -89,91 +107,24 @@ def run_op(
 # -- multiply and add --------------------------------------------------------------------------------------------
 
 
-def _matmul_in_order(a: Array, b: Array) -> Array:
-    """(g, m, k) times (g, k, n), adding the products of k = 0, 1, 2 … one after the other."""
-    out = np.zeros((a.shape[0], a.shape[1], b.shape[2]), np.float32)
-    for k in range(a.shape[2]):
-        out += a[:, :, k, None] * b[:, None, k]
-    return out
-
-
-def _conv(
-    x: Array, w: Array, bias: Array | None = None, *, strides: Pair = (1, 1), pads: Pads = (0, 0, 0, 0),
-    dilations: Pair = (1, 1), groups: int = 1, matmul: Callable[[Array, Array], Array] = np.matmul,
-) -> Array:  # fmt: skip
-    if any(pads):
-        x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
-    n, cg, kh, kw = w.shape
-    reach = (dilations[0] * (kh - 1) + 1, dilations[1] * (kw - 1) + 1)
-    windows = sliding_window_view(x, reach, (2, 3))[:, :, :: strides[0], :: strides[1]]
-    windows = windows[..., :: dilations[0], :: dilations[1]]
-    if cg == 1 and groups > 1:
-        y = _conv_depthwise(windows, w, n // groups)
-    else:
-        y = _conv_grouped(windows, w, groups, matmul)
-    return y if bias is None else np.add(y, bias[:, None, None], out=y)
-
-
-def _conv_depthwise(windows: Array, w: Array, multiplier: int) -> Array:
-    """One channel a group: a sum over the taps of the kernel, each a plain multiply."""
-    batch, c, oh, ow, kh, kw = windows.shape
-    taps = w.reshape(c, multiplier, kh, kw)
-    out = np.zeros((batch, c, multiplier, oh, ow), np.float32)
-    for i in range(kh):
-        for j in range(kw):
-            out += windows[:, :, None, :, :, i, j] * taps[None, :, :, i, j, None, None]
-    return out.reshape(batch, c * multiplier, oh, ow)
-
-
-def _conv_grouped(windows: Array, w: Array, groups: int, matmul: Callable[[Array, Array], Array] = np.matmul) -> Array:
-    """Unfold some rows of the input into a matrix, multiply, and go on with the next rows."""
-    batch, c, oh, ow, kh, kw = windows.shape
-    n, cg = w.shape[:2]
-    matrix = w.reshape(groups, n // groups, cg * kh * kw)
-    out = np.empty((batch, groups, n // groups, oh, ow), np.float32)
-    rows = max(1, COLUMN_BYTES // (4 * c * kh * kw * ow))
-    for b in range(batch):
-        for top in range(0, oh, rows):
-            part = windows[b, :, top : top + rows]
-            columns = part.reshape(groups, cg, *part.shape[1:]).transpose(0, 1, 4, 5, 2, 3)
-            columns = columns.reshape(groups, cg * kh * kw, -1)
-            product = matmul(matrix, columns)
-            out[b, :, :, top : top + rows] = product.reshape(groups, n // groups, part.shape[1], ow)
-    return out.reshape(batch, n, oh, ow)
-
-
-def _conv_transpose(
-    x: Array, w: Array, bias: Array | None = None, *, strides: Pair = (1, 1), pads: Pads = (0, 0, 0, 0)
-) -> Array:
-    batch, _, h, width = x.shape
-    _, n, kh, kw = w.shape
-    spread = np.einsum("bchw,cnij->bnijhw", x, w, optimize=True)
-    full = np.zeros((batch, n, (h - 1) * strides[0] + kh, (width - 1) * strides[1] + kw), np.float32)
-    for i in range(kh):
-        for j in range(kw):
-            rows = slice(i, i + (h - 1) * strides[0] + 1, strides[0])
-            columns = slice(j, j + (width - 1) * strides[1] + 1, strides[1])
-            full[:, :, rows, columns] += spread[:, :, i, j]
-    y = full[:, :, pads[0] : full.shape[2] - pads[2], pads[1] : full.shape[3] - pads[3]]
-    return y if bias is None else y + bias[:, None, None]
-
-
 def _linear(x: Array, w: Array, bias: Array | None = None) -> Array:
     y = x @ w.T
     return y if bias is None else y + bias
 
 
 def _linear_in_order(x: Array, w: Array, bias: Array | None = None) -> Array:
-    y = _matmul_in_order(x[None], w.T[None])[0]
+    y = matmul_in_order(x[None], w.T[None])[0]
     return y if bias is None else y + bias
 
 
 def _batch_norm(
-    x: Array, scale: Array, bias: Array, mean: Array, variance: Array, *, epsilon: float, outside: bool = False
-) -> Array:
+    x: Array, scale: Array, bias: Array, mean: Array, variance: Array, *, epsilon: float, outside: bool = False,
+    out: Array | None = None,
+) -> Array:  # fmt: skip
     factor, offset = batch_norm_affine(scale, bias, mean, variance, epsilon, outside)
     shape = (-1,) + (1,) * (x.ndim - 2)
-    return x * factor.reshape(shape) + offset.reshape(shape)
+    y = np.multiply(x, factor.reshape(shape), out=out)
+    return np.add(y, offset.reshape(shape), out=y)
 
 
 def batch_norm_affine(
@@ -191,8 +142,12 @@ def batch_norm_affine(
 
 def _max_pool(x: Array, *, kernel: Pair, strides: Pair, pads: Pads) -> Array:
     """The maximum over rows, then over columns: a window of k x k costs 2k instead of k² comparisons."""
-    x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])), constant_values=FLOAT_MIN)
-    oh, ow = ((x.shape[2 + i] - kernel[i]) // strides[i] + 1 for i in (0, 1))
+    oh, ow = ((x.shape[2 + i] + pads[i] + pads[2 + i] - kernel[i]) // strides[i] + 1 for i in (0, 1))
+    # Darknet's default padding is often more than the last window reaches.
+    reach = ((oh - 1) * strides[0] + kernel[0], (ow - 1) * strides[1] + kernel[1])
+    after = (max(0, reach[i] - x.shape[2 + i] - pads[i]) for i in (0, 1))
+    if any(border := (*pads[:2], *after)):
+        x = padded(x, border, float(FLOAT_MIN))
     rows = x[:, :, : (oh - 1) * strides[0] + 1 : strides[0]].copy()
     for i in range(1, kernel[0]):
         np.maximum(rows, x[:, :, i : i + (oh - 1) * strides[0] + 1 : strides[0]], out=rows)
@@ -225,15 +180,34 @@ def _softmax(x: Array, *, axis: int) -> Array:
 # -- element by element ------------------------------------------------------------------------------------------
 
 
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+# `out` is where the result goes, often `x` itself; None: a new array.
 
 
-def _mish(x: Array) -> Array:
+def _leaky_relu(x: Array, *, slope: float, out: Array | None = None) -> Array:
+    if not 0 <= slope <= 1:
+        return np.where(x > 0, x, np.float32(slope) * x)
+    return np.maximum(x, x * np.float32(slope), out=out)
+
+
+def _sigmoid(x: Array, *, out: Array | None = None) -> Array:
+    y = np.exp(np.negative(x, out=out), out=out)
+    y += 1
+    return np.divide(1, y, out=y)
+
+
+def _swish(x: Array, *, out: Array | None = None) -> Array:
+    return np.multiply(x, _sigmoid(x), out=out)
+
+
+def _mish(x: Array, *, out: Array | None = None) -> Array:
     """With n = e^x: tanh(log(1 + n)) = (n² + 2n) / (n² + 2n + 2); exact where e^x overflows float32's square."""
-    n = np.exp(np.minimum(x, 20))
-    m = n * (n + 2)
-    return x * (m / (m + 2))
+    n = np.minimum(x, 20)
+    np.exp(n, out=n)
+    m = n + 2
+    m *= n
+    np.add(m, 2, out=n)
+    m /= n
+    return np.multiply(x, m, out=out)
 
 
 def _elu(x: Array, *, alpha: float = 1.0) -> Array:
@@ -253,8 +227,7 @@ def _slice(
 
 
 def _pad(x: Array, *, pads: Pads, value: float) -> Array:
-    border = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
-    return np.pad(x, border, constant_values=value)
+    return padded(x, pads, value)
 
 
 def _upsample(x: Array, *, scale: Pair) -> Array:
@@ -271,20 +244,20 @@ _BINARY: dict[str, Callable[..., Array]] = {
 
 KERNELS: dict[str, Callable[..., Array]] = {
     **_BINARY,
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
+    "conv": conv,
+    "conv_transpose": conv_transpose,
     "linear": _linear,
     "matmul": np.matmul,
     "batch_norm": _batch_norm,
-    "clip": lambda x, *, low, high: np.clip(x, np.float32(low), np.float32(high)),
-    "leaky_relu": lambda x, *, slope: np.where(x > 0, x, np.float32(slope) * x),
+    "clip": lambda x, *, low, high, out=None: np.clip(x, np.float32(low), np.float32(high), out=out),
+    "leaky_relu": _leaky_relu,
     "elu": _elu,
     "power": lambda x, *, exponent: np.power(x, np.float32(exponent)),
-    "relu": lambda x: np.maximum(x, 0),
+    "relu": lambda x, *, out=None: np.maximum(x, 0, out=out),
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "mish": _mish,
-    "swish": lambda x: x * _sigmoid(x),
+    "swish": _swish,
     "exp": np.exp,
     "sqrt": np.sqrt,
     "floor": np.floor,
@@ -305,8 +278,14 @@ KERNELS: dict[str, Callable[..., Array]] = {
     "repeat_batch": lambda x, like: np.broadcast_to(x, (len(like), *x.shape)),
 }
 
+# What takes `out`, and what may give an array that shares its memory with an operand.
+ELEMENTWISE = frozenset(
+    (*_BINARY, "batch_norm", "clip", "leaky_relu", "relu", "sigmoid", "tanh", "mish", "swish", "exp", "sqrt")
+)
+VIEWS = frozenset(("slice", "reshape", "transpose", "repeat_batch"))
+
 EXACT_KERNELS: dict[str, Callable[..., Array]] = {
     **KERNELS,
-    "conv": partial(_conv, matmul=_matmul_in_order),
+    "conv": conv_in_order,
     "linear": _linear_in_order,
 }

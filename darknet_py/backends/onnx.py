@@ -33,7 +33,18 @@ OPERATORS = frozenset(
 Emit = Callable[[Emitter], None]
 
 
-def to_onnx(
+def to_onnx(graph: Graph, **options: Any) -> onnx.ModelProto:
+    """The graph, with its parameters loaded, as an ONNX model; `options` are those of `write_onnx`.
+
+    Inputs and outputs are float32 with the batch axis in front: `batch` samples, or a symbolic number of them. Outputs
+    are called `names` or, without these, as `output_names` says. Operations in `half` compute in float16. `emitters`
+    replace some of `EMITTERS`; `extend` may write nodes after the last and change `outputs`. Raises `BackendError` if
+    parameters are missing.
+    """
+    return write_onnx(graph, **options).model()
+
+
+def write_onnx(
     graph: Graph,
     *,
     batch: int | None = None,
@@ -41,23 +52,22 @@ def to_onnx(
     names: Iterable[str] = (),
     emitters: Mapping[str, Emit] | None = None,
     extend: Emit | None = None,
-) -> onnx.ModelProto:
-    """The graph, with its parameters loaded, as an ONNX model.
-
-    Inputs and outputs are float32 with the batch axis in front: `batch` samples, or a symbolic number of them. Outputs
-    are called `names` or, without these, as `output_names` says. Operations in `half` compute in float16. `emitters`
-    replace some of `EMITTERS`; `extend` may write nodes after the last and change `outputs`. Raises `BackendError` if
-    parameters are missing.
-    """
-    unloaded = [p for p in graph.params if p.value not in graph.data]
-    if unloaded:
-        raise BackendError(f"no weights loaded ({unloaded[0].value.name} is missing)")
+) -> Emitter:
+    """What `to_onnx` makes, still in parts: `Emitter.skeleton` and `Emitter.arrays`."""
+    need_weights(graph)
     graph = fold_constants(graph)
     emitter = Emitter(graph, batch, half, list(names) or output_names(graph))
     emitter.write({**EMITTERS, **(emitters or {})})
     if extend:
         extend(emitter)
-    return emitter.model()
+    return emitter
+
+
+def need_weights(graph: Graph) -> None:
+    """Raise `BackendError` if parameters are missing."""
+    unloaded = [p for p in graph.params if p.value not in graph.data]
+    if unloaded:
+        raise BackendError(f"no weights loaded ({unloaded[0].value.name} is missing)")
 
 
 def feed(graph: Graph, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

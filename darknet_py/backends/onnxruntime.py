@@ -13,22 +13,23 @@ import onnxruntime
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..passes import optimize
+from .blocked import block_size, to_blocked
 from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+from .ort import session_options, write_optimized
 
-SEVERITY_FATAL = 4  # whatever goes wrong arrives as an exception; nothing is printed
+CPU = "CPUExecutionProvider"
 
 
 class OnnxRuntimeSession:
     """A graph in onnxruntime."""
 
-    def __init__(self, graph: Graph, threads: int | None, providers: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, threads: int | None, providers: Sequence[str], save: Path | None) -> None:
         self._graph = graph
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = SEVERITY_FATAL
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        model = to_onnx(graph)
+        options = session_options(threads)
+        if save is not None:
+            write_optimized(options, save)
+        block = block_size() if list(providers) == [CPU] else None
+        model = to_onnx(graph) if block is None else to_blocked(graph, block)
         try:
             self._session = _load(model, options, list(providers))
         except Exception as e:
@@ -44,10 +45,17 @@ class OnnxRuntimeSession:
 
 
 def open_session(
-    graph: Graph, *, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
+    graph: Graph,
+    *,
+    threads: int | None = None,
+    providers: Sequence[str] = (CPU,),
+    save: Path | None = None,
 ) -> OnnxRuntimeSession:
-    """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core."""
-    return OnnxRuntimeSession(optimize(graph), threads, providers)
+    """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core.
+
+    `save` is a folder for the optimized model, which `ort.OptimizedSession` opens.
+    """
+    return OnnxRuntimeSession(optimize(graph), threads, providers, save)
 
 
 def _load(

@@ -16,7 +16,7 @@ import onnx
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..opencv_log import silent_opencv
-from ..passes import optimize
+from ..passes import PASSES, Pass, cascade_pools, maxout_of_slices, optimize, spread_channels, widen_groups
 from .emitter import Emitter
 from .onnx import PROTOBUF_LIMIT, feed, to_onnx
 
@@ -28,12 +28,15 @@ WRONG_BEFORE = (
     ("reduce_sum", (4, 10), "takes the sum over channels of something else"),
 )
 
+# What OpenCV 5 gains from, which keeps channels in blocks of 8; OpenCV 4 loses by the last.
+IN_BLOCKS_OF_8 = (widen_groups(8), spread_channels)
+
 
 class OpenCVSession:
     """A graph in OpenCV; keeps the network of the last batch size."""
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
-        self._graph, self._engine, self._winograd = optimize(graph), engine, winograd
+        self._graph, self._engine, self._winograd = optimize(graph, passes_for(cv2.__version__)), engine, winograd
         _refuse_what_is_wrong(self._graph, cv2.__version__)
         self._wanted = (*self._graph.outputs, *(s.output for s in self._graph.states))
         repeated = [op for op in self._graph.ops if op.kind == "repeat_batch"]
@@ -86,6 +89,12 @@ def open_session(
     if threads is not None:
         cv2.setNumThreads(threads)
     return OpenCVSession(graph, engine, winograd)
+
+
+def passes_for(version: str) -> tuple[Pass, ...]:
+    """The passes for a release of OpenCV."""
+    blocks = IN_BLOCKS_OF_8 if int(version.split(".")[0]) >= 5 else ()
+    return (*PASSES, maxout_of_slices, cascade_pools, *blocks)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

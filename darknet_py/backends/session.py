@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import BackendError, did_you_mean
-from ..ir.graph import Graph
 
+if TYPE_CHECKING:
+    from ..ir.graph import Graph
+
+AUTO = "auto"  # the fastest of those installed, measured by `auto.py`; not a back end of its own
 # The module of each back end, which has a function `open_session(graph, **options)`.
 BACKENDS = {
     "numpy": "numpy",
     "onnxruntime": "onnxruntime",
     "opencv": "opencv",
+    "openvino": "openvino",
     "onnx.reference": "onnx_reference",
 }
+EXTRAS = {"openvino": "openvino"}  # the package of each back end that is not installed by default: an extra of its name
 
 
 class Session(Protocol):
@@ -32,17 +38,25 @@ class Session(Protocol):
         ...
 
 
+def available_backends() -> tuple[str, ...]:
+    """The names of the back ends, without those that are extras and not installed."""
+    return tuple(b for b in BACKENDS if b not in EXTRAS or find_spec(EXTRAS[b]))
+
+
 def open_session(graph: Graph, backend: str = "onnxruntime", **options: object) -> Session:
-    """Open `graph`, which must have its parameters loaded, in a back end.
+    """Open `graph`, which must have its parameters loaded, in a back end, or in the fastest with "auto".
 
     Raises `BackendError` if the back end is unknown, not installed, or refuses the network.
     """
-    if backend not in BACKENDS:
-        hint = did_you_mean(backend, BACKENDS) or f"one of {', '.join(BACKENDS)}"
+    if backend not in (AUTO, *BACKENDS):
+        hint = did_you_mean(backend, (AUTO, *BACKENDS)) or f"one of {AUTO}, {', '.join(BACKENDS)}"
         raise BackendError(f"no back end {backend!r}; {hint}")
     try:
-        module = import_module(f"{__package__}.{BACKENDS[backend]}")
+        module = import_module(f"{__package__}.{BACKENDS.get(backend, AUTO)}")
     except ModuleNotFoundError as e:
-        raise BackendError(f"the back end {backend!r} needs the package {e.name!r}, which is not installed") from None
+        hint = f": pip install 'darknet-compiler[{backend}]'" if backend in EXTRAS else ""
+        raise BackendError(
+            f"the back end {backend!r} needs the package {e.name!r}, which is not installed{hint}"
+        ) from None
     opener: Callable[..., Session] = module.open_session
     return opener(graph, **options)

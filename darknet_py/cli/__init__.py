@@ -16,7 +16,7 @@ from ..version import VERSION
 
 COMMANDS = (
     "run", "lint", "summary", "diff", "graph", "plot", "view", "export",
-    "verify", "dump", "weights", "cut", "models", "download",
+    "verify", "bench", "dump", "weights", "cut", "models", "download",
 )  # fmt: skip
 
 

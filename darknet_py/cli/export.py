@@ -25,6 +25,11 @@ from .options import message, network_of, network_options, weights_option
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")
+@click.option(
+    "--int8",
+    metavar="IMAGES",
+    help="8 bits, calibrated on a folder or glob of pictures; prints what is lost on them.",
+)
 @click.option("--external", is_flag=True, help="Keep the weights in a file of their own beside the model.")
 @click.option(
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
@@ -68,5 +73,9 @@ def command(cfg: str, weights: Path | None, output: Path | None, **options: Any)
 
     path = output or Path(f"{network.cfg.stem}.onnx")
     contract = export_onnx(network, path, **options)
+    if contract.int8:
+        from ..quantize import Quantization
+
+        message(str(Quantization.of(contract.int8)))
     message(f"input images {'x'.join(map(str, contract.shape))}, {contract.resize}, boxes: {contract.boxes}")
     click.echo(path)

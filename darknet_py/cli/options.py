@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DIALECTS = ("alexeyab", "pjreddie", "pytorch")
-BACKENDS = ("onnxruntime", "opencv", "numpy", "onnx.reference")
+AUTO = "auto"  # where one is only to be fast
+BACKENDS = ("onnxruntime", "opencv", "openvino", "numpy", "onnx.reference")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5

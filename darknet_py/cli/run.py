@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import BACKENDS, message, network_options, show, weights_option, write_json
+from .options import AUTO, BACKENDS, message, network_options, weights_option, write_json
 
 if TYPE_CHECKING:
+    from ..errors import DataError
     from ..model import Model
     from ..results import Results
-    from ..sources import Picture
 
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
@@ -31,11 +31,26 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option(
     "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
 )
-@click.option("--backend", type=click.Choice(BACKENDS), default="onnxruntime", show_default=True, help="What computes.")
+@click.option(
+    "--backend",
+    type=click.Choice((AUTO, *BACKENDS)),
+    default="onnxruntime",
+    show_default=True,
+    help="What computes; auto: the fastest here, measured the first time.",
+)
+@click.option("--verbose", is_flag=True, help="With --backend auto: say what was measured.")
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Threads that read pictures and decode boxes while the network runs.",
+)
+@click.option("--no-cache", is_flag=True, help="Compile the network anew, and keep nothing for the next start.")
 @click.option(
     "-o",
     "--output",
@@ -66,9 +81,9 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     paths = [path for source in sources for path in expand(source)]
     model = _open(cfg, options)
     taken: set[Path] = set()
-    broken: list[Path] = []
+    broken: list[DataError] = []
     found = []
-    for results in _bar(_results(model, _readable(paths, model.contract.shape[0], broken), options), len(paths)):
+    for results in _bar(_results(model, paths, broken, options), len(paths)):
         if options["as_json"]:
             found.append(results.to_dict())
         else:
@@ -97,33 +112,29 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
         strict=options["strict"],
         as_darknet=options["as_darknet"],
         allow_partial=options["allow_partial"],
+        cache=not options["no_cache"],
         say=message,
+        **({"explain": message} if options["verbose"] and options["backend"] == AUTO else {}),
     )
-    if model.network:
-        show(model.network.compilation.diagnostics)
+    for diagnostic in model.contract.diagnostics:
+        message(diagnostic)
     if options["random"] is not None:
         message("random weights: the results mean nothing")
     message(f"class names: {model.contract.names.origin}")
     return model
 
 
-def _readable(paths: list[Path], channels: int, broken: list[Path]) -> Iterator[Picture]:
-    """The pictures that can be read; the others are reported and listed in `broken`, and the run goes on."""
-    from ..errors import DataError
-    from ..sources import pictures
+def _results(model: Model, paths: list[Path], broken: list[DataError], options: dict[str, Any]) -> Iterator[Results]:
+    """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
 
-    for path in paths:
-        try:
-            yield from pictures(path, channels)
-        except DataError as e:
-            message(f"error: {e}")
-            broken.append(path)
+    def skip(error: DataError) -> None:
+        message(f"error: {error}")
+        broken.append(error)
 
-
-def _results(model: Model, pictures: Iterator[Picture], options: dict[str, Any]) -> Iterator[Results]:
     results: Iterator[Results] = model(
-        pictures, options["conf"], options["iou"], batch=options["batch"], letterbox=options["letterbox"]
-    )
+        iter(paths), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
+        letterbox=options["letterbox"], skip=skip,
+    )  # fmt: skip
     return results
 
 

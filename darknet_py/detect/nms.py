@@ -1,7 +1,7 @@
 """Non-maximum suppression as Darknet does it: class by class, greedy, by one of three measures of overlap.
 
-Decision: the loop over the boxes that survive is in Python, because each depends on the one before; what one of them
-suppresses is computed for all the rest at once.
+Decision: all pairs of boxes of one class are measured at once, for all classes; then whole generations of boxes are
+settled at a time, so there is no loop over boxes. Only a crowd, whose pairs would fill the memory, goes in parts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .candidates import Candidates
 
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
 GREEDY_BETA = 0.6  # box.c box_diou; `beta_nms` only reaches diounms
+CROWD = 128  # boxes of one class, 8,128 pairs
 
 
 def nms(candidates: Candidates, kind: str = "default", iou: float = 0.45, beta: float = 0.6) -> Candidates:
@@ -25,10 +26,13 @@ def nms(candidates: Candidates, kind: str = "default", iou: float = 0.45, beta: 
     (d² / c²) ^ `beta` for the distance d of the centres and the diagonal c of the hull, 'greedynms' the same with 0.6.
     """
     overlap = _overlap(kind, beta)
+    row, label = np.nonzero(candidates.probabilities)
+    order = np.lexsort((-candidates.probabilities[row, label], label))
+    row, label = row[order], label[order]
+    alive = _alive(candidates.boxes[row], label, overlap, iou)
+    row, label = row[alive], label[alive]
     kept = np.zeros_like(candidates.probabilities)
-    for k in np.flatnonzero(candidates.probabilities.any(axis=0)):
-        rows = _survivors(candidates.boxes, candidates.probabilities[:, k], overlap, iou)
-        kept[rows, k] = candidates.probabilities[rows, k]
+    kept[row, label] = candidates.probabilities[row, label]
     return replace(candidates, probabilities=kept)
 
 
@@ -41,40 +45,71 @@ def _overlap(kind: str, beta: float) -> Overlap:
     return partial(box_diou, beta=beta if kind == "diounms" else GREEDY_BETA)
 
 
-def _survivors(boxes: np.ndarray, probabilities: np.ndarray, overlap: Overlap, iou: float) -> list[int]:
-    rows = np.flatnonzero(probabilities)
-    rows = rows[np.argsort(-probabilities[rows], kind="stable")]
-    survivors = []
+def _alive(boxes: np.ndarray, label: np.ndarray, overlap: Overlap, iou: float) -> np.ndarray:
+    """Which of n boxes survive; they are sorted by class and, in a class, the surest first."""
+    alive = np.ones(len(boxes), bool)
+    size = np.bincount(label)
+    for k in np.flatnonzero(size > CROWD):
+        rows = np.flatnonzero(label == k)
+        alive[rows] = _alive_in_crowd(boxes[rows], overlap, iou)
+    first, second = _pairs(label, np.where(size > CROWD, 0, size)[label] if len(label) else label)
+    near = overlap(boxes[first], boxes[second]) > iou
+    first, second = first[near], second[near]
+    while first.size:
+        # Sure to survive is what nothing surer, and itself not suppressed, overlaps.
+        sure = alive.copy()
+        sure[second] = False
+        alive[second[sure[first]]] = False
+        open_ = alive[first] & alive[second] & ~sure[first]
+        first, second = first[open_], second[open_]
+    return alive
+
+
+def _pairs(label: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All (first, second) of one class with the surer box first; `size` says how many boxes the class of each has."""
+    place = np.arange(len(label))
+    rank = place - np.searchsorted(label, label)
+    later = np.maximum(size - rank - 1, 0)
+    first = np.repeat(place, later)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(later) - later, later)
+    return first, first + 1 + within
+
+
+def _alive_in_crowd(boxes: np.ndarray, overlap: Overlap, iou: float) -> np.ndarray:
+    """The same for many boxes of one class: the surest of them among themselves, then against all others."""
+    alive = np.zeros(len(boxes), bool)
+    rows = np.arange(len(boxes))
     while rows.size:
-        survivors.append(int(rows[0]))
-        rest = rows[1:]
-        rows = rest[~(overlap(boxes[rows[0]], boxes[rest]) > iou)]
-    return survivors
+        block, rows = rows[:CROWD], rows[CROWD:]
+        kept = block[_alive(boxes[block], np.zeros(len(block), np.intp), overlap, iou)]
+        alive[kept] = True
+        rows = rows[~(overlap(boxes[kept][:, None], boxes[rows][None]) > iou).any(axis=0)]
+    return alive
 
 
-def box_iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The intersection over union of one box with each of (n, 4), all as centre and size (box.c box_iou).
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The intersection over union of boxes (..., 4) with boxes (..., 4), as centre and size (box.c box_iou).
 
     >>> box_iou(np.float32([1, 1, 2, 2]), np.float32([[1, 1, 2, 1], [5, 5, 1, 1]])).tolist()
     [0.5, 0.0]
     """
-    half, halves = box[2:] / 2, others[:, 2:] / 2
-    low = np.maximum(box[:2] - half, others[:, :2] - halves)
-    high = np.minimum(box[:2] + half, others[:, :2] + halves)
-    sides = high - low
-    intersection = np.where((sides < 0).any(axis=1), 0, sides[:, 0] * sides[:, 1])
-    union = box[2] * box[3] + others[:, 2] * others[:, 3] - intersection
+    half_a, half_b = a[..., 2:] / 2, b[..., 2:] / 2
+    low = np.maximum(a[..., :2] - half_a, b[..., :2] - half_b)
+    sides = np.minimum(a[..., :2] + half_a, b[..., :2] + half_b) - low
+    w, h = sides[..., 0], sides[..., 1]
+    intersection = np.where((w < 0) | (h < 0), np.float32(0), w * h)
+    union = a[..., 2] * a[..., 3] + b[..., 2] * b[..., 3] - intersection
     none = (intersection == 0) | (union == 0)
     return np.where(none, np.float32(0), intersection / np.where(none, np.float32(1), union))
 
 
-def box_diou(box: np.ndarray, others: np.ndarray, beta: float) -> np.ndarray:
+def box_diou(a: np.ndarray, b: np.ndarray, beta: float) -> np.ndarray:
     """The IoU less the normalized distance of the centres to the power `beta` (box.c box_diounms)."""
-    half, halves = box[2:] / 2, others[:, 2:] / 2
-    low = np.minimum(box[:2] - half, others[:, :2] - halves)
-    high = np.maximum(box[:2] + half, others[:, :2] + halves)
-    diagonal = ((high - low) ** 2).sum(axis=1)
-    distance = ((box[:2] - others[:, :2]) ** 2).sum(axis=1)
+    half_a, half_b = a[..., 2:] / 2, b[..., 2:] / 2
+    low = np.minimum(a[..., :2] - half_a, b[..., :2] - half_b)
+    high = np.maximum(a[..., :2] + half_a, b[..., :2] + half_b)
+    diagonal = ((high - low) ** 2).sum(axis=-1)
+    distance = ((a[..., :2] - b[..., :2]) ** 2).sum(axis=-1)
     flat = diagonal == 0
     penalty = np.where(flat, 0, distance / np.where(flat, np.float32(1), diagonal)) ** beta
-    return box_iou(box, others) - np.where(flat, 0, penalty)
+    return box_iou(a, b) - np.where(flat, 0, penalty)

@@ -1,11 +1,29 @@
-"""The layers of Darknet: one file a family, each class registered under its section names on import."""
+"""The layers of Darknet: one file a family, each class registered under its section names on import.
+
+Decision: all are imported when somebody first asks for the registry; whoever needs one layer imports its file alone.
+"""
+
+from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
 
-from .layer import LAYERS, Layer, LayerError, Lowering, section_names
-
-for _module in sorted(m.name for m in iter_modules(__path__)):
-    import_module(f"{__name__}.{_module}")
+if TYPE_CHECKING:
+    from .layer import LAYERS as LAYERS
+    from .layer import Layer as Layer
+    from .layer import LayerError as LayerError
+    from .layer import Lowering as Lowering
+    from .layer import section_names as section_names
 
 __all__ = ["LAYERS", "Layer", "LayerError", "Lowering", "section_names"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for module in sorted(m.name for m in iter_modules(__path__)):
+        import_module(f"{__name__}.{module}")
+    found = import_module(f"{__name__}.layer")
+    globals().update({public: getattr(found, public) for public in __all__})
+    return globals()[name]

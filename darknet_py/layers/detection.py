@@ -63,7 +63,9 @@ class Detection(Head):
         scores = b.op("softmax", b.reshape(b.slice(x, 0, 0, count), cells, self.classes), axis=1)
         return b.concat([b.flatten(scores), b.slice(x, 0, count, x.shape[0])])
 
-    def decode(self, output: np.ndarray, net_size: tuple[int, int], threshold: float) -> Candidates:
+    def decode(
+        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
+    ) -> Candidates:
         cells, n, side = self.side * self.side, self.num, self.side
         scores, scale, boxes = np.split(output[: cells * (self.classes + n + n * BOX)], self._ends())
         found = boxes.reshape(cells, n, BOX)

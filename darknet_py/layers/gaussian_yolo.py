@@ -10,7 +10,7 @@ from ..cfg.options import opt
 from ..detect.candidates import Candidates, class_probabilities
 from ..ir.builder import Builder
 from ..ir.graph import Value
-from .head import corners
+from .head import corners, logistic
 from .layer import Lowering
 from .yolo import TRAINING, AnchorHead, cell_centers, scaled
 
@@ -40,8 +40,18 @@ class GaussianYolo(AnchorHead):
         scores = b.slice(logistic, 1, 8, self.entries)
         return b.reshape(b.concat([*rows, scores], axis=1), channels, h, w)
 
-    def decode(self, output: np.ndarray, net_size: tuple[int, int], threshold: float) -> Candidates:
-        found, cells, anchors = self.pick(output, threshold)
+    def squash(self, rows: np.ndarray) -> np.ndarray:
+        found = logistic(rows)
+        found[:, 4], found[:, 6] = rows[:, 4], rows[:, 6]
+        if self.scale_x_y != 1:
+            shift = np.float32(0.5 * (self.scale_x_y - 1))
+            found[:, 0:4:2] = found[:, 0:4:2] * np.float32(self.scale_x_y) - shift
+        return found
+
+    def decode(
+        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
+    ) -> Candidates:
+        found, cells, anchors = self.pick(output, threshold, raw)
         boxes = np.empty((len(found), 4), np.float32)
         boxes[:, 2:] = scaled(found[:, 4:8:2], anchors, net_size)
         boxes[:, :2] = (cells + found[:, 0:4:2]) / np.array(output.shape[:0:-1], np.float32)

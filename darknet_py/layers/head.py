@@ -6,7 +6,9 @@ does it, or, for an exported network that ends in boxes, out of the same array i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from .layer import Layer, LayerError, Lowering
 
 MAX_CLASSES = 1 << 20
 MAX_ANCHORS = 1 << 16
+LOGISTIC_ERROR = 1e-6  # bound of the relative error of a logistic in float32, with room
 DEFAULT_ANCHOR = 0.5  # what the layers' make functions put into biases
 
 
@@ -26,16 +29,21 @@ DEFAULT_ANCHOR = 0.5  # what the layers' make functions put into biases
 class Head(Layer):
     """Base of [yolo], [Gaussian_yolo], [region] and [detection]."""
 
+    reads_input: ClassVar[bool] = False  # whether `decode` can be given the input of the layer
+
     classes: int = opt(20, "number of classes", low=1, high=MAX_CLASSES)
 
     def suppression(self) -> tuple[str, float]:
         """The kind of non-maximum suppression, and its beta."""
         return "default", 0.6
 
-    def decode(self, output: np.ndarray, net_size: tuple[int, int], threshold: float) -> Candidates:
+    def decode(
+        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
+    ) -> Candidates:
         """The candidates in the output of this layer for one sample (no batch axis), in Darknet's order.
 
-        Boxes are relative to the network input, whose (height, width) is `net_size`.
+        Boxes are relative to the network input, whose (height, width) is `net_size`. `raw`, for heads with
+        `reads_input`: the array is the input of this layer; only boxes that may have a probability are squashed.
         """
         raise NotImplementedError  # abstract: `Head` itself is no section
 
@@ -56,6 +64,22 @@ def check_channels(b: Lowering, channels: int, boxes: int, entries: str, each: i
     where = "the convolution before" if hasattr(before, "filters") else "the layer before"
     message = f"{where} gives {channels} channels, and {boxes} boxes of {entries} numbers want {wanted}"
     raise LayerError(Code.HEAD_MISMATCH, message, hint=f"set filters={wanted} in {where}")
+
+
+def logit(threshold: float) -> float:
+    """What a number must exceed for its logistic to exceed the threshold; a little less, for what rounding may add.
+
+    >>> logit(0.5) < 0 < logit(0.500001), logit(0.0)
+    (True, -inf)
+    """
+    low = threshold - LOGISTIC_ERROR * max(threshold, LOGISTIC_ERROR)
+    return math.log(low / (1 - low)) if low > 0 else -math.inf
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-x) in float32 (activations.h logistic_activate)."""
+    with np.errstate(over="ignore"):
+        return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
 def grid(h: int, w: int) -> np.ndarray:

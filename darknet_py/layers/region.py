@@ -15,7 +15,7 @@ from ..detect.candidates import Candidates, class_probabilities
 from ..errors import BackendError, Code, DataError
 from ..ir.builder import Builder
 from ..ir.graph import Value
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, grid
+from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, logistic, logit
 from .layer import COMMON_INERT, LayerError, Lowering, image
 from .softmax import softmax_by_groups
 from .tree import Tree, find_tree
@@ -31,6 +31,7 @@ class Region(Head):
     """Boxes (x, y, w, h, objectness, class scores) for each anchor in each cell; anchors are in cells."""
 
     sections = ("region",)
+    reads_input = True
     inert = COMMON_INERT | frozenset(
         """
         max log sqrt focal_loss jitter resize rescore thresh absolute random coord_scale object_scale noobject_scale
@@ -92,16 +93,38 @@ class Region(Head):
         object.__setattr__(self, "hierarchy", tree)
         return softmax_by_groups(b, scores, tree.groups, axis=1)
 
-    def decode(self, output: np.ndarray, net_size: tuple[int, int], threshold: float) -> Candidates:
+    def decode(
+        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
+    ) -> Candidates:
         _, h, w = output.shape
-        boxes = output.reshape(h * w, self.num, self.entries)
-        places = np.empty((h * w, self.num, 4), np.float32)
-        places[..., :2] = (grid(h, w) + _logistic(boxes[..., :2])) / np.array([w, h], np.float32)
-        places[..., 2:] = scaled(boxes[..., 2:4], self.sizes, (h, w))
-        flat = boxes.reshape(-1, self.entries)
+        if raw:
+            rows, box = self._pick(output, threshold)
+        else:
+            rows = output.reshape(h * w * self.num, self.entries)
+            box = np.arange(len(rows))
+        cell, anchor = np.divmod(box, self.num)
+        place = np.stack([cell % w, cell // w], axis=1).astype(np.float32)
+        places = np.empty((len(rows), 4), np.float32)
+        places[:, :2] = (place + _logistic(rows[:, :2])) / np.array([w, h], np.float32)
+        places[:, 2:] = scaled(rows[:, 2:4], self.sizes[anchor], (h, w))
         # Every box is a candidate with objectness 1; its own objectness is only in its probabilities.
-        ones = np.ones(len(flat), np.float32)
-        return Candidates(places.reshape(-1, 4), ones, self._probabilities(flat[:, 4], flat[:, 5:], threshold))
+        ones = np.ones(len(rows), np.float32)
+        return Candidates(places, ones, self._probabilities(rows[:, 4], rows[:, 5:], threshold))
+
+    def _pick(self, x: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """The boxes in the input of this layer that may have a probability, as its output has them; their numbers."""
+        _, h, w = x.shape
+        boxes = x.reshape(self.num, self.entries, h * w)
+        # Without a softmax a score may be above 1, and objectness alone says nothing.
+        limit = logit(threshold) if self.softmax or self.hierarchy else -np.inf
+        cell, anchor = np.nonzero(np.float32(limit) <= boxes[:, 4].T)
+        rows = boxes[anchor, :, cell]
+        rows[:, 4] = logistic(rows[:, 4])
+        if self.hierarchy is not None:
+            rows[:, 5:] = _softmax_of_groups(rows[:, 5:], self.hierarchy.groups)
+        elif self.softmax and self.tree is None:
+            rows[:, 5:] = _softmax_of_groups(rows[:, 5:], (self.classes,))
+        return rows, cell * self.num + anchor
 
     def _probabilities(self, scale: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
         if self.classfix == -1:
@@ -132,6 +155,13 @@ class Region(Head):
             scale = b.mul(scale, b.op("floor", b.add(scale, 1 - CLASSFIX_THRESHOLD)))
         scores = b.mul(b.slice(boxes, 2, 5, self.entries), scale)
         return corners(b, center, size), b.reshape(scores, h * w * self.num, self.classes)
+
+
+def _softmax_of_groups(scores: np.ndarray, groups: tuple[int, ...]) -> np.ndarray:
+    """Softmax of runs of columns of (n, classes), float32 (softmax_by_groups)."""
+    starts = np.cumsum((0, *groups[:-1]))
+    powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts, axis=1), groups, axis=1))
+    return powers / np.repeat(np.add.reduceat(powers, starts, axis=1), groups, axis=1)
 
 
 def _logistic(x: np.ndarray) -> np.ndarray:

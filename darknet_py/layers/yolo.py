@@ -16,7 +16,7 @@ from ..detect.nms import NMS_KINDS
 from ..errors import Code
 from ..ir.builder import Builder
 from ..ir.graph import Value
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, grid
+from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, grid, logistic, logit
 from .layer import COMMON_INERT, LayerError, Lowering, image
 
 # parser.c parse_yolo and parse_gaussian_yolo: read for training, and `map` for the recall of old data sets
@@ -33,6 +33,7 @@ TRAINING = COMMON_INERT | frozenset(
 class AnchorHead(Head):
     """What [yolo] and [Gaussian_yolo] share: anchors in pixels, of which `mask` selects some, and the suppression."""
 
+    reads_input = True
     before: ClassVar[int] = 0  # numbers of a box before its class scores
 
     num: int = opt(1, "number of anchors in the whole list", low=1, high=MAX_ANCHORS)
@@ -80,16 +81,36 @@ class AnchorHead(Head):
             b.warn(Code.SUSPICIOUS, message, "anchors")
         return channels, h, w
 
-    def pick(self, output: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def pick(self, output: np.ndarray, threshold: float, raw: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The boxes with an objectness above the threshold, in Darknet's order: cell by cell, there anchor by anchor.
 
-        Gives their numbers (n, entries), their cells (n, 2) as column and row, and their anchors (n, 2).
+        Gives their numbers (n, entries), their cells (n, 2) as column and row, and their anchors (n, 2). `raw` numbers
+        are looked at as they are, and only the objectness of boxes that may pass is squashed, then the box.
         """
         _, h, w = output.shape
         boxes = output.reshape(len(self.masks), self.entries, h * w)
-        objectness = boxes[:, self.before - 1]
-        cell, anchor = np.nonzero(np.float32(threshold) < objectness.T)
-        return boxes[anchor, :, cell], grid(h, w)[cell, 0], self.sizes[anchor]
+        late = raw and self.squashes
+        limit = np.float32(logit(threshold) if late else threshold)
+        anchor, cell = np.divmod(np.flatnonzero(boxes[:, self.before - 1] > limit), h * w)
+        order = np.argsort(cell, kind="stable")
+        anchor, cell = anchor[order], cell[order]
+        found = boxes[anchor, :, cell]
+        if late:
+            found = self.squash(found)
+            sure = found[:, self.before - 1] > np.float32(threshold)
+            found, anchor, cell = found[sure], anchor[sure], cell[sure]
+        elif raw:
+            found = self.squash(found)
+        return found, np.stack([cell % w, cell // w], axis=1).astype(np.float32), self.sizes[anchor]
+
+    @property
+    def squashes(self) -> bool:
+        """Whether this layer takes the logistic of the objectness."""
+        return True
+
+    def squash(self, rows: np.ndarray) -> np.ndarray:
+        """Boxes (n, entries) of the input of this layer as its output has them: what `lower` says, for some boxes."""
+        raise NotImplementedError  # abstract: `AnchorHead` itself is no section
 
     def cells_last(self, b: Builder, output: Value) -> Value:
         """The output as (cells, anchors, entries), which is Darknet's order of boxes."""
@@ -149,8 +170,26 @@ class Yolo(AnchorHead):
         hint = "WongKinYiu's PyTorch cfgs are decoded with --dialect pytorch" if self.new_coords else None
         b.warn(Code.SUSPICIOUS, message, "new_coords", hint)
 
-    def decode(self, output: np.ndarray, net_size: tuple[int, int], threshold: float) -> Candidates:
-        found, cells, anchors = self.pick(output, threshold)
+    @property
+    def squashes(self) -> bool:
+        return not self.new_coords
+
+    def squash(self, rows: np.ndarray) -> np.ndarray:
+        found = rows.copy()
+        if not self.new_coords:
+            found[:, :2], found[:, 4:] = logistic(rows[:, :2]), logistic(rows[:, 4:])
+        return self.stretched(found)
+
+    def stretched(self, found: np.ndarray) -> np.ndarray:
+        """Squashed boxes with their centres stretched; in place."""
+        if self.stretch != 1:
+            found[:, :2] = found[:, :2] * np.float32(self.stretch) - np.float32(0.5 * (self.stretch - 1))
+        return found
+
+    def decode(
+        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
+    ) -> Candidates:
+        found, cells, anchors = self.pick(output, threshold, raw)
         boxes = np.empty((len(found), 4), np.float32)
         boxes[:, :2] = (cells + found[:, :2]) / np.array(output.shape[:0:-1], np.float32)
         boxes[:, 2:] = scaled(found[:, 2:4], anchors, net_size, self.squared)
@@ -184,6 +223,13 @@ class PytorchYolo(Yolo):
 
     def activate(self, b: Lowering, xy: Value, wh: Value, scores: Value) -> tuple[Value, Value, Value]:
         return b.op("sigmoid", xy), b.op("sigmoid", wh), b.op("sigmoid", scores)
+
+    @property
+    def squashes(self) -> bool:
+        return True
+
+    def squash(self, rows: np.ndarray) -> np.ndarray:
+        return self.stretched(logistic(rows))
 
     def lint(self, b: Lowering) -> None:
         """Nothing to say: the cfg does not decide."""

@@ -1,7 +1,7 @@
 """The optimizer: pure functions from graph to graph, run in order, with the checker after each.
 
-A pass needs the parameters loaded, changes no number beyond float32 rounding (or says by how much), and is listed in
-`PASSES`; there is no other registry.
+A pass needs the parameters loaded and changes no number beyond float32 rounding (or says by how much). `PASSES` serve
+every back end and exported files; what only one runtime gains from stands in that back end.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterable
 
 from ..ir.check import InvalidGraph, check
 from ..ir.graph import Graph
+from .cascade_pools import cascade_pools
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .maxout import maxout_of_slices
+from .spread_channels import spread_channels
+from .widen_groups import widen_groups
 
 Pass = Callable[[Graph], Graph]
 
@@ -28,4 +32,14 @@ def optimize(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:
     return graph.with_outputs(graph.outputs)
 
 
-__all__ = ["PASSES", "Pass", "fold_batch_norm", "fold_constants", "optimize"]
+__all__ = [
+    "PASSES",
+    "Pass",
+    "cascade_pools",
+    "fold_batch_norm",
+    "fold_constants",
+    "maxout_of_slices",
+    "optimize",
+    "spread_channels",
+    "widen_groups",
+]

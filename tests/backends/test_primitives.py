@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from agree import agree
+from agree import RUNTIMES, agree
 
 from darknet_py.backends.numpy import KERNELS
 from darknet_py.backends.onnx import EMITTERS, OPERATORS, to_onnx
@@ -203,7 +203,7 @@ def test_every_primitive_has_a_kernel_an_emitter_and_a_test() -> None:
     assert set(KERNELS) == set(EMITTERS) == set(CASES) == set(PRIMITIVES)
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "opencv", "onnx.reference"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("body", "shape"), PARAMETERS)
 def test_a_primitive_is_the_same_everywhere(body: Body, shape: tuple[int, ...], runtime: str) -> None:
     agree(graph_of(body, shape), runtimes=(runtime,))
@@ -217,7 +217,7 @@ def test_only_portable_operators_are_written(body: Body, shape: tuple[int, ...],
     assert batch is None or "Shape" not in used
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "opencv", "onnx.reference"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("kind", ["mish", "swish", "tanh", "sigmoid"])
 def test_activations_are_right_far_from_zero_and_close_to_it(kind: str, runtime: str) -> None:
     points = [-1e4, -100, -50, -20, -10, -5, -1e-3, -1e-6, 0, 1e-6, 1e-3, 5, 10, 20, 50, 100, 1e4]

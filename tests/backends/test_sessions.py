@@ -147,7 +147,7 @@ def test_opencv_refuses_networks_beyond_the_limit(graph: Graph, monkeypatch: pyt
 def test_old_releases_of_opencv_refuse_what_they_compute_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
 
-    graph = network("[net]\nwidth=4\nheight=4\nchannels=4\n[maxpool]\nmaxpool_depth=1\nout_channels=2\nsize=1\n")
+    graph = network("[net]\nwidth=4\nheight=4\nchannels=4\n[activation]\nactivation=normalize_channels\n")
     monkeypatch.setattr(cv2, "__version__", "4.8.1")
     with pytest.raises(BackendError, match=r"OpenCV 4\.8\.1 .* use 4\.10 or later"):
         open_session(graph, "opencv")

@@ -11,9 +11,9 @@ import click
 import numpy as np
 import pytest
 
+from darknet_py.bench.interleave import Spread, Timing, interleave, spread
 from darknet_py.compiler import compile_cfg
 from darknet_py.find import installed_cfgs
-from tools.bench.interleave import Spread, Timing, interleave, spread
 from tools.bench.report import markdown
 from tools.bench.table5 import BASE, CAUSES, TABLE_5, compare, explain, kinds_of
 from tools.bench.worker import Job, serve

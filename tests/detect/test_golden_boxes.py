@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from goldens import goldens, run_layers
 
+from darknet_py.backends.session import open_session
 from darknet_py.detect.boxes import undo_letterbox
 from darknet_py.detect.candidates import Candidates
-from darknet_py.detect.detections import find_candidates, find_detections
+from darknet_py.detect.detections import find_candidates, find_detections, raw_outputs
 from darknet_py.detect.nms import nms
 from darknet_py.ir import Graph
 from darknet_py.layers.detection import Detection
@@ -36,6 +37,15 @@ def ran(name: str) -> tuple[Graph, Net, list[np.ndarray], dict[str, Any]]:
     assert boxes
     (layers,) = run_layers(graph, case.steps())
     return graph, case.compile().net, [layers[i] for i in graph.heads], boxes
+
+
+@cache
+def raw_inputs(name: str) -> list[np.ndarray]:
+    """What `raw_outputs` names."""
+    case = goldens()[name]
+    graph = case.graph()
+    (image,) = case.steps()
+    return [o[0] for o in open_session(graph.with_outputs(raw_outputs(graph)), "numpy").run([image])]
 
 
 def head(graph: Graph) -> Head:
@@ -70,6 +80,21 @@ def test_candidates_are_darknets_in_its_order(name: str, index: int) -> None:
     assert np.array_equal(found.probabilities > 0, probabilities > 0)
     if found.sigmas is not None:
         np.testing.assert_allclose(found.sigmas, [c["uc"] for c in wanted["pre"]], atol=5e-6)
+
+
+@pytest.mark.parametrize(("name", "index"), SETS)
+def test_boxes_from_the_input_of_the_heads_are_those_from_their_output(name: str, index: int) -> None:
+    graph, net, outputs, boxes = ran(name)
+    wanted = boxes["sets"][index]
+    options: dict[str, Any] = dict(threshold=wanted["thresh"], letterbox=bool(wanted["letter"]))
+    size = (wanted["im_h"], wanted["im_w"])
+    late = find_detections(graph, net, raw_inputs(name), size, raw=True, **options)
+    early = find_detections(graph, net, outputs, size, **options)
+    assert np.array_equal(np.sort(late.class_id), np.sort(early.class_id))
+    assert_same_rows(
+        np.column_stack([late.class_id, late.confidence, late.xyxy / 1000]),
+        np.column_stack([early.class_id, early.confidence, early.xyxy / 1000]),
+    )
 
 
 @pytest.mark.parametrize(("name", "index"), SETS)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from darknet_py.detect.candidates import Candidates, join
-from darknet_py.detect.nms import NMS_KINDS, box_diou, box_iou, nms
+from darknet_py.detect.nms import CROWD, NMS_KINDS, box_diou, box_iou, nms
 
 A, NEAR, FAR = [0.5, 0.5, 0.4, 0.4], [0.55, 0.5, 0.4, 0.4], [0.9, 0.9, 0.1, 0.1]
 
@@ -72,6 +72,23 @@ def test_survivors_are_those_of_the_textbook(numbers: np.ndarray, kind: str) -> 
         for b in order[i + 1 :] if alive[a] else ():
             alive[b] &= not overlap(numbers[a, :4], numbers[b : b + 1, :4])[0] > 0.45
     assert np.array_equal(nms(found, kind).probabilities[:, 0] > 0, alive)
+
+
+@pytest.mark.parametrize("kind", NMS_KINDS)
+def test_a_crowd_is_suppressed_as_one_box_after_the_other(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    count = 3 * CROWD
+    boxes = rng.uniform(0.1, 0.4, (count, 4)).astype(np.float32)
+    found = Candidates(boxes, np.ones(count, np.float32), rng.uniform(0.1, 1, (count, 2)).astype(np.float32))
+    overlap = box_iou if kind in ("default", "cornersnms") else lambda a, b: box_diou(a, b, 0.6)
+    kept = nms(found, kind).probabilities
+    for k in range(2):
+        rest = np.argsort(-found.probabilities[:, k], kind="stable")
+        survivors = []
+        while rest.size:
+            survivors.append(rest[0])
+            rest = rest[1:][~(overlap(boxes[rest[0]], boxes[rest[1:]]) > 0.45)]
+        assert np.flatnonzero(kept[:, k]).tolist() == sorted(survivors)
 
 
 def test_heads_are_joined_in_order_and_missing_classes_are_zero() -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import re
 import tempfile
 from collections import defaultdict
@@ -29,9 +28,10 @@ import click
 import numpy as np
 
 from darknet_py.analysis.cost import cost
+from darknet_py.bench.interleave import Spread, Timing, interleave
+from darknet_py.bench.machine import cpu
 from darknet_py.ir import Graph
 
-from .interleave import Spread, Timing, interleave
 from .report import markdown
 from .worker import CLOCKS, Job, Worker, open_graph
 
@@ -185,13 +185,6 @@ def explain(rows: list[dict[str, Any]], who: str) -> dict[str, float]:
 
 def _plain(s: Spread) -> dict[str, float]:
     return {"low": s.low, "median": s.median, "high": s.high}
-
-
-def cpu() -> str:
-    """What the machine calls its processor."""
-    info = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*: (.+)", info.read_text()) if info.is_file() else None
-    return named[1] if named else platform.processor() or platform.machine()
 
 
 @click.command()

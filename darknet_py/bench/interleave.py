@@ -6,10 +6,12 @@ the weather. Neighbours in a round share it; medians and quartiles forget single
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import TypeVar
+
+from .process import SideError
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -53,12 +55,24 @@ class Timing:
         return spread(tuple(b / a for a, b in zip(self.seconds, other.seconds, strict=True)))
 
 
-def interleave(contestants: Mapping[Name, Callable[[], float]], rounds: int) -> dict[Name, Timing]:
-    """Call every contestant once a round, in the same order; each returns the seconds that it took."""
+def interleave(
+    contestants: Mapping[Name, Callable[[], float]], rounds: int, dropped: MutableMapping[Name, str] | None = None
+) -> dict[Name, Timing]:
+    """Call every contestant once a round, in the same order; each returns the seconds that it took.
+
+    With `dropped`, a contestant whose process fails is left out from then on, and the reason written there; without,
+    its `SideError` ends the run.
+    """
     if rounds < 1:
         raise ValueError(f"rounds is at least 1, not {rounds}")
     taken: dict[Name, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
-        for name, run in contestants.items():
-            taken[name].append(run())
+        for name in list(taken):
+            try:
+                taken[name].append(contestants[name]())
+            except SideError as e:
+                if dropped is None:
+                    raise
+                dropped[name] = str(e)
+                del taken[name]
     return {name: Timing(tuple(seconds)) for name, seconds in taken.items()}

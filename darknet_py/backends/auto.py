@@ -1,0 +1,194 @@
+"""`backend="auto"`: the back end that runs this network fastest on this machine, measured once and remembered.
+
+Decision: a measurement is filed under everything that speed depends on: the network's operations and shapes (not its
+weights), the processor and how many cores may be used, and the versions of all contenders. Change one, and it is
+measured anew; nothing else has to be thrown away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from ..bench.machine import cpu
+from ..errors import BackendError
+from ..files import write
+from ..ir.graph import Graph
+from ..version import VERSION
+from ..zoo import Say, cache_dir
+from .session import Session, available_backends
+from .session import open_session as open_backend
+
+# Who takes part, the default first: it wins unless another is faster by more than `LEAD`. The executors that define
+# what is right are not made to be fast.
+CONTENDERS = ("onnxruntime", "openvino", "opencv")
+DISTRIBUTIONS = (
+    "numpy", "onnxruntime", "onnxruntime-gpu", "openvino",
+    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
+)  # fmt: skip
+LEAD = 1.03
+HOPELESS = 2.0  # who takes this many times as long as the fastest at first is not timed further
+ROUNDS = (3, 15)  # at least, at most
+SECONDS = 2.0  # no further round begins after so long
+SAME = 1e-3  # a back end whose outputs differ by more of their scale computes something else
+
+Opener = Callable[[], Session]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured: the winner, the median seconds of each back end, and why others were left out."""
+
+    backend: str
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, str]
+
+    def __str__(self) -> str:
+        times = sorted(self.seconds.items(), key=lambda item: (item[0] != self.backend, item[1]))
+        told = [f"{name} {s * 1000:.1f} ms" for name, s in times]
+        told += [f"{name} left out: {why}" for name, why in self.left_out.items()]
+        return f"back end {self.backend}: {', '.join(told)}"
+
+
+def open_session(
+    graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True
+) -> Session:
+    """The fastest back end on a graph with its parameters loaded.
+
+    `threads` are those of every back end; `explain` is told what was chosen and why; without `remember` it is measured
+    whatever is known, and not written down. Raises `BackendError` if no back end takes the network.
+    """
+    names = [name for name in CONTENDERS if name in available_backends()]
+    openers = {name: partial(open_backend, graph, name, threads=threads) for name in names}
+    shapes = [v.shape for v in graph.inputs]
+    network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
+    return fastest(openers, shapes, f"{network}\n{threads}", explain, remember)
+
+
+def fastest(
+    openers: Mapping[str, Opener],
+    shapes: Sequence[tuple[int, ...]],
+    network: str,
+    explain: Say | None = None,
+    remember: bool = True,
+    batch: int = 1,
+) -> Session:
+    """The session of the fastest of some back ends: the one remembered for `network`, else the one that is measured.
+
+    `shapes` are those of the inputs without the batch axis.
+    """
+    say = explain or (lambda _: None)
+    path = _place(network, batch, openers)
+    known = _recall(path) if remember else None
+    if known and known.backend in openers:
+        with suppress(BackendError):
+            session = openers[known.backend]()
+            say(f"{known} (measured before: {path})")
+            return session
+    choice, session = measure(openers, shapes, batch)
+    say(str(choice))
+    if remember:
+        try:
+            write(path, json.dumps(vars(choice), indent=2).encode())
+        except OSError as e:
+            say(f"cannot remember that in {path}: {e.strerror or e}")
+    return session
+
+
+def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], batch: int = 1) -> tuple[Choice, Session]:
+    """Time back ends in turn on the same random input; the choice, and the winner's session.
+
+    Raises `BackendError` if none can run.
+    """
+    rng = np.random.default_rng(0)
+    feed = [rng.random((batch, *shape), np.float32) for shape in shapes]
+    left_out: dict[str, str] = {}
+    sessions = _opened(openers, feed, left_out)
+    if not sessions:
+        raise BackendError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
+    times = {name: [_seconds(session, feed)] for name, session in sessions.items()}
+    best = min(t[0] for t in times.values())
+    racing = [name for name in times if times[name][0] < HOPELESS * best]
+    end = time.perf_counter() + SECONDS
+    for done in range(ROUNDS[1] if len(racing) > 1 else 0):
+        if done >= ROUNDS[0] and time.perf_counter() > end:
+            break
+        for name in racing:
+            times[name].append(_seconds(sessions[name], feed))
+    seconds = {name: median(t[1:] or t) for name, t in times.items()}
+    first = next(iter(sessions))
+    winner = min(racing, key=seconds.__getitem__)
+    if first in racing and seconds[first] < LEAD * seconds[winner]:
+        winner = first
+    return Choice(winner, seconds, left_out), sessions[winner]
+
+
+def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dict[str, str]) -> dict[str, Session]:
+    """The sessions that run and agree with the first of them."""
+    from ..verify import difference
+
+    sessions: dict[str, Session] = {}
+    expected: list[np.ndarray] = []
+    for name, opener in openers.items():
+        try:
+            session = opener()
+            found = session.run(feed)
+        except BackendError as e:
+            left_out[name] = str(e)
+            continue
+        off = max((difference(a, b) for a, b in zip(found, expected, strict=False)), default=0.0)
+        if off > SAME:
+            left_out[name] = f"its outputs differ from those of {next(iter(sessions))} by {off:.1e} of their scale"
+            continue
+        expected = expected or found
+        sessions[name] = session
+    return sessions
+
+
+def _seconds(session: Session, feed: list[np.ndarray]) -> float:
+    """A run's time; one before it wakes this back end's threads and lets those of the last one fall asleep."""
+    session.run(feed)
+    start = time.perf_counter()
+    session.run(feed)
+    return time.perf_counter() - start
+
+
+def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
+    """The file for a network on this machine with these versions."""
+    versions = [f"{name} {v}" for name in DISTRIBUTIONS if (v := _version(name))]
+    machine = [cpu(), str(_cores())]
+    text = "\n".join([VERSION, *versions, *machine, *openers, str(batch), network])
+    return cache_dir() / "backends" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _recall(path: Path) -> Choice | None:
+    """What is written there; None if there is nothing, or nothing of use."""
+    try:
+        found = Choice(**json.loads(path.read_bytes()))
+        str(found)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return found

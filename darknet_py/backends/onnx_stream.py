@@ -1,0 +1,74 @@
+"""An ONNX file written piece by piece: the model without its large arrays, and these straight from where they are.
+
+Decision: what protobuf would write, byte for byte one message, so every reader takes it; but no array is copied on the
+way, and none is looked at by the checker, which takes them for inputs of the same type and shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+
+import numpy as np
+import onnx
+from onnx import helper
+
+# onnx.proto: field numbers, and the wire type of what has a length (protobuf's encoding).
+LENGTH = 2
+MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def assemble(model: onnx.ModelProto, arrays: Arrays) -> onnx.ModelProto:
+    """The model with its arrays; `model` itself."""
+    for name, array in arrays.items():
+        tensor = model.graph.initializer.add()
+        tensor.CopyFrom(_tensor(name, array))
+        tensor.raw_data = array.tobytes()
+    return model
+
+
+def check_model(model: onnx.ModelProto, arrays: Arrays) -> None:
+    """Raise what `onnx.checker` raises for a model with these arrays."""
+    light = onnx.ModelProto()
+    light.CopyFrom(model)
+    infos = (helper.make_tensor_value_info(n, _tensor(n, a).data_type, a.shape) for n, a in arrays.items())
+    light.graph.input.extend(infos)
+    onnx.checker.check_model(light, full_check=True)
+
+
+def write_model(file: BinaryIO, model: onnx.ModelProto, arrays: Arrays) -> None:
+    """Write a model with its arrays, which takes no more memory than the model without."""
+    outside = onnx.ModelProto()
+    outside.CopyFrom(model)
+    outside.ClearField("graph")
+    body = model.graph.SerializeToString()
+    heads = dict(zip(arrays, map(_head, arrays, arrays.values()), strict=True))
+    size = len(body) + sum(len(heads[name]) + array.nbytes for name, array in arrays.items())
+    file.write(outside.SerializeToString() + _key(MODEL_GRAPH, size) + body)
+    for name, array in arrays.items():
+        file.write(heads[name])
+        file.write(np.ascontiguousarray(array).data)
+
+
+def _tensor(name: str, array: np.ndarray) -> onnx.TensorProto:
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.TensorProto(name=name, dims=array.shape, data_type=kind)
+
+
+def _head(name: str, array: np.ndarray) -> bytes:
+    """What comes before the bytes of an initializer."""
+    tensor = _tensor(name, array).SerializeToString() + _key(TENSOR_RAW_DATA, array.nbytes)
+    return _key(GRAPH_INITIALIZER, len(tensor) + array.nbytes) + tensor
+
+
+def _key(field: int, length: int) -> bytes:
+    return bytes([field << 3 | LENGTH, *_varint(length)])
+
+
+def _varint(number: int) -> Iterator[int]:
+    while number > 127:
+        yield number & 127 | 128
+        number >>= 7
+    yield number

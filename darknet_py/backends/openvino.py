@@ -1,0 +1,112 @@
+"""OpenVINO, the extra `[openvino]`: reads the emitted ONNX from memory and compiles it for one batch size at a time.
+
+Decision: float32 inside, always. Where a CPU can, OpenVINO computes in bfloat16 unless told otherwise, and the results
+would be two digits off; and with a fixed batch its convolutions choose better layouts than with a symbolic one.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ..errors import BackendError
+from ..ir.graph import Graph
+from ..passes import optimize
+from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+
+TELEMETRY = "openvino_telemetry"
+
+
+def _import() -> Any:
+    """The package `openvino`, which reports each import to its makers unless it finds no package to do it with."""
+    hidden = TELEMETRY not in sys.modules
+    if hidden:
+        sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # what makes an import fail
+    try:
+        import openvino
+    finally:
+        if hidden:
+            del sys.modules[TELEMETRY]
+    return openvino
+
+
+ov = _import()
+
+
+class OpenVINOSession:
+    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size."""
+
+    def __init__(self, model: onnx.ModelProto, threads: int | None, cache: str | Path | None) -> None:
+        self._core = ov.Core()
+        self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            self._config["INFERENCE_NUM_THREADS"] = threads
+        if cache is not None:
+            self._config["CACHE_DIR"] = str(cache)
+        self._batch: int | None = None
+        try:
+            self._model = _read(self._core, model)
+        except Exception as e:  # OpenVINO's are plain RuntimeErrors
+            raise BackendError(f"OpenVINO refuses the network: {e}") from e
+        batch = self._model.inputs[0].partial_shape[0]
+        self._open(1 if batch.is_dynamic else batch.get_length())
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs for a batch of inputs, in the order of the model."""
+        if len(inputs[0]) != self._batch:
+            self._open(len(inputs[0]))
+        try:
+            self._request.infer(list(inputs), share_inputs=True)
+            return [np.array(self._request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
+        except Exception as e:  # as above
+            raise BackendError(f"OpenVINO fails: {e}") from e
+
+    def _open(self, batch: int) -> None:
+        shapes = {port: [batch, *list(port.partial_shape)[1:]] for port in self._model.inputs}
+        try:
+            if any(port.partial_shape != ov.PartialShape(shape) for port, shape in shapes.items()):
+                self._model.reshape(shapes)
+            self._request = self._core.compile_model(self._model, "CPU", self._config).create_infer_request()
+        except Exception as e:  # as above
+            raise BackendError(f"OpenVINO refuses the network: {e}") from e
+        self._batch = batch
+
+
+class GraphSession(OpenVINOSession):
+    """A graph in OpenVINO."""
+
+    def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None) -> None:
+        self._graph = graph
+        super().__init__(to_onnx(graph), threads, cache)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs, then the new states, for a batch of inputs."""
+        return super().run(list(feed(self._graph, inputs).values()))
+
+
+def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path | None = None) -> GraphSession:
+    """OpenVINO on a graph with its parameters loaded.
+
+    `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
+    """
+    return GraphSession(optimize(graph), threads, cache)
+
+
+def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:
+    """OpenVINO on an ONNX file."""
+    return OpenVINOSession(onnx.load(path), threads, cache)
+
+
+def _read(core: Any, model: onnx.ModelProto) -> Any:
+    if model.ByteSize() < PROTOBUF_LIMIT:
+        return core.read_model(model.SerializeToString())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save_model(model, path, save_as_external_data=True, location="model.data")
+        return core.read_model(path)

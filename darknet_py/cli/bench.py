@@ -1,0 +1,54 @@
+"""`darknet-py bench`: how fast a network is here, in every back end, and which layers are slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import DIALECTS, Size, message, write_json
+
+WORST_LAYERS = 20
+
+
+@click.command("bench")
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only these (default: all fast ones here).")
+@click.option("--rounds", type=click.IntRange(1), help="How often each is timed (default: by the cost of a run).")
+@click.option("--threads", type=click.IntRange(1), help="Threads of each back end (default: one for each core).")
+@click.option("--layers", is_flag=True, help="Time every layer, and say what bounds it.")
+@click.option("--size", type=Size(), help="Input size instead of the cfg's: 416, or WIDTHxHEIGHT.")
+@click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
+@click.option("--random-weights", "random", type=click.IntRange(0), metavar="SEED", help="Random numbers as weights.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context, cfg: str, weights: Path | None, backends: tuple[str, ...], rounds: int | None,
+    threads: int | None, layers: bool, size: tuple[int, int] | None, dialect: str | None, random: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Time CFG in every back end that is installed, side by side.
+
+    Each back end runs in a process of its own; their outputs are compared, then they take turns. `network` is the
+    network alone, `image` goes from the pixels of a photo to what is on it. `of peak` is the part of this machine's own
+    matrix product, measured in the same rounds. Exits with 1 if a back end fails.
+
+    \b
+    darknet-py bench yolov4-tiny
+    darknet-py bench my.cfg --random-weights 0 --backend onnxruntime --layers
+    """
+    from ..bench.report import format_result, plain
+    from ..bench.run import bench
+    from ..find import find_network
+
+    found = find_network(cfg, message)
+    result = bench(
+        found.cfg, weights or found.weights, backends=backends, rounds=rounds, threads=threads, layers=layers,
+        size=size, dialect=dialect, random_weights=random,
+    )  # fmt: skip
+    if as_json:
+        write_json(plain(result))
+    else:
+        click.echo(format_result(result, WORST_LAYERS))
+    ctx.exit(1 if result.failures else 0)

@@ -1,0 +1,48 @@
+"""Stages that work at the same time: each on the next item while the one after it has the last, with results in order.
+
+Decision: threads, because all that takes time (decoding pictures, resizing, the network) lets go of the interpreter;
+and the generator that the caller reads drives everything, so nothing is read ahead of it by more than a few items, and
+an error comes out where its result would have.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def ordered(executor: Executor, function: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
+    """`function` of each item, computed in the executor, at most `ahead` of them begun and not yet taken.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     list(ordered(pool, str, range(3), ahead=2))
+    ['0', '1', '2']
+    """
+    begun: deque[Future[B]] = deque()
+    failures: list[Exception] = []
+    try:
+        for item in _until_failure(items, failures):
+            begun.append(executor.submit(function, item))
+            if len(begun) >= ahead:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+        for failure in failures:
+            raise failure
+    finally:
+        for future in begun:
+            future.cancel()
+
+
+def _until_failure(items: Iterable[A], failures: list[Exception]) -> Iterator[A]:
+    """The items until there are no more, or one cannot be had: that is for later, after what was begun."""
+    try:
+        yield from items
+    except Exception as e:  # whatever it is, it is raised again
+        failures.append(e)

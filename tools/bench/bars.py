@@ -1,0 +1,130 @@
+"""The bars that the project set itself, computed from the plain data of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import geometric_mean
+from typing import Any
+
+from .networks import OURS
+
+IMPORTER = "OpenCV 4, Darknet importer"
+PLAIN = "onnxruntime, plain ONNX"
+NUMPY, DARKNET = "darknet-py on NumPy", "Darknet, Debian's"
+DOMINATED = 0.75  # of the multiplications in 3x3 convolutions
+
+Result = dict[str, Any]
+
+
+def bars(result: Result) -> list[dict[str, Any]]:
+    """Each bar: what is compared, what is wanted, and what was found; `met` is None where nothing was measured."""
+    rows = [n for n in result["networks"] if len(n["sides"]) > 1]
+    importer = _ratios(rows, OURS, IMPORTER, "detect")
+    plain = _ratios(rows, OURS, PLAIN, "network")
+    five = _ratios(rows, "darknet-py on OpenCV 5", "OpenCV 5, plain ONNX", "network")
+    best = {measure: _bests(rows, measure) for measure in ("network", "detect")}
+    dense = {
+        n["title"]: best_of_peak for n in rows if n["share of 3x3"] >= DOMINATED
+        if (best_of_peak := _of_peak(n, OURS))
+    }  # fmt: skip
+    return [
+        _mean("darknet-py (onnxruntime) / OpenCV 4 importer, image to detections", importer, 1.3),
+        _least("the same, on every network", importer, 1.0),
+        _mean("darknet-py (onnxruntime) / onnxruntime on the plain ONNX, network", plain, 1.15),
+        _least("the same, yolov4", {k: v for k, v in plain.items() if k.startswith("yolov4 ")}, 1.6),
+        _mean("darknet-py (best back end) / best other side, network", best["network"], 1.05),
+        _least("the same, on every network", best["network"], 0.97),
+        _mean("darknet-py (best back end) / best other side, image to detections", best["detect"], 1.05),
+        _least("the same, on every network", best["detect"], 0.97),
+        _mean("darknet-py on OpenCV 5 / OpenCV 5 on the plain ONNX, network", five, 1.1),
+        _least("part of the SGEMM peak, 3x3-dominated networks", dense, 0.70),
+        *_decoding(result),
+        *_processes(result),
+        *_exports(result),
+        _least("NumPy executor / Debian's darknet", _ratios(rows, NUMPY, DARKNET, "network"), 1.5),
+    ]  # fmt: skip
+
+
+def _ratios(rows: Iterable[Result], ours: str, theirs: str, measure: str) -> dict[str, float]:
+    """How many times as fast, by network; medians of the ratios of each round."""
+    found = {}
+    for n in rows:
+        ratio = ratio_of(n, ours, theirs, measure)
+        if ratio is not None:
+            found[n["title"]] = ratio
+    return found
+
+
+def ratio_of(network: Result, ours: str, theirs: str, measure: str) -> float | None:
+    """The median over the rounds of how many times as fast `ours` is as `theirs`; None if one was not timed."""
+    a, b = (network["sides"].get(name, {}).get(measure) for name in (ours, theirs))
+    if not a or not b:
+        return None
+    ratios = sorted(y / x for x, y in zip(a["seconds"], b["seconds"], strict=True))
+    middle = len(ratios) // 2
+    return float(ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2)
+
+
+def best_of(network: Result, measure: str, ours: bool) -> str | None:
+    """The fastest of our back ends, or of the others, by the median."""
+    timed = {
+        name: side[measure]["median"] for name, side in network["sides"].items()
+        if measure in side and name.startswith("darknet-py") == ours
+    }  # fmt: skip
+    return min(timed, key=lambda name: timed[name]) if timed else None
+
+
+def _bests(rows: Iterable[Result], measure: str) -> dict[str, float]:
+    found = {}
+    for n in rows:
+        ours, theirs = best_of(n, measure, True), best_of(n, measure, False)
+        ratio = ratio_of(n, ours, theirs, measure) if ours and theirs else None
+        if ratio is not None:
+            found[n["title"]] = ratio
+    return found
+
+
+def _of_peak(network: Result, side: str) -> float | None:
+    found = network["sides"].get(side, {}).get("fraction")
+    return float(found["median"]) if found else None
+
+
+def _decoding(result: Result) -> Iterable[dict[str, Any]]:
+    rows = {n["title"]: n["sides"].get(OURS, {}) for n in result["networks"] if n["title"] == "yolov4 (608)"}
+    found = {title: side["decode"] for title, side in rows.items() if "decode" in side}
+    network = {title: taken / rows[title]["detect"]["median"] for title, taken in found.items()}
+    yield _most("decode + NMS, yolov4 at 608, ms", {k: v * 1e3 for k, v in found.items()}, 1.0)
+    yield _most("the same as a part of image to detections", network, 0.01)
+
+
+def _processes(result: Result) -> Iterable[dict[str, Any]]:
+    ratios = {p["title"]: p["ratios"][IMPORTER]["median"] for p in result["processes"] if IMPORTER in p["ratios"]}
+    yield _least("whole process, one image / the same job as an OpenCV 4 script", ratios, 1.0)
+
+
+def _exports(result: Result) -> Iterable[dict[str, Any]]:
+    exports = [e for e in result["exports"] if e["title"].startswith("yolov4 ")]
+    yield _most(
+        "export of yolov4 beyond copying the weights, s", {e["title"]: e["seconds"] - e["copy"] for e in exports}, 2.0
+    )
+    memory = {e["title"]: e["memory"] / e["weights"] for e in exports}
+    yield _most("memory of that export / size of the weights", memory, 2.5)
+
+
+def _mean(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
+    value = geometric_mean(found.values()) if found else None
+    return _bar(f"{title}, geometric mean", f">= {bar:g}", value, value is not None and value >= bar, found)
+
+
+def _least(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
+    value = min(found.values(), default=None)
+    return _bar(title, f">= {bar:g}", value, value is not None and value >= bar, found)
+
+
+def _most(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
+    value = max(found.values(), default=None)
+    return _bar(title, f"< {bar:g}", value, value is not None and value < bar, found)
+
+
+def _bar(title: str, bar: str, value: float | None, met: bool, found: dict[str, float]) -> dict[str, Any]:
+    return {"title": title, "bar": bar, "value": value, "met": None if value is None else met, "by network": found}

@@ -1,0 +1,139 @@
+"""The Markdown of the performance benchmark, from its plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from darknet_py.bench.report import format_peaks
+
+from .networks import OURS
+
+MEGA = 1 << 20
+Result = dict[str, Any]
+
+
+def markdown(result: Result) -> str:
+    """All of PERFORMANCE.md."""
+    parts = [_head(result), _bars(result), *map(_network, result["networks"]), _processes(result), _exports(result)]
+    return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def _head(result: Result) -> str:
+    m = result["machine"]
+    missing = "".join(f"\n- Not measured: {title}: {why}" for title, why in result["missing"].items())
+    return f"""\
+# Performance on this machine
+
+Written by `python -m tools.bench.performance --write` (`make bench`); the numbers as JSON: `performance.json`.
+
+- {m["cpu"]}, {m["cores"]} cores, {m["threads"]} threads for every contestant; {m["seconds"]} seconds;
+  load average {m["load before"]:.1f} before and {m["load after"]:.1f} after.
+- float32, one image at a time, every contestant in its own process; all are open at once and take turns.
+- Outputs are compared with those of the NumPy executor before anything is timed, as a part of the largest number. Who
+  computes something else, crashes or cannot be installed has a row that says so.
+- Times are medians over the rounds, with quartiles; ratios are taken inside a round. `speed` is that of the network
+  alone beside darknet-py on onnxruntime, higher is faster. `of peak` counts two operations for each multiplication,
+  as if there were no Winograd, beside the faster SGEMM (NumPy or onnxruntime) of the same round.
+- `image` goes from the pixels of a photo to boxes after suppression (threshold 0.25, overlap 0.45), or to classes.
+  OpenCV's importer decodes inside its network.
+- The plain ONNX is what a converter writes layer by layer: batch normalization by itself, and
+  `x * tanh(softplus(x))`.{missing}"""
+
+
+def _bars(result: Result) -> str:
+    rows = [
+        [b["title"], b["bar"], "" if b["value"] is None else f"{b['value']:.3g}", _MET[b["met"]], _worst(b)]
+        for b in result["bars"]
+    ]
+    return "## Bars\n\n" + _table(["what", "bar", "here", "met", "lowest first"], rows)
+
+
+_MET = {None: "not measured", True: "yes", False: "**no**"}
+
+
+def _worst(bar: Result) -> str:
+    found = sorted(bar["by network"].items(), key=lambda item: item[1])
+    return ", ".join(f"{title} {value:.3g}" for title, value in found)
+
+
+def _network(network: Result) -> str:
+    base, peaks = network["sides"].get(OURS, {}).get("network"), format_peaks(network["peaks"])
+    rows = [_side(name, side, base, network["gflops"]) for name, side in network["sides"].items()]
+    rows.sort(key=lambda row: row[0])
+    head = ["contestant", "network, ms", "speed", "GFLOP/s", "of peak", "image, ms", "boxes", "MB", "off by"]
+    text = (
+        f"## {network['title']}\n\n{network['gflops']:.2f} GFLOP, {network['share of 3x3']:.0%} in 3x3 convolutions; "
+        f"{network['weights']} weights; {network['rounds']} rounds; {peaks}.\n\n{_table(head, [r[1] for r in rows])}"
+    )
+    if not network["layers"]:
+        return text
+    return f"{text}\n\nWhere darknet-py on onnxruntime loses time:\n\n```\n{network['layers']}\n```"
+
+
+def _side(name: str, side: Result, base: Result | None, gflops: float) -> tuple[float, list[str]]:
+    """A sort key and a row."""
+    version = side.get("version", "")
+    title = f"{name} ({version})" if version else name
+    if "network" not in side:
+        return float("inf"), [title, f"not timed: {side.get('why', '')}", *[""] * 7]
+    own = side["network"]
+    speed = _median([b / a for a, b in zip(own["seconds"], base["seconds"], strict=True)]) if base else 1.0
+    fraction = side.get("fraction")
+    image = _milliseconds(side["detect"]) if "detect" in side else side.get("why", "")
+    return own["median"], [
+        title, _milliseconds(own), f"{speed:.2f}", f"{gflops / own['median']:.0f}",
+        f"{fraction['median']:.0%}" if fraction else "", image, str(side.get("found", "")),
+        f"{side.get('memory', 0) / MEGA:.0f}", f"{side['difference']:.0e}",
+    ]  # fmt: skip
+
+
+def _processes(result: Result) -> str:
+    if not result["processes"]:
+        return ""
+    rows = [
+        [p["title"], name, f"{p['first'][name]:.2f}", _seconds(seconds), _ratio(p["ratios"].get(name))]
+        for p in result["processes"] for name, seconds in p["seconds"].items()
+    ]  # fmt: skip
+    failed = "".join(f"\n\n{p['title']}, {n}: {why}" for p in result["processes"] for n, why in p["failed"].items())
+    text = "From the shell to the result for one photo; `speed` is how many times as fast darknet-py is."
+    return (
+        f"## Whole process\n\n{text}\n\n{_table(['network', 'command', 'first, s', 'later, s', 'speed'], rows)}{failed}"
+    )
+
+
+def _exports(result: Result) -> str:
+    done = [e for e in result["exports"] if "why" not in e]
+    if not done:
+        return ""
+    rows = [
+        [
+            e["title"], f"{e['weights'] / MEGA:.1f}", f"{e['seconds']:.2f}", f"{e['copy']:.2f}",
+            f"{e['memory'] / MEGA:.0f}", f"{e['before'] / MEGA:.0f}",
+        ]
+        for e in done
+    ]  # fmt: skip
+    head = ["network", "weights, MB", "export, s", "copy of the weights, s", "memory, MB", "of it before, MB"]
+    return "## Export\n\n" + _table(head, rows)
+
+
+def _milliseconds(s: Result) -> str:
+    return f"{s['median'] * 1e3:.1f} ({s['low'] * 1e3:.1f} to {s['high'] * 1e3:.1f})"
+
+
+def _seconds(s: Result) -> str:
+    return f"{s['median']:.2f} ({s['low']:.2f} to {s['high']:.2f})"
+
+
+def _ratio(s: Result | None) -> str:
+    return f"{s['median']:.2f} ({s['low']:.2f} to {s['high']:.2f})" if s else ""
+
+
+def _median(numbers: Sequence[float]) -> float:
+    ordered, middle = sorted(numbers), len(numbers) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _table(head: list[str], rows: Sequence[Sequence[str]]) -> str:
+    aligns = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, aligns, *rows])

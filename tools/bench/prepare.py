@@ -1,0 +1,177 @@
+"""The files that all contestants of a network share: cfg, weights, input, photo, reference outputs, plain ONNX.
+
+Decision: the reference is the NumPy executor, which is held against Darknet's own outputs by the tests. Random weights
+are a network's first answer to a photo as training leaves it: few boxes, or suppression would be all that is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from darknet_py.backends.emitter import Emitter, output_names
+from darknet_py.backends.onnx import to_onnx
+from darknet_py.backends.session import open_session
+from darknet_py.compiler import compile_file
+from darknet_py.detect.preprocess import to_input
+from darknet_py.ir import Graph, Value
+from darknet_py.layers.yolo import Yolo
+from darknet_py.weights import Header, Weights, random_weights, read_weights, write_weights
+
+SEED = 0
+CONF, IOU = 0.25, 0.45
+BOXES = 30  # that random weights find, in all
+CLASSES = 0.015  # of the class scores that random weights put over one half
+SURE = 16.0  # logits beyond this are 0 or 1 in float32
+HEAD = 5  # numbers of a box before its class scores
+PHOTO = (576, 768)  # height and width of the photo that is made up where none is given
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network on disk.
+
+    `job` is what contestants read; `wanted` are the outputs, `before` what goes into the heads; `real` are weights that
+    somebody trained.
+    """
+
+    folder: Path
+    graph: Graph
+    job: dict[str, Any]
+    wanted: list[np.ndarray]
+    before: list[np.ndarray]
+    real: bool
+
+    def text(self) -> str:
+        """The job as JSON."""
+        return json.dumps(self.job, indent=1)
+
+
+def prepare(
+    cfg: Path, weights: Path | None, size: int | None, folder: Path, photo: np.ndarray, threads: int
+) -> Prepared:
+    """Write everything into `folder`. Raises `DarknetError` where the network cannot be compiled."""
+    folder.mkdir(parents=True)
+    own = folder / "net.cfg"
+    own.write_bytes(resized(cfg.read_bytes(), size))
+    graph = compile_file(own).check().graph
+    image = to_input(photo[:, :, ::-1], graph.image.shape)[None]
+    if weights:
+        shutil.copyfile(weights, folder / "net.weights")
+        graph = graph.with_data(read_weights(folder / "net.weights", graph).arrays)
+    else:
+        graph = sparing(graph.with_data(random_weights(graph, SEED).arrays), image)
+        write_weights(
+            folder / "net.weights", graph, Weights(Header(), {p.value: graph.data[p.value] for p in graph.params})
+        )
+    np.save(folder / "input.npy", image)
+    np.save(folder / "photo.npy", photo)
+    outputs = _reference(graph, image)
+    onnx.save(plain_onnx(graph), folder / "net.onnx")
+    count = len(graph.outputs)
+    job = _job(graph, folder, threads)
+    return Prepared(folder, graph, job, outputs[:count], outputs[count:], weights is not None)
+
+
+def resized(cfg: bytes, size: int | None) -> bytes:
+    r"""A cfg with other width and height in [net].
+
+    >>> resized(b"[net]\nwidth = 608\nheight=608\n[yolo]\nwidth=1", 416)
+    b'[net]\nwidth=416\nheight=416\n[yolo]\nwidth=1'
+    """
+    if size is None:
+        return cfg
+    start = cfg.find(b"[", cfg.find(b"[net") + 1)
+    head, rest = (cfg[:start], cfg[start:]) if start > 0 else (cfg, b"")
+    return re.sub(rb"(?m)^[ \t]*(width|height)[ \t]*=[ \t]*\d+", lambda m: m[1] + b"=%d" % size, head) + rest
+
+
+def made_up_photo() -> np.ndarray:
+    """Coloured blobs (h, w, 3) uint8, for where there is no photo."""
+    small = np.random.default_rng(SEED).integers(0, 256, (PHOTO[0] // 32, PHOTO[1] // 32, 3), np.uint8)
+    return np.ascontiguousarray(small.repeat(32, 0).repeat(32, 1))
+
+
+def sparing(graph: Graph, image: np.ndarray) -> Graph:
+    """The graph with biases before its [yolo] heads that leave `BOXES` boxes with few classes each."""
+    heads = [graph.layers[i] for i in graph.heads if isinstance(graph.layers[i].layer, Yolo)]
+    if not heads:
+        return graph
+    shown = graph.with_outputs(h.output for h in heads)
+    numbers = [
+        _logits(o[0], h.layer) for o, h in zip(open_session(shown, "onnxruntime").run([image]), heads, strict=True)
+    ]
+    every = np.sort(np.concatenate([n[:, 4].ravel() for n in numbers]))
+    objectness = every[-min(BOXES, len(every))]
+    changed: dict[Value, np.ndarray] = {}
+    for head, logits in zip(heads, numbers, strict=True):
+        biases = next(p.value for p in graph.params if p.layer == head.inputs[0] and p.role == "biases")
+        shifted = np.array(graph.data[biases]).reshape(logits.shape[:2])
+        shifted[:, 4] -= objectness
+        shifted[:, HEAD:] -= np.quantile(logits[:, HEAD:], 1 - CLASSES)
+        changed[biases] = shifted.ravel()
+    return graph.with_data(changed)
+
+
+def _logits(output: np.ndarray, layer: object) -> np.ndarray:
+    """The numbers of a head (anchors, entries, cells) before the logistic function, where it was applied."""
+    assert isinstance(layer, Yolo)
+    found = output.reshape(len(layer.masks), layer.entries, -1).astype(np.float64)
+    tiny = 1 / (1 + np.exp(SURE))
+    scores = np.clip(found[:, 4:], tiny, 1 - tiny)
+    found[:, 4:] = np.log(scores / (1 - scores))
+    return found
+
+
+def _reference(graph: Graph, image: np.ndarray) -> list[np.ndarray]:
+    """The outputs, then what goes into the heads."""
+    before = [graph.layer_output(graph.layers[i].inputs[0]) for i in graph.heads]
+    return open_session(graph.with_outputs([*graph.outputs, *before]), "numpy").run([image])
+
+
+def plain_onnx(graph: Graph) -> onnx.ModelProto:
+    """What an ordinary converter writes: layer by layer, batch normalization by itself, mish from its definition."""
+    return to_onnx(graph, batch=1, emitters={"mish": _mish, "swish": _swish})
+
+
+def _mish(e: Emitter) -> None:
+    x = e.x()
+    e.node("Mul", [x, e.node("Tanh", [e.node("Softplus", [x], "softplus")], "tanh")])
+
+
+def _swish(e: Emitter) -> None:
+    x = e.x()
+    e.node("Mul", [x, e.node("Sigmoid", [x], "sigmoid")])
+
+
+def _job(graph: Graph, folder: Path, threads: int) -> dict[str, Any]:
+    heads = [(graph.layers[i], graph.layers[i].layer) for i in graph.heads]
+    return {
+        "folder": str(folder), "cfg": str(folder / "net.cfg"), "weights": str(folder / "net.weights"),
+        "onnx": str(folder / "net.onnx"), "threads": threads, "size": graph.image.shape[1:], "conf": CONF, "iou": IOU,
+        "outputs": output_names(graph), "output shape": graph.outputs[-1].shape,
+        "before heads": [info.inputs[0] for info, _ in heads],
+        "heads": [
+            {"anchors": layer.sizes.tolist(), "squared": layer.squared, "shape": info.output.shape}
+            for info, layer in heads if isinstance(layer, Yolo)
+        ],
+    }  # fmt: skip
+
+
+def layer_shares(graph: Graph) -> float:
+    """The part of the multiplications that 3x3 convolutions in one group do."""
+    convs = [op for op in graph.ops if op.kind == "conv"]
+    total = sum(op.macs for op in convs) or 1
+    return sum(op.macs for op in convs if _is_full_3x3(op.inputs[1].shape, op.attrs.get("groups", 1))) / total
+
+
+def _is_full_3x3(shape: Sequence[int], groups: int) -> bool:
+    return tuple(shape[2:]) == (3, 3) and groups == 1

@@ -1,0 +1,139 @@
+"""The contestants: who they are, in which environment, and how their processes are started."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from darknet_py.backends.session import BACKENDS
+from darknet_py.bench.machine import thread_environment
+from darknet_py.bench.process import Side, SideError
+
+from .environments import (
+    DARKNET_PY,
+    NCNN,
+    OPENCV_4,
+    OPENVINO,
+    ROOT,
+    Environment,
+    NotInstalled,
+    debian_darknet,
+    library_path,
+    make,
+)  # fmt: skip
+from .foreign import ncnn_files
+from .networks import OURS
+from .prepare import Prepared
+
+CONVERTING = 300  # seconds that a converter may take
+BY_C = ("yolov3-tiny",)  # what Debian's Darknet of 2018 runs, and the NumPy executor is measured against
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A row of the tables. `backend` is ours, `engine` one of `foreign.ENGINES`; `only` names its networks."""
+
+    name: str
+    environment: Environment
+    backend: str = ""
+    engine: str = ""
+    only: tuple[str, ...] = ()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is timed of it."""
+        return ("network",) if self.engine == "darknet" else ("network", "detect")
+
+    def takes(self, network: str, allowed: Sequence[str]) -> bool:
+        """Whether it runs that network; `allowed` are parts of names, or nothing for all."""
+        if self.backend and self.backend not in BACKENDS:
+            return False
+        return (not self.only or network in self.only) and (not allowed or any(a in self.name for a in allowed))
+
+    def wanted(self, files: Prepared) -> list[np.ndarray]:
+        """The reference that its outputs are held against."""
+        if self.engine == "opencv-darknet":
+            return files.before or files.wanted
+        return files.wanted[-1:] if self.engine == "darknet" else files.wanted
+
+    def start(self, files: Prepared, folder: Path, threads: int) -> Side:
+        """Start its process, and ask it to open the network; the caller takes the answer. Raises `SideError`."""
+        try:
+            python = str(make(self.environment).python)
+            variables = environment(threads)
+            if self.engine == "darknet":
+                root = debian_darknet()
+                variables["LD_LIBRARY_PATH"] = library_path(root)
+                files.job["libdarknet"] = str(root / "usr" / "lib" / "darknet" / "libdarknet.so")
+        except NotInstalled as e:
+            raise SideError(f"cannot be installed here: {e}") from None
+        if self.engine == "ncnn":
+            convert(files)
+        folder.mkdir(parents=True)
+        if self.backend:
+            side = Side([python, "-m", "darknet_py.bench.worker"], variables, folder / "log")
+            job = files.job
+            side.post(
+                "open",
+                cfg=job["cfg"],
+                weights=job["weights"],
+                backend=self.backend,
+                threads=threads,
+                folder=str(folder),
+            )
+            return side
+        path = folder / "job.json"
+        path.write_text(files.text(), "utf-8")
+        side = Side([python, "-m", "tools.bench.foreign", self.engine, str(path)], variables, folder / "log")
+        side.post("open", folder=str(folder))
+        return side
+
+
+CONTESTANTS = (
+    Contestant(OURS, DARKNET_PY, backend="onnxruntime"),
+    Contestant("darknet-py on OpenVINO", OPENVINO, backend="openvino"),
+    Contestant("darknet-py on OpenCV 5", DARKNET_PY, backend="opencv"),
+    Contestant("darknet-py on OpenCV 4", OPENCV_4, backend="opencv"),
+    Contestant("darknet-py on NumPy", DARKNET_PY, backend="numpy", only=BY_C),
+    Contestant("OpenCV 4, Darknet importer", OPENCV_4, engine="opencv-darknet"),
+    Contestant("onnxruntime, plain ONNX", DARKNET_PY, engine="onnxruntime"),
+    Contestant("OpenVINO, plain ONNX", OPENVINO, engine="openvino"),
+    Contestant("OpenCV 5, plain ONNX", DARKNET_PY, engine="opencv-onnx"),
+    Contestant("ncnn, by pnnx", NCNN, engine="ncnn"),
+    Contestant("Darknet, Debian's", DARKNET_PY, engine="darknet", only=BY_C),
+)
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a contestant: the checkout on its path, and the number of threads."""
+    return {**thread_environment(threads), "PYTHONPATH": str(ROOT)}
+
+
+def convert(files: Prepared) -> None:
+    """Make ncnn's files of the plain ONNX. Raises `SideError` if pnnx cannot."""
+    site = next((make(NCNN).python.parents[1] / "lib").glob("python*/site-packages"))
+    program = site / "pnnx" / "pnnx"
+    if not program.is_file():
+        raise SideError("the package pnnx has no program for this system")
+    program.chmod(0o755)
+    shape = ",".join(map(str, (1, *files.graph.image.shape)))
+    command = [str(program), files.job["onnx"], f"inputshape=[{shape}]f32", "fp16=0"]
+    try:
+        done = subprocess.run(
+            command, cwd=files.folder, capture_output=True, text=True, timeout=CONVERTING, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise SideError(f"pnnx: {e}") from None
+    if done.returncode or not all(Path(p).is_file() for p in ncnn_files(files.job)):
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise SideError(f"pnnx ends with {done.returncode}: {' '.join(last)}")
+
+
+def close(sides: Mapping[str, Side]) -> None:
+    """End the processes."""
+    for side in sides.values():
+        side.close()
