@@ -7,8 +7,6 @@ of the network and not that of the photo.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from ..errors import DataError
@@ -17,32 +15,6 @@ from .boxes import letterbox_size
 GREY = 0.5  # image.c letterbox_image fills the canvas with it
 COLOR, MONOCHROME = 3, 1
 _UNIT = (np.arange(256) / 255).astype(np.float32)  # image.c divides in double
-
-
-def load_image(source: str | Path | bytes, channels: int = COLOR) -> np.ndarray:
-    """Decode an image file, or its bytes, to RGB (h, w, 3) or grey (h, w, 1), uint8.
-
-    As in Darknet with OpenCV (image_opencv.cpp load_image_mat): the orientation that EXIF gives is applied, and 16 bits
-    become 8. Raises `DataError` for what cannot be read or decoded, and for other numbers of channels.
-    """
-    import cv2
-
-    if channels not in (COLOR, MONOCHROME):
-        raise DataError(f"an image file gives 1 or 3 channels, and the network wants {channels}: pass an array")
-    name = "these bytes" if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else _read(Path(source))
-    flag = cv2.IMREAD_COLOR if channels == COLOR else cv2.IMREAD_GRAYSCALE
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
-    if image is None:
-        raise DataError(f"{name}: not an image that OpenCV can decode")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if channels == COLOR else image[..., None]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 
 
 def to_input(image: np.ndarray, net_shape: tuple[int, ...], letterbox: bool = False) -> np.ndarray:
