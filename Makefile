@@ -41,7 +41,7 @@ format: $(READY)  ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-cfgs: $(READY)  ## write the networks of the CSPNet paper and their table anew
+cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictures anew
 	$(BIN)/python -m tools.networks
 
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results

@@ -1,4 +1,4 @@
-"""`python -m tools.networks [FOLDER]`: write every cfg, and the table of published and our numbers, to `cfgs/`."""
+"""`python -m tools.networks [FOLDER]`: write every cfg, the table of published and our numbers, and the pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import pictures
 from .catalogue import NETWORKS
 from .network import Evidence, Network
 from .published import Figure, cost_of, figures, figures_of
@@ -17,6 +18,8 @@ INTRODUCTION = """\
 
 Written by `python -m tools.networks` (`make cfgs`); do not edit. The programs are in `tools/networks/`: one file per
 family, variants as data.
+
+[FAMILY.md](FAMILY.md) explains the family with pictures: what the parts do, and which cfg to take.
 
 The CSPNet paper (Wang et al., arXiv 1911.11929) published some of its cfgs and not others. The table says for each
 network how its structure is known:
@@ -103,6 +106,7 @@ def main(folder: Path = CFGS) -> None:
     for stale in {p.name for p in folder.glob("*.cfg")} - set(written):
         (folder / stale).unlink()
     print(f"{len(written)} files in {folder}")
+    pictures.main(folder / "pictures")
 
 
 if __name__ == "__main__":
