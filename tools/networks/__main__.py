@@ -9,7 +9,7 @@ from pathlib import Path
 from . import pictures
 from .catalogue import NETWORKS
 from .network import Evidence, Network
-from .published import Figure, cost_of, figures, figures_of
+from .published import Figure, absent, cost_of, figures, figures_of
 
 CFGS = Path(__file__).parents[2] / "cfgs"
 
@@ -45,6 +45,12 @@ mmpretrain's model zoo. {met} of {all} are within 0.2 %.
 | network | size | what | published | ours | off by | source | reason |
 | --- | ---: | --- | ---: | ---: | ---: | --- | --- |
 """
+ABSENT = """
+## Published, and not here
+
+| network | figures | source | reason |
+| --- | --- | --- | --- |
+"""
 
 
 def files() -> Iterator[tuple[str, str]]:
@@ -71,7 +77,8 @@ def readme() -> str:
     rows = "".join(_row(network) for network in NETWORKS.values())
     all_ = figures()
     head = FIGURES.format(met=sum(f.met for f in all_), all=len(all_))
-    return INTRODUCTION + "\n" + TABLE + rows + head + "".join(map(_figure_row, all_))
+    others = "".join(f"| {' | '.join(row)} |\n" for row in absent())
+    return INTRODUCTION + "\n" + TABLE + rows + head + "".join(map(_figure_row, all_)) + ABSENT + others
 
 
 def _row(network: Network) -> str:
