@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CV4    := .opencv4
 
+OPENCV_TESTS := tests/backends tests/detect tests/cli tests/test_cv2_compat.py tests/test_export.py tests/test_model.py
+
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -28,7 +30,7 @@ demo: $(READY)  ## fetch yolov4-tiny, detect on a photo, say where the picture i
 
 test: $(READY) $(CV4)/.ready  ## the whole suite, then the OpenCV tests again under OpenCV 4
 	$(BIN)/python -m pytest -n auto
-	PYTHONPATH=$(CV4) $(BIN)/python -m pytest -n auto tests/backends
+	PYTHONPATH=$(CV4) $(BIN)/python -m pytest -n auto $(OPENCV_TESTS)
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
@@ -39,7 +41,7 @@ format: $(READY)  ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-cfgs: $(READY)  ## write the networks of the CSPNet paper and their table anew
+cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictures anew
 	$(BIN)/python -m tools.networks
 
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results

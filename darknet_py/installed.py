@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .find import installed_cfgs
 
-_TITLE = re.compile(r"(?P<title>.+?), for (?P<width>\d+)x(?P<height>\d+) images\.")
+_TITLE = re.compile(r"edit that\. (?P<title>.+?), for (?P<width>\d+)x(?P<height>\d+) images\.")
 _COST = re.compile(r"Here: (?P<params>[\d.]+) M parameters, (?P<bflops>[\d.]+) BFLOPs\.")
 
 
@@ -48,8 +48,8 @@ def _describe(path: Path) -> InstalledCfg:
     text = path.read_text("utf-8")
     lines = takewhile(lambda line: line.startswith("#"), text.splitlines())
     comment = " ".join(line.removeprefix("#").strip() for line in lines)
-    title, cost = _TITLE.match(comment), _COST.search(comment)
-    assert title is not None, f"{path} does not begin with the title that tools/networks gives it"
+    title, cost = _TITLE.search(comment), _COST.search(comment)
+    assert title is not None, f"{path} does not have the title that tools/networks gives it"
     assert cost is not None, f"{path} does not say what it costs"
     return InstalledCfg(
         path.stem,

@@ -10,9 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from .errors import Code, WeightsError
 from .ir import Graph
-from .weights import FLOAT_BYTES, Header
+from .weights import FLOAT_BYTES, Header, read_header
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,7 @@ class Ledger:
 def read_ledger(path: str | Path, graph: Graph) -> Ledger:
     """Hold a weights file against a network. Raises `WeightsError` if it cannot be read or has no header."""
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = Header.from_bytes(file.read(20))
-    except OSError as e:
-        raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+    header, size = read_header(path)
     offset = len(header.to_bytes())
     rows = []
     for index, group in groupby(graph.params, key=lambda p: p.layer):

@@ -73,6 +73,15 @@ class Weights:
     arrays: Mapping[Value, np.ndarray]
 
 
+def read_header(path: Path) -> tuple[Header, int]:
+    """The header of a weights file, and the length of the file in bytes. Raises `WeightsError`."""
+    try:
+        with path.open("rb") as file:
+            return Header.from_bytes(file.read(20)), path.stat().st_size
+    except OSError as e:
+        raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+
+
 def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False) -> Weights:
     """Map a weights file and cut it into the parameters of `graph`.
 
@@ -80,12 +89,7 @@ def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False)
     between two layers (such as `yolov4.conv.137`).
     """
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = Header.from_bytes(file.read(20))
-    except OSError as e:
-        raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+    header, size = read_header(path)
     start = len(header.to_bytes())
     whole, odd = divmod(size - start, FLOAT_BYTES)
     floats = np.memmap(path, np.float32, "r", start, (whole,)) if whole else np.zeros(0, np.float32)

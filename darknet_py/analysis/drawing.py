@@ -71,18 +71,20 @@ class Stage:
     def notes(self) -> tuple[str, ...]:
         """What stands beside a stage: its resolution, its layers, its cost."""
         size = ["×".join(map(str, self.size))] if self.size else []
+        layers = [f"layer{'s' if len(self.layers) > 1 else ''} {_span(self.layers)}"] if self.layers else []
         costs = [gigas(self.bflops)] if self.bflops else []
-        return (*size, f"layer{'s' if len(self.layers) > 1 else ''} {_span(self.layers)}", *costs)
+        return (*size, *layers, *costs)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Boxes, arrows between them (by position), and stages. Box 0 is the image."""
+    """Boxes, arrows between them (by position), and stages. Box 0 is the image, or the first input of a part."""
 
     title: str
     boxes: tuple[Box, ...]
     arrows: tuple[tuple[int, int], ...]
     stages: tuple[Stage, ...]
+    part: tuple[int, int] | None = None  # the first and the last layer, where not all are drawn
 
     @property
     def csp_blocks(self) -> tuple[int, ...]:
@@ -109,7 +111,7 @@ def draw(graph: Graph, title: str = "", *, full: bool = False) -> Drawing:
     at = {layer: i for i, box in enumerate(ordered) for layer in box.layers}
     at[IMAGE] = 0
     idle = set(range(len(graph.layers))) - set(at)
-    return Drawing(title, tuple(ordered), _arrows(sources, at), _stages(ordered, idle))
+    return Drawing(title, tuple(ordered), _arrows(sources, at), stages_of(ordered, image.shape[1:], idle))
 
 
 def ranges(layers: Sequence[int]) -> str:
@@ -247,26 +249,26 @@ def _arrows(sources: Mapping[int, tuple[int, ...]], at: Mapping[int, int]) -> tu
     return tuple(dict.fromkeys(p for p in pairs if p[0] != p[1]))
 
 
-def _stages(boxes: Sequence[Box], idle: Set[int]) -> tuple[Stage, ...]:
-    """Neighbours of one size; the image stands alone."""
+def stages_of(boxes: Sequence[Box], image: tuple[int, ...], idle: Set[int]) -> tuple[Stage, ...]:
+    """Neighbours of one size; box 0 stands alone. `image` is its height and width; `idle` layers compute nothing."""
     groups: list[list[int]] = []
     for i, box in enumerate(boxes[1:], 1):
         if groups and _size(boxes[groups[-1][0]]) == _size(box):
             groups[-1].append(i)
         else:
             groups.append([i])
-    return tuple(_stage(boxes, group, idle) for group in groups)
+    return tuple(_stage(boxes, group, image, idle) for group in groups)
 
 
-def _stage(boxes: Sequence[Box], group: Sequence[int], idle: Set[int]) -> Stage:
+def _stage(boxes: Sequence[Box], group: Sequence[int], image: tuple[int, ...], idle: Set[int]) -> Stage:
     size = _size(boxes[group[0]])
     layers = _filled([layer for i in group for layer in boxes[i].layers], idle)
-    return Stage(tuple(group), _scale(boxes[0].shape[1:], size), size, layers, sum(boxes[i].bflops for i in group))
+    return Stage(tuple(group), _scale(image, size), size, layers, sum(boxes[i].bflops for i in group))
 
 
 def _filled(layers: Sequence[int], idle: Set[int]) -> tuple[int, ...]:
     """Layers with those in between that compute nothing."""
-    return tuple(sorted({*layers, *(i for i in idle if min(layers) < i < max(layers))}))
+    return tuple(sorted({*layers, *(i for i in idle if layers and min(layers) < i < max(layers))}))
 
 
 def _size(box: Box) -> tuple[int, ...]:

@@ -77,11 +77,11 @@ def _columns(drawing: Drawing) -> tuple[int, ...]:
 
 
 def _rows(drawing: Drawing, columns: tuple[int, ...]) -> dict[int, int]:
-    """Each box below what it reads, each stage below the stages above it in its column."""
+    """Each box below what it reads, each stage below box 0 and the stages above it in its column."""
     rows = {0: 0}
-    bottom = {columns[0]: 0}
+    bottom: dict[int, int] = {}
     for stage, column in zip(drawing.stages, columns, strict=True):
-        first = bottom.get(column, -1) + 1
+        first = bottom.get(column, 0) + 1
         for i in stage.boxes:
             rows[i] = max([first, *(rows[a] + 1 for a, b in drawing.arrows if b == i)])
         bottom[column] = max(rows[i] for i in stage.boxes)

@@ -53,8 +53,9 @@ def to_svg(drawing: Drawing) -> str:
 
 def _title(drawing: Drawing) -> str:
     bflops = sum(box.bflops for box in drawing.boxes)
-    layers = max(max(box.layers, default=0) for box in drawing.boxes) + 1
-    return " · ".join([*filter(None, [drawing.title]), f"{layers} layers", gigas(bflops)])
+    count = max(max(box.layers, default=0) for box in drawing.boxes) + 1
+    layers = f"{count} layers" if drawing.part is None else "layers {}–{}".format(*drawing.part)
+    return " · ".join([*filter(None, [drawing.title]), layers, gigas(bflops)])
 
 
 def _header(drawing: Drawing, legend: Sequence[Style]) -> Iterable[str]:

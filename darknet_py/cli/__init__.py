@@ -15,7 +15,7 @@ from ..errors import DarknetError
 from ..version import VERSION
 
 COMMANDS = (
-    "run", "lint", "summary", "diff", "graph", "plot", "view", "export",
+    "run", "lint", "explain", "summary", "diff", "graph", "plot", "view", "export",
     "verify", "bench", "dump", "weights", "cut", "models", "download",
 )  # fmt: skip
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -22,32 +21,6 @@ COLOR, MONOCHROME = 3, 1
 BYTE = np.float32(255)  # image.c divides in double; in float32 the quotient is the same for all 256
 TILE = 32  # rows of the result at a time
 PLANS = 64  # sizes of pictures that are remembered
-
-
-def load_image(source: str | Path | bytes, channels: int = COLOR) -> np.ndarray:
-    """Decode an image file, or its bytes, to RGB (h, w, 3) or grey (h, w, 1), uint8.
-
-    As in Darknet with OpenCV (image_opencv.cpp load_image_mat): the orientation that EXIF gives is applied, and 16 bits
-    become 8. Raises `DataError` for what cannot be read or decoded, and for other numbers of channels.
-    """
-    import cv2
-
-    if channels not in (COLOR, MONOCHROME):
-        raise DataError(f"an image file gives 1 or 3 channels, and the network wants {channels}: pass an array")
-    name = "these bytes" if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else _read(Path(source))
-    flag = cv2.IMREAD_COLOR if channels == COLOR else cv2.IMREAD_GRAYSCALE
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
-    if image is None:
-        raise DataError(f"{name}: not an image that OpenCV can decode")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if channels == COLOR else image[..., None]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 
 
 def to_input(

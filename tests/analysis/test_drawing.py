@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from darknet_py.analysis.drawing import Drawing, draw, ranges
-from darknet_py.analysis.drawing_layout import Frame, Layout, lay_out
+from darknet_py.analysis.drawing_layout import HEADER, Frame, Layout, lay_out
+from darknet_py.analysis.drawing_part import part_of
 from darknet_py.analysis.drawing_svg import to_svg
 from darknet_py.analysis.drawing_text import to_dot, to_mermaid
 from darknet_py.compiler import compile_cfg, compile_file
+from darknet_py.errors import DataError
 from darknet_py.find import find_network
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\n"
@@ -173,6 +175,41 @@ def assert_inside(layout: Layout) -> None:
     frames = (*layout.boxes, *layout.stages)
     assert all(f.x >= 0 and f.right <= layout.width and f.bottom <= layout.height for f in frames)
     assert all(0 <= x <= layout.width for points in layout.arrows for x, _ in points)
+
+
+def test_a_part_has_what_it_reads_as_inputs() -> None:
+    part = part_of(drawn(conv(4, 3) + CSP), 5, 15)
+    assert captions(part) == [
+        "layer 4", "residual ×3", "transition: conv 1×1", "layer 2", "concat",
+    ]  # fmt: skip
+    assert [box.shape for box in part.boxes] == [(4, 16, 16)] * 4 + [(8, 16, 16)]
+    assert part.arrows == ((0, 1), (1, 2), (2, 4), (3, 4))
+    assert [(stage.title, ranges(stage.layers)) for stage in part.stages] == [("1/2", "5–15")]
+    assert "layers 5–15" in to_svg(part)
+
+
+def test_only_a_whole_csp_block_keeps_its_frame() -> None:
+    whole = drawn(CSP)
+    assert part_of(whole, 1, 15).csp_blocks == (0,)
+    assert part_of(whole, 4, 15).csp_blocks == ()
+
+
+def test_a_part_from_the_beginning_reads_the_image() -> None:
+    part = part_of(drawn(CSP), 0, 0)
+    assert captions(part) == ["image", "conv 3×3/2"]
+    assert part.part == (0, 0)
+
+
+def test_layers_that_compute_nothing_are_no_part() -> None:
+    with pytest.raises(DataError, match="no layer from 2 to 2 computes anything"):
+        part_of(drawn(CSP), 2, 2)
+
+
+@pytest.mark.parametrize(("name", "first", "last"), [("yolov3-csppelee-efm", 159, 214), ("csppelee", 63, 125)])
+def test_frames_of_parts_stay_below_the_legend(name: str, first: int, last: int) -> None:
+    layout = lay_out(part_of(of_file(name), first, last))
+    assert min(frame.y for frame in layout.stages) >= HEADER
+    assert_inside(layout)
 
 
 def test_svg_is_xml_with_all_texts() -> None:

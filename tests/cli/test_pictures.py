@@ -36,6 +36,26 @@ def test_graph_of_an_installed_network_at_another_size(run: Run) -> None:
     assert "64×40×40" in run("graph", "csppelee", "--size", "320", "--format", "svg").stdout
 
 
+def test_graph_of_some_layers_shows_what_they_read(run: Run, cfg: Path) -> None:
+    text = run("graph", cfg, "--full", "--layers", "1-2").stdout
+    assert "layer 0" in text
+    assert "maxpool" not in text
+    assert run("graph", cfg, "--full", "--layers", "1").stdout != text
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ("1-9", "there is no layer 9: net has the layers 0 to 2"), ("2-1", "'2-1' is no range of layers"),
+        ("a", "'a' is no range of layers"), ("-", "'-' is no range of layers"),
+    ],
+)  # fmt: skip
+def test_layers_that_are_none_are_an_error_of_usage(run: Run, cfg: Path, layers: str, message: str) -> None:
+    result = run("graph", cfg, "--layers", layers)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 def test_graph_of_nothing_is_one_message(run: Run) -> None:
     result = run("graph", "nothing.cfg")
     assert result.exit_code == 1

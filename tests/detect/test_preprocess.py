@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 
-from darknet_py.detect.preprocess import load_image, resize_image, to_input
+from darknet_py.detect.preprocess import resize_image, to_input
 from darknet_py.errors import DataError
 
 
@@ -93,37 +90,3 @@ def test_what_is_no_image_is_an_error(bad: np.ndarray) -> None:
 def test_a_network_that_wants_a_vector_takes_no_image() -> None:
     with pytest.raises(DataError, match="no image"):
         to_input(photo(4, 4), (48,))
-
-
-def test_a_file_and_its_bytes_are_the_same_rgb(tmp_path: Path) -> None:
-    image = photo(5, 7)
-    path = tmp_path / "photo.png"
-    cv2.imwrite(str(path), image[..., ::-1])
-    assert np.array_equal(load_image(path), image)
-    assert np.array_equal(load_image(path.read_bytes()), image)
-    assert load_image(str(path), 1).shape == (5, 7, 1)
-
-
-def test_the_orientation_of_a_photo_is_applied() -> None:
-    ok, jpeg = cv2.imencode(".jpg", photo(8, 16))
-    assert ok
-    exif = b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # 6: turn right
-    turned = bytes(jpeg[:2]) + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + bytes(jpeg[2:])
-    assert load_image(bytes(jpeg)).shape == (8, 16, 3)
-    assert load_image(turned).shape == (16, 8, 3)
-
-
-@pytest.mark.parametrize("data", [b"", b"no image"])
-def test_bytes_that_are_no_image_are_an_error(data: bytes) -> None:
-    with pytest.raises(DataError, match="these bytes"):
-        load_image(data)
-
-
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read"):
-        load_image(tmp_path / "none.jpg")
-
-
-def test_a_file_has_three_channels_or_one() -> None:
-    with pytest.raises(DataError, match="wants 4"):
-        load_image(b"", 4)

@@ -1,4 +1,4 @@
-"""`python -m tools.networks [FOLDER]`: write every cfg, and the table of published and our numbers, to `cfgs/`."""
+"""`python -m tools.networks [FOLDER]`: write every cfg, the table of published and our numbers, and the pictures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import pictures
 from .catalogue import NETWORKS
 from .network import Evidence, Network
-from .published import Figure, cost_of, figures, figures_of
+from .published import Figure, absent, cost_of, figures, figures_of
 
 CFGS = Path(__file__).parents[2] / "cfgs"
 
@@ -17,6 +18,8 @@ INTRODUCTION = """\
 
 Written by `python -m tools.networks` (`make cfgs`); do not edit. The programs are in `tools/networks/`: one file per
 family, variants as data.
+
+[FAMILY.md](FAMILY.md) explains the family with pictures: what the parts do, and which cfg to take.
 
 The CSPNet paper (Wang et al., arXiv 1911.11929) published some of its cfgs and not others. The table says for each
 network how its structure is known:
@@ -41,6 +44,12 @@ mmpretrain's model zoo. {met} of {all} are within 0.2 %.
 
 | network | size | what | published | ours | off by | source | reason |
 | --- | ---: | --- | ---: | ---: | ---: | --- | --- |
+"""
+ABSENT = """
+## Published, and not here
+
+| network | figures | source | reason |
+| --- | --- | --- | --- |
 """
 
 
@@ -68,7 +77,8 @@ def readme() -> str:
     rows = "".join(_row(network) for network in NETWORKS.values())
     all_ = figures()
     head = FIGURES.format(met=sum(f.met for f in all_), all=len(all_))
-    return INTRODUCTION + "\n" + TABLE + rows + head + "".join(map(_figure_row, all_))
+    others = "".join(f"| {' | '.join(row)} |\n" for row in absent())
+    return INTRODUCTION + "\n" + TABLE + rows + head + "".join(map(_figure_row, all_)) + ABSENT + others
 
 
 def _row(network: Network) -> str:
@@ -103,6 +113,7 @@ def main(folder: Path = CFGS) -> None:
     for stale in {p.name for p in folder.glob("*.cfg")} - set(written):
         (folder / stale).unlink()
     print(f"{len(written)} files in {folder}")
+    pictures.main(folder / "pictures")
 
 
 if __name__ == "__main__":

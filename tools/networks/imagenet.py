@@ -103,7 +103,7 @@ def _transit(gamma: float, inner: bool, outer: bool) -> CSPPelee:
 
 
 def _dense(name: str, title: str, last: int) -> Network:
-    return Network(name, title, 224, R, DENSE_NOTE, partial(csp_pelee.dense_classifier, net=CSPDense(last=last)))
+    return Network(name, title, 224, O, DENSE_NOTE, partial(csp_pelee.dense_classifier, net=CSPDense(last=last)))
 
 
 def _official(

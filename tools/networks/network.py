@@ -90,9 +90,9 @@ class Network:
 
     def _header(self, numbers: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."
-        made = f"Written by `python -m tools.networks` from {self._module()}: change that, not this file."
+        made = f"Written by `python -m tools.networks` from {self._module()}: edit that."
         kind = f"Structure: {self.evidence}. {self.note}"
-        paragraphs = [p for p in (head, made, kind, numbers) if p]
+        paragraphs = [p for p in (made, head, kind, numbers) if p]
         return "".join(textwrap.indent(textwrap.fill(p, WIDTH - 2), "# ") + "\n" for p in paragraphs)
 
     def _module(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from darknet_py.analysis.cost import Cost, cost
 from darknet_py.compiler import compile_cfg
@@ -82,9 +83,19 @@ QUANTITIES: dict[str, tuple[str, Callable[[str, int], float]]] = {
 @cache
 def figures() -> tuple[Figure, ...]:
     """All published figures."""
-    data = tomllib.loads(FILE.read_text())
-    reasons: dict[str, str] = data["reasons"]
-    return tuple(_figure(row, reasons) for row in data["figures"])
+    data = _data()
+    return tuple(_figure(row, data["reasons"]) for row in data["figures"])
+
+
+def absent() -> list[list[str]]:
+    """What is published of networks that are not here: network, figures, source, reason."""
+    rows: list[list[str]] = _data()["absent"]
+    return rows
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text())
 
 
 def figures_of(name: str) -> Iterable[Figure]:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from darknet_py.layers import section_names
+
+from .conftest import Run
+
+
+def test_every_section_is_listed(run: Run) -> None:
+    listed = {line.split()[0] for line in run("explain").stdout.splitlines()}
+    assert listed == {"net", *section_names()}
+
+
+def test_a_section_is_explained_from_its_schema(run: Run) -> None:
+    text = run("explain", "[maxpool]").stdout
+    assert "out_channels" in text
+    assert "no effect here: burnin_update" in text
+
+
+def test_every_section_can_be_explained(run: Run) -> None:
+    for name in ("net", *section_names()):
+        assert run("explain", name).stdout.startswith(f"[{name}] (")
+
+
+def test_dialects_that_differ_are_explained_apart(run: Run) -> None:
+    assert run("explain", "reorg").stdout.count("[reorg] (") == 3
+
+
+def test_an_unknown_section_gets_a_hint(run: Run) -> None:
+    result = run("explain", "maxpol")
+    assert result.exit_code == 1
+    assert "did you mean 'maxpool'" in result.stderr
