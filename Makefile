@@ -47,10 +47,13 @@ cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictu
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results
 	$(BIN)/python tools/corpus.py --export
 
+bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; wants a quiet machine)
+	$(BIN)/python -m tools.bench.performance --write
+
 bench-table5: $(READY) $(CV4)/.ready  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
 	$(BIN)/python -m tools.bench.table5 --opencv4 $(CV4) --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(CV4) build dist *.egg-info
+	rm -rf $(VENV) $(CV4) .bench build dist *.egg-info
 
-.PHONY: help install demo test lint format cfgs corpus bench-table5 clean
+.PHONY: help install demo test lint format cfgs corpus bench bench-table5 clean
