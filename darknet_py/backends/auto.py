@@ -117,7 +117,7 @@ def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], ba
     sessions = _opened(openers, feed, left_out)
     if not sessions:
         raise BackendError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    times = {name: [_seconds(session, feed)] for name, session in sessions.items()}
+    times = {name: [timed(session, feed)] for name, session in sessions.items()}
     best = min(t[0] for t in times.values())
     racing = [name for name in times if times[name][0] < HOPELESS * best]
     end = time.perf_counter() + SECONDS
@@ -125,7 +125,7 @@ def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], ba
         if done >= ROUNDS[0] and time.perf_counter() > end:
             break
         for name in racing:
-            times[name].append(_seconds(sessions[name], feed))
+            times[name].append(timed(sessions[name], feed))
     seconds = {name: median(t[1:] or t) for name, t in times.items()}
     first = next(iter(sessions))
     winner = min(racing, key=seconds.__getitem__)
@@ -156,8 +156,8 @@ def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dic
     return sessions
 
 
-def _seconds(session: Session, feed: list[np.ndarray]) -> float:
-    """A run's time; one before it wakes this back end's threads and lets those of the last one fall asleep."""
+def timed(session: Session, feed: list[np.ndarray]) -> float:
+    """The seconds of a run; one before it wakes this back end's threads and lets those of the last one fall asleep."""
     session.run(feed)
     start = time.perf_counter()
     session.run(feed)

@@ -1,7 +1,7 @@
 """OpenVINO, the extra `[openvino]`: reads the emitted ONNX from memory and compiles it for one batch size at a time.
 
-Decision: float32 inside, always. Where a CPU can, OpenVINO computes in bfloat16 unless told otherwise, and the results
-would be two digits off; and with a fixed batch its convolutions choose better layouts than with a symbolic one.
+Decision: float32 inside, always. Where a CPU can, OpenVINO computes in bfloat16 unless told otherwise: yolov3-tiny is
+four times as fast then, and off by 6e-3 of its scale instead of 1e-6, which nobody has asked for.
 """
 
 from __future__ import annotations

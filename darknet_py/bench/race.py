@@ -6,6 +6,7 @@ are timed at all.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -84,9 +85,11 @@ def race(
     if peak:
         lanes |= {(PEAK, p): partial(_seconds, peak, "peak", {"name": p, "threads": threads}) for p in PEAKS}
     dropped: dict[Lane, str] = {}
+    start = time.perf_counter()
     first = interleave(lanes, 1, dropped)
+    cost = time.perf_counter() - start
     left = {lane: run for lane, run in lanes.items() if lane in first}
-    count = rounds or rounds_for(2 * sum(t.seconds[0] for t in first.values()), budget)
+    count = rounds or rounds_for(cost, budget)
     timings = interleave(left, count, dropped)
     return Race(timings, count, dropped)
 

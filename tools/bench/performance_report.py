@@ -35,6 +35,8 @@ Written by `python -m tools.bench.performance --write` (`make bench`); the numbe
 - Times are medians over the rounds, with quartiles; ratios are taken inside a round. `speed` is that of the network
   alone beside darknet-py on onnxruntime, higher is faster. `of peak` counts two operations for each multiplication,
   as if there were no Winograd, beside the faster SGEMM (NumPy or onnxruntime) of the same round.
+- darknet-py's network ends before the elementwise functions of its heads, which decoding applies to what it keeps;
+  the image counts for both. On onnxruntime it is opened from its cache, as others are from what was converted.
 - `image` goes from the pixels of a photo to boxes after suppression (threshold 0.25, overlap 0.45), or to classes.
   OpenCV's importer decodes inside its network.
 - The plain ONNX is what a converter writes layer by layer: batch normalization by itself, and

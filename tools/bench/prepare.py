@@ -28,8 +28,11 @@ from darknet_py.weights import Header, Weights, random_weights, read_weights, wr
 
 SEED = 0
 CONF, IOU = 0.25, 0.45
-BOXES = 30  # that random weights find, in all
-CLASSES = 0.015  # of the class scores that random weights put over one half
+BOXES = 30  # that random weights see, in all, before suppression
+# Standard deviations over the cells of places and sizes, objectness, and class scores; and how far the classes other
+# than the first, which is as likely as not, are below 0.
+PLACES, OBJECTNESS, CLASSES, UNLIKELY = 0.4, 2.0, 1.2, 4.0
+MOST_GAIN = 300.0  # beyond this, rounding would be all that is seen
 SURE = 16.0  # logits beyond this are 0 or 1 in float32
 HEAD = 5  # numbers of a box before its class scores
 PHOTO = (576, 768)  # height and width of the photo that is made up where none is given
@@ -101,33 +104,56 @@ def made_up_photo() -> np.ndarray:
 
 
 def sparing(graph: Graph, image: np.ndarray) -> Graph:
-    """The graph with biases before its [yolo] heads that leave `BOXES` boxes with few classes each."""
+    """The graph with convolutions before its [yolo] heads that see `BOXES` objects in `image`, before suppression.
+
+    Every channel gets the mean and spread over the cells that training leaves it, by scaling its weights.
+    """
     heads = [graph.layers[i] for i in graph.heads if isinstance(graph.layers[i].layer, Yolo)]
     if not heads:
         return graph
-    shown = graph.with_outputs(h.output for h in heads)
-    numbers = [
-        _logits(o[0], h.layer) for o, h in zip(open_session(shown, "onnxruntime").run([image]), heads, strict=True)
-    ]
-    every = np.sort(np.concatenate([n[:, 4].ravel() for n in numbers]))
-    objectness = every[-min(BOXES, len(every))]
+    outputs = open_session(graph.with_outputs(h.output for h in heads), "onnxruntime").run([image])
+    found = [_logits(o[0], h.layer) for o, h in zip(outputs, heads, strict=True)]
+    scales = [_rescaling(numbers) for numbers in found]
+    limits = [_limits(n * gain[..., None] + offset[..., None]) for n, (gain, offset) in zip(found, scales, strict=True)]
+    every = np.sort(np.concatenate(limits))
     changed: dict[Value, np.ndarray] = {}
-    for head, logits in zip(heads, numbers, strict=True):
-        biases = next(p.value for p in graph.params if p.layer == head.inputs[0] and p.role == "biases")
-        shifted = np.array(graph.data[biases]).reshape(logits.shape[:2])
-        shifted[:, 4] -= objectness
-        shifted[:, HEAD:] -= np.quantile(logits[:, HEAD:], 1 - CLASSES)
-        changed[biases] = shifted.ravel()
+    for head, (gain, offset) in zip(heads, scales, strict=True):
+        offset[:, 4] -= every[-min(BOXES, len(every))]
+        own = {p.role: p.value for p in graph.params if p.layer == head.inputs[0]}
+        biases, weights = (graph.data[own[role]] for role in ("biases", "weights"))
+        changed[own["biases"]] = (biases * gain.ravel() + offset.ravel()).astype(np.float32)
+        changed[own["weights"]] = (weights * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
     return graph.with_data(changed)
+
+
+def _rescaling(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A factor and an offset for each channel (anchors, entries) from logits (anchors, entries, cells)."""
+    spread = np.full(numbers.shape[:2], CLASSES)
+    spread[:, :4], spread[:, 4] = PLACES, OBJECTNESS
+    gain = np.minimum(spread / np.maximum(numbers.std(2), 1e-9), MOST_GAIN)
+    offset = -gain * numbers.mean(2)
+    others = offset[:, HEAD + 1 :]
+    others -= np.random.default_rng(SEED).uniform(UNLIKELY, 3 * UNLIKELY, others.shape)
+    return gain, offset
+
+
+def _limits(numbers: np.ndarray) -> np.ndarray:
+    """How much the logit of objectness may sink until a box has no class above `CONF`."""
+    likely = 1 / (1 + np.exp(-numbers[:, HEAD:].max(1)))
+    objectness, needed = numbers[:, 4][likely > CONF], CONF / likely[likely > CONF]
+    return objectness - np.log(needed / (1 - needed))
 
 
 def _logits(output: np.ndarray, layer: object) -> np.ndarray:
     """The numbers of a head (anchors, entries, cells) before the logistic function, where it was applied."""
     assert isinstance(layer, Yolo)
     found = output.reshape(len(layer.masks), layer.entries, -1).astype(np.float64)
+    found[:, :2] = (found[:, :2] - 0.5) / layer.stretch + 0.5
+    logistic = np.full(layer.entries, True)
+    logistic[2:4] = layer.squared
     tiny = 1 / (1 + np.exp(SURE))
-    scores = np.clip(found[:, 4:], tiny, 1 - tiny)
-    found[:, 4:] = np.log(scores / (1 - scores))
+    scores = np.clip(found[:, logistic], tiny, 1 - tiny)
+    found[:, logistic] = np.log(scores / (1 - scores))
     return found
 
 

@@ -75,16 +75,13 @@ class Contestant:
             convert(files)
         folder.mkdir(parents=True)
         if self.backend:
-            side = Side([python, "-m", "darknet_py.bench.worker"], variables, folder / "log")
-            job = files.job
-            side.post(
-                "open",
-                cfg=job["cfg"],
-                weights=job["weights"],
-                backend=self.backend,
-                threads=threads,
-                folder=str(folder),
-            )
+            command = [python, "-m", "darknet_py.bench.worker"]
+            network = {name: files.job[name] for name in ("cfg", "weights", "threads")}
+            network |= {"backend": self.backend, "folder": str(folder)}
+            if self.backend == "onnxruntime":
+                _fill_cache(Side(command, variables, folder / "first.log"), network)
+            side = Side(command, variables, folder / "log")
+            side.post("open", **network)
             return side
         path = folder / "job.json"
         path.write_text(files.text(), "utf-8")
@@ -131,6 +128,14 @@ def convert(files: Prepared) -> None:
     if done.returncode or not all(Path(p).is_file() for p in ncnn_files(files.job)):
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise SideError(f"pnnx ends with {done.returncode}: {' '.join(last)}")
+
+
+def _fill_cache(side: Side, network: Mapping[str, object]) -> None:
+    """Compile the network once: others read what was converted for them, and we what was compiled before."""
+    try:
+        side.ask("open", **network)
+    finally:
+        side.close()
 
 
 def close(sides: Mapping[str, Side]) -> None:
