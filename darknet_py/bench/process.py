@@ -15,12 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import IO, Any
 
 PATIENCE = 300.0  # seconds without an answer after which a contestant counts as hanging
 LAST_WORDS = 300  # characters of a dead process's messages that are repeated
-SHORT = 0.25  # seconds; a shorter run is preceded by one that is not timed, so that caches and threads are warm again
-REST = 0.003  # seconds before a run: the threads of the contestant before spin for a while
+SETTLE = 0.04  # seconds; shorter runs are repeated for as long before the timing: caches and threads are warm again
+REST = 0.003  # seconds before that: the threads of the contestant before spin for a while
 
 Handler = Callable[..., Mapping[str, Any]]
 
@@ -106,11 +107,18 @@ def serve_pipes(handlers: Mapping[str, Handler]) -> None:
     serve(handlers, sys.stdin, answers)
 
 
-def seconds(function: Callable[[], object], settle: bool = True) -> float:
-    """How long a call takes on the wall; a short one is called once before that."""
+def seconds(function: Callable[[], object]) -> float:
+    """How long a call takes on the wall: of short ones, the median of as many as fit into `SETTLE`."""
     time.sleep(REST)
-    taken = _once(function)
-    return _once(function) if settle and taken < SHORT else taken
+    warm = _repeat(function)
+    return median(_repeat(function)) if warm[0] < SETTLE else warm[0]
+
+
+def _repeat(function: Callable[[], object]) -> list[float]:
+    end, taken = time.perf_counter() + SETTLE, [_once(function)]
+    while time.perf_counter() < end:
+        taken.append(_once(function))
+    return taken
 
 
 def _once(function: Callable[[], object]) -> float:

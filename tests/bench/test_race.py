@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darknet_py.bench import process
 from darknet_py.bench.interleave import Spread, Timing, interleave
 from darknet_py.bench.machine import PEAKS, sgemm, thread_environment
 from darknet_py.bench.process import Side, SideError, peak_memory, seconds, serve
@@ -82,10 +83,14 @@ def test_answers_are_lines_of_json() -> None:
     assert json.loads(out.getvalue()) == {"sum": 3}
 
 
-def test_a_short_call_is_made_once_before_it_is_timed() -> None:
+def test_short_calls_are_repeated_and_long_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    assert seconds(lambda: calls.append(1)) < 1
-    assert len(calls) == 2
+    assert seconds(lambda: calls.append(1)) < process.SETTLE
+    assert len(calls) > 2
+    monkeypatch.setattr(process, "SETTLE", 0.0)
+    calls.clear()
+    seconds(lambda: calls.append(1))
+    assert len(calls) == 1
 
 
 def test_memory_is_that_of_this_process() -> None:
