@@ -190,6 +190,12 @@ def _mish(e: Emitter) -> None:
     e.node("Mul", [x, ratio])
 
 
+def mish_of_softplus(e: Emitter) -> None:
+    """The form that OpenCV and OpenVINO recognize, and compute as one layer or as part of the convolution before."""
+    x = e.x()
+    e.node("Mul", [x, e.node("Tanh", [e.node("Softplus", [x], "softplus")], "tanh")])
+
+
 def _swish(e: Emitter) -> None:
     x = e.x()
     e.node("Mul", [x, e.node("Sigmoid", [x], "sigmoid")])

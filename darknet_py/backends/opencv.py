@@ -17,8 +17,7 @@ from ..errors import BackendError
 from ..ir.graph import Graph
 from ..opencv_log import silent_opencv
 from ..passes import PASSES, Pass, cascade_pools, maxout_of_slices, optimize, spread_channels, widen_groups
-from .emitter import Emitter
-from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+from .onnx import PROTOBUF_LIMIT, feed, mish_of_softplus, to_onnx
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
 # What all releases get wrong is written in another way by the emitter.
@@ -72,7 +71,7 @@ class OpenCVSession:
         return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
-        model = to_onnx(self._computed, batch=batch, emitters={"mish": _mish})
+        model = to_onnx(self._computed, batch=batch, emitters={"mish": mish_of_softplus})
         self._outputs = [o.name for o in model.graph.output]
         self._net, self._batch = _read(model, self._engine), batch
         self._net.enableWinograd(self._winograd)
@@ -103,12 +102,6 @@ def _refuse_what_is_wrong(graph: Graph, version: str) -> None:
     for kind, since, what in WRONG_BEFORE:
         if kind in over_channels and release < since:
             raise BackendError(f"OpenCV {version} {what}: use {since[0]}.{since[1]} or later, or onnxruntime")
-
-
-def _mish(e: Emitter) -> None:
-    # The form that OpenCV recognizes and computes as one layer, or as part of the convolution before.
-    x = e.x()
-    e.node("Mul", [x, e.node("Tanh", [e.node("Softplus", [x], "softplus")], "tanh")])
 
 
 def _read(model: onnx.ModelProto, engine: int | None) -> cv2.dnn.Net:

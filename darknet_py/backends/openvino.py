@@ -18,7 +18,7 @@ import onnx
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..passes import optimize
-from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+from .onnx import PROTOBUF_LIMIT, feed, mish_of_softplus, to_onnx
 
 TELEMETRY = "openvino_telemetry"
 
@@ -83,7 +83,7 @@ class GraphSession(OpenVINOSession):
 
     def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None) -> None:
         self._graph = graph
-        super().__init__(to_onnx(graph), threads, cache)
+        super().__init__(to_onnx(graph, emitters={"mish": mish_of_softplus}), threads, cache)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""

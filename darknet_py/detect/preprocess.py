@@ -218,7 +218,8 @@ def _take(strip: np.ndarray, columns: np.ndarray, left: np.ndarray, right: np.nd
         taken = words.take(columns, 1)[..., None].view(np.uint8)[..., :COLOR]
     else:
         taken = strip.take(columns, 1)
-    for planes, part in zip((left, right), np.split(taken, 2, axis=1), strict=True):
+    half = taken.shape[1] // 2
+    for planes, part in ((left, taken[:, :half]), (right, taken[:, half:])):
         np.copyto(planes, part.transpose(2, 0, 1))
         if strip.dtype == np.uint8:
             planes /= BYTE

@@ -106,8 +106,11 @@ CONTESTANTS = (
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a contestant: the checkout on its path, and the number of threads."""
-    return {**thread_environment(threads), "PYTHONPATH": str(ROOT)}
+    """The environment of a contestant: the checkout on its path, the number of threads, and bytecode that is kept.
+
+    What a package manager installs is compiled; a checkout is when it runs for the second time, unless that is off.
+    """
+    return {**thread_environment(threads), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def convert(files: Prepared) -> None:
