@@ -19,7 +19,7 @@ from .interleave import Spread, Timing, interleave, spread
 from .machine import PEAKS
 from .process import Side, SideError
 
-FEWEST, MOST = 3, 25  # rounds
+FEWEST, MOST = 5, 25  # rounds
 TOLERANCE = 1e-3  # of the largest number; Winograd's rounding through a hundred layers stays below
 PEAK = "peak"  # the name of the contestant that is the machine itself
 
@@ -64,7 +64,7 @@ def rounds_for(cost: float, budget: float) -> int:
     """How many rounds of `cost` seconds fit into `budget` seconds, within bounds.
 
     >>> rounds_for(cost=2, budget=20), rounds_for(cost=100, budget=20)
-    (10, 3)
+    (10, 5)
     """
     return max(FEWEST, min(MOST, int(budget / cost))) if cost else MOST
 

@@ -160,7 +160,7 @@ def test_the_fraction_of_the_peak_takes_the_faster_product_of_each_round() -> No
 
 
 def test_rounds_follow_from_what_one_costs() -> None:
-    assert [rounds_for(cost, 10.0) for cost in (0.0, 1.0, 100.0)] == [25, 10, 3]
+    assert [rounds_for(cost, 10.0) for cost in (0.0, 1.0, 100.0)] == [25, 10, 5]
 
 
 # -- outputs ---------------------------------------------------------------------------------------------------------
