@@ -50,8 +50,8 @@ corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite
 bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; wants a quiet machine)
 	$(BIN)/python -m tools.bench.performance --write
 
-bench-table5: $(READY) $(CV4)/.ready  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
-	$(BIN)/python -m tools.bench.table5 --opencv4 $(CV4) --write
+bench-table5: $(READY)  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
+	$(BIN)/python -m tools.bench.table5 --write
 
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(CV4) .bench build dist *.egg-info

@@ -24,7 +24,7 @@ from tools.networks.published import cost_of, graph_of
 PAGE = CFGS / "FAMILY.md"
 PICTURES = CFGS / "pictures"
 TEXT = PAGE.read_text(encoding="utf-8")
-RATIOS = CFGS.parent / "tools" / "bench" / "table5.json"
+RATIOS = CFGS.parent / "tools" / "bench" / "table5" / "results.json"
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ import pytest
 from darknet_py.bench.interleave import Spread, Timing, interleave, spread
 from darknet_py.compiler import compile_cfg
 from darknet_py.find import installed_cfgs
-from tools.bench.report import markdown
-from tools.bench.table5 import BASE, CAUSES, TABLE_5, compare, explain, kinds_of
-from tools.bench.worker import Job, serve
+from tools.bench.table5.__main__ import BASE, CAUSES, TABLE_5, compare, explain, kinds_of
+from tools.bench.table5.report import markdown
+from tools.bench.table5.worker import Contestant
 
 TINY = """
 [net]
@@ -166,7 +164,7 @@ def test_the_report_says_where_and_how_and_how_far_from_the_paper() -> None:
     own = rows(without=4)
     text = markdown({
         "machine": {"cpu": "A processor", "cores": 2, "load before": 0.5, "load after": 1.5}, "engines": ["Engine 1"],
-        "rounds": 9, "threads": 2, "clock": "wall", "differences": {"Engine 1 / Engine 2": 3e-6}, "rows": own,
+        "rounds": 9, "threads": 2, "differences": {"Engine 1 / Engine 2": 3e-6}, "rows": own,
         "causes": {"paper": explain(own, "paper"), "Engine 1": explain(own, "Engine 1")},
     })  # fmt: skip
     for part in (
@@ -185,14 +183,12 @@ def test_the_report_says_where_and_how_and_how_far_from_the_paper() -> None:
 # -- the worker ------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_answers_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contestant_opens_times_and_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tiny.cfg").write_text(TINY)
-    out = io.StringIO()
-    serve("opencv", [Job("tiny", 16)], 1, "wall", tmp_path, io.StringIO("time tiny\nprofile tiny\n"), out)
-    version, timed, profile = map(json.loads, out.getvalue().splitlines())
-    assert version["version"].startswith("OpenCV ")
-    assert timed["seconds"] > 0
-    assert any("0_convolutional" in name for name in profile["seconds"])
+    contestant = Contestant()
+    assert contestant.open("tiny", 16, "opencv", 1, str(tmp_path))["version"].startswith("OpenCV ")
+    assert contestant.time("tiny")["seconds"] > 0
+    assert any("0_convolutional" in name for name in contestant.profile("tiny")["seconds"])
     with np.load(tmp_path / "tiny.npz") as outputs:
         assert outputs["arr_0"].shape == (1, 2, 8, 8)

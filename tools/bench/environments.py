@@ -1,4 +1,4 @@
-"""The environments of the contestants, made under `.bench/` from the package index and Debian's archive.
+"""The environments of contestants, made under `.bench/` from the package index and Debian's archive.
 
 Decision: contestants that cannot be installed together, or that this package does not depend on, get their own; each is
 made once, and anew when its list of packages changes.
@@ -15,6 +15,8 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from darknet_py.bench.machine import thread_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".bench"
@@ -87,6 +89,14 @@ def debian_darknet() -> Path:
     if not library.is_file():
         raise NotInstalled("Debian's darknet has no libdarknet.so")
     return folder
+
+
+def variables(threads: int) -> dict[str, str]:
+    """What the processes of contestants find in their environment: the checkout, the number of threads, bytecode kept.
+
+    What a package manager installs is compiled; a checkout is when it runs for the second time, unless that is off.
+    """
+    return {**thread_environment(threads), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def library_path(folder: Path) -> str:

@@ -10,20 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from darknet_py.backends.session import BACKENDS
-from darknet_py.bench.machine import thread_environment
 from darknet_py.bench.process import Side, SideError
 
-from .environments import (
+from ..environments import (
     DARKNET_PY,
     NCNN,
     OPENCV_4,
     OPENVINO,
-    ROOT,
     Environment,
     NotInstalled,
     debian_darknet,
     library_path,
     make,
+    variables,
 )  # fmt: skip
 from .foreign import ncnn_files
 from .networks import OURS
@@ -64,10 +63,10 @@ class Contestant:
         """Start its process, and ask it to open the network; the caller takes the answer. Raises `SideError`."""
         try:
             python = str(make(self.environment).python)
-            variables = environment(threads)
+            own = variables(threads)
             if self.engine == "darknet":
                 root = debian_darknet()
-                variables["LD_LIBRARY_PATH"] = library_path(root)
+                own["LD_LIBRARY_PATH"] = library_path(root)
                 files.job["libdarknet"] = str(root / "usr" / "lib" / "darknet" / "libdarknet.so")
         except NotInstalled as e:
             raise SideError(f"cannot be installed here: {e}") from None
@@ -79,13 +78,13 @@ class Contestant:
             network = {name: files.job[name] for name in ("cfg", "weights", "threads")}
             network |= {"backend": self.backend, "folder": str(folder)}
             if self.backend == "onnxruntime":
-                _fill_cache(Side(command, variables, folder / "first.log"), network)
-            side = Side(command, variables, folder / "log")
+                _fill_cache(Side(command, own, folder / "first.log"), network)
+            side = Side(command, own, folder / "log")
             side.post("open", **network)
             return side
         path = folder / "job.json"
         path.write_text(files.text(), "utf-8")
-        side = Side([python, "-m", "tools.bench.foreign", self.engine, str(path)], variables, folder / "log")
+        side = Side([python, "-m", "tools.bench.performance.foreign", self.engine, str(path)], own, folder / "log")
         side.post("open", folder=str(folder))
         return side
 
@@ -103,14 +102,6 @@ CONTESTANTS = (
     Contestant("ncnn, by pnnx", NCNN, engine="ncnn"),
     Contestant("Darknet, Debian's", DARKNET_PY, engine="darknet", only=BY_C),
 )
-
-
-def environment(threads: int) -> dict[str, str]:
-    """The environment of a contestant: the checkout on its path, the number of threads, and bytecode that is kept.
-
-    What a package manager installs is compiled; a checkout is when it runs for the second time, unless that is off.
-    """
-    return {**thread_environment(threads), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def convert(files: Prepared) -> None:

@@ -14,7 +14,7 @@ Result = dict[str, Any]
 
 
 def markdown(result: Result) -> str:
-    """All of PERFORMANCE.md."""
+    """All of RESULTS.md."""
     parts = [_head(result), _bars(result), *map(_network, result["networks"]), _processes(result), _exports(result)]
     return "\n\n".join(p for p in parts if p) + "\n"
 
@@ -25,7 +25,7 @@ def _head(result: Result) -> str:
     return f"""\
 # Performance on this machine
 
-Written by `python -m tools.bench.performance --write` (`make bench`); the numbers as JSON: `performance.json`.
+Written by `python -m tools.bench.performance --write` (`make bench`); the numbers as JSON: `results.json`.
 
 - {m["cpu"]}, {m["cores"]} cores, {m["threads"]} threads for every contestant; {m["seconds"]} seconds;
   load average {m["load before"]:.1f} before and {m["load after"]:.1f} after.

@@ -33,13 +33,13 @@ from darknet_py.bench.race import Race, agree, race
 from darknet_py.bench.roofline import format_layers, layer_speeds
 from darknet_py.errors import DarknetError
 
+from ..environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make, variables
 from .bars import IMPORTER, PLAIN, bars
-from .environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make
 from .networks import NETWORKS, OURS, Entry, find_cfg, find_weights
-from .performance_report import markdown
 from .plot import draw
 from .prepare import Prepared, layer_shares, made_up_photo, prepare
-from .sides import CONTESTANTS, close, environment
+from .report import markdown
+from .sides import CONTESTANTS, close
 
 HERE = Path(__file__).parent
 SHARED = ROOT.parent / "shared"
@@ -97,7 +97,7 @@ def _peaks(folder: Path, threads: int) -> Iterator[Side]:
         python = str(make(DARKNET_PY).python)
     except NotInstalled as e:
         raise click.ClickException(f"the environment of darknet-py itself cannot be made: {e}") from None
-    side = Side([python, "-m", "darknet_py.bench.worker"], environment(threads), folder / "peaks.log")
+    side = Side([python, "-m", "darknet_py.bench.worker"], variables(threads), folder / "peaks.log")
     try:
         yield side
     finally:
@@ -176,7 +176,7 @@ def _fill(row: dict[str, Any], name: str, side: Side, done: Race, flops: float, 
 def _layers(files: Prepared, done: Race, threads: int) -> str:
     """Where our default back end loses time; a process of its own, because a trace slows an engine down."""
     command = [str(make(DARKNET_PY).python), "-m", "darknet_py.bench.worker"]
-    side = Side(command, environment(threads), files.folder / "layers.log")
+    side = Side(command, variables(threads), files.folder / "layers.log")
     network = {"cfg": files.job["cfg"], "weights": files.job["weights"], "backend": "onnxruntime", "threads": threads}
     try:
         nodes = side.ask("layers", folder=str(files.folder / "x"), **network)["seconds"]
@@ -192,13 +192,13 @@ def _processes(entry: Entry, files: Prepared, photo: Path, threads: int) -> dict
     """From the shell to the result: our command, and the scripts of the others."""
     job = next(iter(sorted(files.folder.glob("side*/job.json"))), None)
     ours = ["-m", "darknet_py", "run", files.job["cfg"], str(photo), "-w", files.job["weights"], "--no-save", "--json"]
-    script = ["-m", "tools.bench.foreign"]
+    script = ["-m", "tools.bench.performance.foreign"]
     commands = {OURS: (DARKNET_PY, ours)}
     if job:
         commands[IMPORTER] = (OPENCV_4, [*script, "opencv-darknet", str(job), str(photo)])
         commands[PLAIN] = (DARKNET_PY, [*script, "onnxruntime", str(job), str(photo)])
-    variables = {**environment(threads), CACHE: str(files.folder / "fresh")}
-    runs = {name: partial(_process, [str(e.python), *rest], variables) for name, (e, rest) in commands.items()}
+    own = {**variables(threads), CACHE: str(files.folder / "fresh")}
+    runs = {name: partial(_process, [str(e.python), *rest], own) for name, (e, rest) in commands.items()}
     dropped: dict[str, str] = {}
     first = interleave(runs, 1, dropped)
     timings = interleave({name: run for name, run in runs.items() if name in first}, PROCESS_ROUNDS, dropped)
@@ -217,9 +217,9 @@ def files_title(entry: Entry, files: Prepared) -> str:
     return f"{entry.name} ({files.graph.image.shape[1]})"
 
 
-def _process(command: Sequence[str], variables: Mapping[str, str]) -> float:
+def _process(command: Sequence[str], environment: Mapping[str, str]) -> float:
     start = time.perf_counter()
-    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - start
     if done.returncode:
         raise SideError(f"ended with {done.returncode}: {done.stderr.strip()[-200:]}")
@@ -227,11 +227,17 @@ def _process(command: Sequence[str], variables: Mapping[str, str]) -> float:
 
 
 def _export(entry: Entry, files: Prepared, threads: int) -> dict[str, Any]:
-    command = [str(make(DARKNET_PY).python), "-m", "tools.bench.exporting", files.job["cfg"], files.job["weights"]]
+    command = [
+        str(make(DARKNET_PY).python),
+        "-m",
+        "tools.bench.performance.exporting",
+        files.job["cfg"],
+        files.job["weights"],
+    ]
     command.append(str(files.folder))
     found: list[Mapping[str, float]] = []
     for _ in range(EXPORT_ROUNDS):
-        done = subprocess.run(command, env=environment(threads), cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=variables(threads), cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             return {"title": files_title(entry, files), "why": done.stderr.strip()[-200:]}
         found.append(json.loads(done.stdout))
@@ -257,9 +263,7 @@ def _plain(s: Spread) -> dict[str, float]:
 @click.option("--side", "sides", multiple=True, help="Only contestants with this in their name.")
 @click.option("--quick", is_flag=True, help="A few small networks and few rounds.")
 @click.option("--budget", type=click.FloatRange(0), help="Seconds of rounds for each network.")
-@click.option(
-    "--write", is_flag=True, help="Write PERFORMANCE.md, performance.json and performance.svg beside this program."
-)
+@click.option("--write", is_flag=True, help="Write RESULTS.md, results.json and results.svg beside this program.")
 def main(
     names: tuple[str, ...], cfgs: tuple[Path, ...], weights: tuple[Path, ...], photo: Path | None, size: int | None,
     threads: int, sides: tuple[str, ...], quick: bool, budget: float | None, write: bool,
@@ -278,9 +282,9 @@ def main(
     text = markdown(result)
     click.echo(text)
     if write:
-        (HERE / "performance.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        (HERE / "PERFORMANCE.md").write_text(text, "utf-8")
-        draw(result, HERE / "performance.svg")
+        (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        (HERE / "RESULTS.md").write_text(text, "utf-8")
+        draw(result, HERE / "results.svg")
 
 
 if __name__ == "__main__":

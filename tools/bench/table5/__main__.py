@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,13 +30,16 @@ import numpy as np
 from darknet_py.analysis.cost import cost
 from darknet_py.bench.interleave import Spread, Timing, interleave
 from darknet_py.bench.machine import cpu
+from darknet_py.bench.process import Side, SideError
 from darknet_py.ir import Graph
 
+from ..environments import DARKNET_PY, OPENCV_4, Environment, NotInstalled, make, variables
 from .report import markdown
-from .worker import CLOCKS, Job, Worker, open_graph
+from .worker import Job, open_graph
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-4  # of the largest number of an output
+ENGINES = (("opencv", DARKNET_PY), ("opencv", OPENCV_4), ("onnxruntime", DARKNET_PY))
 PROFILES = 9  # runs whose layers are measured, on the wall; the shortest time of a layer counts
 _LAYER = re.compile(r"(?:^|!)(\d+)_")  # OpenCV's names of layers begin with Darknet's number
 
@@ -75,43 +78,60 @@ class Kind:
     seconds: float
 
 
-def run(rounds: int, threads: int, clock: str, opencv4: Path | None) -> dict[str, Any]:
+@dataclass
+class Engine:
+    """A process with every network open, and what they gave."""
+
+    side: Side
+    version: str
+    outputs: dict[str, list[np.ndarray]]
+
+    def seconds(self, cfg: str) -> float:
+        """Of a run."""
+        return float(self.side.ask("time", cfg=cfg)["seconds"])
+
+
+def run(rounds: int, threads: int) -> dict[str, Any]:
     """All engines, all networks: what was measured and where, as plain data."""
-    jobs = [e.job for e in TABLE_5]
-    graphs = {job.cfg: open_graph(job) for job in jobs}
+    graphs = {e.job.cfg: open_graph(e.job) for e in TABLE_5}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        engines: dict[str, Worker] = {}
-        for number, (backend, path) in enumerate(_engines(opencv4)):
-            own = Path(folder, str(number))
-            own.mkdir()
-            worker = Worker(backend, jobs, threads, clock, own, path)
-            stack.callback(worker.close)
-            engines[worker.version] = worker
+        found = [_open(*e, threads, Path(folder, str(n)), stack) for n, e in enumerate(ENGINES)]
+        engines = {e.version: e for e in found}
         differences = compare(engines)
         before = os.getloadavg()[0]
-        runs = {(e, job.cfg): partial(w.seconds, job.cfg) for job in jobs for e, w in engines.items()}
-        timings = interleave(runs, rounds)
+        timings = interleave({(e, cfg): partial(w.seconds, cfg) for cfg in graphs for e, w in engines.items()}, rounds)
         after = os.getloadavg()[0]
         kinds = {
-            (e, job.cfg): kinds_of(graphs[job.cfg], shortest_profile(w, job.cfg))
-            for e, w in engines.items() if e.startswith("OpenCV") for job in jobs
+            (e, cfg): kinds_of(graph, shortest_profile(w.side, cfg))
+            for e, w in engines.items() if e.startswith("OpenCV") for cfg, graph in graphs.items()
         }  # fmt: skip
     rows = [_row(e, graphs[e.job.cfg], list(engines), timings, kinds) for e in TABLE_5]
     return {
         "machine": {"cpu": cpu(), "cores": os.cpu_count(), "load before": before, "load after": after},
-        "engines": list(engines), "rounds": rounds, "threads": threads, "clock": clock, "differences": differences,
+        "engines": list(engines), "rounds": rounds, "threads": threads, "differences": differences,
         "rows": rows, "causes": {"paper": explain(rows, "paper"), **{e: explain(rows, e) for e in engines}},
     }  # fmt: skip
 
 
-def _engines(opencv4: Path | None) -> Iterator[tuple[str, Path | None]]:
-    yield "opencv", None
-    if opencv4:
-        yield "opencv", opencv4.resolve()
-    yield "onnxruntime", None
+def _open(backend: str, environment: Environment, threads: int, folder: Path, stack: ExitStack) -> Engine:
+    """Start an engine. Raises `click.ClickException` if it cannot be installed or does not take a network."""
+    folder.mkdir()
+    try:
+        command = [str(make(environment).python), "-m", "tools.bench.table5.worker"]
+        side = Side(command, variables(threads), folder / "log")
+        stack.callback(side.close)
+        for job in (e.job for e in TABLE_5):
+            version = side.ask("open", **asdict(job), backend=backend, threads=threads, folder=str(folder))["version"]
+    except (NotInstalled, SideError) as e:
+        raise click.ClickException(f"{backend} in the environment {environment.name}: {e}") from None
+    outputs = {}
+    for path in folder.glob("*.npz"):
+        with np.load(path) as arrays:
+            outputs[path.stem] = [arrays[k] for k in arrays.files]
+    return Engine(side, version, outputs)
 
 
-def compare(engines: Mapping[str, Worker]) -> dict[str, float]:
+def compare(engines: Mapping[str, Engine]) -> dict[str, float]:
     """How far the outputs of neighbours in the list differ at most, as a part of the largest number; else an error."""
     found = {}
     for (a, first), (b, second) in pairwise(engines.items()):
@@ -127,9 +147,9 @@ def _difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def shortest_profile(worker: Worker, cfg: str) -> dict[str, float]:
+def shortest_profile(side: Side, cfg: str) -> dict[str, float]:
     """Seconds of each of the engine's layers, the shortest of some runs."""
-    profiles = [worker.profile(cfg) for _ in range(PROFILES)]
+    profiles = [side.ask("profile", cfg=cfg)["seconds"] for _ in range(PROFILES)]
     return {name: min(p[name] for p in profiles) for name in profiles[0]}
 
 
@@ -190,28 +210,14 @@ def _plain(s: Spread) -> dict[str, float]:
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=25, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
-@click.option(
-    "--clock",
-    type=click.Choice(list(CLOCKS)),
-    default="wall",
-    show_default=True,
-    help="Whose time counts; the process's, with one thread, where others use the machine as well.",
-)
-@click.option(
-    "--opencv4",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder with OpenCV 4, to be timed beside OpenCV 5.",
-)
-@click.option("--write", is_flag=True, help="Write RESULTS.md and table5.json beside this program.")
-def main(rounds: int, threads: int, clock: str, opencv4: Path | None, write: bool) -> None:
+@click.option("--write", is_flag=True, help="Write RESULTS.md and results.json beside this program.")
+def main(rounds: int, threads: int, write: bool) -> None:
     """Time the CPU detectors of the paper's Table 5."""
-    if clock == "process" and threads > 1:
-        raise click.UsageError("--clock process adds up the time of all threads: it needs --threads 1")
-    result = run(rounds, threads, clock, opencv4)
+    result = run(rounds, threads)
     text = markdown(result)
     click.echo(text)
     if write:
-        (HERE / "table5.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         (HERE / "RESULTS.md").write_text(text, "utf-8")
 
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-CLOCK = {
-    "wall": "Times are those of a clock on the wall.",
-    "process": "Times are those of the process: as on a quiet machine, though this one was shared.",
-}
-
 PRICED = ("bflops", "cio", "decoded")
 CAUSES = """\
 A time as a sum of three causes, fitted to all networks: arithmetic (BFLOPs), memory traffic (CIO: what convolutions and
@@ -42,14 +37,13 @@ def _head(result: dict[str, Any]) -> str:
     return f"""\
 # Table 5 on this machine
 
-Written by `python -m tools.bench.table5 --write` (`make bench-table5`); the numbers as JSON: `table5.json`.
+Written by `python -m tools.bench.table5 --write` (`make bench-table5`); the numbers as JSON: `results.json`.
 
 - {machine["cpu"]}, {machine["cores"]} cores, {threads} for every engine; {load}.
-- {CLOCK[result["clock"]]}
 - {engines}.
 - Seeded random weights, float32, one image at a time, the network alone: no picture is read, no boxes are filtered.
-- One run of {result["rounds"]} rounds. In every round each network runs in each engine, each time after a call that is
-  not timed. Numbers are medians over the rounds; ratios are taken inside a round.
+- One run of {result["rounds"]} rounds. In every round each network runs in each engine, each time the median of some
+  calls in a warm process. Numbers are medians over the rounds; ratios are taken inside a round.
 - Before the timing all outputs were compared: {agreed} of the largest one.
 
 The paper's column is an i9-9900K with the OpenCV of 2019."""
