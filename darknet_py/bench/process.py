@@ -20,7 +20,7 @@ from typing import IO, Any
 
 PATIENCE = 300.0  # seconds without an answer after which a contestant counts as hanging
 LAST_WORDS = 300  # characters of a dead process's messages that are repeated
-SETTLE = 0.04  # seconds; shorter runs are repeated for as long before the timing: caches and threads are warm again
+SETTLE = 0.04  # seconds of runs before the timing, and of runs that are timed; at least one of both
 REST = 0.003  # seconds before that: the threads of the contestant before spin for a while
 
 Handler = Callable[..., Mapping[str, Any]]
@@ -108,10 +108,10 @@ def serve_pipes(handlers: Mapping[str, Handler]) -> None:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long a call takes on the wall: of short ones, the median of as many as fit into `SETTLE`."""
+    """How long a call takes on the wall in a warm process, whose caches and threads others have had: a median."""
     time.sleep(REST)
-    warm = _repeat(function)
-    return median(_repeat(function)) if warm[0] < SETTLE else warm[0]
+    _repeat(function)
+    return median(_repeat(function))
 
 
 def _repeat(function: Callable[[], object]) -> list[float]:

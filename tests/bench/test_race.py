@@ -83,14 +83,18 @@ def test_answers_are_lines_of_json() -> None:
     assert json.loads(out.getvalue()) == {"sum": 3}
 
 
-def test_short_calls_are_repeated_and_long_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_calls_in_a_warm_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SETTLE", 0.0)
+    taken = iter((7.0, 3.0))
+    monkeypatch.setattr(process, "_once", lambda _: next(taken))
+    assert seconds(lambda: None) == 3
+    assert not list(taken)
+
+
+def test_short_calls_are_repeated() -> None:
     calls: list[int] = []
     assert seconds(lambda: calls.append(1)) < process.SETTLE
-    assert len(calls) > 2
-    monkeypatch.setattr(process, "SETTLE", 0.0)
-    calls.clear()
-    seconds(lambda: calls.append(1))
-    assert len(calls) == 1
+    assert len(calls) > 3
 
 
 def test_memory_is_that_of_this_process() -> None:
