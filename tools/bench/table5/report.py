@@ -42,8 +42,8 @@ Written by `python -m tools.bench.table5 --write` (`make bench-table5`); the num
 - {machine["cpu"]}, {machine["cores"]} cores, {threads} for every engine; {load}.
 - {engines}.
 - Seeded random weights, float32, one image at a time, the network alone: no picture is read, no boxes are filtered.
-- One run of {result["rounds"]} rounds. In every round each network runs in each engine, each time the median of some
-  calls in a warm process. Numbers are medians over the rounds; ratios are taken inside a round.
+- One run of {result["rounds"]} rounds. In every round each network runs in each engine, each time warm: the median of
+  some calls after some that do not count. Numbers are medians over the rounds; ratios are taken inside a round.
 - Before the timing all outputs were compared: {agreed} of the largest one.
 
 The paper's column is an i9-9900K with the OpenCV of 2019."""
