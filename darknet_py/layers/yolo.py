@@ -6,6 +6,7 @@ Decision: the PyTorch dialect is a class of its own, because it decodes one way 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +49,7 @@ class AnchorHead(Head):
         """The numbers of the anchors used."""
         return self.mask or tuple(range(self.num))
 
-    @property
+    @cached_property
     def sizes(self) -> np.ndarray:
         """The (width, height) of the anchors used, in pixels of the network input."""
         table = np.full((max(self.masks) + 1) * 2, DEFAULT_ANCHOR, np.float32)
@@ -175,9 +176,10 @@ class Yolo(AnchorHead):
         return not self.new_coords
 
     def squash(self, rows: np.ndarray) -> np.ndarray:
-        found = rows.copy()
-        if not self.new_coords:
-            found[:, :2], found[:, 4:] = logistic(rows[:, :2]), logistic(rows[:, 4:])
+        if self.new_coords:
+            return self.stretched(rows.copy())
+        found = logistic(rows)
+        found[:, 2:4] = rows[:, 2:4]
         return self.stretched(found)
 
     def stretched(self, found: np.ndarray) -> np.ndarray:
