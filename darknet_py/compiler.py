@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,8 +121,9 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
     b = Lowering(dialect, folder)
     image = b.input("images", net.shape or (1,))
     infos: list[LayerInfo] = []
-    for index, section in enumerate(sections):
-        layer = _read_layer(section, dialect, found)
+    layers = [_read_layer(section, dialect, found) for section in sections]
+    b.read_as_numbers = _read_as_numbers(layers)
+    for index, (section, layer) in enumerate(zip(sections, layers, strict=True)):
         output: Value | None = None
         inputs: tuple[int, ...] = ()
         if layer is not None and net.shape:
@@ -140,6 +142,12 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
         dialect=dialect.name,
     )  # fmt: skip
     return check(graph) if complete else graph
+
+
+def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:
+    """What is read by a layer that joins its input with others (parser.c clears `use_bin_output` of these)."""
+    joining = ((index, layer) for index, layer in enumerate(layers) if layer is not None and layer.joined())
+    return frozenset(r if r >= 0 else index + r for index, layer in joining for r in layer.references())
 
 
 def _outputs(infos: list[LayerInfo]) -> tuple[Value, ...]:
@@ -176,6 +184,7 @@ def _lower_layer(
         values = [image if i < 0 else b.outputs[i] for i in inputs]
         if any(v is None for v in values):
             return None, inputs
+        _check_blurred(layer, inputs, key, b)
         before = len(b.ops)
         output = layer.lower(b, *(v for v in values if v is not None))
         for op in b.ops[before:]:
@@ -195,6 +204,21 @@ def _lower_layer(
             found.warning(w.code, f"[{section.name}] {w.message}", _span(section, w.key), w.hint)
         b.warnings.clear()
     return output, inputs
+
+
+def _check_blurred(layer: Layer, inputs: tuple[int, ...], key: str | None, b: Lowering) -> None:
+    """Raise where a layer is read by its number that has antialiasing with a stride.
+
+    Only the next layer gets the shape after the blur (parser.c parse_network_cfg_custom); others take the memory for an
+    image of the shape before, of which the blur has overwritten the beginning.
+    """
+    joined = layer.joined()
+    for index in inputs[len(inputs) - len(joined) :]:
+        before = b.blurred.get(index)
+        after = b.outputs[index] if before else None
+        if after is not None and after.shape != before:
+            message = f"layer {index} has antialiasing: Darknet takes its {after.shape} for {before}"
+            raise LayerError(Code.UNDEFINED, message, key, f"read the layer behind layer {index}")
 
 
 def _resolve(reference: int, index: int, key: str | None) -> int:

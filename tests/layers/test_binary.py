@@ -56,3 +56,12 @@ def test_what_the_bits_cannot_hold_is_an_error() -> None:
     assert diagnosed(XNOR + "groups=2\nfilters=2").code == "DK309"
     assert diagnosed(XNOR + "antialiasing=1\nsize=3\npad=1").code == "DK309"
     assert diagnosed(XNOR + "size=3\npad=1\ndilation=2", (1, 8, 8)).code == "DK312"
+
+
+@pytest.mark.parametrize(
+    ("reader", "answer"), [("[route]\nlayers=0", -0.2), ("[shortcut]\nfrom=0", -0.4), ("[sam]\nfrom=0", 0.04)]
+)
+def test_bin_output_has_no_effect_on_what_is_read_as_numbers(reader: str, answer: float) -> None:
+    # parser.c withdraws it, as from layer 8 of yolov3-tiny_xnor.cfg
+    cfg = f"[convolutional]\nxnor=1\nbin_output=1\nactivation=leaky\n[avgpool]\n{reader}"
+    assert output(cfg, [[[-1]]], [[0], [2]]).item() == pytest.approx(answer)
