@@ -21,10 +21,13 @@ from .ir import Graph, LayerInfo, ShapeError, Value, check
 from .layers import LAYERS, Layer, LayerError, Lowering, section_names
 from .layers.head import Head
 from .layers.layer import COMMON_INERT
-from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_schedule
+from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
 
 # After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.
 UNUSABLE = frozenset({Code.BAD_NUMBER, Code.OUT_OF_RANGE, Code.MISSING_OPTION, Code.VARIABLE})
+
+# Layers that have no width and height, or 1, whatever they read.
+FLAT = frozenset({"connected", "conn", "rnn", "gru", "lstm", "cost", "implicit"})
 
 MAX_ELEMENTS = 1 << 31  # of one tensor: 8 GB; a cfg that asks for more is a mistake or an attack
 
@@ -90,6 +93,14 @@ def compile_cfg(
     report_silu(cfg, chosen, found)
     net = _read_net(cfg, size, chosen, found)
     graph = _lower(cfg.sections[1:], net, chosen, folder, found)
+    if (
+        chosen is ALEXEYAB
+        and len(net.shape) == 3
+        and graph.outputs
+        and not any(_has_area(i, graph) for i in graph.layers)
+    ):
+        message = "no layer reads an image of more than a row or column: AlexeyAB's Darknet divides by zero on it"
+        found.warning(Code.NO_INPUT_SIZE, message, cfg.sections[0].span)
     return Compilation(cfg, net, chosen, graph, tuple(found.sorted()))
 
 
@@ -102,7 +113,7 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         return Net()
     sound = len(found.errors)
     net = read(Net, first, found, NET_INERT)
-    lint_schedule(first, found)
+    lint_training(first, found)
     if size:
         net = dataclasses.replace(net, height=size[0], width=size[1])
     if not net.shape and len(found.errors) == sound:
@@ -142,6 +153,15 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
         dialect=dialect.name,
     )  # fmt: skip
     return check(graph) if complete else graph
+
+
+def _has_area(info: LayerInfo, graph: Graph) -> bool:
+    """Whether Darknet counts the layer in the average that parser.c prints, and divides by the number of these."""
+    if info.section in FLAT:
+        return False
+    first = info.inputs[0]
+    shape = (graph.image if first < 0 else graph.layer_output(first)).shape
+    return getattr(info.layer, "side", 1) > 1 or (len(shape) == 3 and min(shape[1:]) > 1)
 
 
 def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:

@@ -97,6 +97,14 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
     return cls(**values)
 
 
+def atoi(option: Option | None, default: int) -> int:
+    """The value of an option that nothing else reads, as C's `atoi` reads it: 0 where it is no number."""
+    if option is None:
+        return default
+    match = _INT.match(option.value or "")
+    return _bounded_int(match[0]) if match else 0
+
+
 def _key_hint(key: str, known: list[str]) -> str | None:
     if key.startswith("//"):
         return "a comment begins with '#' or ';'"

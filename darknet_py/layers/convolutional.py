@@ -239,6 +239,8 @@ class PjreddieConvolutional(Kernels):
 def blur(b: Lowering, x: Value, kind: int, strides: tuple[int, int]) -> Value:
     """The low-pass filter of `antialiasing`: 2 is a 2x2 box without padding, any other a 3x3 binomial with it."""
     b.blurred[b.index] = x.shape
+    if kind not in (1, 2):
+        b.warn(Code.ODD_NUMBER, f"antialiasing={kind} means the same as 1", "antialiasing")
     box = kind == 2  # make_convolutional_layer and make_maxpool_layer look for no other number
     kernel = np.full((2, 2), 0.25) if box else np.outer([1, 2, 1], [1, 2, 1]) / 16
     channels, p = x.shape[0], int(not box)

@@ -121,8 +121,8 @@ def test_an_activation_that_goes_with_the_head_is_no_news(new_coords: int, activ
 
 
 def test_training_options_pass_silently() -> None:
-    cfg = ONE + "ignore_thresh=.7\ntruth_thresh=1\njitter=.3\nrandom=1\niou_loss=ciou\ncounters_per_class=1,2\n"
-    assert not compiled(cfg, (6, 1, 1)).diagnostics
+    cfg = ONE + "ignore_thresh=.7\ntruth_thresh=1\njitter=.3\nrandom=1\niou_loss=ciou\ncounters_per_class=1\n"
+    assert not compiled(cfg, (6, 2, 2)).diagnostics
 
 
 def test_an_unknown_kind_of_suppression_is_an_error() -> None:
