@@ -118,6 +118,7 @@ class Convolutional(Kernels):
         """.split()
     )
 
+    groups: int = opt(1, "groups of channels that do not see each other; 1 where it is less, and with xnor")
     stride_x: int = opt(-1, "horizontal step; default: stride")
     stride_y: int = opt(-1, "vertical step; default: stride")
     dilation: int = opt(1, "distance between the taps of a kernel; 1 where size is 1", low=1, high=4096)
@@ -163,19 +164,28 @@ class Convolutional(Kernels):
     def _core(self, b: Lowering, shape: tuple[int, int, int]) -> Convolution:
         core = Convolution(
             self.filters, self.size, (1, 1) if self.antialiasing else self.strides,
-            self.size // 2 if self.pad else self.padding, 1 if self.size == 1 else self.dilation, self.groups,
+            self.size // 2 if self.pad else self.padding, 1 if self.size == 1 else self.dilation, self._groups(b),
             bool(self.batch_normalize or self.cbn), bool(self.flipped),
         ).checked(shape)  # fmt: skip
         return self._binary(b, core) if self.xnor else core
+
+    def _groups(self, b: Lowering) -> int:
+        """The groups that convolutional_layer.c make_convolutional_layer makes of `groups`."""
+        if self.groups < 1:
+            b.warn(Code.ODD_NUMBER, f"groups={self.groups} means the same as 1", "groups")
+            return 1
+        if self.xnor and b.dialect.packs_bits and self.groups > 1:
+            b.warn(Code.NO_EFFECT, "groups have no effect with xnor: every filter reads all channels", "groups")
+            return 1
+        return self.groups
 
     def _binary(self, b: Lowering, core: Convolution) -> Convolution:
         """The convolution with `xnor`, where Darknet's bits can hold it."""
         if not b.dialect.packs_bits:
             return replace(core, xnor=True)
-        other = "groups" if self.groups > 1 else "antialiasing" if self.antialiasing else None
-        if other:
-            message = f"xnor with {other}: Darknet reads out of bounds"
-            raise LayerError(Code.UNDEFINED, message, other, "remove one of them")
+        if self.antialiasing:  # the bits return before the blur whose shape the next layer reads
+            message = "xnor with antialiasing: Darknet never blurs, and the next layer reads a wrong shape"
+            raise LayerError(Code.UNDEFINED, message, "antialiasing", "remove one of them")
         if core.strides[0] != core.strides[1]:
             b.warn(Code.NO_EFFECT, "xnor has no effect where stride_x and stride_y differ", "xnor")
             return core

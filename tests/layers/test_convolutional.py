@@ -152,3 +152,8 @@ def test_a_turned_kernel_is_as_any_other_outside_training() -> None:
 def test_any_antialiasing_but_2_is_the_binomial() -> None:
     got = output(f"{LINEAR}stride=2\nantialiasing=3", np.full((1, 3, 3), 16.0), [[0], [1]])
     assert got[0].tolist() == [[9, 9], [9, 9]]
+
+
+def test_fewer_than_one_group_is_one() -> None:
+    assert diagnosed(f"{LINEAR}groups=0").code == "DK203"
+    assert output(f"{LINEAR}groups=-2", [[[3]], [[5]]], [[1], [10, 100]]).item() == 531
