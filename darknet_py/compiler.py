@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cfg import Cfg, Section, parse
-from .cfg.options import read
+from .cfg.options import atoi, read
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from .infer import infer_dialect, report_silu
@@ -210,6 +210,7 @@ def _lower_layer(
         for op in b.ops[before:]:
             if math.prod(op.output.shape) > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
+        _warn_of_random(layer, section, b)
         for param in b.params:
             if param.layer == b.index and param.size > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
@@ -224,6 +225,16 @@ def _lower_layer(
             found.warning(w.code, f"[{section.name}] {w.message}", _span(section, w.key), w.hint)
         b.warnings.clear()
     return output, inputs
+
+
+def _warn_of_random(layer: Layer, section: Section, b: Lowering) -> None:
+    """Warn about parameters that parser.c load_weights_upto passes over, without passing over them in the file."""
+    roles = {p.role for p in b.params if p.layer == b.index}
+    keys = {"dontload": bool(roles) and layer.dontload, "dontloadscales": "scales" in roles}
+    for key, matters in keys.items():
+        if matters and atoi(section.find(key), 0):
+            message = f"{key}: Darknet leaves these weights as they are before training; here the file has them"
+            b.warn(Code.UNDEFINED, message, key)
 
 
 def _check_blurred(layer: Layer, inputs: tuple[int, ...], key: str | None, b: Lowering) -> None:

@@ -36,14 +36,18 @@ def opt(
     required: bool = False,
     code: Code = Code.BAD_CHOICE,
     fallback: str | None = None,
+    comments: bool = False,
 ) -> Any:
     """A dataclass field that is a cfg option; a trailing `_` in its name is not part of the key (`from_`).
 
     `low` and `high` bound the value (each item of a list), `choices` names the legal strings, and a `required` option
-    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other.
+    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other;
+    with `comments` it ends a list at a '#'.
     """
     known = tuple(choices) if choices is not None else None
-    metadata = dict(doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback)
+    metadata = dict(
+        doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments
+    )
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -84,7 +88,9 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
         first[option.key] = option
         if option.key in options:
             field, kind = options[option.key]
-            value = _choice(field, _READERS[kind](option, found), option, found)
+            ended = option.value.partition("#")[0] if field.metadata["comments"] else option.value
+            part = dataclasses.replace(option, value=ended)
+            value = _choice(field, _READERS[kind](part, found), option, found)
             if value is not None and _in_range(field, value, option, found):
                 values[field.name] = value
         elif option.key not in inert:

@@ -71,7 +71,7 @@ class Layer:
     inert: ClassVar[frozenset[str]] = frozenset()
     dialects: ClassVar[tuple[str, ...]] = tuple(DIALECTS)
 
-    dontload: int = opt(0, "1: the weights file has nothing for this layer, and Darknet leaves it random")
+    dontload: int = opt(0, "1: Darknet reads no weights for this layer and leaves it random; here they are read")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

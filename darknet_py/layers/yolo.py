@@ -37,13 +37,17 @@ class AnchorHead(Head):
     before: ClassVar[int] = 0  # numbers of a box before its class scores
 
     num: int = opt(1, "number of anchors in the whole list", low=1, high=MAX_ANCHORS)
-    mask: tuple[int, ...] | None = opt(None, "which anchors this head uses; default: all", low=0, high=MAX_ANCHORS)
-    anchors: tuple[float, ...] | None = opt(None, "width, height of each anchor in pixels; default: 0.5 everywhere")
+    mask: tuple[int, ...] | None = opt(
+        None, "which anchors this head uses; default: all", low=0, high=MAX_ANCHORS, comments=True
+    )
+    anchors: tuple[float, ...] | None = opt(
+        None, "width, height of each anchor in pixels; default: 0.5 everywhere", comments=True
+    )
     scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell")
     nms_kind: str = opt("default", "how boxes are suppressed", choices=NMS_KINDS, fallback="default")
     beta_nms: float = opt(0.6, "exponent of the distance in diounms", low=0)
     counters_per_class: tuple[int, ...] | None = opt(
-        None, "objects of each class in the training data; only their number counts"
+        None, "objects of each class in the training data; only their number counts", comments=True
     )
 
     @property
