@@ -80,6 +80,8 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
     values: dict[str, Any] = {}
     first: dict[str, Option] = {}
     for option in section.options:
+        if option.bare:
+            first.setdefault(option.key, option)
         if option.value is None:
             continue
         if option.key in first:
@@ -98,7 +100,7 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
             message = f"[{section.name}] has no option {option.key!r}; it is ignored"
             found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
     for key, (field, _) in options.items():
-        if field.metadata["required"] and key not in first:
+        if field.metadata["required"] and (key not in first or first[key].bare):
             found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {field.metadata['doc']}", section.span)
     return cls(**values)
 
@@ -122,6 +124,10 @@ def _key_hint(key: str, known: list[str]) -> str | None:
 
 def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
     line = first.span.line
+    if first.bare:
+        message = f"{again.key!r} is already on line {line}, without a value; Darknet takes that, and so the default"
+        found.warning(Code.DUPLICATE_KEY, message, again.span)
+        return
     if first.value == again.value:
         found.note(Code.DUPLICATE_KEY, f"{again.key!r} is repeated from line {line}", again.span)
         return
