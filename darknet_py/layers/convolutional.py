@@ -53,8 +53,8 @@ class Convolution:
         if any(self._assumed(n, s) != self._literal(n, s) for n, s in zip(lengths, self.strides, strict=True)):
             message = "a dilated convolution whose padding is not (size - 1) / 2: Darknet reads out of bounds"
             raise LayerError(Code.UNDEFINED, message, "dilation", "use an odd size with pad=1")
-        # forward_convolutional_layer skips im2col, and with it the padding, where size and stride_x are 1.
-        if self.size == 1 and self.padding and self.strides[1] == 1:
+        # forward_convolutional_layer skips im2col, and so the padding, where size and stride_x are 1; not for bits.
+        if self.size == 1 and self.padding and self.strides[1] == 1 and not self.xnor:
             raise no_room_to_pad()
         return self
 
@@ -166,8 +166,8 @@ class Convolutional(Kernels):
             self.filters, self.size, (1, 1) if self.antialiasing else self.strides,
             self.size // 2 if self.pad else self.padding, 1 if self.size == 1 else self.dilation, self._groups(b),
             bool(self.batch_normalize or self.cbn), bool(self.flipped),
-        ).checked(shape)  # fmt: skip
-        return self._binary(b, core) if self.xnor else core
+        )  # fmt: skip
+        return (self._binary(b, core) if self.xnor else core).checked(shape)
 
     def _groups(self, b: Lowering) -> int:
         """The groups that convolutional_layer.c make_convolutional_layer makes of `groups`."""

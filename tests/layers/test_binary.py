@@ -72,3 +72,9 @@ def test_groups_are_one_where_weights_are_bits_and_stay_in_pjreddies_dialect() -
     assert output(XNOR + "groups=2", [[[5]], [[-1]]], [[0], [1, -3]]).item() == 4
     (_, weights) = compiled(XNOR + "groups=2\nfilters=2", (2, 1, 1), "pjreddie").check().graph.params
     assert weights.value.shape == (2, 1, 1, 1)
+
+
+def test_bits_of_a_1x1_kernel_may_be_padded_and_an_even_one_dilated_in_vain() -> None:
+    # the packed path calls im2col_cpu for every size, and without dilation
+    assert output(XNOR + "padding=1", [[[5]]], [[0], [2]])[0].tolist() == [[-2, -2, -2], [-2, 2, -2], [-2, -2, -2]]
+    assert diagnosed(XNOR + "size=2\npad=1\ndilation=2").code == "DK312"
