@@ -123,3 +123,10 @@ def test_warnings_are_errors_under_strict() -> None:
 def test_very_many_unknown_keys_do_not_take_very_long() -> None:
     lines = "\n".join(f"key{i}abcdefghijkl=1" for i in range(5000))
     assert len(sample(lines)[1]) == 5000
+
+
+def test_a_key_without_a_value_hides_the_one_that_has_it() -> None:
+    # option_find returns at the first key that fits; a line that ends in '=' never becomes one
+    assert sample("whole\nwhole=3") == (Sample(), [Code.NO_EQUALS, Code.DUPLICATE_KEY])
+    assert sample("whole=\nwhole=3")[0].whole == 3
+    assert sample("whole=3\nwhole")[0].whole == 3
