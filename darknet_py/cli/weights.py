@@ -76,7 +76,7 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None)
     \b
     darknet-py cut yolov4.cfg yolov4.weights yolov4.conv.137 137
     darknet-py cut csppelee.cfg csppelee.weights csppelee.conv.160 160
-    darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial
+    darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial --conf 0.5
     """
     from ..compiler import compile_file
     from ..find import find_cfg
