@@ -261,6 +261,13 @@ def test_hard_sigmoid_is_relu6_of_x_plus_3_over_6() -> None:
     np.testing.assert_allclose(y.ravel(), [0, 0, 0.5, 0.75, 1], atol=1e-7)
 
 
+def test_timms_cspdarknet53_takes_the_authors_weights_without_being_their_network() -> None:
+    timm, authors = graph("cspdarknet53"), graph("csdarknet53")
+    assert cost(timm).params_file == cost(authors).params_file
+    assert diff(timm, authors) is not None
+    assert "computes nonsense" in NETWORKS["cspdarknet53"].note
+
+
 def test_yolov3_tiny_of_partial_residual_networks_differs_in_one_mask_as_the_header_says(shared: Path) -> None:
     theirs = compile_file(shared / "cfgs" / PRN / "cfg__yolov3-tiny.cfg").check().graph
     difference = diff(graph("yolov3-tiny"), theirs)

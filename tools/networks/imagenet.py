@@ -72,7 +72,11 @@ CSP_ELASTIC_NOTE = (
     "three quarters of a block's channels bypass it, and a transition precedes the concatenation. Of 300 variants "
     "it is the closest to both numbers, if these were counted as those of DenseNet-201-Elastic were."
 )
-TIMM_NOTE = "timm's cspnet.py (and mmpretrain, which converts its weights): the published structure, with its 3x3 pool."
+TIMM_NOTE = (
+    "timm's cspnet.py (and mmpretrain, which converts its weights). One 1x1 expands a stage and is cut in halves, "
+    "where the authors' cfgs (without the p: {}) have two."
+)
+SAME_SIZE_NOTE = " Beware: a weights file of either has as many numbers, so the other takes it and computes nonsense."
 PP_NOTE = "PaddleDetection's CSPResStage; the RepVGG blocks are merged into one 3x3, as at inference."
 OTHER = (
     "The paper compares it with its own; its cfg is published in CrossStagePartialNetworks, and this one lowers "
@@ -121,8 +125,8 @@ def _official(
     return Network(name, title, size, P, note, build, activation=activation)
 
 
-def _timm(name: str, title: str, net: timm_like.CrossStages, size: int = 256) -> Network:
-    return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE, "relie")
+def _timm(name: str, title: str, net: timm_like.CrossStages, authors: str, size: int = 256, more: str = "") -> Network:
+    return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE.format(authors) + more, "relie")
 
 
 REF = CSPPelee((2, 4, 4, 4), (32, 64, 64, 64), last=3)
@@ -185,10 +189,11 @@ OTHERS = (
     _official("csmobilenet-v2", "CSPMobileNet-v2", mobilenet.csp_mobilenet_v2, 224, activation="relu"),
     _official("enetb0", "EfficientNet-B0", mobilenet.efficientnet_b0, 224, OTHER, "swish"),
     _official("res2netlite72", "Res2NetLite-72", mobilenet.res2net_lite, 224, OTHER),
-    _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53),
-    _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53, 224),
-    _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50),
-    _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, 224),
+    _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53, "csdarknet53", more=SAME_SIZE_NOTE),
+    _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53,
+          "csdarknet53", 224, SAME_SIZE_NOTE),
+    _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50, "csresnet50"),
+    _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, "csresnext50", 224),
     _official("csprepresnet-s", "CSPRepResNet-s of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.SMALL),
               224, PP_NOTE, "swish"),
     _official("csprepresnet-l", "CSPRepResNet-l of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.LARGE),
