@@ -62,10 +62,11 @@ FPN_NOTE = (
 )
 CEM_NOTE = (
     "Only the total is published, and that attention costs 0.116 BFLOPs, which makes three scales of 128 "
-    "channels. Ours: ThunderNet's context enhancement in front of them, at the published cost."
+    "channels. Ours: ThunderNet's context enhancement in front of them, at the published cost; the mean of C5 scales "
+    "channels where ThunderNet adds it, so that any input size fits."
 )
 GFM_NOTE = (
-    "Only the total and Fig. 6(b) are published. Ours: C5, its mean, C4, C3 and C2 become one map, the "
+    "Only the total and Fig. 6(b) are published. Ours: C5, scaled by its mean, C4, C3 and C2 become one map, the "
     "predictions are EFM's; made to cost what the paper says."
 )
 TINY_NOTE = (

@@ -65,7 +65,8 @@ RESNET10_NOTE = (
     "closest: fusion last, where half of stage 1 and a third of the others bypass one basic block."
 )
 ELASTIC_NOTE = (
-    "allenai/elastic publishes the network in PyTorch; Darknet enlarges by nearest neighbour where it interpolates."
+    "allenai/elastic publishes the network in PyTorch; Darknet enlarges by nearest neighbour where it interpolates, "
+    "and has 7,856 biases where it has none."
 )
 CSP_ELASTIC_NOTE = (
     "Never published. This is the paper's recipe with DenseNet-201's own 6, 12, 48 and 32 layers, made elastic: "
