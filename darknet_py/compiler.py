@@ -18,9 +18,10 @@ from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from .infer import infer_dialect, report_silu
 from .ir import Graph, LayerInfo, ShapeError, Value, check
-from .layers import LAYERS, Layer, LayerError, Lowering, section_names
+from .layers import LAYERS, Layer, LayerError, section_names
 from .layers.head import Head
 from .layers.layer import COMMON_INERT
+from .layers.lowering import Lowering
 from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
 
 # After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.

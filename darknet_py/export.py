@@ -27,7 +27,7 @@ from .errors import BackendError, DataError
 from .interface import contract_of
 from .ir import Graph, Value, check
 from .layers.head import Head
-from .layers.layer import Lowering
+from .layers.lowering import Lowering
 from .network import Network, open_network
 from .passes import optimize
 from .version import VERSION

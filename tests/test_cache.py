@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,20 @@ def test_the_second_start_compiles_nothing_and_finds_the_same(cfg: Path, monkeyp
     np.testing.assert_allclose(a.boxes.xyxy, b.boxes.xyxy)
     assert repr(first) == repr(second)
     assert first.names == second.names
+
+
+def test_the_second_start_imports_no_compiler(cfg: Path, tmp_path: Path) -> None:
+    script = f"""
+import sys
+import numpy as np
+from darknet_py import load
+load({str(cfg)!r})(np.zeros((8, 8, 3), np.uint8))
+print([m for m in ("darknet_py.ir", "darknet_py.compiler", "onnx", "lark") if m in sys.modules])
+"""
+    own = {**os.environ, "DARKNET_PY_CACHE": str(tmp_path / "cache")}
+    run = partial(subprocess.check_output, [sys.executable, "-c", script], env=own, text=True)
+    assert "darknet_py.ir" in run()
+    assert run().strip() == "[]"
 
 
 def test_forward_gives_the_outputs_of_the_layers_whether_kept_or_not(cfg: Path) -> None:

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from .layer import LAYERS as LAYERS
     from .layer import Layer as Layer
     from .layer import LayerError as LayerError
-    from .layer import Lowering as Lowering
     from .layer import section_names as section_names
 
-__all__ = ["LAYERS", "Layer", "LayerError", "Lowering", "section_names"]
+__all__ = ["LAYERS", "Layer", "LayerError", "section_names"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,15 +7,17 @@ every runtime has the former.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-from ..ir.builder import Builder
-from ..ir.graph import Value
+if TYPE_CHECKING:
+    from ..ir.builder import Builder
+    from ..ir.graph import Value
 
 LEAKY_SLOPE = 0.1
 SELU_ALPHA, SELU_SCALE = 1.6732, 1.0507  # activations.h selu_activate
 CHANNEL_EPSILON = 1e-4  # activations.c activate_array_normalize_channels
 
-Function = Callable[[Builder, Value], Value]
+Function: TypeAlias = "Callable[[Builder, Value], Value]"
 
 
 def _unary(kind: str, **attrs: float) -> Function:

@@ -12,7 +12,8 @@ from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
 from .implicit import TorchImplicit
-from .layer import Layer, LayerError, Lowering, activation, image
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
 from .route import need_layers
 
 

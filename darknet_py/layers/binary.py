@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..ir.graph import Value
 from ..ir.ops import Pads
-from .layer import Lowering
+from .lowering import Lowering
 
 
 def sign(b: Lowering, x: Value) -> Value:

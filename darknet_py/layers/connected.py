@@ -11,7 +11,8 @@ from ..cfg.options import opt
 from ..ir.graph import Value
 from .activations import activate
 from .convolutional import batch_norm
-from .layer import Layer, Lowering, activation
+from .layer import Layer, activation
+from .lowering import Lowering
 
 MAX_OUTPUTS = 1 << 24
 

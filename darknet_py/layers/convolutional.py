@@ -12,7 +12,8 @@ from ..ir.graph import Value
 from ..ir.ops import Pads
 from .activations import activate
 from .binary import binarized, packed_conv, sign
-from .layer import COMMON_INERT, Layer, LayerError, Lowering, activation, image
+from .layer import COMMON_INERT, Layer, LayerError, activation, image
+from .lowering import Lowering
 
 MAX_CHANNELS = 1 << 20
 NO_SHARING = -1_000_000_000  # parser.c parse_convolutional

@@ -15,7 +15,8 @@ from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
 from .convolutional import MAX_CHANNELS, Convolution
-from .layer import Layer, LayerError, Lowering, activation, image
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
 
 GATES = "figo"  # forget, input, candidate, output: their order in the weights file
 DEFAULT_CONSTRAINT = 32  # parser.c parse_conv_lstm: 32 for each time step, and inference has one

@@ -8,7 +8,8 @@ from ..cfg.options import opt
 from ..ir.graph import Value
 from .activations import activate
 from .convolutional import MAX_CHANNELS, batch_norm
-from .layer import Layer, Lowering, activation, image
+from .layer import Layer, activation, image
+from .lowering import Lowering
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ..errors import Code
 from ..ir.builder import Builder
 from ..ir.graph import Value
 from .head import MAX_ANCHORS, MAX_CLASSES, Head, corners, grid
-from .layer import COMMON_INERT, LayerError, Lowering
+from .layer import COMMON_INERT, LayerError
+from .lowering import Lowering
 from .yolo import cell_centers
 
 BOX = 4  # detection_layer.c get_detection_detections steps by 4 whatever `coords` says

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..cfg.options import opt
 from ..detect.candidates import Candidates, class_probabilities
 from ..errors import Code
-from ..ir.builder import Builder
-from ..ir.graph import Value
 from .head import corners, logistic
-from .layer import Lowering
 from .yolo import TRAINING, AnchorHead, cell_centers, scaled
+
+if TYPE_CHECKING:
+    from ..ir.builder import Builder
+    from ..ir.graph import Value
+    from .lowering import Lowering
 
 # How far the centre of a box is from the point that x and y give, in sizes of the box.
 POINTS = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}

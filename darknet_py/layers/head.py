@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ..cfg.options import opt
 from ..detect.candidates import Candidates
 from ..errors import Code
-from ..ir.builder import Builder
-from ..ir.graph import Value
-from .layer import Layer, LayerError, Lowering
+from .layer import Layer, LayerError
+
+if TYPE_CHECKING:
+    from ..ir.builder import Builder
+    from ..ir.graph import Value
+    from .lowering import Lowering
 
 MAX_CLASSES = 1 << 20
 MAX_ANCHORS = 1 << 16

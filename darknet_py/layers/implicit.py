@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ..cfg.options import opt
 from ..ir.graph import Value
-from .layer import COMMON_INERT, Layer, Lowering
+from .layer import COMMON_INERT, Layer
+from .lowering import Lowering
 
 MAX_FILTERS = 1 << 20
 

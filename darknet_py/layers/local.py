@@ -13,7 +13,8 @@ from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
 from .convolutional import MAX_CHANNELS
-from .layer import Layer, LayerError, Lowering, activation, image
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
 
 MAX_SIZE = 64  # of a kernel, which takes some operations for each of its taps; published networks have 3
 

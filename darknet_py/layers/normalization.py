@@ -10,7 +10,8 @@ from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
 from .convolutional import batch_norm
-from .layer import Layer, LayerError, Lowering, image
+from .layer import Layer, LayerError, image
+from .lowering import Lowering
 
 MAX_CHANNELS = 4096  # of a local response normalization, which takes some operations for each
 

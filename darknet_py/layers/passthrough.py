@@ -15,7 +15,8 @@ from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
-from .layer import Layer, LayerError, Lowering, activation, image
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
 
 
 def _behind_a_layer(b: Lowering, section: str) -> None:

@@ -14,7 +14,8 @@ from ..errors import Code
 from ..ir.graph import Value
 from ..ir.ops import Pads, Pair
 from .convolutional import blur
-from .layer import COMMON_INERT, Layer, LayerError, Lowering, image
+from .layer import COMMON_INERT, Layer, LayerError, image
+from .lowering import Lowering
 
 MAX_WINDOW = 4096
 

@@ -13,7 +13,8 @@ from ..cfg.options import opt
 from ..ir.graph import Value
 from .activations import activate
 from .connected import MAX_OUTPUTS, Connection
-from .layer import Layer, Lowering, activation
+from .layer import Layer, activation
+from .lowering import Lowering
 
 ALEXEYAB: tuple[str, ...] = ("alexeyab", "pytorch")
 PJREDDIE: tuple[str, ...] = ("pjreddie",)

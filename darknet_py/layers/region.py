@@ -16,7 +16,8 @@ from ..errors import BackendError, Code, DataError
 from ..ir.builder import Builder
 from ..ir.graph import Value
 from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, check_classes, corners, logistic, logit
-from .layer import COMMON_INERT, LayerError, Lowering, image
+from .layer import COMMON_INERT, LayerError, image
+from .lowering import Lowering
 from .softmax import softmax_by_groups
 from .tree import Tree, find_tree
 from .yolo import cell_centers, scaled

@@ -15,7 +15,8 @@ from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
 from ..ir.ops import Shape
-from .layer import Layer, LayerError, Lowering, image
+from .layer import Layer, LayerError, image
+from .lowering import Lowering
 
 MAX_STRIDE = 4096
 MAX_GATHERED = 1 << 22  # numbers that are moved one by one

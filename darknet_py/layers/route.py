@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
-from .layer import COMMON_INERT, Layer, LayerError, Lowering
+from .layer import COMMON_INERT, Layer, LayerError
+from .lowering import Lowering
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
-from .layer import Layer, LayerError, Lowering, activation, image
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
 from .route import need_layers
 
 SUM_EPSILON = 1e-4  # network.c fuse_conv_batchnorm

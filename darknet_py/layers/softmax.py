@@ -9,7 +9,8 @@ from itertools import accumulate
 from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
-from .layer import Layer, LayerError, Lowering, image
+from .layer import Layer, LayerError, image
+from .lowering import Lowering
 from .tree import find_tree
 
 

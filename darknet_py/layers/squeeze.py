@@ -8,7 +8,8 @@ from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
 from .activations import activate
-from .layer import Layer, LayerError, Lowering, image
+from .layer import Layer, LayerError, image
+from .lowering import Lowering
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import Code, DataError
-from .layer import LayerError, Lowering
+from .layer import LayerError
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
 
 ROOT = -1  # the parent of a node that has none
 

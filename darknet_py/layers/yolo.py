@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from ..cfg.options import opt
 from ..detect.candidates import Candidates, class_probabilities
 from ..detect.nms import NMS_KINDS
 from ..errors import Code
-from ..ir.builder import Builder
-from ..ir.graph import Value
 from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, check_classes, corners, grid, logistic, logit
-from .layer import COMMON_INERT, LayerError, Lowering, image
+from .layer import COMMON_INERT, LayerError, image
+
+if TYPE_CHECKING:
+    from ..ir.builder import Builder
+    from ..ir.graph import Value
+    from .lowering import Lowering
 
 # parser.c parse_yolo and parse_gaussian_yolo: read for training, and `map` for the recall of old data sets
 TRAINING = COMMON_INERT | frozenset(
