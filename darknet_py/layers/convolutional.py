@@ -122,7 +122,7 @@ class Convolutional(Kernels):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, _, _ = image(x, "convolutional")
+        channels, _, _ = image(x)
         core = self._core(b, channels)
         params = self._shared(b, core, channels) if self.share_index != NO_SHARING else core.declare(b, channels)
         # network.c calculate_binary_weights takes the activation off; bits need none.

@@ -113,7 +113,7 @@ class L2Norm(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        image(x, "l2norm")
+        image(x)
         return b.op("div", x, b.op("sqrt", b.op("reduce_sum", b.mul(x, x), axes=(0,))))
 
 
@@ -130,7 +130,7 @@ class Crop(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        _, height, width = image(x, "crop")
+        _, height, width = image(x)
         if self.crop_height > height or self.crop_width > width:
             message = f"{self.crop_height} x {self.crop_width} cannot be cut from {height} x {width}"
             key = "crop_height" if self.crop_height > height else "crop_width"
