@@ -30,7 +30,7 @@ class GaussianYolo(AnchorHead):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, h, w = self.check(b, x, "Gaussian_yolo")
+        channels, h, w = self.check(b, x)
         boxes = b.reshape(x, len(self.masks), self.entries, h * w)
         logistic = b.op("sigmoid", boxes)
         rows = [b.slice(boxes if i in (4, 6) else logistic, 1, i, i + 1) for i in range(8)]
