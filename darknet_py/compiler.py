@@ -97,7 +97,8 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         return Net()
     first = cfg.sections[0]
     if first.name not in NET_SECTIONS:
-        found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span)
+        hint = did_you_mean(first.name, NET_SECTIONS)
+        found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span, hint)
         return Net()
     sound = len(found.errors)
     net = read(Net, first, found, NET_INERT)
@@ -106,7 +107,9 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         net = dataclasses.replace(net, height=size[0], width=size[1])
     if not net.shape and len(found.errors) == sound:
         hint = "set width, height and channels (or inputs)"
-        found.error(Code.NO_INPUT_SIZE, "[net] does not say how large the input is", first.span, hint)
+        missing = ", ".join(key for key in ("width", "height", "channels") if not getattr(net, key))
+        message = f"[net] does not say how large the input is: no {missing}"
+        found.error(Code.NO_INPUT_SIZE, message, first.span, hint)
     elif len(net.shape) == 1 and dialect is ALEXEYAB:
         message = "[net] has inputs but no width, height and channels: AlexeyAB's Darknet divides by zero on it"
         found.warning(Code.NO_INPUT_SIZE, message, first.span)
