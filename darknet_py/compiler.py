@@ -11,8 +11,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import files
 from .cfg import Cfg, Section, parse
 from .cfg.options import read
+from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from .infer import infer_dialect, report_silu
@@ -51,9 +53,9 @@ class Compilation:
 
 
 def read_cfg_file(path: str | Path) -> bytes:
-    """The bytes of a cfg file; `DataError` where there is none."""
+    """The bytes of a cfg file, or more of it than a cfg can have; `DataError` where there is none."""
     try:
-        return Path(path).read_bytes()
+        return files.read(path, MAX_BYTES + 1)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 

@@ -35,7 +35,8 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     """
     found = Diagnostics() if diagnostics is None else diagnostics
     if len(data) > MAX_BYTES:
-        found.error(Code.TOO_LARGE, f"{name}: {len(data):,} bytes are no cfg (the limit is {MAX_BYTES:,})")
+        message = f"{name}: more than {MAX_BYTES:,} bytes are no cfg"
+        found.error(Code.TOO_LARGE, message, None, "is this the .weights file?")
         data = ""
     text = data if isinstance(data, str) else _decode(data, name, found)
     source = Source(name, _unify_line_ends(text, name, found))
