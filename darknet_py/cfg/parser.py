@@ -71,6 +71,9 @@ def _decode(data: bytes, name: str, found: Diagnostics) -> str:
         if data.startswith(mark):
             found.warning(Code.ENCODING, f"{name}: byte-order mark ({encoding}), which crashes Darknet")
             return data.decode(encoding, errors="replace")
+    if encoding := _unmarked_utf16(data):
+        found.warning(Code.ENCODING, f"{name}: {encoding} without a byte-order mark, which Darknet cannot read")
+        return data.decode(encoding, errors="replace")
     if b"\0" in data:
         found.error(Code.ENCODING, f"{name}: NUL bytes: this is not a text file", None, "is this the .weights file?")
         return ""
@@ -78,6 +81,15 @@ def _decode(data: bytes, name: str, found: Diagnostics) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:  # Darknet is transparent to bytes, and so are the comments of EUC-KR files
         return data.decode("latin-1")
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """The encoding of a text whose every second byte is NUL, as those of ASCII characters are in UTF-16."""
+    first, second = data[:1000:2], data[1:1000:2]
+    for high, low, encoding in ((second, first, "utf-16-le"), (first, second, "utf-16-be")):
+        if low and 0 not in low and high.count(0) > 0.9 * len(high):
+            return encoding
+    return None
 
 
 def _unify_line_ends(text: str, name: str, found: Diagnostics) -> str:
@@ -157,7 +169,8 @@ def _bare_hint(text: str) -> str | None:
         return f"a section is a line that begins with '[': [{header[1] or header[2]}]"
     if pair := re.fullmatch(r"(\w+)(?:\s*:\s*|\s+)([-+.,\w]+)", text):
         return f"did you mean '{pair[1]}={pair[2]}'?"
-    return None
+    odd = next((c for c in text if not (c.isprintable() or c.isspace())), None)
+    return f"it has the character U+{ord(odd):04X}, which editors do not show" if odd else None
 
 
 def _other_file(text: str) -> str:

@@ -195,3 +195,11 @@ def test_a_message_does_not_grow_with_what_it_quotes() -> None:
     found = Diagnostics()
     parse("[net]" + "x" * 100_000 + "\n[" + "y" * 100_000 + "\n", "x", found)
     assert all(len(str(d)) < 1000 for d in found.items)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_read_and_reported(encoding: str) -> None:
+    found = Diagnostics()
+    cfg = parse("[net]\nwidth=8 # \u00e9\n".encode(encoding), "x", found)
+    assert cfg.sections[0].name == "net"
+    assert (found.items[0].code, found.items[0].severity) == ("DK101", "warning")
