@@ -71,11 +71,11 @@ def _decode(data: bytes, name: str, found: Diagnostics) -> str:
         if data.startswith(mark):
             found.warning(Code.ENCODING, f"{name}: byte-order mark ({encoding}), which crashes Darknet")
             return data.decode(encoding, errors="replace")
-    if encoding := _unmarked_utf16(data):
-        found.warning(Code.ENCODING, f"{name}: {encoding} without a byte-order mark, which Darknet cannot read")
-        return data.decode(encoding, errors="replace")
+    if unmarked := _unmarked_utf16(data):
+        found.warning(Code.ENCODING, f"{name}: {unmarked} without a byte-order mark, which Darknet cannot read")
+        return data.decode(unmarked, errors="replace")
     if b"\0" in data:
-        found.error(Code.ENCODING, f"{name}: NUL bytes: this is not a text file", None, "is this the .weights file?")
+        found.error(Code.ENCODING, f"{name}: NUL bytes: this is not a text file", None, _binary_hint(data, name))
         return ""
     try:
         return data.decode("utf-8")
@@ -90,6 +90,14 @@ def _unmarked_utf16(data: bytes) -> str | None:
         if low and 0 not in low and high.count(0) > 0.9 * len(high):
             return encoding
     return None
+
+
+def _binary_hint(data: bytes, name: str) -> str:
+    if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")):
+        return "this is a picture: the cfg comes before the pictures"
+    if name.endswith(".onnx"):
+        return "only `darknet-py run` and `view` take ONNX files"
+    return "is this the .weights file?"
 
 
 def _unify_line_ends(text: str, name: str, found: Diagnostics) -> str:

@@ -203,3 +203,13 @@ def test_utf16_without_a_mark_is_read_and_reported(encoding: str) -> None:
     cfg = parse("[net]\nwidth=8 # \u00e9\n".encode(encoding), "x", found)
     assert cfg.sections[0].name == "net"
     assert (found.items[0].code, found.items[0].severity) == ("DK101", "warning")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "hint"),
+    [(b"\xff\xd8\xff\0", "a.jpg", "picture"), (b"\x08\0", "a.onnx", "ONNX"), (b"\0\0\1", "a", ".weights file")],
+)
+def test_a_binary_file_gets_the_hint_of_its_kind(data: bytes, name: str, hint: str) -> None:
+    found = Diagnostics()
+    parse(data, name, found)
+    assert hint in (found.items[0].hint or "")
