@@ -207,7 +207,7 @@ def test_utf16_without_a_mark_is_read_and_reported(encoding: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "name", "hint"),
-    [(b"\xff\xd8\xff\0", "a.jpg", "picture"), (b"\x08\0", "a.onnx", "ONNX"), (b"\0\0\1", "a", ".weights file")],
+    [(b"\xff\xd8\xff\0", "a.jpg", "picture"), (b"\x08\0\0\0", "a.onnx", "ONNX"), (b"\0\0\1", "a", ".weights file")],
 )
 def test_a_binary_file_gets_the_hint_of_its_kind(data: bytes, name: str, hint: str) -> None:
     found = Diagnostics()
