@@ -54,7 +54,10 @@ class Header:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the buffer") -> Header:
-        """The header at the beginning of `data`; `WeightsError` if that is too short."""
+        """The header at the beginning of `data`; `WeightsError` if that is too short, or text."""
+        if data and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data):  # as a version: above 150 million
+            hint = "a web page or a Git LFS pointer was saved in place of the file, or this is the cfg"
+            raise WeightsError(f"{name} is text, not weights", Code.WEIGHTS_HEADER, hint)
         if len(data) < 12:
             raise WeightsError(f"{name}: {len(data)} bytes cannot hold a header", Code.WEIGHTS_HEADER)
         major, minor, revision = struct.unpack_from("<iii", data)
