@@ -18,10 +18,10 @@ from .activations import activate
 from .layer import Layer, LayerError, Lowering, activation, image
 
 
-def _behind_a_layer(b: Lowering, section: str) -> None:
+def _behind_a_layer(b: Lowering) -> None:
     # parser.c takes the output of layer -1 for [dropout] and [empty]: memory in front of its array.
     if b.index == 0:
-        raise LayerError(Code.UNDEFINED, f"[{section}] cannot be the first layer: Darknet reads out of bounds")
+        raise LayerError(Code.UNDEFINED, "cannot be the first layer: Darknet reads out of bounds")
 
 
 def zeros_like(b: Lowering, x: Value) -> Value:
@@ -38,7 +38,7 @@ class Dropout(Layer):
     inert = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b, "dropout")
+        _behind_a_layer(b)
         return inputs[0]
 
 
@@ -49,7 +49,7 @@ class Empty(Layer):
     sections = ("empty", "silence")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b, "empty")
+        _behind_a_layer(b)
         return inputs[0]
 
 

@@ -73,7 +73,7 @@ def test_the_official_yolov4_tiny_has_its_published_bflops(shared: object) -> No
 
 def test_a_route_of_a_part_says_which_in_place_of_its_input_as_darknet_prints() -> None:
     cfg = compile_cfg(
-        "[net]\nwidth=8\nheight=8\nchannels=8\n[dropout]\n[route]\nlayers=-1\ngroups=4\ngroup_id=3\n[route]\nlayers=0\n"
+        "[net]\nwidth=8\nheight=8\nchannels=8\n[conv]\nfilters=8\n[route]\nlayers=-1\ngroups=4\ngroup_id=3\n[route]\nlayers=0\n"
     )
     summary = summarize(cfg)
     _, _, part, whole, _ = summary.format_table().splitlines()
