@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import files
 from .cfg import Cfg, Section, parse
-from .cfg.options import read
+from .cfg.options import atoi, read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
@@ -22,10 +23,13 @@ from .ir import Graph, LayerInfo, ShapeError, Value, check
 from .layers import LAYERS, Layer, LayerError, Lowering, section_names
 from .layers.head import Head
 from .layers.layer import COMMON_INERT
-from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_schedule
+from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
 
 # After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.
 UNUSABLE = frozenset({Code.BAD_NUMBER, Code.OUT_OF_RANGE, Code.MISSING_OPTION, Code.VARIABLE})
+
+# Layers that have no width and height, or 1, whatever they read.
+FLAT = frozenset({"connected", "conn", "rnn", "gru", "lstm", "cost", "implicit"})
 
 MAX_ELEMENTS = 1 << 31  # of one tensor: 8 GB; a cfg that asks for more is a mistake or an attack
 
@@ -91,6 +95,14 @@ def compile_cfg(
     report_silu(cfg, chosen, found)
     net = _read_net(cfg, size, chosen, found)
     graph = _lower(cfg.sections[1:], net, chosen, folder, found)
+    if (
+        chosen is ALEXEYAB
+        and len(net.shape) == 3
+        and graph.outputs
+        and not any(_has_area(i, graph) for i in graph.layers)
+    ):
+        message = "no layer reads an image of more than a row or column: AlexeyAB's Darknet divides by zero on it"
+        found.warning(Code.NO_INPUT_SIZE, message, cfg.sections[0].span)
     return Compilation(cfg, net, chosen, graph, tuple(found.sorted()))
 
 
@@ -104,7 +116,7 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         return Net()
     sound = len(found.errors)
     net = read(Net, first, found, NET_INERT)
-    lint_schedule(first, found)
+    lint_training(first, found)
     if size:
         net = dataclasses.replace(net, height=size[0], width=size[1])
     if not net.shape and len(found.errors) == sound:
@@ -125,8 +137,9 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
     b = Lowering(dialect, folder)
     image = b.input("images", net.shape or (1,))
     infos: list[LayerInfo] = []
-    for index, section in enumerate(sections):
-        layer = _read_layer(section, dialect, found)
+    layers = [_read_layer(section, dialect, found) for section in sections]
+    b.read_as_numbers = _read_as_numbers(layers)
+    for index, (section, layer) in enumerate(zip(sections, layers, strict=True)):
         output: Value | None = None
         inputs: tuple[int, ...] = ()
         if layer is not None and net.shape:
@@ -145,6 +158,21 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
         dialect=dialect.name,
     )  # fmt: skip
     return check(graph) if complete else graph
+
+
+def _has_area(info: LayerInfo, graph: Graph) -> bool:
+    """Whether Darknet counts the layer in the average that parser.c prints, and divides by the number of these."""
+    if info.section in FLAT:
+        return False
+    first = info.inputs[0]
+    shape = (graph.image if first < 0 else graph.layer_output(first)).shape
+    return getattr(info.layer, "side", 1) > 1 or (len(shape) == 3 and min(shape[1:]) > 1)
+
+
+def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:
+    """What is read by a layer that joins its input with others (parser.c clears `use_bin_output` of these)."""
+    joining = ((index, layer) for index, layer in enumerate(layers) if layer is not None and layer.joined())
+    return frozenset(r if r >= 0 else index + r for index, layer in joining for r in layer.references())
 
 
 def _outputs(infos: list[LayerInfo]) -> tuple[Value, ...]:
@@ -181,11 +209,13 @@ def _lower_layer(
         values = [image if i < 0 else b.outputs[i] for i in inputs]
         if any(v is None for v in values):
             return None, inputs
+        _check_blurred(layer, inputs, key, b)
         before = len(b.ops)
         output = layer.lower(b, *(v for v in values if v is not None))
         for op in b.ops[before:]:
             if math.prod(op.output.shape) > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
+        _warn_of_random(layer, section, b)
         for param in b.params:
             if param.layer == b.index and param.size > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
@@ -200,6 +230,31 @@ def _lower_layer(
             found.warning(w.code, f"[{section.name}] {w.message}", _span(section, w.key), w.hint)
         b.warnings.clear()
     return output, inputs
+
+
+def _warn_of_random(layer: Layer, section: Section, b: Lowering) -> None:
+    """Warn about parameters that parser.c load_weights_upto passes over, without passing over them in the file."""
+    roles = {p.role for p in b.params if p.layer == b.index}
+    keys = {"dontload": bool(roles) and layer.dontload, "dontloadscales": "scales" in roles}
+    for key, matters in keys.items():
+        if matters and atoi(section.find(key), 0):
+            message = f"{key}: Darknet leaves these weights as they are before training; here the file has them"
+            b.warn(Code.UNDEFINED, message, key)
+
+
+def _check_blurred(layer: Layer, inputs: tuple[int, ...], key: str | None, b: Lowering) -> None:
+    """Raise where a layer is read by its number that has antialiasing with a stride.
+
+    Only the next layer gets the shape after the blur (parser.c parse_network_cfg_custom); others take the memory for an
+    image of the shape before, of which the blur has overwritten the beginning.
+    """
+    joined = layer.joined()
+    for index in inputs[len(inputs) - len(joined) :]:
+        before = b.blurred.get(index)
+        after = b.outputs[index] if before else None
+        if after is not None and after.shape != before:
+            message = f"layer {index} has antialiasing: Darknet takes its {after.shape} for {before}"
+            raise LayerError(Code.UNDEFINED, message, key, f"read the layer behind layer {index}")
 
 
 def _resolve(reference: int, index: int, key: str | None) -> int:

@@ -19,8 +19,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from .backends.emitter import LARGE, Emitter, input_names, output_names
-from .backends.onnx import PROTOBUF_LIMIT, write_onnx
-from .backends.onnx_stream import assemble, check_model, write_model
+from .backends.onnx import write_onnx
+from .backends.onnx_stream import assemble, check_model, fits, write_model
 from .contract import HeadRecord, OnnxContract, StateRecord, read_onnx
 from .dialects import DIALECTS
 from .errors import BackendError, DataError
@@ -208,7 +208,7 @@ def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, ext
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             written = Path(folder, path.name)
-            if external or model.ByteSize() + sum(a.nbytes for a in arrays.values()) > PROTOBUF_LIMIT:
+            if external or not fits(model, arrays):
                 data, whole = f"{path.name}.data", assemble(model, arrays)
                 onnx.save_model(whole, written, save_as_external_data=True, location=data, size_threshold=LARGE)
                 onnx.checker.check_model(str(written), full_check=True)

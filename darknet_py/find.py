@@ -45,8 +45,19 @@ def find_network(name: str | Path, say: zoo.Say | None = None) -> Found:
         return Found(installed[stem])
     if path.exists():
         raise DataError(f"{name or path} is a {'folder' if path.is_dir() else 'device'}, and a cfg was expected")
-    hint = did_you_mean(stem, {*installed, *zoo.models()}) or f"a path, or one of {', '.join(zoo.list_models())}"
+    hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
     raise DataError(f"no cfg {str(name)!r}: there is no such file, and no network of that name\n  hint: {hint}")
+
+
+def find_cfg(name: str | Path, say: zoo.Say | None = None) -> Path:
+    """The cfg called `name`, for what reads no weights: none are downloaded.
+
+    A name that both lists have means the installed cfg here: it has the structure of the trained model.
+    """
+    if Path(name).is_file() or str(name) not in zoo.models():
+        return find_network(name, say).cfg
+    installed = {p.stem: p for p in installed_cfgs()}
+    return installed.get(str(name)) or zoo.fetch_cfg(str(name), say)
 
 
 def find_weights(cfg: Path) -> Path:

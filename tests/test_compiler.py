@@ -128,3 +128,11 @@ def test_yolors_own_files_are_taken_for_pytorchs(shared: Path) -> None:
         assert compile_file(folder / f"cfg__{name}.cfg").dialect.name == "pytorch"
     for name in ("yolov4-csp", "yolov4-csp-x"):  # the same networks, translated to Darknet by their author
         assert compile_file(folder / f"darknet__cfg__{name}.cfg").dialect.name == "alexeyab"
+
+
+@pytest.mark.parametrize("option", ["dontload", "dontloadscales"])
+def test_weights_that_darknet_leaves_random_are_a_warning(option: str) -> None:
+    (problem,) = compile_cfg(f"{NET}[convolutional]\nbatch_normalize=1\n{option}=1\n").diagnostics
+    assert (problem.code, problem.severity, problem.span.line if problem.span else 0) == ("DK309", "warning", 7)
+    assert not compile_cfg(f"{NET}[maxpool]\n{option}=1\n").diagnostics
+    assert not compile_cfg(f"{NET}[convolutional]\n{option}=0\n").diagnostics

@@ -112,7 +112,7 @@ def test_the_other_spelling_of_maxout_is_the_same_network() -> None:
     cfg = (CFGS / "yolov3-csppelee-efm.cfg").read_text(encoding="utf-8")
     portable, changed = re.subn(pattern, replacement, cfg, flags=re.MULTILINE)
     assert changed == 3
-    assert "[maxout]" not in portable
+    assert "\n[maxout]" not in portable
     assert diff(compile_cfg(portable).check().graph, graph_of("yolov3-csppelee-efm", 416)) is None
 
 

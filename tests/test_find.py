@@ -60,6 +60,18 @@ def test_a_name_that_two_lists_have_means_the_trained_model_and_with_suffix_the_
     assert asked == ["yolov3-tiny"]
 
 
+@pytest.mark.parametrize("command", ["summary", "graph", "diff"])
+def test_what_reads_no_weights_fetches_none(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "fetch", lambda *_, **__: pytest.fail("weights were asked for"))
+    cfgs = ["yolov3-tiny", "yolov3-tiny.cfg"] if command == "diff" else ["yolov3-tiny"]
+    assert CliRunner().invoke(main, [command, *cfgs]).exit_code == 0
+
+
+def test_an_unknown_name_is_told_where_names_are_listed() -> None:
+    with pytest.raises(DataError, match="`darknet-py models` lists"):
+        find_network("no such network")
+
+
 def test_list_models_has_the_zoo_and_the_installed_cfgs() -> None:
     assert set(list_models()) == {*zoo.models(), *(p.stem for p in installed_cfgs())}
     assert darknet_py.list_models("csppelee*")[:2] == ["csppelee", "csppelee-fusion-first"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -76,6 +77,13 @@ STUDIES = [
     ("darknet53", "mish", "mish"), ("darknet53", "relu", "relu"), ("darknet53", "swish", "swish"),
 ]  # fmt: skip
 
+# Sections and activations of ours that AlexeyAB's parser.c and activations.c know.
+DARKNET = {
+    "net", "convolutional", "maxpool", "avgpool", "local_avgpool", "route", "shortcut", "upsample", "yolo", "softmax",
+    "dropout", "batchnorm", "activation", "scale_channels", "sam",
+    "leaky", "linear", "relu", "logistic", "swish", "mish", "relie",
+}  # fmt: skip
+
 EFM_LEVELS = ((128, 104), (256, 52), (512, 26))  # channels and size of what the max-outs of EFM narrow
 
 
@@ -117,6 +125,26 @@ def test_a_header_says_how_it_was_made_and_how_it_is_known(name: str) -> None:
     header = " ".join(line.removeprefix("# ") for line in text.split("\n\n")[0].splitlines())
     assert "Written by `python -m tools.networks`" in header
     assert f"Structure: {NETWORKS[name].evidence}." in header
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_header_names_what_darknet_does_not_know(name: str) -> None:
+    text = (CFGS / f"{name}.cfg").read_text()
+    used = {*re.findall(r"^\[(\w+)\]", text, re.MULTILINE), *re.findall(r"^activation=(\w+)", text, re.MULTILINE)}
+    header = text.partition("[net]")[0]
+    assert used - DARKNET == set(re.findall(r"Darknet has no \[?(\w+)", header))
+
+
+@pytest.mark.parametrize("name", [n for n, network in NETWORKS.items() if network.detector])
+def test_the_heads_of_a_detector_fit_their_convolutions_and_coarser_ones_have_larger_anchors(name: str) -> None:
+    g = graph(name)
+    heads = [g.layers[i] for i in g.heads]
+    masks = [head.layer.mask for head in heads]  # type: ignore[attr-defined]
+    assert all(head.output.shape[0] == len(mask) * (80 + 5) for head, mask in zip(heads, masks, strict=True))
+    strides = [g.image.shape[1] // head.output.shape[1] for head in heads]
+    by_stride = [mask for _, mask in sorted(zip(strides, masks, strict=True))]
+    assert len(heads) == len(set(strides))
+    assert [i for mask in by_stride for i in mask] == sorted(i for mask in masks for i in mask)
 
 
 def test_no_reference_is_absolute_and_no_route_is_idle() -> None:
@@ -231,6 +259,21 @@ def test_hard_sigmoid_is_relu6_of_x_plus_3_over_6() -> None:
     x = np.array([-4, -3, 0, 1.5, 9], np.float32).reshape(1, 1, 1, 5)
     (y,) = open_session(compile_cfg(net).check().graph, "numpy").run([x])
     np.testing.assert_allclose(y.ravel(), [0, 0, 0.5, 0.75, 1], atol=1e-7)
+
+
+def test_timms_cspdarknet53_takes_the_authors_weights_without_being_their_network() -> None:
+    timm, authors = graph("cspdarknet53"), graph("csdarknet53")
+    assert cost(timm).params_file == cost(authors).params_file
+    assert diff(timm, authors) is not None
+    assert "computes nonsense" in NETWORKS["cspdarknet53"].note
+
+
+def test_yolov3_tiny_of_partial_residual_networks_differs_in_one_mask_as_the_header_says(shared: Path) -> None:
+    theirs = compile_file(shared / "cfgs" / PRN / "cfg__yolov3-tiny.cfg").check().graph
+    difference = diff(graph("yolov3-tiny"), theirs)
+    assert difference is not None
+    assert (difference.layer_a, difference.what) == ("23_yolo", "mask 0,1,2 against 1,2,3")
+    assert "reads anchors 1,2,3 instead of 0,1,2" in NETWORKS["yolov3-tiny"].note
 
 
 # -- the builder -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from darknet_py import zoo
 from darknet_py.errors import ZooError
-from darknet_py.find import find_network, find_weights
+from darknet_py.find import find_cfg, find_network, find_weights
 from darknet_py.names import COCO
 
 CFG, WEIGHTS = b"[net]\nwidth=8\n", bytes(range(256)) * 40
@@ -78,6 +78,13 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> P
         (folder / "tiny" / f"tiny.{suffix}").write_bytes(data)
     monkeypatch.setenv("DARKNET_PY_MIRROR", str(folder))
     return folder
+
+
+def test_a_cfg_is_fetched_without_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = offer(monkeypatch)
+    mirror(tmp_path, monkeypatch, cfg=CFG, weights=WEIGHTS)
+    assert find_cfg("tiny").read_bytes() == CFG
+    assert not (model.folder / "tiny.weights").exists()
 
 
 def test_a_photo_comes_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

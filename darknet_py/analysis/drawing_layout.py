@@ -1,16 +1,17 @@
 """From the grid to pixels: rectangles of boxes and stages, corners of arrows.
 
 Decision: widths first (texts, lanes), then the lines that arrows take across each gap, then heights. The width of a
-text is estimated, so that the same drawing comes out everywhere without a font at hand.
+text is estimated, so that the same drawing comes out everywhere without a font at hand; it is that of DejaVu Sans, the
+widest font that browsers fall back to.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .drawing import Drawing
+from .drawing import Box, Drawing
 from .drawing_grid import Grid, Lane, Place, Tracks, make_grid
-from .drawing_style import lines
+from .drawing_style import heading, is_small, lines
 
 FONT, LINE = 11, 14
 PAD_X, PAD_Y = 10, 6
@@ -23,7 +24,8 @@ STAGE_HEIGHT = 78  # the notes beside a stage are up to four lines
 MARGIN, HEADER = 20, 76
 
 Point = tuple[float, float]
-NARROW = frozenset("ijlft.,:;|·()/ 1")
+WIDTHS = {**dict.fromkeys("ijlI.,:;|·/ ", 0.35), **dict.fromkeys("ftr()-–", 0.42), **dict.fromkeys("mwMW×+<>…", 0.9)}
+OTHER_WIDTH, BOLD = 0.65, 1.12  # in heights of the font; bold letters are wider by that factor
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def lay_out(drawing: Drawing) -> Layout:
     grid = make_grid(drawing)
     columns = _columns(drawing, grid)
     runs, tracks = _runs(drawing, grid, columns)
-    sizes = [(max(map(text_width, lines(b))) + 2 * PAD_X, LINE * len(lines(b)) + 2 * PAD_Y) for b in drawing.boxes]
+    sizes = [(_box_width(b), LINE * len(lines(b)) + 2 * PAD_Y) for b in drawing.boxes]
     tops, heights = _rows(drawing, grid, [h for _, h in sizes], tracks)
     boxes = tuple(
         _box(columns[place.column], place, size, tops[place.row], heights[place.row])
@@ -112,9 +114,19 @@ def lay_out(drawing: Drawing) -> Layout:
     return Layout(columns[-1].right + MARGIN, tops[-1] + heights[-1] + FRAME_PAD + MARGIN, boxes, stages, arrows)
 
 
-def text_width(text: str, size: float = FONT) -> float:
-    """About how wide a text in Helvetica is."""
-    return size * sum(0.34 if c in NARROW else 0.6 for c in text)
+def text_width(text: str, size: float = FONT, *, bold: bool = False) -> float:
+    """About how wide a text is in DejaVu Sans; in Helvetica it is less."""
+    return size * (BOLD if bold else 1) * sum(WIDTHS.get(c, OTHER_WIDTH) for c in text)
+
+
+def bold_lines(box: Box) -> int:
+    """How many of the first lines of a box are bold."""
+    return 0 if is_small(box) else len(heading(box))
+
+
+def _box_width(box: Box) -> float:
+    bold = bold_lines(box)
+    return max(text_width(line, bold=n < bold) for n, line in enumerate(lines(box))) + 2 * PAD_X
 
 
 def _columns(drawing: Drawing, grid: Grid) -> list[Column]:
@@ -122,7 +134,7 @@ def _columns(drawing: Drawing, grid: Grid) -> list[Column]:
     left: float = MARGIN
     for number in range(max(grid.columns) + 1):
         at = [i for i, p in enumerate(grid.places) if p.column == number]
-        width = max(text_width(line) for i in at for line in lines(drawing.boxes[i])) + 2 * PAD_X
+        width = max(_box_width(drawing.boxes[i]) for i in at)
         slots = 1 + max(p.slot for i, p in enumerate(grid.places) if i in set(at))
         notes = [line for s, c in zip(drawing.stages, grid.columns, strict=True) if c == number for line in s.notes]
         first = left + FRAME_PAD + max(map(text_width, notes)) + STRIP_GAP

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from .drawing import Box, Drawing, gigas
-from .drawing_layout import FONT, LINE, MARGIN, PAD_X, PAD_Y, Frame, Layout, Point, lay_out, text_width
+from .drawing_layout import FONT, LINE, MARGIN, PAD_X, PAD_Y, Frame, Layout, Point, bold_lines, lay_out, text_width
 from .drawing_style import (
     ARROW,
     CSP_LINE,
@@ -15,8 +15,6 @@ from .drawing_style import (
     STYLES,
     TEXT,
     Style,
-    heading,
-    is_small,
     lines,
     style_name,
     used_styles,
@@ -34,7 +32,7 @@ def to_svg(drawing: Drawing) -> str:
     """The drawing as an SVG document."""
     layout = lay_out(drawing)
     legend = list(used_styles(drawing).values())
-    width = max(layout.width, _legend_width(legend), text_width(_title(drawing), 16) + 2 * MARGIN)
+    width = max(layout.width, _legend_width(legend), text_width(_title(drawing), 16, bold=True) + 2 * MARGIN)
     body = [
         *_header(drawing, legend), *_stages(drawing, layout), *_blocks(drawing, layout),
         *(_arrow(points) for points in layout.arrows), *_boxes(drawing, layout),
@@ -92,7 +90,7 @@ def _blocks(drawing: Drawing, layout: Layout) -> Iterable[str]:
         right, bottom = max(f.right for f in inside) + BLOCK_PAD, max(f.bottom for f in inside) + BLOCK_PAD
         frame = Frame(left, top, right - left, bottom - top)
         yield _plain(frame, f'fill="none" stroke="{CSP_LINE}" stroke-dasharray="5 3"', 8)
-        label = Frame(left + LABEL_X, top - LINE / 2, text_width(LABEL) + 8, LINE)
+        label = Frame(left + LABEL_X, top - LINE / 2, text_width(LABEL, bold=True) + 8, LINE)
         yield _plain(label, f'fill="{FRAME}"', 0)
         yield f'<text x="{label.x + 4:.1f}" y="{top + 4:.1f}" font-weight="bold" fill="#b34700">{LABEL}</text>'
 
@@ -105,7 +103,7 @@ def _boxes(drawing: Drawing, layout: Layout) -> Iterable[str]:
 
 def _text(box: Box, frame: Frame) -> Iterable[str]:
     texts = lines(box)
-    bold = 0 if is_small(box) else len(heading(box))
+    bold = bold_lines(box)
     for n, line in enumerate(texts):
         y = frame.y + PAD_Y + (n + 1) * LINE - 3.5
         weight = ' font-weight="bold"' if n < bold else ""

@@ -32,8 +32,8 @@ FINITE = frozenset("add sub mul maximum clip leaky_relu elu relu sigmoid tanh mi
 ELEMENTWISE = FINITE | {"div", "power", "exp", "sqrt"}
 
 
-def to_blocked(graph: Graph, block: int) -> onnx.ModelProto:
-    """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels."""
+def write_blocked(graph: Graph, block: int) -> BlockedEmitter:
+    """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels, still in parts."""
     need_weights(graph)
     graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools))
     fused = fuse_convolutions(graph)
@@ -51,7 +51,7 @@ def to_blocked(graph: Graph, block: int) -> onnx.ModelProto:
                 e.is_plain(op.output)
 
     e.write(dict.fromkeys(PLAIN, emit))
-    return e.model()
+    return e
 
 
 @cache
@@ -249,6 +249,8 @@ def _write_conv(e: BlockedEmitter, fused: Fused) -> bool:
 
 def _filled(weights: np.ndarray, n: int, c: int) -> np.ndarray:
     """Weights for n outputs and c inputs; those that are new are zeros."""
+    if weights.shape[:2] == (n, c):
+        return weights
     return np.pad(weights, ((0, n - len(weights)), (0, c - weights.shape[1]), (0, 0), (0, 0)))
 
 

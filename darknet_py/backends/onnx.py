@@ -20,8 +20,6 @@ from ..passes.fold_batch_norm import FOLDABLE
 from .emitter import Emitter, input_names, output_names
 from .numpy import batch_norm_affine
 
-PROTOBUF_LIMIT = 2**31 - 2**20  # a serialized message stays under 2 GiB; beyond, arrays go to a file of their own
-
 # Every operator that a model may contain; export adds NonMaxSuppression, GatherND and Split for boxes="nms".
 OPERATORS = frozenset(
     """

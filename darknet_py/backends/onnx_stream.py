@@ -6,7 +6,11 @@ way, and none is looked at by the checker, which takes them for inputs of the sa
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -16,6 +20,7 @@ from onnx import helper
 # onnx.proto: field numbers, and the wire type of what has a length (protobuf's encoding).
 LENGTH = 2
 MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
+PROTOBUF_LIMIT = 2**31 - 2**20  # a message stays under 2 GiB; beyond, arrays go to a file of their own
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -50,6 +55,30 @@ def write_model(file: BinaryIO, model: onnx.ModelProto, arrays: Arrays) -> None:
     for name, array in arrays.items():
         file.write(heads[name])
         file.write(np.ascontiguousarray(array).data)
+
+
+def fits(model: onnx.ModelProto, arrays: Arrays) -> bool:
+    """Whether the model with its arrays is small enough for one message."""
+    return model.ByteSize() + sum(a.nbytes for a in arrays.values()) < PROTOBUF_LIMIT
+
+
+def serialize(model: onnx.ModelProto, arrays: Arrays) -> bytes:
+    """The model with its arrays as one message."""
+    file = io.BytesIO()
+    write_model(file, model, arrays)
+    return file.getvalue()
+
+
+@contextmanager
+def readable(model: onnx.ModelProto, arrays: Arrays) -> Iterator[bytes | Path]:
+    """What a runtime reads: the model as one message, or, where it is too large for one, a file."""
+    if fits(model, arrays):
+        yield serialize(model, arrays)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        onnx.save_model(assemble(model, arrays), path, save_as_external_data=True, location="model.data")
+        yield path
 
 
 def _tensor(name: str, array: np.ndarray) -> onnx.TensorProto:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..passes import optimize
-from .blocked import block_size, to_blocked
-from .onnx import PROTOBUF_LIMIT, feed, to_onnx
+from .blocked import block_size, write_blocked
+from .onnx import feed, write_onnx
+from .onnx_stream import readable
 from .ort import session_options, write_optimized
 
 CPU = "CPUExecutionProvider"
@@ -29,9 +28,10 @@ class OnnxRuntimeSession:
         if save is not None:
             write_optimized(options, save)
         block = block_size() if list(providers) == [CPU] else None
-        model = to_onnx(graph) if block is None else to_blocked(graph, block)
+        written = write_onnx(graph) if block is None else write_blocked(graph, block)
         try:
-            self._session = _load(model, options, list(providers))
+            with readable(written.skeleton(), written.arrays) as model:
+                self._session = onnxruntime.InferenceSession(model, options, providers=list(providers))
         except Exception as e:
             raise BackendError(f"onnxruntime refuses the network: {e}") from e
 
@@ -56,14 +56,3 @@ def open_session(
     `save` is a folder for the optimized model, which `ort.OptimizedSession` opens.
     """
     return OnnxRuntimeSession(optimize(graph), threads, providers, save)
-
-
-def _load(
-    model: onnx.ModelProto, options: onnxruntime.SessionOptions, providers: list[str]
-) -> onnxruntime.InferenceSession:
-    if model.ByteSize() < PROTOBUF_LIMIT:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save_model(model, path, save_as_external_data=True, location="model.data")
-        return onnxruntime.InferenceSession(path, options, providers=providers)

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..opencv_log import silent_opencv
 from ..passes import PASSES, Pass, cascade_pools, maxout_of_slices, optimize, spread_channels, widen_groups
-from .onnx import PROTOBUF_LIMIT, feed, mish_of_softplus, to_onnx
+from .emitter import Emitter
+from .onnx import feed, mish_of_softplus, write_onnx
+from .onnx_stream import fits, serialize
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
 # What all releases get wrong is written in another way by the emitter.
@@ -71,9 +72,9 @@ class OpenCVSession:
         return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
-        model = to_onnx(self._computed, batch=batch, emitters={"mish": mish_of_softplus})
-        self._outputs = [o.name for o in model.graph.output]
-        self._net, self._batch = _read(model, self._engine), batch
+        written = write_onnx(self._computed, batch=batch, emitters={"mish": mish_of_softplus})
+        self._outputs = [o.name for o in written.outputs]
+        self._net, self._batch = _read(written, self._engine), batch
         self._net.enableWinograd(self._winograd)
 
 
@@ -104,10 +105,11 @@ def _refuse_what_is_wrong(graph: Graph, version: str) -> None:
             raise BackendError(f"OpenCV {version} {what}: use {since[0]}.{since[1]} or later, or onnxruntime")
 
 
-def _read(model: onnx.ModelProto, engine: int | None) -> cv2.dnn.Net:
-    if model.ByteSize() > PROTOBUF_LIMIT:
+def _read(written: Emitter, engine: int | None) -> cv2.dnn.Net:
+    model = written.skeleton()
+    if not fits(model, written.arrays):
         raise BackendError("OpenCV reads networks of at most 2 GB: use onnxruntime")
-    buffer = np.frombuffer(model.SerializeToString(), np.uint8)
+    buffer = np.frombuffer(serialize(model, written.arrays), np.uint8)
     try:
         with silent_opencv():
             return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)

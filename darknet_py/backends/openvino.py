@@ -7,18 +7,17 @@ four times as fast then, and off by 6e-3 of its scale instead of 1e-6, which nob
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..passes import optimize
-from .onnx import PROTOBUF_LIMIT, feed, mish_of_softplus, to_onnx
+from .onnx import feed, mish_of_softplus, write_onnx
+from .onnx_stream import readable
 
 TELEMETRY = "openvino_telemetry"
 
@@ -42,7 +41,7 @@ ov = _import()
 class OpenVINOSession:
     """An ONNX model in OpenVINO; keeps what was compiled for the last batch size."""
 
-    def __init__(self, model: onnx.ModelProto, threads: int | None, cache: str | Path | None) -> None:
+    def __init__(self, model: bytes | Path, threads: int | None, cache: str | Path | None) -> None:
         self._core = ov.Core()
         self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
@@ -51,7 +50,7 @@ class OpenVINOSession:
             self._config["CACHE_DIR"] = str(cache)
         self._batch: int | None = None
         try:
-            self._model = _read(self._core, model)
+            self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
         batch = self._model.inputs[0].partial_shape[0]
@@ -83,7 +82,9 @@ class GraphSession(OpenVINOSession):
 
     def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None) -> None:
         self._graph = graph
-        super().__init__(to_onnx(graph, emitters={"mish": mish_of_softplus}), threads, cache)
+        written = write_onnx(graph, emitters={"mish": mish_of_softplus})
+        with readable(written.skeleton(), written.arrays) as model:
+            super().__init__(model, threads, cache)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
@@ -100,13 +101,4 @@ def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path 
 
 def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:
     """OpenVINO on an ONNX file."""
-    return OpenVINOSession(onnx.load(path), threads, cache)
-
-
-def _read(core: Any, model: onnx.ModelProto) -> Any:
-    if model.ByteSize() < PROTOBUF_LIMIT:
-        return core.read_model(model.SerializeToString())
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save_model(model, path, save_as_external_data=True, location="model.data")
-        return core.read_model(path)
+    return OpenVINOSession(path, threads, cache)

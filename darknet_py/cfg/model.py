@@ -16,6 +16,11 @@ class Option:
     span: Span
     value_span: Span
 
+    @property
+    def bare(self) -> bool:
+        """Whether the line has no '=': Darknet knows the key then, without a value, and looks no further for it."""
+        return self.value is None and "=" not in self.span.source.text[self.span.start : self.span.end]
+
 
 @dataclass(frozen=True)
 class Section:
@@ -26,8 +31,12 @@ class Section:
     span: Span
 
     def find(self, key: str) -> Option | None:
-        """The first option called `key` that has a value: Darknet's choice (option_list.c option_find)."""
-        return next((o for o in self.options if o.key == key and o.value is not None), None)
+        """The first option called `key`, if it has a value: Darknet's choice (option_list.c option_find).
+
+        A line that ends in '=' never came into Darknet's list, so it does not count as the first.
+        """
+        first = next((o for o in self.options if o.key == key and (o.bare or o.value is not None)), None)
+        return first if first and first.value is not None else None
 
 
 @dataclass(frozen=True)

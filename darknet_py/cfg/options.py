@@ -37,14 +37,18 @@ def opt(
     required: bool = False,
     code: Code = Code.BAD_CHOICE,
     fallback: str | None = None,
+    comments: bool = False,
 ) -> Any:
     """A dataclass field that is a cfg option; a trailing `_` in its name is not part of the key (`from_`).
 
     `low` and `high` bound the value (each item of a list), `choices` names the legal strings, and a `required` option
-    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other.
+    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other;
+    with `comments` it ends a list at a '#'.
     """
     known = tuple(choices) if choices is not None else None
-    metadata = dict(doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback)
+    metadata = dict(
+        doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments
+    )
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -77,6 +81,8 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
     values: dict[str, Any] = {}
     first: dict[str, Option] = {}
     for option in section.options:
+        if option.bare:
+            first.setdefault(option.key, option)
         if option.value is None:
             continue
         if option.key in first:
@@ -85,7 +91,9 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
         first[option.key] = option
         if option.key in options:
             field, kind = options[option.key]
-            value = _choice(field, _READERS[kind](option, found), option, found)
+            ended = option.value.partition("#")[0] if field.metadata["comments"] else option.value
+            part = dataclasses.replace(option, value=ended)
+            value = _choice(field, _READERS[kind](part, found), option, found)
             if value is not None and _in_range(field, value, option, found):
                 values[field.name] = value
         elif option.key not in inert:
@@ -93,9 +101,17 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
             message = f"[{section.name}] has no option {option.key!r}; it is ignored"
             found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
     for key, (field, _) in options.items():
-        if field.metadata["required"] and key not in first:
+        if field.metadata["required"] and (key not in first or first[key].bare):
             found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {field.metadata['doc']}", section.span)
     return cls(**values)
+
+
+def atoi(option: Option | None, default: int) -> int:
+    """The value of an option that nothing else reads, as C's `atoi` reads it: 0 where it is no number."""
+    if option is None:
+        return default
+    match = _INT.match(option.value or "")
+    return _bounded_int(match[0]) if match else 0
 
 
 def _key_hint(key: str, known: list[str]) -> str | None:
@@ -109,6 +125,10 @@ def _key_hint(key: str, known: list[str]) -> str | None:
 
 def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
     line = first.span.line
+    if first.bare:
+        message = f"{again.key!r} is already on line {line}, without a value; Darknet takes that, and so the default"
+        found.warning(Code.DUPLICATE_KEY, message, again.span)
+        return
     if first.value == again.value:
         found.note(Code.DUPLICATE_KEY, f"{again.key!r} is repeated from line {line}", again.span)
         return

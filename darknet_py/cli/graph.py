@@ -64,9 +64,9 @@ def command(
     from ..analysis.drawing_svg import to_svg
     from ..analysis.drawing_text import to_dot, to_mermaid
     from ..compiler import compile_file
-    from ..find import find_network
+    from ..find import find_cfg
 
-    path = find_network(cfg, message).cfg
+    path = find_cfg(cfg, message)
     compilation = compile_file(path, dialect=dialect, size=size, as_darknet=as_darknet).check()
     show(compilation.diagnostics)
     chosen = kind or FORMATS.get(output.suffix.lower() if output else "", "mermaid")

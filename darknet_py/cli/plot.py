@@ -52,11 +52,11 @@ def command(
     darknet-py plot resnext50 csresnext50 --of cio -o fig8.png
     """
     from ..analysis.plot import plot
-    from ..find import find_network
+    from ..find import find_cfg
 
     if labels and len(labels) != len(cfgs):
         raise click.UsageError(f"{len(labels)} labels for {len(cfgs)} networks")
-    paths = [find_network(cfg, message).cfg for cfg in cfgs]
+    paths = [find_cfg(cfg, message) for cfg in cfgs]
     names = labels or tuple(path.stem for path in paths)
     if len(set(names)) < len(names):
         raise click.UsageError("two networks of one name; tell them apart with --label")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..results import Results
 
+# Objectness and class are about a half each where weights are random: 0.25 lets hundreds of thousands of boxes through.
+CONF, RANDOM_CONF = 0.25, 0.5
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
 
@@ -26,7 +28,9 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
 @click.option(
-    "--conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="The lowest probability shown."
+    "--conf",
+    type=click.FloatRange(0, 1),
+    help=f"The lowest probability shown (default: {CONF}; with --random-weights {RANDOM_CONF}).",
 )
 @click.option(
     "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
@@ -80,6 +84,8 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
     paths = [path for source in sources for path in expand(source)]
     model = _open(cfg, options)
+    if options["conf"] is None:
+        options["conf"] = CONF if options["random"] is None else RANDOM_CONF
     taken: set[Path] = set()
     broken: list[DataError] = []
     found = []

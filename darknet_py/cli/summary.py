@@ -43,11 +43,9 @@ def command(
     from ..analysis.cost import cost, table
     from ..analysis.summary import summarize
     from ..compiler import compile_file
-    from ..find import find_network
+    from ..find import find_cfg
 
-    compilation = compile_file(
-        find_network(cfg, message).cfg, dialect=dialect, size=size, as_darknet=as_darknet
-    )  # fmt: skip
+    compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)
     summary = summarize(compilation)
     total = None if compilation.errors else cost(compilation.graph)

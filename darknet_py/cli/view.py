@@ -32,10 +32,10 @@ def command(network: str, onnx: bool, port: int | None, browser: bool, **options
         with TemporaryDirectory() as folder:
             _show(_exported(network, Path(folder), options), port, browser)
         return
-    from ..find import find_network
+    from ..find import find_cfg
 
     path = Path(network)
-    _show(path if path.suffix.lower() == ".onnx" else find_network(network, message).cfg, port, browser)
+    _show(path if path.suffix.lower() == ".onnx" else find_cfg(network, message), port, browser)
 
 
 def _exported(cfg: str, folder: Path, options: dict[str, Any]) -> Path:

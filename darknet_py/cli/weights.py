@@ -33,12 +33,12 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
     """
     from ..compiler import compile_file
-    from ..find import find_network, find_weights
+    from ..find import Found, find_cfg, find_network, find_weights
     from ..ledger import read_ledger
 
-    files = find_network(cfg, message)
+    files = Found(find_cfg(cfg, message), weights) if weights else find_network(cfg, message)
     graph = compile_file(files.cfg, dialect=dialect).check().graph
-    ledger = read_ledger(weights or files.weights or find_weights(files.cfg), graph)
+    ledger = read_ledger(files.weights or find_weights(files.cfg), graph)
     if as_json:
         write_json(ledger.to_dict())
     else:
@@ -76,13 +76,13 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None)
     \b
     darknet-py cut yolov4.cfg yolov4.weights yolov4.conv.137 137
     darknet-py cut csppelee.cfg csppelee.weights csppelee.conv.160 160
-    darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial
+    darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial --conf 0.5
     """
     from ..compiler import compile_file
-    from ..find import find_network
+    from ..find import find_cfg
     from ..weights import Header, Weights, read_weights, write_weights
 
-    graph = compile_file(find_network(cfg, message).cfg, dialect=dialect).check().graph
+    graph = compile_file(find_cfg(cfg, message), dialect=dialect).check().graph
     read = read_weights(weights, graph, allow_partial=True)
     # darknet.c partial: the version it writes is its own, and the count of images starts again
     write_weights(output, graph, Weights(Header(), read.arrays), upto=layers)

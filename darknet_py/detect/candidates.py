@@ -47,11 +47,15 @@ def join(parts: Sequence[Candidates]) -> Candidates:
     if len(parts) == 1:
         return parts[0]
     classes = max(p.probabilities.shape[1] for p in parts)
-    padded = [np.pad(p.probabilities, ((0, 0), (0, classes - p.probabilities.shape[1]))) for p in parts]
     sigmas = [p.sigmas for p in parts if p.sigmas is not None]
     return Candidates(
         np.concatenate([p.boxes for p in parts]),
         np.concatenate([p.objectness for p in parts]),
-        np.concatenate(padded),
+        np.concatenate([_widened(p.probabilities, classes) for p in parts]),
         np.concatenate(sigmas) if len(sigmas) == len(parts) else None,
     )
+
+
+def _widened(probabilities: np.ndarray, classes: int) -> np.ndarray:
+    missing = classes - probabilities.shape[1]
+    return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities

@@ -29,6 +29,9 @@ class Sam(Layer):
     def references(self) -> tuple[int, ...]:
         return (-1, self.from_)
 
+    def joined(self) -> tuple[int, ...]:
+        return (self.from_,)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, a = inputs
         need_layers(b, "from")
@@ -51,6 +54,9 @@ class ScaleChannels(Layer):
 
     def references(self) -> tuple[int, ...]:
         return (-1, self.from_)
+
+    def joined(self) -> tuple[int, ...]:
+        return (self.from_,)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         scale, x = inputs

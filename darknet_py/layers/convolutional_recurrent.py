@@ -56,7 +56,7 @@ class ConvolutionalRecurrent(Layer):
         core = Convolution(
             filters, self.size, (self.stride,) * 2, padding, 1 if self.size == 1 else self.dilation, self.groups,
             bool(self.batch_normalize),
-        ).checked(x[0])  # fmt: skip
+        ).checked(x)  # fmt: skip
         if self.stride != 1 or 2 * padding != self.size - 1:
             message = f"size={self.size}, stride={self.stride} and padding {padding} change the size of the state"
             raise LayerError(Code.BAD_SHAPE, message, "size", "use stride=1, an odd size and pad=1")

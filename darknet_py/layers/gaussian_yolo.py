@@ -8,6 +8,7 @@ import numpy as np
 
 from ..cfg.options import opt
 from ..detect.candidates import Candidates, class_probabilities
+from ..errors import Code
 from ..ir.builder import Builder
 from ..ir.graph import Value
 from .head import corners, logistic
@@ -31,6 +32,10 @@ class GaussianYolo(AnchorHead):
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
         channels, h, w = self.check(b, x)
+        given = len(self.anchors or ())
+        if given > 2 * self.num:  # parse_gaussian_yolo copies them all, which parse_yolo does not
+            message = f"{given} numbers for {self.num} anchors: Darknet writes out of bounds"
+            b.warn(Code.UNDEFINED, message, "anchors", f"set num={-(-given // 2)}")
         boxes = b.reshape(x, len(self.masks), self.entries, h * w)
         logistic = b.op("sigmoid", boxes)
         rows = [b.slice(boxes if i in (4, 6) else logistic, 1, i, i + 1) for i in range(8)]

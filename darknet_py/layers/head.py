@@ -66,6 +66,18 @@ def check_channels(b: Lowering, channels: int, boxes: int, entries: str, each: i
     raise LayerError(Code.HEAD_MISMATCH, message, hint=f"set filters={wanted} in {where}")
 
 
+def check_classes(b: Lowering, classes: int) -> None:
+    """Warn where an earlier head has other classes: Darknet has one list of names, and room for those of the first."""
+    first = next((layer.classes for layer in b.layers if isinstance(layer, Head)), classes)
+    if classes == first:
+        return
+    message = f"{classes} classes here and {first} in the first head"
+    if classes > first:  # network.c make_network_boxes
+        b.warn(Code.UNDEFINED, f"{message}: Darknet writes out of bounds", "classes")
+    else:
+        b.warn(Code.SUSPICIOUS, f"{message}: Darknet counts only the latter", "classes")
+
+
 def logit(threshold: float) -> float:
     """What a number must exceed for its logistic to exceed the threshold; a little less, for what rounding may add.
 

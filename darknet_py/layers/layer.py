@@ -10,6 +10,7 @@ from ..dialects import DIALECTS, Dialect
 from ..errors import Code
 from ..ir.builder import Builder
 from ..ir.graph import Value
+from ..ir.ops import Shape
 from .activations import ACTIVATIONS
 
 # What AlexeyAB's parser reads for every section and inference does not need (parser.c:1641-1650).
@@ -39,7 +40,9 @@ class Warn:
 class Lowering(Builder):
     """A builder that also knows the layers before this one, the dialect, and where to report.
 
-    `outputs` holds the output of every earlier layer, and None where that layer could not be built.
+    `outputs` holds the output of every earlier layer, and None where that layer could not be built. `read_as_numbers`
+    are the layers that others, also later ones, join with something (see `Layer.joined`); `blurred` has, for each layer
+    with antialiasing, the shape before the blur.
     """
 
     def __init__(self, dialect: Dialect, folder: str | None = None) -> None:
@@ -48,6 +51,8 @@ class Lowering(Builder):
         self.folder = folder
         self.layers: list[Layer] = []
         self.outputs: list[Value | None] = []
+        self.read_as_numbers: frozenset[int] = frozenset()
+        self.blurred: dict[int, Shape] = {}
         self.warnings: list[Warn] = []
 
     def warn(self, code: Code, message: str, key: str | None = None, hint: str | None = None) -> None:
@@ -66,7 +71,7 @@ class Layer:
     inert: ClassVar[frozenset[str]] = frozenset()
     dialects: ClassVar[tuple[str, ...]] = tuple(DIALECTS)
 
-    dontload: int = opt(0, "1: the weights file has nothing for this layer, and Darknet leaves it random")
+    dontload: int = opt(0, "1: Darknet reads no weights for this layer and leaves it random; here they are read")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -78,6 +83,10 @@ class Layer:
     def references(self) -> tuple[int, ...]:
         """The layers read: negative numbers count back from this layer, others count from the first."""
         return (-1,)
+
+    def joined(self) -> tuple[int, ...]:
+        """Those of them that an option names: what is read from memory, not handed on by the layer before."""
+        return ()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         """Append the operations of this layer to `b` and return its output."""

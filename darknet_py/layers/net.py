@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..cfg import Section
-from ..cfg.options import opt
+from ..cfg.options import atoi, opt
 from ..errors import Code, Diagnostics
 
 NET_SECTIONS = ("net", "network")
@@ -43,14 +43,28 @@ class Net:
         return (self.inputs,) if self.inputs else ()
 
 
-def lint_schedule(section: Section, found: Diagnostics) -> None:
-    """Warn about a learning-rate schedule on which Darknet stops or crashes although it is not training."""
-    policy, steps, scales = (section.find(key) for key in ("policy", "steps", "scales"))
-    if policy is None or policy.value != "steps":
+def lint_training(section: Section, found: Diagnostics) -> None:
+    """Warn about training options on which Darknet stops or crashes although it is not training."""
+    _lint_batch(section, found)
+    policy, steps = section.find("policy"), section.find("steps")
+    if policy is None or policy.value not in ("steps", "sgdr"):
         return
-    if steps is None or scales is None:
+    lists = [o for key in ("scales", "seq_scales") if (o := section.find(key))]
+    if policy.value == "steps" and (steps is None or section.find("scales") is None):
         message = "policy=steps without steps and scales: Darknet refuses the file"  # parser.c parse_net_options
         found.warning(Code.MISSING_OPTION, message, policy.span)
-    elif (scales.value or "").count(",") < (steps.value or "").count(","):
-        message = f"'scales' has fewer items than 'steps' on line {steps.span.line}: Darknet crashes on the file"
-        found.warning(Code.SUSPICIOUS, message, scales.span)
+    elif steps is not None:
+        for short in lists:
+            if (short.value or "").count(",") < (steps.value or "").partition("#")[0].count(","):
+                message = f"{short.key!r} has fewer items than 'steps' on line {steps.span.line}: Darknet crashes on it"
+                found.warning(Code.SUSPICIOUS, message, short.span)
+
+
+def _lint_batch(section: Section, found: Diagnostics) -> None:
+    subdivisions, contrastive = section.find("subdivisions"), section.find("contrastive")
+    parts = atoi(subdivisions, 1)
+    if subdivisions and not parts:
+        found.warning(Code.OUT_OF_RANGE, "a batch in 0 subdivisions: Darknet divides by zero", subdivisions.span)
+    elif contrastive and atoi(contrastive, 0) and int(atoi(section.find("batch"), 1) / parts) < 2:
+        message = "contrastive=1 with less than 2 images in a subdivision of the batch: Darknet refuses the file"
+        found.warning(Code.OUT_OF_RANGE, message, contrastive.span)

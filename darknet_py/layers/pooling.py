@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..cfg.options import opt
 from ..errors import Code
 from ..ir.graph import Value
@@ -85,7 +87,7 @@ class Maxpool(Strided):
 
     maxpool_depth: int = opt(0, "1: Maxout, the maximum over channels; windows are ignored")
     out_channels: int = opt(1, "channels that Maxout leaves", low=1)
-    antialiasing: int = opt(0, "pool at stride 1, then 1: blur with a 3x3 binomial, 2: a 2x2 box", low=0, high=2)
+    antialiasing: int = opt(0, "not 0: pool at stride 1, then blur with a 3x3 binomial; 2: a 2x2 box")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.maxpool_depth:
@@ -98,7 +100,13 @@ class Maxpool(Strided):
         if self.antialiasing:  # forward_maxpool_layer returns before the blur whose shape the next layer reads
             message = "maxpool_depth with antialiasing: Darknet never blurs, and the next layer reads a wrong shape"
             raise LayerError(Code.UNDEFINED, message, "antialiasing")
-        return maxout(b, x, self.out_channels, "out_channels")
+        channels, height, width = image(x)
+        more = self.out_channels - channels
+        if more <= 0:
+            return maxout(b, x, self.out_channels, "out_channels")
+        message = f"there are {channels} channels to choose {self.out_channels} from: the rest is -FLT_MAX"
+        b.warn(Code.SUSPICIOUS, message, "out_channels")
+        return b.concat([x, b.const(np.broadcast_to(np.finfo(np.float32).min, (more, height, width)))])
 
 
 @dataclass(frozen=True)

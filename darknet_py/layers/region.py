@@ -15,7 +15,7 @@ from ..detect.candidates import Candidates, class_probabilities
 from ..errors import BackendError, Code, DataError
 from ..ir.builder import Builder
 from ..ir.graph import Value
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, logistic, logit
+from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, check_classes, corners, logistic, logit
 from .layer import COMMON_INERT, LayerError, Lowering, image
 from .softmax import softmax_by_groups
 from .tree import Tree, find_tree
@@ -76,6 +76,7 @@ class Region(Head):
             message = f"coords={self.coords}: Darknet decodes 4 and takes other numbers for them"
             raise LayerError(Code.UNDEFINED, message, "coords", "set coords=4")
         check_channels(b, channels, self.num, f"{BEFORE} + {self.classes}", self.entries)
+        check_classes(b, self.classes)
         given = len(self.anchors or ())
         if given > 2 * self.num:
             message = f"{given} numbers for {self.num} anchors: Darknet writes out of bounds; here the rest is unused"

@@ -26,6 +26,9 @@ class Routing(Layer):
     def references(self) -> tuple[int, ...]:
         return self.layers
 
+    def joined(self) -> tuple[int, ...]:
+        return self.layers
+
     def check_inputs(self, b: Lowering, inputs: tuple[Value, ...]) -> None:
         """Raise `LayerError` unless the inputs are earlier layers of the same height and width."""
         need_layers(b, "layers")

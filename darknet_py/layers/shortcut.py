@@ -41,6 +41,9 @@ class Shortcut(Layer):
     def references(self) -> tuple[int, ...]:
         return (-1, *self.from_)
 
+    def joined(self) -> tuple[int, ...]:
+        return self.from_
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         check_inputs(b, inputs)
         terms = list(inputs)

@@ -6,6 +6,7 @@ Decision: the PyTorch dialect is a class of its own, because it decodes one way 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -16,13 +17,13 @@ from ..detect.nms import NMS_KINDS
 from ..errors import Code
 from ..ir.builder import Builder
 from ..ir.graph import Value
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, corners, grid, logistic, logit
+from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, check_channels, check_classes, corners, grid, logistic, logit
 from .layer import COMMON_INERT, LayerError, Lowering, image
 
 # parser.c parse_yolo and parse_gaussian_yolo: read for training, and `map` for the recall of old data sets
 TRAINING = COMMON_INERT | frozenset(
     """
-    max show_details max_delta counters_per_class label_smooth_eps objectness_smooth iou_normalizer obj_normalizer
+    max show_details max_delta label_smooth_eps objectness_smooth iou_normalizer obj_normalizer
     cls_normalizer delta_normalizer iou_loss iou_thresh_kind jitter resize focal_loss ignore_thresh truth_thresh
     iou_thresh random map
     """.split()
@@ -37,18 +38,25 @@ class AnchorHead(Head):
     before: ClassVar[int] = 0  # numbers of a box before its class scores
 
     num: int = opt(1, "number of anchors in the whole list", low=1, high=MAX_ANCHORS)
-    mask: tuple[int, ...] | None = opt(None, "which anchors this head uses; default: all", low=0, high=MAX_ANCHORS)
-    anchors: tuple[float, ...] | None = opt(None, "width, height of each anchor in pixels; default: 0.5 everywhere")
+    mask: tuple[int, ...] | None = opt(
+        None, "which anchors this head uses; default: all", low=0, high=MAX_ANCHORS, comments=True
+    )
+    anchors: tuple[float, ...] | None = opt(
+        None, "width, height of each anchor in pixels; default: 0.5 everywhere", comments=True
+    )
     scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell")
     nms_kind: str = opt("default", "how boxes are suppressed", choices=NMS_KINDS, fallback="default")
     beta_nms: float = opt(0.6, "exponent of the distance in diounms", low=0)
+    counters_per_class: tuple[int, ...] | None = opt(
+        None, "objects of each class in the training data; only their number counts", comments=True
+    )
 
     @property
     def masks(self) -> tuple[int, ...]:
         """The numbers of the anchors used."""
         return self.mask or tuple(range(self.num))
 
-    @property
+    @cached_property
     def sizes(self) -> np.ndarray:
         """The (width, height) of the anchors used, in pixels of the network input."""
         table = np.full((max(self.masks) + 1) * 2, DEFAULT_ANCHOR, np.float32)
@@ -68,6 +76,10 @@ class AnchorHead(Head):
         """The (channels, height, width) of the input; errors and warnings about filters and anchors."""
         channels, h, w = image(x)
         check_channels(b, channels, len(self.masks), f"{self.before} + {self.classes}", self.entries)
+        check_classes(b, self.classes)
+        if self.counters_per_class and len(self.counters_per_class) != self.classes:
+            message = f"{len(self.counters_per_class)} counters for {self.classes} classes: Darknet refuses it"
+            raise LayerError(Code.HEAD_MISMATCH, message, "counters_per_class")
         given = len(self.anchors or ())
         listed, last = -(-given // 2), max(self.masks)
         if last >= max(self.num, listed):
@@ -178,9 +190,10 @@ class Yolo(AnchorHead):
         return not self.new_coords
 
     def squash(self, rows: np.ndarray) -> np.ndarray:
-        found = rows.copy()
-        if not self.new_coords:
-            found[:, :2], found[:, 4:] = logistic(rows[:, :2]), logistic(rows[:, 4:])
+        if self.new_coords:
+            return self.stretched(rows.copy())
+        found = logistic(rows)
+        found[:, 2:4] = rows[:, 2:4]
         return self.stretched(found)
 
     def stretched(self, found: np.ndarray) -> np.ndarray:

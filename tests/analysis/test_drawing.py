@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from darknet_py.analysis.drawing import Drawing, draw, ranges
-from darknet_py.analysis.drawing_layout import HEADER, Frame, Layout, lay_out
+from darknet_py.analysis.drawing_layout import FONT, HEADER, PAD_X, Frame, Layout, bold_lines, lay_out
 from darknet_py.analysis.drawing_part import part_of
+from darknet_py.analysis.drawing_style import lines
 from darknet_py.analysis.drawing_svg import to_svg
 from darknet_py.analysis.drawing_text import to_dot, to_mermaid
 from darknet_py.compiler import compile_cfg, compile_file
@@ -212,6 +213,17 @@ def test_frames_of_parts_stay_below_the_legend(name: str, first: int, last: int)
     assert_inside(layout)
 
 
+@pytest.mark.parametrize("name", ["csppelee", "csresnext50", "yolov3-csppelee-efm"])
+def test_texts_fit_into_their_boxes_in_the_widest_usual_font(name: str) -> None:
+    textpath = pytest.importorskip("matplotlib.textpath", reason="needs matplotlib, for the font DejaVu Sans")
+    drawing = of_file(name)
+    for box, frame in zip(drawing.boxes, lay_out(drawing).boxes, strict=True):
+        for n, line in enumerate(lines(box)):
+            font = {"family": "DejaVu Sans", "weight": "bold" if n < bold_lines(box) else "normal"}
+            drawn_line = textpath.TextPath((0, 0), line, size=FONT, prop=font)
+            assert drawn_line.get_extents().width < frame.width - PAD_X, line
+
+
 def test_svg_is_xml_with_all_texts() -> None:
     drawing = drawn(CSP)
     root = ElementTree.fromstring(to_svg(drawing))
@@ -222,12 +234,12 @@ def test_svg_is_xml_with_all_texts() -> None:
 
 
 def test_mermaid_has_a_subgraph_for_each_stage_and_block() -> None:
-    lines = [line.strip() for line in to_mermaid(drawn(CSP)).splitlines()]
-    assert lines[:4] == ["---", 'title: "a network"', "---", "flowchart TB"]
-    assert 'subgraph c0x0["CSP block"]' in lines
-    assert 'b4["residual ×3<br/>conv 1×1, 3×3<br/>4–12 · 4×16×16 · 0.000246 BF"]:::residual' in lines
-    assert "b2 --> b6" in lines
-    assert sum(line.startswith("subgraph") for line in lines) == lines.count("end") == 2
+    text = [line.strip() for line in to_mermaid(drawn(CSP)).splitlines()]
+    assert text[:4] == ["---", 'title: "a network"', "---", "flowchart TB"]
+    assert 'subgraph c0x0["CSP block"]' in text
+    assert 'b4["residual ×3<br/>conv 1×1, 3×3<br/>4–12 · 4×16×16 · 0.000246 BF"]:::residual' in text
+    assert "b2 --> b6" in text
+    assert sum(line.startswith("subgraph") for line in text) == text.count("end") == 2
 
 
 def test_dot_has_the_same_boxes_and_arrows() -> None:

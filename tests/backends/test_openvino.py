@@ -12,6 +12,7 @@ from agree import agree, network, random_inputs
 from networks import picture, write_detector
 
 from darknet_py import load
+from darknet_py.backends import onnx_stream
 from darknet_py.backends.session import available_backends, open_session
 from darknet_py.errors import BackendError
 from darknet_py.export import export_onnx
@@ -55,10 +56,8 @@ def test_it_computes_in_float32_with_the_threads_given(graph: Graph) -> None:
 
 @needs_openvino
 def test_any_batch_and_models_of_any_size_are_taken(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    from darknet_py.backends import openvino
-
     agree(graph, batches=(1, 3, 2, 1), runtimes=("openvino",))
-    monkeypatch.setattr(openvino, "PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr(onnx_stream, "PROTOBUF_LIMIT", 100)
     agree(graph, runtimes=("openvino",))
 
 

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from agree import RUNTIMES, agree, network, random_inputs
 
+from darknet_py.backends import onnx_stream
 from darknet_py.backends.emitter import IR_VERSION, OPSET, input_names, output_names
 from darknet_py.backends.onnx import OPERATORS, to_onnx
 from darknet_py.backends.session import open_session
@@ -131,16 +132,12 @@ def test_onnxruntime_takes_threads_and_refuses_unknown_providers(graph: Graph) -
 def test_networks_beyond_the_limit_of_protobuf_reach_onnxruntime_through_a_file(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from darknet_py.backends import onnxruntime
-
-    monkeypatch.setattr(onnxruntime, "PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr(onnx_stream, "PROTOBUF_LIMIT", 100)
     agree(graph, runtimes=("onnxruntime",))
 
 
 def test_opencv_refuses_networks_beyond_the_limit(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    from darknet_py.backends import opencv
-
-    monkeypatch.setattr(opencv, "PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr(onnx_stream, "PROTOBUF_LIMIT", 100)
     with pytest.raises(BackendError, match="2 GB"):
         open_session(graph, "opencv")
 

@@ -165,6 +165,10 @@ RESULT = {
     "exports": [
         {"title": "yolov4 (416)", "weights": 100.0, "seconds": 2.5, "copy": 0.3, "memory": 240.0, "before": 10.0}
     ],
+    "growth": {
+        "pixels": {"16": 1.0, "64": 2.0, "256": 8.0, "1024": 40.0}, "batch": {"1": 1.0, "2": 2.0, "4": 4.0},
+        "frames": {"1000": 100 << 20, "2000": 100 << 20},
+    },
     "missing": {"enet-coco": "no cfg of that name"},
 }  # fmt: skip
 
@@ -184,6 +188,9 @@ def test_bars_are_met_missed_or_not_measured() -> None:
     assert found["whole process, one image / the same job as an OpenCV 4 script"] == (1.5, True)
     assert found["memory of that export / size of the weights"] == (2.4, True)
     assert found["NumPy executor / Debian's darknet"] == (None, None)
+    assert found["time by pixels, for one of them"] == (1.25, False)
+    assert found["time by batch, for one of them"] == (1.0, True)
+    assert found["memory over 10,000 frames"] == (1.0, True)
 
 
 def test_the_report_says_what_was_not_timed_and_why() -> None:
@@ -191,6 +198,8 @@ def test_the_report_says_what_was_not_timed_and_why() -> None:
     assert "- Not measured: enet-coco: no cfg of that name" in text
     assert "not timed: the process ended with -11" in text
     assert "| the same, yolov4 | >= 1.6 | 1.7 | yes | yolov4 (416) 1.7 |" in text
+    assert "| pixels | 1,024 | 40000.00 | 3.91e+07 ns |" in text
+    assert "| 2,000 | 100.0 |" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| ") and "not timed" in line}
     assert widths == {10}
 

@@ -157,3 +157,10 @@ def test_the_caret_is_under_the_item_of_a_list_that_is_wrong() -> None:
     read(Sample, parse("[sample]\nitems= 1, 2x , y # 3,4\n", "x", Diagnostics()).sections[0], found)
     spans = [d.span for d in found.items if d.span]
     assert [s.source.text[s.start : s.end] for s in spans] == ["2x", "y"]
+
+
+def test_a_key_without_a_value_hides_the_one_that_has_it() -> None:
+    # option_find returns at the first key that fits; a line that ends in '=' never becomes one
+    assert sample("whole\nwhole=3") == (Sample(), [Code.NO_EQUALS, Code.DUPLICATE_KEY])
+    assert sample("whole=\nwhole=3")[0].whole == 3
+    assert sample("whole=3\nwhole")[0].whole == 3

@@ -81,6 +81,25 @@ def test_random_weights_say_that_they_mean_nothing(run: Run, cfg: Path, photos: 
     assert "the results mean nothing" in result.stderr
 
 
+def test_random_weights_of_a_detector_do_not_flood_the_screen(run: Run, photos: Path) -> None:
+    result = run("run", "yolov3-csppelee-efm.cfg", photos / "a.png", "--random-weights", 1, "--no-save", "--size", 96)
+    assert result.stdout.count("\n") == 1
+    assert "0 objects" in result.stdout
+    flood = run(
+        "run",
+        "yolov3-csppelee-efm.cfg",
+        photos / "a.png",
+        "--random-weights",
+        1,
+        "--no-save",
+        "--size",
+        32,
+        "--conf",
+        0.2,
+    )
+    assert flood.stdout.count("\n") > 100
+
+
 def test_weights_of_another_network_are_an_error(run: Run, cfg: Path, photos: Path) -> None:
     Path("other.weights").write_bytes(b"\0" * 100)
     result = run("run", cfg, photos / "a.png", "-w", "other.weights")

@@ -53,6 +53,28 @@ def test_unequal_strides_leave_numbers_as_they_are() -> None:
 
 
 def test_what_the_bits_cannot_hold_is_an_error() -> None:
-    assert diagnosed(XNOR + "groups=2\nfilters=2").code == "DK309"
     assert diagnosed(XNOR + "antialiasing=1\nsize=3\npad=1").code == "DK309"
     assert diagnosed(XNOR + "size=3\npad=1\ndilation=2", (1, 8, 8)).code == "DK312"
+
+
+@pytest.mark.parametrize(
+    ("reader", "answer"), [("[route]\nlayers=0", -0.2), ("[shortcut]\nfrom=0", -0.4), ("[sam]\nfrom=0", 0.04)]
+)
+def test_bin_output_has_no_effect_on_what_is_read_as_numbers(reader: str, answer: float) -> None:
+    # parser.c withdraws it, as from layer 8 of yolov3-tiny_xnor.cfg
+    cfg = f"[convolutional]\nxnor=1\nbin_output=1\nactivation=leaky\n[avgpool]\n{reader}"
+    assert output(cfg, [[[-1]]], [[0], [2]]).item() == pytest.approx(answer)
+
+
+def test_groups_are_one_where_weights_are_bits_and_stay_in_pjreddies_dialect() -> None:
+    # make_convolutional_layer sets them before it counts the weights
+    assert diagnosed(XNOR + "groups=2", (2, 1, 1)).code == "DK312"
+    assert output(XNOR + "groups=2", [[[5]], [[-1]]], [[0], [1, -3]]).item() == 4
+    (_, weights) = compiled(XNOR + "groups=2\nfilters=2", (2, 1, 1), "pjreddie").check().graph.params
+    assert weights.value.shape == (2, 1, 1, 1)
+
+
+def test_bits_of_a_1x1_kernel_may_be_padded_and_an_even_one_dilated_in_vain() -> None:
+    # the packed path calls im2col_cpu for every size, and without dilation
+    assert output(XNOR + "padding=1", [[[5]]], [[0], [2]])[0].tolist() == [[-2, -2, -2], [-2, 2, -2], [-2, -2, -2]]
+    assert diagnosed(XNOR + "size=2\npad=1\ndilation=2").code == "DK312"

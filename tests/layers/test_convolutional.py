@@ -94,3 +94,66 @@ def test_shared_layers_own_nothing() -> None:
 )  # fmt: skip
 def test_impossible_convolutions_are_errors(cfg: str, code: str) -> None:
     assert diagnosed(cfg).code == code
+
+
+def test_a_padded_1x1_kernel_needs_a_stride_across() -> None:
+    # forward_convolutional_layer skips im2col, and so the padding, where size and stride_x are 1
+    got = output(f"{LINEAR}padding=1\nstride=2", counting(1, 2, 2), [[0], [10]])
+    assert got[0].tolist() == [[0, 0], [0, 40]]
+    assert diagnosed(f"{LINEAR}padding=1\nstride_x=1\nstride_y=2").code == "DK309"
+    assert diagnosed(f"{LINEAR}padding=1\nstride=2", dialect="pjreddie").code == "DK309"
+
+
+def test_a_dilated_even_kernel_is_an_error_only_where_darknet_miscounts_its_windows() -> None:
+    even = f"{LINEAR}size=2\npad=1\ndilation=2\n"
+    assert diagnosed(even).code == "DK309"
+    got = output(f"{even}stride=2", [[[1, 2], [3, 4]]], [[0], [1, 10, 100, 1000]])
+    assert got[0].tolist() == [[1000, 100], [10, 1]]
+
+
+def test_flipped_weights_may_be_grouped_but_not_in_pjreddies_dialect() -> None:
+    flipped = f"{LINEAR}flipped=1\nfilters=2\ngroups=2"
+    _, weights = compiled(flipped, (4, 1, 1)).check().graph.params
+    assert (weights.transposed, weights.value.shape) == (True, (2, 2, 1, 1))
+    assert diagnosed(flipped, dialect="pjreddie").code == "DK309"
+
+
+def test_the_parameters_of_a_layer_that_shares_are_those_of_its_source() -> None:
+    chain = f"{LINEAR}\n{LINEAR}share_index=0\n{LINEAR}share_index=-1"
+    assert output(chain, [[[1]]], [[1], [2]]).item() == 15
+
+
+@pytest.mark.parametrize(("source", "own"), [(1, 0), (0, 1)])
+def test_shared_numbers_come_with_the_normalization_of_their_source(source: int, own: int) -> None:
+    # fuse_conv_batchnorm folds it into the numbers, and skips the layer that shares
+    cfg = f"{LINEAR}batch_normalize={source}\n{LINEAR}share_index=0\nbatch_normalize={own}"
+    assert diagnosed(cfg, (1, 1, 1)).code == "DK311"
+    normalized = [[1], [2], [4], [16], [8]]  # y = (8 x - 4) / 4 * 2 + 1
+    assert output(cfg, [[[1]]], normalized if source else [[1], [4]]).item() == pytest.approx(
+        11 if source else 21, rel=1e-5
+    )
+
+
+def test_a_shared_layer_must_exist_and_have_weights() -> None:
+    assert diagnosed(f"{LINEAR}\n{LINEAR}share_index=1").code == "DK304"
+    assert diagnosed(f"[avgpool]\n{LINEAR}share_index=0").code == "DK305"
+
+
+@pytest.mark.parametrize("options", ["size=3\nsway=1\nrotate=1", "size=3\nstretch=2", "rotate=1", "stretch_sway=1"])
+def test_turned_kernels_that_darknet_refuses_are_errors(options: str) -> None:
+    assert diagnosed(LINEAR + options).severity == "error"
+
+
+def test_a_turned_kernel_is_as_any_other_outside_training() -> None:
+    got = output(f"{LINEAR}size=3\npad=1\nstretch_sway=1", [[[2]]], [[0], list(range(9))])
+    assert got.item() == 8
+
+
+def test_any_antialiasing_but_2_is_the_binomial() -> None:
+    got = output(f"{LINEAR}stride=2\nantialiasing=3", np.full((1, 3, 3), 16.0), [[0], [1]])
+    assert got[0].tolist() == [[9, 9], [9, 9]]
+
+
+def test_fewer_than_one_group_is_one() -> None:
+    assert diagnosed(f"{LINEAR}groups=0").code == "DK203"
+    assert output(f"{LINEAR}groups=-2", [[[3]], [[5]]], [[1], [10, 100]]).item() == 531

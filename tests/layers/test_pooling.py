@@ -146,3 +146,8 @@ def test_only_images_can_be_pooled() -> None:
     assert diagnosed(flat + "[maxpool]", dialect="pjreddie").code == "DK307"
     assert diagnosed(flat + "[avgpool]", dialect="pjreddie").code == "DK307"
     assert diagnosed(flat + "[maxout]\ngroups=1", dialect="pjreddie").code == "DK307"
+
+
+def test_maxpool_depth_gives_the_lowest_number_to_channels_without_any() -> None:
+    got = output("[maxpool]\nmaxpool_depth=1\nout_channels=3", [[[1]], [[-2]]])
+    assert got.ravel().tolist() == [1, -2, np.finfo(np.float32).min]

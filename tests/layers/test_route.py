@@ -95,3 +95,12 @@ def test_route2_and_route3_join() -> None:
 def test_route_lhalf_takes_the_lower_half_of_each() -> None:
     assert channels(COPY + TIMES_10 + "[route_lhalf]\nlayers=-1,-2") == [10, 20, 1, 2]
     assert diagnosed(COPY + "[route_lhalf]\nlayers=-1", (1, 2, 2)).code == "DK305"
+
+
+@pytest.mark.parametrize("reader", ["[route]\nlayers=0", "[shortcut]\nfrom=0", "[route]\nlayers=-1"])
+@pytest.mark.parametrize("source", ["[convolutional]\nactivation=linear\n", "[maxpool]\nsize=2\n"])
+def test_a_blurred_layer_of_another_size_can_only_be_read_by_the_next(source: str, reader: str) -> None:
+    # the others take the memory of its output for the larger image that was there before the blur
+    between = "" if "-1" in reader else COPY
+    assert diagnosed(f"{source}stride=2\nantialiasing=1\n{between}{reader}").code == "DK309"
+    assert not compiled(f"{source}stride=1\nantialiasing=1\n{between}{reader}", (4, 4, 4)).errors

@@ -45,7 +45,7 @@ def test_siblings_of_a_tree_are_groups(tmp_path: Path) -> None:
 
 
 def test_without_its_tree_file_the_shapes_are_known(tmp_path: Path) -> None:
-    cfg = "[net]\nwidth=1\nheight=1\nchannels=4\n[softmax]\ntree=a.tree\n[dropout]"
+    cfg = "[net]\nwidth=2\nheight=2\nchannels=1\n[softmax]\ntree=a.tree\n[dropout]"
     compilation = compile_cfg(cfg, folder=str(tmp_path))
     assert [d.code for d in compilation.diagnostics] == ["DK501"]
     assert [i.output.shape for i in compilation.graph.layers] == [(4,), (4,)]

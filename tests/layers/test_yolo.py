@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tiny import compiled, diagnosed, output
 
+from darknet_py.compiler import compile_cfg
 from darknet_py.detect.candidates import Candidates
 from darknet_py.layers.head import Head
+from darknet_py.layers.yolo import Yolo
 
 LOG2, LOG3 = np.log(2), np.log(3)
 ONE = "[yolo]\nclasses=1\nnum=1\nanchors=10,20\n"
@@ -121,11 +123,19 @@ def test_an_activation_that_goes_with_the_head_is_no_news(new_coords: int, activ
 
 
 def test_training_options_pass_silently() -> None:
-    cfg = ONE + "ignore_thresh=.7\ntruth_thresh=1\njitter=.3\nrandom=1\niou_loss=ciou\ncounters_per_class=1,2\n"
-    assert not compiled(cfg, (6, 1, 1)).diagnostics
+    cfg = ONE + "ignore_thresh=.7\ntruth_thresh=1\njitter=.3\nrandom=1\niou_loss=ciou\ncounters_per_class=1\n"
+    assert not compiled(cfg, (6, 2, 2)).diagnostics
 
 
 def test_an_unknown_kind_of_suppression_is_an_error() -> None:
     assert diagnosed(ONE + "nms_kind=grpeedynms\n", (6, 1, 1)).hint == (
         "did you mean 'greedynms'? (Darknet silently takes 'default'; --as-darknet does the same)"
     )
+
+
+def test_lists_end_at_a_comment_as_darknet_reads_them() -> None:
+    # parse_yolo_mask looks for '#', which no other list of a section does
+    cfg = "[net]\nchannels=12\nheight=2\nwidth=2\n[yolo]\nclasses=1\nnum=2\nmask=1,0#2,3\nanchors=1,1,2,2#,3\n"
+    head = compile_cfg(cfg, as_darknet=True).check().graph.layers[-1].layer
+    assert isinstance(head, Yolo)
+    assert (head.mask, head.anchors) == ((1, 0), (1, 1, 2, 2))

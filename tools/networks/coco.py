@@ -31,6 +31,7 @@ class Detector:
 
 
 PELEE: Backbone = partial(pelee.backbone, net=Pelee())
+SPARSE_PELEE: Backbone = partial(pelee.backbone, net=Pelee(sparse=True))
 CSP_PELEE: Backbone = partial(csp_pelee.backbone, net=CSPPelee())
 CSP_PELEE_REF: Backbone = partial(csp_pelee.backbone, net=REF)
 CSP_DENSE_REF: Backbone = partial(csp_pelee.dense_backbone, net=CSPDense(last=3))
@@ -50,7 +51,7 @@ THREE_NOTE = PRN_NOTE + "Which of YOLOv3's nine anchors the three scales use is 
 DENSE_NOTE = "The inside of the backbone is not published: see its own cfg."
 EFM_NOTE = (
     "Published: the arrows between the levels (Fig. 6), the cost of each of the 24 convolutions of the head (Fig. "
-    "7), that max-outs narrow the backbone's outputs, where SAM stands (its cost), and the totals. Reconstructed: "
+    "7), that max-outs narrow the backbone's outputs, and the totals, which place SAM. Reconstructed: "
     "which arrow three of the convolutions belong to, where exactly the max-outs stand, and whether the level of "
     "1/32 adds or concatenates."
 )
@@ -61,13 +62,25 @@ FPN_NOTE = (
 )
 CEM_NOTE = (
     "Only the total is published, and that attention costs 0.116 BFLOPs, which makes three scales of 128 "
-    "channels. Ours: ThunderNet's context enhancement in front of them, at the published cost."
+    "channels. Ours: ThunderNet's context enhancement in front of them, at the published cost; the mean of C5 scales "
+    "channels where ThunderNet adds it, so that any input size fits."
 )
 GFM_NOTE = (
-    "Only the total and Fig. 6(b) are published. Ours: C5, its mean, C4, C3 and C2 become one map, the "
+    "Only the total and Fig. 6(b) are published. Ours: C5, scaled by its mean, C4, C3 and C2 become one map, the "
     "predictions are EFM's; made to cost what the paper says."
 )
-TINY_NOTE = "The paper compares with it; its cfg is published, and this one lowers to the same graph."
+TINY_NOTE = (
+    "The paper compares with it. pjreddie's published cfg, for his weights: this one lowers to the same graph. That of "
+    "PartialResidualNetworks reads anchors 1,2,3 instead of 0,1,2 at 1/16, and is the same otherwise."
+)
+TINY_PRN_NOTE = (
+    "The paper compares with it; its cfg is published in PartialResidualNetworks, and this one lowers to the same "
+    "graph."
+)
+SPARSE_NOTE = (
+    "PartialResidualNetworks publishes its BFLOPs at two sizes. The backbone is that of spelee.cfg, the head that of "
+    "the published yolov3-tiny-prn.cfg."
+)
 
 P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741
 
@@ -123,6 +136,7 @@ SMALL = (
     _net("yolov3-pelee-fpn", "PeleeNet-FPN", N, FPN_NOTE, PELEE, heads.fpn),
     _net("yolov3-pelee-prn", "PeleeNet-PRN", N, PRN_NOTE, PELEE, PRN2),
     _net("yolov3-pelee-prn-3l", "PeleeNet-PRN-3l", N, THREE_NOTE, PELEE, PRN3),
+    _net("yolov3-spelee-prn", "SPeleeNet-PRN", N, SPARSE_NOTE, SPARSE_PELEE, PRN2),
     _net("yolov3-csppelee-ref-prn", "CSPPeleeNet Reference-PRN", N, PRN_NOTE, CSP_PELEE_REF, PRN2, 320),
     _net("yolov3-csppelee-ref-prn-3l", "CSPPeleeNet Reference-PRN (3l)", N, THREE_NOTE, CSP_PELEE_REF, PRN3, 320),
     _net("yolov3-csppelee-ref-efm", "CSPPeleeNet Reference-EFM (SAM)", R, EFM_NOTE, CSP_PELEE_REF, SAM, 320),
@@ -132,7 +146,7 @@ SMALL = (
     _net("yolov3-cspdensenetb-ref-prn", "CSPDenseNetb Reference-PRN", O, PRN_NOTE + DENSE_NOTE, CSP_DENSEB_REF, PRN2,
          320),
     Network("yolov3-tiny", "YOLOv3-tiny", 416, P, TINY_NOTE, _tiny, detector=True),
-    Network("yolov3-tiny-prn", "YOLOv3-tiny-PRN", 416, P, TINY_NOTE, _tiny_prn, detector=True),
+    Network("yolov3-tiny-prn", "YOLOv3-tiny-PRN", 416, P, TINY_PRN_NOTE, _tiny_prn, detector=True),
 )  # fmt: skip
 
 _MIXED = resnet.WIDE

@@ -71,7 +71,8 @@ def _down(b: Builder, x: Tensor, scale: int) -> Tensor:
 def cem(b: Builder, taps: Sequence[Tensor], *, attention: bool = False) -> None:
     """Context enhancement (ThunderNet): C4, C5 and the mean of C5 summed at 1/16, and read at three scales.
 
-    Darknet cannot add one number to a whole channel, so the mean of C5 scales the channels instead.
+    To add one number to a whole channel, Darknet needs an [upsample] by the size of the map, which ties the cfg to one
+    input size; so the mean of C5 scales the channels instead.
     """
     _, _, c4, c5 = taps
     b.stage("CEM: C4, C5 and the mean of C5")

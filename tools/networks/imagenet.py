@@ -15,37 +15,45 @@ from .resnet import ResNet
 OFFICIAL = "The cfg is published in CrossStagePartialNetworks; this one lowers to the same graph."
 PELEE_NOTE = (
     "Pelee's code gives the two-way dense layers; the order of the layers and the [maxpool] in the transitions "
-    "are those of the paper's Fig. 7, all 126 bars of which this backbone and its heads reproduce."
+    "are those of the paper's Fig. 7, all 126 bars of which PeleeNet and its heads reproduce."
 )
 CSP_PELEE_NOTE = (
-    "The authors never published it. Fig. 7 gives the cost of its 114 layers, all of which this backbone "
-    "reproduces; stages have 2, 4, 8 and 4 dense layers, and gamma applies to stages 2 to 4. One open point: the "
-    "first 1x1 may be 32 -> 8 before the pool instead of 32 -> 32 behind it."
+    "The authors never published it. Fig. 7 gives the cost of the 114 layers of CSPPeleeNet, gamma 0.5, all of which "
+    "ours reproduces; stages have 2, 4, 8 and 4 dense layers. "
 )
+GAMMA_NOTE = CSP_PELEE_NOTE + "Three published BFLOPs say that gamma applies to stages 2 to 4. "
+OPEN_NOTE = "One open point: the first 1x1 may be 32 -> 8 before the pool instead of 32 -> 32 behind it."
 SPARSE_NOTE = (
-    " Dense layers read the outputs 1, 2, 4 and 8 steps back, the only one of 12 rules that gives both published "
-    "numbers."
+    " Here the dense layers read the outputs 1, 2, 4 and 8 steps back, the only one of 12 rules that gives both "
+    "published numbers; those of SPeleeNet-PRN agree (yolov3-spelee-prn.cfg)."
 )
 GROUP_NOTE = " Reconstructed from one number: the 3x3 convolutions of the dense layers have groups of 8 channels."
+STRIDED_NOTE = (
+    " Its shortcuts add a map of twice the size, at a stride, as pjreddie's Darknet does; AlexeyAB's of today refuses."
+)
 RESNET50_NOTE = (
     "pjreddie's published cfg; CrossStagePartialNetworks moves the pool, see resnet50-pool-last.cfg. This one lowers "
-    "to the same graph."
+    "to the same graph." + STRIDED_NOTE
+)
+PLUS_ELASTIC_NOTE = (
+    "Only the number is published. Ours: elastic blocks in stage 3 alone, and a first stage like the others, as "
+    "CSPResNeXt-50-Elastic has it; elastic blocks in stages 1 and 4, or 2 and 4, would cost as much."
 )
 SE_NOTE = (
     " Reconstructed: squeeze and excitation (to half the channels) on the 32 new channels of every dense layer, "
     "which fits both published numbers."
 )
 LAST_NOTE = (
-    " Fusion last is the same network without the 1x1 convolutions behind the pools; three published BFLOPs fix it."
+    "Fusion last is the same network without the 1x1 convolutions behind the pools; three published BFLOPs fix it."
 )
 FIRST_NOTE = (
-    "No structure that is a fusion first by the paper's definition gives the published BFLOPs, which are linear "
-    "in gamma with twice the slope of the dense layers. This is CSPPeleeNet without the 1x1 convolutions between "
-    "the dense layers and the concatenation."
+    "Of 180,000 regular variants none that is a fusion first by the paper's definition gives the published BFLOPs, "
+    "which are linear in gamma with twice the slope of the dense layers. This is CSPPeleeNet without the 1x1 "
+    "convolutions between the dense layers and the concatenation."
 )
 REFERENCE_NOTE = (
     "CSPPeleeNet with 2, 4, 4 and 4 dense layers, bottlenecks of 32, 64, 64 and 64, and 512 channels at the end: "
-    "the only regular variant found that gives the published numbers of two classifiers and four detectors."
+    "the only regular variant found that gives the published numbers of two classifiers and three detectors."
 )
 DENSE_NOTE = (
     "The 512 channels at 1/32 and the last convolution follow from the detectors' numbers; everything before is "
@@ -57,14 +65,19 @@ RESNET10_NOTE = (
     "closest: fusion last, where half of stage 1 and a third of the others bypass one basic block."
 )
 ELASTIC_NOTE = (
-    "allenai/elastic publishes the network in PyTorch; Darknet enlarges by nearest neighbour where it interpolates."
+    "allenai/elastic publishes the network in PyTorch; Darknet enlarges by nearest neighbour where it interpolates, "
+    "and has 7,856 biases where it has none."
 )
 CSP_ELASTIC_NOTE = (
     "Never published. This is the paper's recipe with DenseNet-201's own 6, 12, 48 and 32 layers, made elastic: "
     "three quarters of a block's channels bypass it, and a transition precedes the concatenation. Of 300 variants "
     "it is the closest to both numbers, if these were counted as those of DenseNet-201-Elastic were."
 )
-TIMM_NOTE = "timm's cspnet.py (and mmpretrain, which converts its weights): the published structure, with its 3x3 pool."
+TIMM_NOTE = (
+    "timm's cspnet.py (and mmpretrain, which converts its weights). One 1x1 expands a stage and is cut in halves, "
+    "where the authors' cfgs (without the p: {}) have two."
+)
+SAME_SIZE_NOTE = " Beware: a weights file of either has as many numbers, so the other takes it and computes nonsense."
 PP_NOTE = "PaddleDetection's CSPResStage; the RepVGG blocks are merged into one 3x3, as at inference."
 OTHER = (
     "The paper compares it with its own; its cfg is published in CrossStagePartialNetworks, and this one lowers "
@@ -83,7 +96,7 @@ def _pelee(
 
 
 def _csp(
-    name: str, title: str, evidence: Evidence = N, note: str = CSP_PELEE_NOTE, activation: str = "leaky",
+    name: str, title: str, evidence: Evidence = N, note: str = CSP_PELEE_NOTE + OPEN_NOTE, activation: str = "leaky",
     net: CSPPelee = CSPPelee(),  # noqa: B008  frozen
 ) -> Network:  # fmt: skip
     build = partial(csp_pelee.classifier, net=net)
@@ -113,8 +126,8 @@ def _official(
     return Network(name, title, size, P, note, build, activation=activation)
 
 
-def _timm(name: str, title: str, net: timm_like.CrossStages, size: int = 256) -> Network:
-    return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE, "relie")
+def _timm(name: str, title: str, net: timm_like.CrossStages, authors: str, size: int = 256, more: str = "") -> Network:
+    return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE.format(authors) + more, "relie")
 
 
 REF = CSPPelee((2, 4, 4, 4), (32, 64, 64, 64), last=3)
@@ -127,13 +140,12 @@ PELEE = (
     _pelee("spelee", "SPeleeNet (SparsePeleeNet)", N, PELEE_NOTE + SPARSE_NOTE, net=Pelee(sparse=True)),
     _pelee("peleenext", "PeleeNeXt", R, PELEE_NOTE + GROUP_NOTE, net=Pelee(grouped=True)),
     _pelee("sepelee-swish", "SEPeleeNet with swish", R, PELEE_NOTE + SE_NOTE, "swish", Pelee(attention=True)),
-    *_gammas("csppelee", "CSPPeleeNet", N, CSP_PELEE_NOTE, inner=True, outer=True),
-    *_gammas("csppelee-fusion-last", "CSPPeleeNet, fusion last", N, CSP_PELEE_NOTE + LAST_NOTE, inner=True,
-             outer=False),
+    *_gammas("csppelee", "CSPPeleeNet", N, GAMMA_NOTE + OPEN_NOTE, inner=True, outer=True),
+    *_gammas("csppelee-fusion-last", "CSPPeleeNet, fusion last", N, GAMMA_NOTE + LAST_NOTE, inner=True, outer=False),
     *_gammas("csppelee-fusion-first", "CSPPeleeNet, fusion first", O, FIRST_NOTE, inner=False, outer=True),
     _csp("csppelee-swish", "CSPPeleeNet with swish", activation="swish"),
     _csp("csppelee-mish", "CSPPeleeNet with Mish", activation="mish"),
-    _csp("secsppelee-swish", "SECSPPeleeNet with swish", R, CSP_PELEE_NOTE + SE_NOTE, "swish",
+    _csp("secsppelee-swish", "SECSPPeleeNet with swish", R, CSP_PELEE_NOTE + OPEN_NOTE + SE_NOTE, "swish",
          CSPPelee(attention=True)),
     _csp("csppelee-ref", "CSPPeleeNet Reference", N, REFERENCE_NOTE, net=REF),
     _csp("csppeleeb-ref", "CSPPeleeNetb Reference", N, REFERENCE_NOTE, net=REF_B),
@@ -142,13 +154,14 @@ PELEE = (
 )  # fmt: skip
 
 RESNETS = (
-    _official("resnet10", "ResNet-10", resnet.resnet10),
+    _official("resnet10", "ResNet-10", resnet.resnet10, note=OFFICIAL + STRIDED_NOTE),
     Network("csresnet10", "CSPResNet-10", 256, O, RESNET10_NOTE, resnet.csp_resnet10),
     _official("resnet50", "ResNet-50", partial(resnet.resnet, net=ResNet()), note=RESNET50_NOTE),
     _official("resnet50-pool-last", "ResNet-50 that averages class scores instead of features",
-              partial(resnet.resnet, net=ResNet(pool_last=True))),
+              partial(resnet.resnet, net=ResNet(pool_last=True)), note=OFFICIAL + STRIDED_NOTE),
     _official("resnext50", "ResNeXt-50",
-              partial(resnet.resnet, net=ResNet((3, 4, 6, 3), (128, 256, 512, 1024), groups=32))),
+              partial(resnet.resnet, net=ResNet((3, 4, 6, 3), (128, 256, 512, 1024), groups=32)),
+              note=OFFICIAL + STRIDED_NOTE),
     _official("csresnet50", "CSPResNet-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNET)),
     _official("csresnext50", "CSPResNeXt-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT)),
     _official("csresnet50-mish", "CSPResNet-50 with Mish (published as csresnet50-omega)",
@@ -159,6 +172,8 @@ RESNETS = (
               partial(resnet.csp_resnet, net=resnet.CSP_RESNET_ELASTIC)),
     _official("csresnext50-elastic", "CSPResNeXt-50-Elastic",
               partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT_ELASTIC)),
+    Network("csresnext50-plus-elastic", "CSPResNeXt-50+Elastic", 256, O, PLUS_ELASTIC_NOTE,
+            partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT_PLUS_ELASTIC)),
 )  # fmt: skip
 
 OTHERS = (
@@ -175,10 +190,11 @@ OTHERS = (
     _official("csmobilenet-v2", "CSPMobileNet-v2", mobilenet.csp_mobilenet_v2, 224, activation="relu"),
     _official("enetb0", "EfficientNet-B0", mobilenet.efficientnet_b0, 224, OTHER, "swish"),
     _official("res2netlite72", "Res2NetLite-72", mobilenet.res2net_lite, 224, OTHER),
-    _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53),
-    _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53, 224),
-    _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50),
-    _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, 224),
+    _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53, "csdarknet53", more=SAME_SIZE_NOTE),
+    _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53,
+          "csdarknet53", 224, SAME_SIZE_NOTE),
+    _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50, "csresnet50"),
+    _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, "csresnext50", 224),
     _official("csprepresnet-s", "CSPRepResNet-s of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.SMALL),
               224, PP_NOTE, "swish"),
     _official("csprepresnet-l", "CSPRepResNet-l of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.LARGE),

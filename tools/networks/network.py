@@ -56,6 +56,14 @@ scales=.1,.1
 """
 
 
+# What AlexeyAB's Darknet, which trains these cfgs, does not know: said in the headers of those that have it.
+FOREIGN = {
+    "[maxout]": "Darknet has no [maxout]; there it is [maxpool] with maxpool_depth=1, out_channels as here, size=1 and "
+    "stride=1 (cfgs/FAMILY.md has the command).",
+    "activation=hard_sigmoid": "Darknet has no hard_sigmoid: it cannot train this one.",
+}
+
+
 class Evidence(StrEnum):
     """How sure the structure of a network is."""
 
@@ -86,13 +94,15 @@ class Network:
         b = Builder(self.activation)
         self.build(b)
         recipe = DETECTOR if self.detector else CLASSIFIER
-        return f"{self._header(numbers)}\n[net]\n{recipe.format(size=self.size)}\n" + "\n".join(b.sections)
+        body = "\n".join(b.sections)
+        foreign = [said for word, said in FOREIGN.items() if word in body]
+        return f"{self._header(numbers, *foreign)}\n[net]\n{recipe.format(size=self.size)}\n{body}"
 
-    def _header(self, numbers: str) -> str:
+    def _header(self, *more: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."
         made = f"Written by `python -m tools.networks` from {self._module()}: edit that."
         kind = f"Structure: {self.evidence}. {self.note}"
-        paragraphs = [p for p in (made, head, kind, numbers) if p]
+        paragraphs = [p for p in (made, head, kind, *more) if p]
         return "".join(textwrap.indent(textwrap.fill(p, WIDTH - 2), "# ") + "\n" for p in paragraphs)
 
     def _module(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .builder import Builder, Tensor
 
@@ -22,7 +22,8 @@ class ResNet:
 class CSPResNet:
     """Per stage: blocks, bypass, the other part, the width inside blocks, and the width after the transition.
 
-    `split` is the activation of the two convolutions that split a stage: the published cfgs vary it.
+    `split` is the activation of the two convolutions that split a stage: the published cfgs vary it. The blocks of an
+    `elastic` stage compute half of their channels at half the resolution.
     """
 
     blocks: tuple[int, ...] = (3, 3, 5, 2)
@@ -32,14 +33,16 @@ class CSPResNet:
     fused: tuple[int, ...] = (128, 256, 512, 1024)
     groups: int = 1
     split: tuple[str | None, ...] = (None, "linear", "linear", None)
-    elastic: bool = False
+    elastic: tuple[bool, ...] = (False,) * 4
 
 
 CSP_RESNET = CSPResNet()
 CSP_RESNEXT = CSPResNet(inner=(128, 256, 512, 1024), fused=(256, 512, 1024, 2048), groups=32)
 WIDE = (128, 256, 512, 1024)  # `part` of the nets whose first stage is no exception
-CSP_RESNET_ELASTIC = CSPResNet(part=WIDE, elastic=True)
-CSP_RESNEXT_ELASTIC = CSPResNet(part=WIDE, fused=(256, 512, 1024, 2048), groups=32, elastic=True)
+EVERY_STAGE = (True,) * 4
+CSP_RESNET_ELASTIC = CSPResNet(part=WIDE, elastic=EVERY_STAGE)
+CSP_RESNEXT_ELASTIC = CSPResNet(part=WIDE, fused=(256, 512, 1024, 2048), groups=32, elastic=EVERY_STAGE)
+CSP_RESNEXT_PLUS_ELASTIC = replace(CSP_RESNEXT, part=WIDE, elastic=(False, False, True, False))
 
 # Our CSPResNet-10, per stage: the bypass, and the other part.
 CSP_RESNET10 = ((64, 64), (32, 64), (64, 128), (128, 256))
@@ -51,7 +54,7 @@ def _stem(b: Builder) -> Tensor:
 
 
 def resnet(b: Builder, net: ResNet) -> Tensor:
-    """A ResNet whose strided shortcuts add every second pixel (AlexeyAB's Darknet needs no projection)."""
+    """A ResNet whose strided shortcuts add every second pixel, with no projection (pjreddie's shortcut_cpu)."""
     x = _stem(b)
     for stage, (blocks, inner, outer) in enumerate(zip(net.blocks, net.inner, net.outer, strict=True), 1):
         b.stage(f"stage {stage}: {blocks} blocks of {outer} channels")
@@ -83,7 +86,7 @@ def csp_backbone(b: Builder, net: CSPResNet) -> list[Tensor]:
         bypass = b.conv(x, net.bypass[stage], activation=net.split[stage])
         z = b.conv(x, net.part[stage], activation=net.split[stage])
         for _ in range(blocks):
-            z = _elastic_block(b, z, net, stage) if net.elastic else _block(b, z, net, stage)
+            z = _elastic_block(b, z, net, stage) if net.elastic[stage] else _block(b, z, net, stage)
         b.stage(f"stage {stage + 1}: transition")
         x = b.conv(b.concat(b.conv(z, net.bypass[stage]), bypass), fused)
         taps.append(x)

@@ -57,7 +57,7 @@ def run(
 ) -> dict[str, Any]:  # fmt: skip
     """All networks: what was measured, and what could not be, as plain data."""
     started, load = time.time(), os.getloadavg()[0]
-    result: dict[str, Any] = {"networks": [], "processes": [], "exports": [], "missing": {}}
+    result: dict[str, Any] = {"networks": [], "processes": [], "exports": [], "growth": {}, "missing": {}}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         os.environ[CACHE] = str(Path(folder, "cache"))  # of compiled networks, for all processes from here on
         pixels, file = _photo(photo, Path(folder))
@@ -73,6 +73,8 @@ def run(
                 if around and entry.name in AROUND and not entry.sides:
                     result["processes"].append(_processes(entry, files, file, threads))
                     result["exports"].append(_export(entry, files, threads))
+        if around:
+            result["growth"] = _growth(threads)
     machine = {"cpu": cpu(), "cores": os.cpu_count(), "threads": threads, "load before": load}
     result["machine"] = {**machine, "load after": os.getloadavg()[0], "seconds": round(time.time() - started)}
     result["bars"] = bars(result)
@@ -219,30 +221,38 @@ def files_title(entry: Entry, files: Prepared) -> str:
 
 def _process(command: Sequence[str], environment: Mapping[str, str]) -> float:
     start = time.perf_counter()
+    _output(command, environment)
+    return time.perf_counter() - start
+
+
+def _output(command: Sequence[str], environment: Mapping[str, str]) -> str:
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - start
     if done.returncode:
         raise SideError(f"ended with {done.returncode}: {done.stderr.strip()[-200:]}")
-    return taken
+    return done.stdout
 
 
 def _export(entry: Entry, files: Prepared, threads: int) -> dict[str, Any]:
-    command = [
-        str(make(DARKNET_PY).python),
-        "-m",
-        "tools.bench.performance.exporting",
-        files.job["cfg"],
-        files.job["weights"],
-    ]
-    command.append(str(files.folder))
-    found: list[Mapping[str, float]] = []
-    for _ in range(EXPORT_ROUNDS):
-        done = subprocess.run(command, env=variables(threads), cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return {"title": files_title(entry, files), "why": done.stderr.strip()[-200:]}
-        found.append(json.loads(done.stdout))
+    title, paths = files_title(entry, files), (files.job["cfg"], files.job["weights"], str(files.folder))
+    try:
+        found = [_program("exporting", *paths, threads=threads) for _ in range(EXPORT_ROUNDS)]
+    except SideError as e:
+        return {"title": title, "why": str(e)}
     medians = {key: median(f[key] for f in found) for key in found[0]}
-    return {"title": files_title(entry, files), "weights": Path(files.job["weights"]).stat().st_size, **medians}
+    return {"title": title, "weights": Path(files.job["weights"]).stat().st_size, **medians}
+
+
+def _growth(threads: int) -> dict[str, Any]:
+    try:
+        return _program("growth", str(threads), threads=threads)
+    except SideError as e:
+        return {"why": str(e)}
+
+
+def _program(name: str, *arguments: str, threads: int) -> dict[str, Any]:
+    """What a program of this folder prints."""
+    command = [str(make(DARKNET_PY).python), "-m", f"tools.bench.performance.{name}", *arguments]
+    return dict(json.loads(_output(command, variables(threads))))
 
 
 def _plain(s: Spread) -> dict[str, float]:

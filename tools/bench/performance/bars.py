@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from statistics import geometric_mean
 from typing import Any
 
@@ -42,6 +43,7 @@ def bars(result: Result) -> list[dict[str, Any]]:
         *_processes(result),
         *_exports(result),
         _least("NumPy executor / Debian's darknet", _ratios(rows, NUMPY, DARKNET, "network"), 1.5),
+        *_growth(result["growth"]),
     ]  # fmt: skip
 
 
@@ -109,6 +111,18 @@ def _exports(result: Result) -> Iterable[dict[str, Any]]:
     )
     memory = {e["title"]: e["memory"] / e["weights"] for e in exports}
     yield _most("memory of that export / size of the weights", memory, 2.5)
+
+
+def _growth(growth: Result) -> Iterable[dict[str, Any]]:
+    """Linear is: a unit of much costs no more than a unit of a quarter of it, with room for noise."""
+    each = {what: {int(n): taken / int(n) for n, taken in growth.get(what, {}).items()} for what in ("pixels", "batch")}
+    for what, taken in each.items():
+        sizes = sorted(taken)[1:]  # the first has what costs the same for all
+        found = {f"{b} / {a}": taken[b] / taken[a] for a, b in pairwise(sizes)}
+        yield _most(f"time by {what}, for one of them", found, 1.2)
+    memory = list(growth.get("frames", {}).values())
+    found = {"last / first": memory[-1] / memory[0]} if memory and memory[0] else {}
+    yield _most("memory over 10,000 frames", found, 1.02)
 
 
 def _mean(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:

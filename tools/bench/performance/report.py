@@ -15,7 +15,9 @@ Result = dict[str, Any]
 
 def markdown(result: Result) -> str:
     """All of RESULTS.md."""
-    parts = [_head(result), _bars(result), *map(_network, result["networks"]), _processes(result), _exports(result)]
+    networks = map(_network, result["networks"])
+    around = (_processes(result), _exports(result), _growth(result["growth"]))
+    parts = [_head(result), _bars(result), *networks, *around]
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
@@ -117,6 +119,22 @@ def _exports(result: Result) -> str:
     ]  # fmt: skip
     head = ["network", "weights, MB", "export, s", "copy of the weights, s", "memory, MB", "of it before, MB"]
     return "## Export\n\n" + _table(head, rows)
+
+
+def _growth(growth: Result) -> str:
+    if "pixels" not in growth:
+        return ""
+    each = [
+        [what, f"{int(n):,}", f"{taken * 1e3:.2f}", f"{taken / int(n) * unit:.3g} {name}"]
+        for what, unit, name in (("pixels", 1e9, "ns"), ("batch", 1e3, "ms"))
+        for n, taken in growth[what].items()
+    ]
+    memory = [[f"{int(n):,}", f"{size / MEGA:.1f}"] for n, size in growth["frames"].items()]
+    return (
+        "## Growth\n\nA network of three layers, from pixels to boxes; then thousands of different frames, in batches "
+        "of four, with two workers.\n\n"
+        f"{_table(['by', 'how many', 'ms', 'for one'], each)}\n\n{_table(['frames', 'memory, MB'], memory)}"
+    )
 
 
 def _milliseconds(s: Result) -> str:
