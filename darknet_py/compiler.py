@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import files
 from .cfg import Cfg, Section, parse
 from .cfg.options import atoi, read
+from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from .infer import infer_dialect, report_silu
@@ -56,9 +58,9 @@ class Compilation:
 
 
 def read_cfg_file(path: str | Path) -> bytes:
-    """The bytes of a cfg file; `DataError` where there is none."""
+    """The bytes of a cfg file, or more of it than a cfg can have; `DataError` where there is none."""
     try:
-        return Path(path).read_bytes()
+        return files.read(path, MAX_BYTES + 1)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 
@@ -110,7 +112,8 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         return Net()
     first = cfg.sections[0]
     if first.name not in NET_SECTIONS:
-        found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span)
+        hint = did_you_mean(first.name, NET_SECTIONS)
+        found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span, hint)
         return Net()
     sound = len(found.errors)
     net = read(Net, first, found, NET_INERT)
@@ -119,7 +122,9 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         net = dataclasses.replace(net, height=size[0], width=size[1])
     if not net.shape and len(found.errors) == sound:
         hint = "set width, height and channels (or inputs)"
-        found.error(Code.NO_INPUT_SIZE, "[net] does not say how large the input is", first.span, hint)
+        missing = ", ".join(key for key in ("width", "height", "channels") if not getattr(net, key))
+        message = f"[net] does not say how large the input is: no {missing}"
+        found.error(Code.NO_INPUT_SIZE, message, first.span, hint)
     elif len(net.shape) == 1 and dialect is ALEXEYAB:
         message = "[net] has inputs but no width, height and channels: AlexeyAB's Darknet divides by zero on it"
         found.warning(Code.NO_INPUT_SIZE, message, first.span)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -28,7 +27,7 @@ from .layers.head import Head
 from .layers.region import Region
 from .layers.yolo import AnchorHead
 from .passes import optimize
-from .weights import random_weights, read_weights
+from .weights import parse_weights, random_weights, read_weights
 
 YOLO_THRESHOLD, REGION_THRESHOLD = 0.2, 0.001  # OpenCV 4 darknet_io.cpp, where a section has no `thresh`
 
@@ -69,10 +68,7 @@ def _arrays(model: str | Path | Buffer, graph: Graph) -> Any:
         return read_weights(model, graph).arrays if str(model) else random_weights(graph, 0).arrays
     if len(model) == 0:
         return random_weights(graph, 0).arrays
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "buffer.weights"
-        path.write_bytes(bytes(model))
-        return {value: np.array(a) for value, a in read_weights(path, graph).arrays.items()}
+    return parse_weights(bytes(model), graph).arrays
 
 
 def _with_rows(graph: Graph, compilation: Compilation, thresh: float | None) -> tuple[Graph, list[str]]:

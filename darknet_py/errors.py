@@ -75,6 +75,9 @@ class Code(StrEnum):
     SIDE_FILE = "DK501"
 
 
+MAX_MESSAGE = 300  # characters: a message may quote a value, and a value may fill the file
+
+
 @dataclass(frozen=True)
 class Source:
     """A named text; positions in it are character offsets."""
@@ -179,18 +182,20 @@ class Diagnostics:
     strict: bool = False
     as_darknet: bool = False
 
+    def _add(self, severity: Severity, code: Code, message: str, span: Span | None, hint: str | None) -> None:
+        self.items.append(Diagnostic(code, severity, shorten(message, MAX_MESSAGE), span, hint))
+
     def error(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
         """Record a problem that stops the compilation."""
-        self.items.append(Diagnostic(code, Severity.ERROR, message, span, hint))
+        self._add(Severity.ERROR, code, message, span, hint)
 
     def warning(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
         """Record a problem that does not (an error under `strict`)."""
-        severity = Severity.ERROR if self.strict else Severity.WARNING
-        self.items.append(Diagnostic(code, severity, message, span, hint))
+        self._add(Severity.ERROR if self.strict else Severity.WARNING, code, message, span, hint)
 
     def note(self, code: Code, message: str, span: Span | None = None, hint: str | None = None) -> None:
         """Record something worth knowing, never an error."""
-        self.items.append(Diagnostic(code, Severity.NOTE, message, span, hint))
+        self._add(Severity.NOTE, code, message, span, hint)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -239,15 +244,46 @@ class ZooError(DarknetError):
     """A model name that is not known, or a download that cannot be had."""
 
 
+def shorten(text: str, length: int) -> str:
+    """The text, or its beginning and three dots where it is longer than `length`.
+
+    >>> shorten("activation", 10), shorten("activation", 9)
+    ('activation', 'activa...')
+    """
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+# What users of other programs call Darknet's things: no spelling leads from `sigmoid` to `logistic`. Nothing behind a
+# word: Darknet has nothing like it, and what is spelt alike (prelu, relu) would mislead.
+FOREIGN: dict[str, tuple[str, ...]] = {
+    "sigmoid": ("logistic",), "none": ("linear",), "identity": ("linear",), "lrelu": ("leaky",),
+    "hardtanh": ("hardtan",), "prelu": (), "hardswish": (), "hswish": (), "hard_swish": (), "softplus": (),
+    "kernel": ("size",), "kernel_size": ("size",), "ksize": ("size",), "out_channels": ("filters",),
+    "output_channels": ("filters",), "bn": ("batch_normalize", "batchnorm"), "use_bn": ("batch_normalize",),
+    "batch_norm": ("batch_normalize", "batchnorm"), "batchnorm": ("batch_normalize",), "act": ("activation",),
+    "layers": ("from",), "from": ("layers",), "scale_factor": ("stride",), "factor": ("stride",),
+    "units": ("output",), "neurons": ("output",), "nc": ("classes",), "num_classes": ("classes",),
+    "rate": ("probability",), "dropout": ("probability",), "weight_decay": ("decay",), "lr": ("learning_rate",),
+    "conv2d": ("convolutional",), "dense": ("connected",), "linear": ("connected",), "fc": ("connected",),
+    "fully_connected": ("connected",), "concat": ("route",), "concatenate": ("route",), "cat": ("route",),
+    "add": ("shortcut",), "residual": ("shortcut",), "eltwise": ("shortcut",), "pool": ("maxpool",),
+    "max_pool": ("maxpool",), "avg_pool": ("avgpool",), "global_avgpool": ("avgpool",), "gap": ("avgpool",),
+    "interpolate": ("upsample",), "resize": ("upsample",), "detect": ("yolo",), "input": ("net",),
+}  # fmt: skip
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the closest known word, or None.
+    """A hint naming the known word that has the same meaning elsewhere, or the closest one, or None.
 
     >>> did_you_mean("batch_normalise", ["batch_normalize", "filters"])
     "did you mean 'batch_normalize'?"
+    >>> did_you_mean("kernel_size", ["pad", "size"])
+    "did you mean 'size'?"
     """
     from difflib import get_close_matches
 
-    candidates = sorted(known)
-    folded = {c.lower(): c for c in candidates}
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.65)
-    return f"did you mean '{folded[close[0]]}'?" if close else None
+    folded = {c.lower(): c for c in sorted(known)}
+    meant = FOREIGN.get(word.lower())
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.65) if meant != () else []
+    best = next((w for w in (*(meant or ()), *close) if w in folded), None)
+    return f"did you mean '{folded[best]}'?" if best else None

@@ -203,6 +203,8 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
 
 def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool) -> None:
     """Check the model and write it: to a folder beside its place first, then into its place."""
+    if path.exists() and not path.is_file():  # renaming over /dev/null would remove it
+        raise DataError(f"cannot write {path}: it is a {'folder' if path.is_dir() else 'device'}")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             written = Path(folder, path.name)
@@ -211,6 +213,7 @@ def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, ext
                 onnx.save_model(whole, written, save_as_external_data=True, location=data, size_threshold=LARGE)
                 onnx.checker.check_model(str(written), full_check=True)
                 if Path(folder, data).exists():
+                    Path(folder, data).chmod(written.stat().st_mode)  # onnx lets only its owner read it
                     os.replace(Path(folder, data), path.with_name(data))
             else:
                 check_model(model, arrays)

@@ -1,4 +1,4 @@
-"""Writing files so that they are never there half: to a neighbour first, then renamed into place."""
+"""Reading files that may not end, and writing files so that they are never there half: to a neighbour first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from .errors import DataError
+
+
+def read(path: str | Path, limit: int) -> bytes:
+    """At most `limit` bytes of a file: a device or a pipe may have no end."""
+    with Path(path).open("rb") as file:
+        return file.read(limit)
+
+
+def read_whole(path: str | Path, limit: int, what: str) -> bytes:
+    """A whole file. Raises `DataError` if it cannot be read, or has more than the `limit` bytes of any sound `what`."""
+    try:
+        data = read(path, limit + 1)
+    except OSError as e:
+        raise DataError(f"cannot read the {what} {path}: {e.strerror or e}") from None
+    if len(data) > limit:
+        raise DataError(f"{path}: more than {limit:,} bytes are no {what}")
+    return data
 
 
 def write(path: str | Path, data: bytes) -> Path:
@@ -30,10 +49,18 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     'whole'
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a device or a pipe is written to: renaming would remove /dev/null
+        with path.open("wb") as file:
+            yield file
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
+    except OSError as e:
+        if e.filename != str(temporary):
+            raise
+        raise OSError(e.errno, e.strerror, str(path)) from None  # nobody has heard of the neighbour
     finally:
         temporary.unlink(missing_ok=True)

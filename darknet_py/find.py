@@ -43,8 +43,8 @@ def find_network(name: str | Path, say: zoo.Say | None = None) -> Found:
     stem = str(name).removesuffix(".cfg")
     if stem in installed:
         return Found(installed[stem])
-    if path.is_dir():
-        raise DataError(f"{name} is a folder, and a cfg was expected")
+    if path.exists():
+        raise DataError(f"{name or path} is a {'folder' if path.is_dir() else 'device'}, and a cfg was expected")
     hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
     raise DataError(f"no cfg {str(name)!r}: there is no such file, and no network of that name\n  hint: {hint}")
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DataError
+from .files import read_whole
+
+MAX_BYTES = 1 << 24
 
 # The 80 classes of COCO's detection task in the order of Darknet's networks (data/coco.names).
 _COCO = """
@@ -125,9 +128,8 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(path: Path) -> str:
+    data = read_whole(path, MAX_BYTES, "list of names")
     try:
-        return path.read_text("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return path.read_text("latin-1")
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+        return data.decode("latin-1")

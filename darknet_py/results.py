@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,9 @@ class Results:
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
     """
 
-    orig_img: np.ndarray
+    orig_img: np.ndarray = field(repr=False)
     path: str
-    names: dict[int, str]
+    names: dict[int, str] = field(repr=False)
     boxes: Boxes
     scores: np.ndarray | None = None
     seconds: float = 0.0
@@ -180,12 +180,16 @@ class Results:
         """`to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
-    def to_coco(self, image_id: int | str, *, coco91: bool | None = None) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int | str | None = None, *, coco91: bool | None = None) -> list[dict[str, Any]]:
         """COCO result entries: `image_id`, `category_id`, `bbox` (left, top, width, height in pixels), `score`.
 
+        Without `image_id`, it is the name of the file, as a number where it is one: COCO's 000000000139.jpg is 139.
         `coco91` maps the 80 classes to COCO's own numbers (1 to 90 with gaps), as detector.c does for its COCO files;
         None: if the names are COCO's. Otherwise a category is the class number.
         """
+        if image_id is None:
+            stem = Path(self.path).stem
+            image_id = int(stem) if stem.isascii() and stem.isdigit() else stem
         if coco91 is None:
             coco91 = tuple(self.names.values()) == COCO
         entries = []

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError
+from .files import read_whole
 from .opencv_log import silent_opencv
 
+MAX_BYTES = 1 << 28  # of a file
 SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
 
 
@@ -58,17 +60,21 @@ def expand(source: str | PathLike[str]) -> list[Path]:
     """The files that a path, folder or glob pattern means. Raises `DataError` if there are none."""
     path = Path(source)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = _pictures_of(path.iterdir())
         if not found:
             raise DataError(f"no pictures in the folder {path}")
         return found
     if path.exists() or not has_magic(fspath(source)):
         return [path]
     matches = map(Path, glob(fspath(source), recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
-    found = sorted(p for p in matches if p.suffix.lower() in SUFFIXES)
+    found = _pictures_of(matches)
     if not found:
         raise DataError(f"no pictures match {fspath(source)!r}")
     return found
+
+
+def _pictures_of(paths: Iterable[Path]) -> list[Path]:
+    return sorted(p for p in paths if p.suffix.lower() in SUFFIXES and not p.is_dir())
 
 
 def _loaders(source: Any, channels: int) -> Iterator[Loader]:
@@ -95,11 +101,7 @@ def _numbered(load: Loader, index: int) -> Picture:
 
 
 def _read(path: Path, channels: int) -> Picture:
-    try:
-        data = path.read_bytes()
-    except OSError as e:
-        raise DataError(f"cannot read the picture {path}: {e.strerror or e}") from None
-    return Picture(_decode(data, channels, str(path)), str(path))
+    return Picture(_decode(read_whole(path, MAX_BYTES, "picture"), channels, str(path)), str(path))
 
 
 def _decode(data: bytes, channels: int, where: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from .files import replacing
 from .ir.graph import Graph, Param, Value
 
 FLOAT_BYTES = 4
+HEADER_BYTES = 20  # at most
 
 # Of random weights: the variance of a product times its inputs, and the scales of batch normalization. With these the
 # activations of the deepest public networks stay between 0.02 and 10 (He's 2 and scales around 1 give resnet152 1e10).
@@ -52,14 +53,17 @@ class Header:
         return struct.pack("<iiiQ" if self.wide else "<iiiI", self.major, self.minor, self.revision, self.seen)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Header:
-        """The header at the beginning of `data`; `WeightsError` if that is too short."""
+    def from_bytes(cls, data: bytes, name: str = "the buffer") -> Header:
+        """The header at the beginning of `data`; `WeightsError` if that is too short, or text."""
+        if data and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data):  # as a version: above 150 million
+            hint = "a web page or a Git LFS pointer was saved in place of the file, or this is the cfg"
+            raise WeightsError(f"{name} is text, not weights", Code.WEIGHTS_HEADER, hint)
         if len(data) < 12:
-            raise WeightsError(f"{len(data)} bytes cannot hold a header", Code.WEIGHTS_HEADER)
+            raise WeightsError(f"{name}: {len(data)} bytes cannot hold a header", Code.WEIGHTS_HEADER)
         major, minor, revision = struct.unpack_from("<iii", data)
         plain = cls(major, minor, revision)
         if len(data) < len(plain.to_bytes()):
-            message = f"{len(data)} bytes cannot hold a header of version {major}.{minor}"
+            message = f"{name}: {len(data)} bytes cannot hold a header of version {major}.{minor}"
             raise WeightsError(message, Code.WEIGHTS_HEADER)
         (seen,) = struct.unpack_from("<Q" if plain.wide else "<I", data, 12)
         return cls(major, minor, revision, seen)
@@ -77,9 +81,12 @@ def read_header(path: Path) -> tuple[Header, int]:
     """The header of a weights file, and the length of the file in bytes. Raises `WeightsError`."""
     try:
         with path.open("rb") as file:
-            return Header.from_bytes(file.read(20)), path.stat().st_size
+            start, size = file.read(HEADER_BYTES), path.stat().st_size
     except OSError as e:
         raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+    if not path.is_file():
+        raise WeightsError(f"{path} is a device or a pipe, which cannot be mapped", Code.WEIGHTS_MISSING)
+    return Header.from_bytes(start, str(path)), size
 
 
 def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False) -> Weights:
@@ -93,13 +100,28 @@ def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False)
     start = len(header.to_bytes())
     whole, odd = divmod(size - start, FLOAT_BYTES)
     floats = np.memmap(path, np.float32, "r", start, (whole,)) if whole else np.zeros(0, np.float32)
-    arrays = _cut(floats, graph, header, path, allow_partial)
+    arrays = _cut(floats, graph, header, str(path), allow_partial)
     if odd:
-        raise WeightsError(f"{path} ends in the middle of a number ({odd} bytes too many)", Code.WEIGHTS_LONG)
+        raise _odd(str(path), odd)
     return Weights(header, arrays)
 
 
-def _cut(floats: np.ndarray, graph: Graph, header: Header, path: Path, allow_partial: bool) -> dict[Value, np.ndarray]:
+def parse_weights(data: bytes, graph: Graph, name: str = "the buffer") -> Weights:
+    """The same of the contents of a weights file, which messages call `name`."""
+    header = Header.from_bytes(data[:HEADER_BYTES], name)
+    start = len(header.to_bytes())
+    whole, odd = divmod(len(data) - start, FLOAT_BYTES)
+    arrays = _cut(np.frombuffer(data, np.float32, whole, start), graph, header, name, False)
+    if odd:
+        raise _odd(name, odd)
+    return Weights(header, arrays)
+
+
+def _odd(name: str, count: int) -> WeightsError:
+    return WeightsError(f"{name} ends in the middle of a number ({count} bytes too many)", Code.WEIGHTS_LONG)
+
+
+def _cut(floats: np.ndarray, graph: Graph, header: Header, name: str, allow_partial: bool) -> dict[Value, np.ndarray]:
     arrays: dict[Value, np.ndarray] = {}
     at, begun = 0, -1
     for param in graph.params:
@@ -107,17 +129,17 @@ def _cut(floats: np.ndarray, graph: Graph, header: Header, path: Path, allow_par
         if param.size > left:
             if allow_partial and (left == 0 and param.layer != begun):
                 return arrays
-            raise _too_short(graph, param, at, left, path)
+            raise _too_short(graph, param, at, left, name)
         stored = floats[at : at + param.size]
         arrays[param.value] = _from_stored(stored, param, header)
         at, begun = at + param.size, param.layer
     if at < len(floats):
-        message = f"{path} holds {len(floats):,} floats, and the network wants {at:,}: {len(floats) - at:,} too many"
+        message = f"{name} holds {len(floats):,} floats, and the network wants {at:,}: {len(floats) - at:,} too many"
         raise WeightsError(message, Code.WEIGHTS_LONG, "is this the weights file of another cfg?")
     return arrays
 
 
-def _too_short(graph: Graph, param: Param, at: int, left: int, path: Path) -> WeightsError:
+def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> WeightsError:
     # Count from the beginning of the layer: the reader of the message thinks in layers.
     own = [p for p in graph.params if p.layer == param.layer]
     before = sum(p.size for p in own[: own.index(param)])
@@ -125,7 +147,7 @@ def _too_short(graph: Graph, param: Param, at: int, left: int, path: Path) -> We
     layer = next(i for i in graph.layers if i.index == param.layer)
     total = sum(p.size for p in graph.params)
     message = (
-        f"{path} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
+        f"{name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
         f"{left + before:,} are left (the network has {total:,}, the file {at + left:,})"
     )
     return WeightsError(message, Code.WEIGHTS_SHORT, "a truncated download, or the weights file of another cfg")

@@ -75,6 +75,13 @@ def test_weights_that_do_not_fit_and_recurrence_are_errors(cfg: Path, tmp_path: 
         readNetFromDarknet(write_recurrent(tmp_path))
 
 
+def test_a_buffer_that_does_not_fit_is_called_a_buffer(cfg: Path) -> None:
+    data = cfg.with_suffix(".weights").read_bytes()
+    for wrong in (data[:-4], data + b"1234", data + b"1", data[:10]):
+        with pytest.raises(WeightsError, match="the buffer"):
+            readNetFromDarknet(cfg, wrong)
+
+
 def test_the_detection_model_gives_whole_pixels(cfg: Path) -> None:
     model = DetectionModel(readNetFromDarknet(cfg, cfg.with_suffix(".weights"))).setInputParams(size=(32, 32))
     classes, scores, boxes = model.detect(picture((1, 2, "red"), (1, 3, "red"), (3, 0, "blue")), 0.5, 0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -170,10 +171,21 @@ def test_float16_is_half_as_large_and_boxes_stay_close(tmp_path: Path) -> None:
     assert np.abs(got[1] - wanted[1]).max() < 0.01
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_model_is_not_renamed_over_what_is_no_file(tmp_path: Path, tiny: Network) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for name in ("folder.onnx", "pipe.onnx"):
+        with pytest.raises(DataError, match="cannot write"):
+            export_onnx(tiny, tmp_path / name)
+    assert (tmp_path / "pipe.onnx").is_fifo()
+
+
 def test_arrays_may_go_to_a_second_file(tmp_path: Path, tiny: Network) -> None:
     export_onnx(tiny, tmp_path / "net.onnx")
     export_onnx(tiny, tmp_path / "split.onnx", external=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "split.onnx", "split.onnx.data", "tiny.cfg"]
+    assert (tmp_path / "split.onnx.data").stat().st_mode == (tmp_path / "split.onnx").stat().st_mode
     x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
     assert np.array_equal(run(tmp_path / "net.onnx", x)[0], run(tmp_path / "split.onnx", x)[0])
     assert read_contract(tmp_path / "split.onnx") == read_contract(tmp_path / "net.onnx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -63,6 +64,16 @@ def test_coco_has_its_own_numbers_and_cut_boxes(results: Results) -> None:
     assert second["category_id"] == 13  # stop sign: 12 is one of the numbers never used
     assert second["bbox"] == [0, 0, 30, 40]
     assert results.to_coco(42, coco91=False)[0]["category_id"] == 16
+
+
+@pytest.mark.parametrize(("name", "number"), [("a/000000000139.jpg", 139), ("a/dog.jpg", "dog"), ("image0", "image0")])
+def test_coco_takes_the_number_of_the_picture_from_its_name(results: Results, name: str, number: int | str) -> None:
+    assert replace(results, path=name).to_coco()[0]["image_id"] == number
+
+
+def test_results_print_without_the_pixels(results: Results) -> None:
+    assert "photos/dog.jpg" in repr(results)
+    assert len(repr(results)) < 500
 
 
 def test_coco_has_80_of_90_numbers() -> None:

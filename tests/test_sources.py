@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darknet_py.errors import DataError
-from darknet_py.sources import pictures
+from darknet_py.sources import expand, pictures
 
 
 def photo(h: int, w: int) -> np.ndarray:
@@ -57,3 +57,10 @@ def test_bytes_that_are_no_picture_are_an_error(data: bytes) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read"):
         decoded(tmp_path / "none.jpg")
+
+
+def test_a_folder_called_like_a_picture_is_not_one_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "album.jpg").mkdir()
+    cv2.imwrite(str(tmp_path / "dog.png"), np.zeros((4, 4, 3), np.uint8))
+    assert [p.name for p in expand(tmp_path)] == ["dog.png"]
+    assert [p.name for p in expand(str(tmp_path / "*"))] == ["dog.png"]

@@ -181,3 +181,11 @@ def test_the_published_weights_fit_their_cfgs(shared: Path) -> None:
     assert len(found) >= 6
     for cfg, weights in found:
         read_weights(weights, compile_file(cfg).check().graph)
+
+
+@pytest.mark.parametrize(
+    "text", [b"version https://git-lfs.github.com/spec/v1\n", b"<!DOCTYPE html>\r\n<html>", b"[net]\n"]
+)
+def test_text_in_place_of_weights_is_called_text(text: bytes) -> None:
+    with pytest.raises(WeightsError, match="x is text, not weights"):
+        Header.from_bytes(text[:20], "x")

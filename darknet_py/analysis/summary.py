@@ -15,6 +15,7 @@ from typing import Any
 from ..compiler import Compilation
 from ..ir import Graph, LayerInfo, Op, Value
 from ..layers import Layer
+from ..layers.route import Route
 
 GIGA = 1e9
 
@@ -41,6 +42,7 @@ class Row:
     bflops: float
     params: int
     line: int
+    group: int | None = None  # which of the groups of its input a [route] takes, where it does not take all
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,12 @@ def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], par
         strides = (stride, stride)
     if kind in ("maxpool", "local_avgpool") and size is None:
         size = stride
-    filters = getattr(layer, "filters", None)
+    filters, groups = getattr(layer, "filters", None), getattr(layer, "groups", 1)
     return Row(
-        info.index, kind, filters if isinstance(filters, int) else None, getattr(layer, "groups", 1),
+        info.index, kind, filters if isinstance(filters, int) else None, groups,
         size if isinstance(size, int) else None, strides, getattr(layer, "dilation", 1), info.inputs,
         outputs.get(source, graph.image.shape), info.output.shape, 0.0, params, info.span.line,
+        layer.group_id if isinstance(layer, Route) and groups > 1 else None,
     )  # fmt: skip
 
 
@@ -143,7 +146,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "index": row.index, "type": row.type, "filters": row.filters, "size": row.size,
         "stride": list(row.strides) if row.strides else None, "dilation": row.dilation, "groups": row.groups,
         "from": list(row.sources), "in": _chw(row.input), "out": _chw(row.output), "bflops": row.bflops,
-        "params": row.params, "line": row.line,
+        "params": row.params, "line": row.line, **({} if row.group is None else {"group": row.group}),
     }  # fmt: skip
 
 
@@ -152,7 +155,8 @@ def _chw(shape: tuple[int, ...]) -> list[int]:
 
 
 def _line(row: Row) -> str:
-    text = f"{row.index:4d} {_label(row):<17}{_window(row):<12}{_size(row.input)} -> {_size(row.output)}"
+    read = _size(row.input) if row.group is None else f"{f'{row.group}/{row.groups}':>16}"  # route_layer.c
+    text = f"{row.index:4d} {_label(row):<17}{_window(row):<12}{read} -> {_size(row.output)}"
     return f"{text} {row.bflops:5.3f} BF" if row.bflops else text
 
 

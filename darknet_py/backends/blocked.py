@@ -216,9 +216,13 @@ def _write_conv(e: BlockedEmitter, fused: Fused) -> bool:
     weights, channels = e.graph.data[conv.inputs[1]], x.shape[0]
     bias = e.graph.data[conv.inputs[2]] if len(conv.inputs) > 2 else np.zeros(len(weights), np.float32)
     groups, n = conv.attrs.get("groups", 1), len(weights)
-    depthwise = groups == channels == n
+    depthwise = groups > 1 and groups == channels == n
     direct = groups == 1 and channels < block and not e.is_blocked(x)  # such as the image: read in the plain layout
-    if not (direct or e.can_block(x)) or (fused.addend is not None and not e.can_block(fused.addend)):
+    if (
+        x in e.graph.data
+        or not (direct or e.can_block(x))
+        or (fused.addend is not None and not e.can_block(fused.addend))
+    ):
         return False
     if groups > 1 and not depthwise and (n // groups % block or channels // groups % block):
         return False

@@ -16,6 +16,7 @@ import onnx
 from ..errors import BackendError
 from ..ir.graph import Graph, Op
 from ..passes import fold_constants
+from ..passes.fold_batch_norm import FOLDABLE
 from .emitter import Emitter, input_names, output_names
 from .numpy import batch_norm_affine
 
@@ -112,14 +113,17 @@ def _linear(e: Emitter) -> None:
 
 
 def _batch_norm(e: Emitter) -> None:
-    if not e.op.attrs["outside"]:
+    outside = e.op.attrs["outside"]
+    before = next((op.kind for op in e.graph.ops if op.output is e.op.inputs[0]), None)
+    if before in FOLDABLE and not outside:
         e.node("BatchNormalization", [e.x(), *e.weights()], epsilon=e.op.attrs["epsilon"])
         return
-    # ONNX knows only sqrt(variance + epsilon); pjreddie's sqrt(variance) + epsilon becomes a factor and an offset.
+    # A factor and an offset: ONNX knows only sqrt(variance + epsilon), not pjreddie's sqrt(variance) + epsilon; and
+    # OpenCV 5 fuses a BatchNormalization into a convolution across the Sigmoid, Elu, Mish or Swish between them.
     scale, bias, mean, variance = (e.graph.data[v] for v in e.op.inputs[1:])
     shape = (1, -1) + (1,) * (len(e.op.output.shape) - 1)
     name = e.op.output.name
-    affine = batch_norm_affine(scale, bias, mean, variance, e.op.attrs["epsilon"], outside=True)
+    affine = batch_norm_affine(scale, bias, mean, variance, e.op.attrs["epsilon"], outside=outside)
     factor, offset = (a.reshape(shape) for a in affine)
     scaled = e.node("Mul", [e.x(), e.array(factor, (e.op, "factor"), f"{name}.factor")], "scaled")
     e.node("Add", [scaled, e.array(offset, (e.op, "offset"), f"{name}.offset")])

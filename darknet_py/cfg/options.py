@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
-from ..errors import Code, Diagnostics, did_you_mean
+from ..errors import Code, Diagnostics, Span, did_you_mean
 from .model import Option, Section
 
 T = TypeVar("T")
@@ -22,8 +22,9 @@ T = TypeVar("T")
 INT_LIMIT = 2**31 - 1  # a C int
 MAX_HINTS = 200  # looking for similar words takes time, and nobody reads that many
 
-_INT = re.compile(r"[+-]?\d+")
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# ASCII, because Python also takes the digits of other scripts, and C reads them as the end of the number.
+_INT = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def opt(
@@ -136,11 +137,11 @@ def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
 
 
 def _read_int(option: Option, found: Diagnostics) -> int | None:
-    return _number(option.value or "", _INT, _bounded_int, option, found)
+    return _number(option.value or "", _INT, _bounded_int, option, option.value_span, found)
 
 
 def _read_float(option: Option, found: Diagnostics) -> float | None:
-    return _number(option.value or "", _FLOAT, float, option, found)
+    return _number(option.value or "", _FLOAT, float, option, option.value_span, found)
 
 
 def _read_bool(option: Option, found: Diagnostics) -> bool | None:
@@ -175,7 +176,7 @@ def _bounded_int(text: str) -> int:
 
 
 def _number(
-    text: str, pattern: re.Pattern[str], convert: Callable[[str], T], option: Option, found: Diagnostics
+    text: str, pattern: re.Pattern[str], convert: Callable[[str], T], option: Option, span: Span, found: Diagnostics
 ) -> T | None:
     match = pattern.match(text)
     if not match:
@@ -183,22 +184,45 @@ def _number(
         if text.startswith("$"):
             code, message = Code.VARIABLE, f"[net] has no {text[1:60]!r}"
         if found.as_darknet:
-            found.warning(code, f"{message}; read as 0, as Darknet does", option.value_span)
+            found.warning(code, f"{message}; read as 0, as Darknet does", span)
             return convert("0")
-        found.error(code, message, option.value_span, "Darknet silently reads 0 here")
+        found.error(code, message, span, f"{_no_number_hint(text)}Darknet silently reads 0 here")
         return None
     value: Any = convert(match[0])
     if match.end() < len(text):
         message = f"{text[:60]!r} is not a number that Darknet reads whole: it takes {match[0][:60]!r}"
-        found.warning(Code.ODD_NUMBER, message, option.value_span, _rest_hint(text[match.end() :]))
+        found.warning(Code.ODD_NUMBER, message, span, _rest_hint(match[0], text[match.end() :]))
     if not abs(value) <= (INT_LIMIT if isinstance(value, int) else 3.4e38):
-        found.error(Code.OUT_OF_RANGE, f"{option.key!r} is {text[:24]}, more than C can hold", option.value_span)
+        found.error(Code.OUT_OF_RANGE, f"{option.key!r} is {text[:24]}, more than C can hold", span)
         return None
     return value
 
 
-def _rest_hint(rest: str) -> str | None:
+_SWITCHES = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
+
+
+def _no_number_hint(text: str) -> str:
+    """What something that is no number was probably meant to be, as the beginning of a hint."""
+    foreign = next((c for c in text if not c.isascii()), None)
+    if text.lower() in _SWITCHES:
+        return f"write {_SWITCHES[text.lower()]}; "
+    if text.startswith("="):
+        return "write one '='; "
+    if text and text[0] in "\"'([{":
+        return "write the number itself, without quotes, brackets or arithmetic; "
+    return f"{foreign!r} is U+{ord(foreign):04X}, which C does not know; " if foreign else ""
+
+
+def _rest_hint(number: str, rest: str) -> str | None:
     """What the characters behind a number were probably meant to be."""
+    if re.match(r",\d", rest):
+        return "this is one number, and its fraction begins with '.'"
+    if rest.startswith(("//", "/*")):
+        return "a comment begins with '#' or ';', and has a line of its own"
+    if re.match(r",?[A-Za-z_]\w*=", rest):
+        return "write each option on a line of its own"
+    if number in ("0", "-0", "+0") and rest[0] in "xX":
+        return "write the number in decimal"
     if rest[0] in "\uff0c\u3001;" or re.match(r"[+-]\d", rest):
         return "separate numbers by ','"
     if re.match(r"[eE][+-]?\d", rest):
@@ -210,19 +234,40 @@ def _list(
     option: Option, pattern: re.Pattern[str], convert: Callable[[str], T], found: Diagnostics
 ) -> tuple[T, ...] | None:
     raw = option.value_span.source.text[option.value_span.start : option.value_span.end]
-    glued = re.search(r"\d[ \t]+[\d.+-]", raw.split("#")[0])
+    glued = re.search(r"[-+]?[\d.]+[ \t]+[\d.+-]+", raw.split("#")[0])
     if glued:
         message = f"blanks but no comma in {option.key!r}: Darknet removes blanks and glues the two numbers"
-        found.warning(Code.GLUED_LIST, message, option.value_span, "write a comma between them")
+        found.warning(Code.GLUED_LIST, message, _inside(option, *glued.span()), "write a comma between them")
     items = (option.value or "").split(",")
+    spans = _item_spans(option, raw, len(items))
     while items and not items[-1]:
         items.pop()
         message = f"{option.key!r} ends in a comma; Darknet reads one more item there, a 0"
         found.warning(Code.TRAILING_COMMA, message, option.value_span, "remove the comma")
     if found.as_darknet and len(items) < (option.value or "").count(",") + 1:
         items.append("0")
-    values = tuple(_number(item, pattern, convert, option, found) for item in items)
+    values = tuple(_number(i, pattern, convert, option, s, found) for i, s in zip(items, spans, strict=False))
     return None if not values or None in values else values  # type: ignore[return-value]
+
+
+def _inside(option: Option, start: int, end: int) -> Span:
+    """Characters of the text of a value."""
+    span = option.value_span
+    return Span(span.source, span.start + start, span.start + end)
+
+
+def _item_spans(option: Option, raw: str, count: int) -> list[Span]:
+    """Where each item of a list is written; for one that is empty, or comes from a `$variable`, the whole value."""
+    pieces = raw.split(",")
+    if len(pieces) < count:
+        return [option.value_span] * count
+    spans, start = [], 0
+    for piece in pieces[:count]:
+        item = re.split("[#;]", piece)[0].strip() or piece.strip()
+        at = start + piece.find(item)
+        spans.append(_inside(option, at, at + len(item)) if item else option.value_span)
+        start += len(piece) + 1
+    return spans
 
 
 def _choice(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> Any:

@@ -35,16 +35,17 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     """
     found = Diagnostics() if diagnostics is None else diagnostics
     if len(data) > MAX_BYTES:
-        found.error(Code.TOO_LARGE, f"{name}: {len(data):,} bytes are no cfg (the limit is {MAX_BYTES:,})")
+        message = f"{name}: more than {MAX_BYTES:,} bytes are no cfg"
+        found.error(Code.TOO_LARGE, message, None, "is this the .weights file?")
         data = ""
     text = data if isinstance(data, str) else _decode(data, name, found)
     source = Source(name, _unify_line_ends(text, name, found))
     tree: Any = _grammar().parse(source.text)
     sections = [_section(node.children, source, found) for node in tree.find_data("section")]
-    for node in tree.find_data("stray"):
-        option = _option(node.children[0].children, source)
-        hint = "Darknet crashes on a file that does not begin with a section"
-        found.error(Code.STRAY_TEXT, "text before the first section", option.span, hint)
+    if strays := [_option(node.children[0].children, source) for node in tree.find_data("stray")]:
+        hint = f"{_other_file(source.text)}Darknet crashes on a file that does not begin with a section"
+        more = f", {len(strays)} lines" if len(strays) > 1 else ""
+        found.error(Code.STRAY_TEXT, f"text before the first section{more}", strays[0].span, hint)
     if not sections and not found.errors:
         found.error(Code.EMPTY_FILE, f"{name}: no section in this file", None, "a cfg begins with [net]")
     if len(sections) > MAX_SECTIONS:
@@ -70,13 +71,33 @@ def _decode(data: bytes, name: str, found: Diagnostics) -> str:
         if data.startswith(mark):
             found.warning(Code.ENCODING, f"{name}: byte-order mark ({encoding}), which crashes Darknet")
             return data.decode(encoding, errors="replace")
+    if unmarked := _unmarked_utf16(data):
+        found.warning(Code.ENCODING, f"{name}: {unmarked} without a byte-order mark, which Darknet cannot read")
+        return data.decode(unmarked, errors="replace")
     if b"\0" in data:
-        found.error(Code.ENCODING, f"{name}: NUL bytes: this is not a text file", None, "is this the .weights file?")
+        found.error(Code.ENCODING, f"{name}: NUL bytes: this is not a text file", None, _binary_hint(data, name))
         return ""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:  # Darknet is transparent to bytes, and so are the comments of EUC-KR files
         return data.decode("latin-1")
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """The encoding of a text whose every second byte is NUL, as those of ASCII characters are in UTF-16."""
+    first, second = data[:1000:2], data[1:1000:2]
+    for high, low, encoding in ((second, first, "utf-16-le"), (first, second, "utf-16-be")):
+        if low and 0 not in low and high.count(0) > 0.9 * len(high):
+            return encoding
+    return None
+
+
+def _binary_hint(data: bytes, name: str) -> str:
+    if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")):
+        return "this is a picture: the cfg comes before the pictures"
+    if name.endswith(".onnx"):
+        return "only `darknet-py run` and `view` take ONNX files"
+    return "is this the .weights file?"
 
 
 def _unify_line_ends(text: str, name: str, found: Diagnostics) -> str:
@@ -100,12 +121,12 @@ def _header_name(text: str, span: Span, found: Diagnostics) -> str:
     name, bracket, tail = text[1:].partition("]")
     name, tail = name.translate(_BLANKS), tail.translate(_BLANKS)
     if not bracket:
-        found.error(Code.BAD_HEADER, f"the section name {text.strip()!r} has no closing ']'", span)
+        found.error(Code.BAD_HEADER, f"the section name {_short(text.strip())} has no closing ']'", span)
     elif tail and tail[0] in "#;":
         hint = "Darknet takes it into the name; put the comment on its own line"
         found.warning(Code.INLINE_COMMENT, f"comment behind [{name}]", span, hint)
     elif tail:
-        found.error(Code.BAD_HEADER, f"unexpected {tail!r} behind [{name}]", span)
+        found.error(Code.BAD_HEADER, f"unexpected {_short(tail)} behind [{_short(name)[1:-1]}]", span)
     return name
 
 
@@ -121,8 +142,9 @@ def _option(tokens: list[Token], source: Source) -> Option:
 def _report_odd(option: Option, found: Diagnostics) -> Option:
     """Say what is odd about an option, and cut a comment behind its value."""
     if option.value is None:
-        message = f"no '=' in {_short(option.key)}; Darknet ignores the line"
-        found.warning(Code.NO_EQUALS, message, option.span, _bare_hint(option.key))
+        text = option.span.source.text[option.span.start : option.span.end]
+        message = f"no '=' in {_short(text)}; Darknet ignores the line"
+        found.warning(Code.NO_EQUALS, message, option.span, _bare_hint(text))
         return option
     if not option.key:
         message = f"no key before '=' in {_short('=' + (option.value or ''))}; Darknet ignores the line"
@@ -147,11 +169,28 @@ def _bare_hint(text: str) -> str | None:
     """What a line that is no option was probably meant to be."""
     if re.match(r"<{7}|>{7}|={7}|\|{7}", text):
         return "a merge-conflict marker: resolve the conflict"
-    if text.startswith(("//", "--", "%")):
+    if text.startswith(("//", "--", "%", "/*", "<!--")):
         return "a comment begins with '#' or ';'"
-    if re.fullmatch(r"[-+.,\d]+", text):
+    if re.fullmatch(r"[-+.,\d \t]+", text):
         return "a list must be on one line"
-    return None
+    if header := re.fullmatch(r"[^\w\[]*\[([\w ]+)\].*|[({<]([\w ]+)[)}>]", text):
+        return f"a section is a line that begins with '[': [{header[1] or header[2]}]"
+    if pair := re.fullmatch(r"(\w+)(?:\s*:\s*|\s+)([-+.,\w]+)", text):
+        return f"did you mean '{pair[1]}={pair[2]}'?"
+    odd = next((c for c in text if not (c.isprintable() or c.isspace())), None)
+    return f"it has the character U+{ord(odd):04X}, which editors do not show" if odd else None
+
+
+def _other_file(text: str) -> str:
+    """What a text that does not begin with a section probably is instead, as the beginning of a hint."""
+    start = text.lstrip()[:200].lower()
+    if start.startswith("version https://git-lfs"):
+        return "this is a pointer to a file that `git lfs pull` fetches; "
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        return "this is a web page: download the file that it shows; "
+    if re.search(r"(?m)^\s*(names|train|valid|backup)\s*=", text):
+        return "this looks like a .data file, for --names; "
+    return "this is no cfg; " if not re.search(r"(?m)^\s*\[\s*\w", text) else ""
 
 
 def _substitute_variables(sections: list[Section], found: Diagnostics) -> list[Section]:

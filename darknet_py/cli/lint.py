@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +46,9 @@ def _lint(file: str, strict: bool, dialect: str | None, as_darknet: bool) -> tup
     from ..errors import Code, DataError, Diagnostic, Severity
 
     try:
-        return compile_file(file, strict=strict, dialect=dialect, as_darknet=as_darknet).diagnostics
+        found = compile_file(file, strict=strict, dialect=dialect, as_darknet=as_darknet).diagnostics
+        # What has no position says the name of the file itself, for a reader of the message alone.
+        return tuple(replace(d, message=d.message.removeprefix(f"{file}: ")) for d in found)
     except DataError as e:
         return (Diagnostic(Code.SIDE_FILE, Severity.ERROR, str(e)),)
 

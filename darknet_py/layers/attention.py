@@ -36,7 +36,7 @@ class Sam(Layer):
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, a = inputs
         need_layers(b, "from")
-        image(x, "sam")
+        image(x)
         if x.shape != a.shape:
             raise LayerError(Code.BAD_SHAPE, f"layer {self.from_} has shape {a.shape}, not {x.shape}", "from")
         return activate(b, b.mul(x, a), self.activation)
@@ -62,7 +62,7 @@ class ScaleChannels(Layer):
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         scale, x = inputs
         need_layers(b, "from")
-        image(scale, "scale_channels")
+        image(scale)
         if len(x.shape) != 3:
             message = f"layer {self.from_} gives {x.shape[0]} numbers without a shape"
             raise LayerError(Code.NOT_AN_IMAGE, message, "from")
@@ -88,7 +88,7 @@ class TorchPair(Layer):
         """The layer before and the other, which must stretch to it; an implicit parameter needs no batch axis."""
         x, a = inputs
         need_layers(b, "from")
-        image(x, self.sections[0])
+        image(x)
         if len(a.shape) != 3 or any(n not in (1, m) for n, m in zip(a.shape, x.shape, strict=True)):
             message = f"layer {self.from_} has shape {a.shape}, which does not stretch to {x.shape}"
             raise LayerError(Code.BAD_SHAPE, message, "from")
@@ -107,7 +107,7 @@ class TorchSam(TorchPair):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
-        image(inputs[0], "sam")
+        image(inputs[0])
         return b.mul(inputs[0], inputs[1])
 
 
@@ -120,7 +120,7 @@ class TorchScaleChannels(TorchPair):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
-        image(inputs[0], "scale_channels")
+        image(inputs[0])
         y = b.mul(inputs[1], inputs[0])
         if y.shape != inputs[1].shape:
             message = f"the layer before has shape {inputs[0].shape}, which does not stretch to {inputs[1].shape}"

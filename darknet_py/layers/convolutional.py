@@ -139,7 +139,7 @@ class Convolutional(Kernels):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        shape = image(x, "convolutional")
+        shape = image(x)
         self._check_deformation()
         core = self._core(b, shape)
         if self.share_index == NO_SHARING:

@@ -80,7 +80,7 @@ class Crnn(ConvolutionalRecurrent):
 
     def recur(self, b: Lowering, x: Value, hidden: int, output: int) -> Value:
         """The three convolutions around a state of `hidden` channels."""
-        channels, height, width = image(x, "crnn")
+        channels, height, width = image(x)
         remembered = (hidden, height, width)
         input_ = self.kernel(b, "input", (channels, height, width), hidden, self.activation)
         self_ = self.kernel(b, "self", remembered, hidden, self.activation)
@@ -127,7 +127,7 @@ class ConvLstm(ConvolutionalRecurrent):
             message = "bottleneck exists in Darknet's GPU code only; its CPU code stops at an assertion"
             raise LayerError(Code.UNDEFINED, message, "bottleneck")
         x, n = inputs[0], self.output
-        channels, height, width = image(x, "conv_lstm")
+        channels, height, width = image(x)
         shape, remembered = (channels, height, width), (n, height, width)
         v = {gate: self.kernel(b, f"v{gate}", remembered, n, self.activation) for gate in self._peeping}
         w = {gate: self.kernel(b, f"w{gate}", remembered, n, self.activation) for gate in GATES}
@@ -162,7 +162,7 @@ class History(Layer):
     history_size: int = opt(4, "how many inputs the output has room for", low=1, high=4096)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        channels, height, width = image(inputs[0], "history")
+        channels, height, width = image(inputs[0])
         # a view of one number: nothing is allocated, however large
         rest = np.broadcast_to(np.float32(0), ((self.history_size - 1) * channels, height, width))
         return b.concat([inputs[0], b.const(rest)]) if len(rest) else inputs[0]

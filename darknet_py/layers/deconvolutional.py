@@ -28,7 +28,7 @@ class Deconvolutional(Layer):
     activation: str = activation("logistic")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        channels, _, _ = image(inputs[0], "deconvolutional")
+        channels, _, _ = image(inputs[0])
         n, k = self.filters, self.size
         padding = k // 2 if self.pad else self.padding
         attrs = dict(strides=(self.stride,) * 2, pads=(padding,) * 4)

@@ -34,7 +34,7 @@ class GaussianYolo(AnchorHead):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, h, w = self.check(b, x, "Gaussian_yolo")
+        channels, h, w = self.check(b, x)
         given = len(self.anchors or ())
         if given > 2 * self.num:  # parse_gaussian_yolo copies them all, which parse_yolo does not
             message = f"{given} numbers for {self.num} anchors: Darknet writes out of bounds"

@@ -74,9 +74,9 @@ def activation(default: str) -> Any:
     return opt(default, "activation function", choices=ACTIVATIONS, code=Code.UNKNOWN_ACTIVATION, fallback="relu")
 
 
-def image(x: Value, section: str) -> tuple[int, int, int]:
+def image(x: Value) -> tuple[int, int, int]:
     """The (channels, height, width) of an input; an error where Darknet says "must output image"."""
     if len(x.shape) != 3:
-        message = f"[{section}] wants an image, and the layer before it gives {x.shape[0]} numbers without a shape"
+        message = f"an image is wanted, and the layer before gives {x.shape[0]} numbers without a shape"
         raise LayerError(Code.NOT_AN_IMAGE, message)
     return x.shape[0], x.shape[1], x.shape[2]

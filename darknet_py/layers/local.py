@@ -33,7 +33,7 @@ class Local(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, height, width = image(x, "local")
+        channels, height, width = image(x)
         h, w = self._places(height), self._places(width)
         places, n, k = h * w, self.filters, self.size
         biases = b.param("biases", (n, h, w))

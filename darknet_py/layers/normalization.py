@@ -23,7 +23,7 @@ class BatchNorm(Layer):
     sections = ("batchnorm",)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        channels, _, _ = image(inputs[0], "batchnorm")
+        channels, _, _ = image(inputs[0])
         biases, scales, mean, variance = (b.param(r, (channels,)) for r in ("biases", "scales", "mean", "variance"))
         return batch_norm(b, inputs[0], scales, biases, mean, variance)
 
@@ -41,7 +41,7 @@ class Normalization(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, height, width = image(x, "normalization")
+        channels, height, width = image(x)
         if self.size // 2 > channels:
             message = f"a window of {self.size} on {channels} channels: Darknet reads out of bounds"
             raise LayerError(Code.UNDEFINED, message, "size")

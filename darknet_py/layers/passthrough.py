@@ -19,10 +19,10 @@ from .layer import Layer, LayerError, activation, image
 from .lowering import Lowering
 
 
-def _behind_a_layer(b: Lowering, section: str) -> None:
+def _behind_a_layer(b: Lowering) -> None:
     # parser.c takes the output of layer -1 for [dropout] and [empty]: memory in front of its array.
     if b.index == 0:
-        raise LayerError(Code.UNDEFINED, f"[{section}] cannot be the first layer: Darknet reads out of bounds")
+        raise LayerError(Code.UNDEFINED, "cannot be the first layer: Darknet reads out of bounds")
 
 
 def zeros_like(b: Lowering, x: Value) -> Value:
@@ -39,7 +39,7 @@ class Dropout(Layer):
     inert = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b, "dropout")
+        _behind_a_layer(b)
         return inputs[0]
 
 
@@ -50,7 +50,7 @@ class Empty(Layer):
     sections = ("empty", "silence")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b, "empty")
+        _behind_a_layer(b)
         return inputs[0]
 
 
@@ -114,7 +114,7 @@ class L2Norm(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        image(x, "l2norm")
+        image(x)
         return b.op("div", x, b.op("sqrt", b.op("reduce_sum", b.mul(x, x), axes=(0,))))
 
 
@@ -131,7 +131,7 @@ class Crop(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        _, height, width = image(x, "crop")
+        _, height, width = image(x)
         if self.crop_height > height or self.crop_width > width:
             message = f"{self.crop_height} x {self.crop_width} cannot be cut from {height} x {width}"
             key = "crop_height" if self.crop_height > height else "crop_width"

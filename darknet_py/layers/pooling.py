@@ -55,7 +55,7 @@ class Window(Layer):
 
     def pool(self, b: Lowering, x: Value, kind: str, strides: Pair) -> Value:
         """Pool with `kind`, a primitive; an average without anything to average is an error."""
-        _, height, width = image(x, self.sections[0])
+        _, height, width = image(x)
         size = self.stride if self.size is None else self.size
         padding = size - 1 if self.padding is None else self.padding
         rows, columns = (Span.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
@@ -101,7 +101,7 @@ class Maxpool(Strided):
         if self.antialiasing:  # forward_maxpool_layer returns before the blur whose shape the next layer reads
             message = "maxpool_depth with antialiasing: Darknet never blurs, and the next layer reads a wrong shape"
             raise LayerError(Code.UNDEFINED, message, "antialiasing")
-        channels, height, width = image(x, "maxpool")
+        channels, height, width = image(x)
         more = self.out_channels - channels
         if more <= 0:
             return maxout(b, x, self.out_channels, "out_channels")
@@ -155,7 +155,7 @@ class TorchMaxpool(TorchWindow):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
-        image(x, "maxpool")
+        image(x)
         if self.size == 2 and self.stride == 1:
             x, pads = b.op("pad", x, pads=pads, value=0.0), (0, 0, 0, 0)
         return b.op("max_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=pads)
@@ -170,7 +170,7 @@ class TorchLocalAvgpool(TorchWindow):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
-        image(x, "local_avgpool")
+        image(x)
         if any(pads):
             x = b.op("pad", x, pads=pads, value=0.0)
         return b.op("avg_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=(0, 0, 0, 0))
@@ -183,7 +183,7 @@ class Avgpool(Layer):
     sections = ("avgpool", "avg")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        image(inputs[0], "avgpool")
+        image(inputs[0])
         return b.op("reduce_mean", inputs[0], axes=(1, 2))
 
 
@@ -211,7 +211,7 @@ class Maxout(Layer):
 
 def maxout(b: Lowering, x: Value, out_channels: int, key: str) -> Value:
     """The maximum over strided groups of channels (maxpool_layer.c:245); the last channels need not fill a round."""
-    channels, height, width = image(x, "maxout")
+    channels, height, width = image(x)
     if out_channels > channels:
         message = f"{key}={out_channels} is more than the {channels} channels there are"
         raise LayerError(Code.BAD_SHAPE, f"{message}; Darknet leaves the rest at -FLT_MAX", key)

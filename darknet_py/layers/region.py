@@ -65,7 +65,7 @@ class Region(Head):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, h, w = image(x, "region")
+        channels, h, w = image(x)
         self._check(b, channels)
         boxes = b.reshape(b.op("transpose", x, order=(1, 2, 0)), h * w * self.num, self.entries)
         box, objectness = b.slice(boxes, 1, 0, 4), b.op("sigmoid", b.slice(boxes, 1, 4, 5))

@@ -32,7 +32,7 @@ class Upsample(Layer):
     scale: float = opt(1.0, "factor of every value")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        image(inputs[0], "upsample")
+        image(inputs[0])
         if self.stride == 0:
             raise LayerError(Code.OUT_OF_RANGE, "a stride of 0 leaves nothing", "stride")
         if self.stride < 0:
@@ -58,7 +58,7 @@ class Reorg(Layer):
     reverse: int = opt(0, "1: channels to pixels")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        shape = image(inputs[0], "reorg")
+        shape = image(inputs[0])
         return reorg(b, inputs[0], shape, _reorged(shape, self.stride, self.reverse), self.stride, self.reverse)
 
 
@@ -74,7 +74,7 @@ class PjreddieReorg(Reorg):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        shape = image(x, "reorg")
+        shape = image(x)
         if self.extra and self.flatten:
             raise LayerError(Code.UNDEFINED, "extra with flatten: Darknet reads out of bounds", "extra")
         if self.extra:
@@ -101,7 +101,7 @@ class Reorg3d(Layer):
     reverse: int = opt(0, "1: channels to pixels")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        out = _reorged(image(inputs[0], "reorg3d"), self.stride, self.reverse)
+        out = _reorged(image(inputs[0]), self.stride, self.reverse)
         return reorg(b, inputs[0], out, out, self.stride, self.reverse)
 
 
@@ -116,7 +116,7 @@ class TorchReorg(Layer):
     dialects = ("pytorch",)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _, height, width = image(inputs[0], "reorg")
+        _, height, width = image(inputs[0])
         if height % 2 or width % 2:
             raise LayerError(Code.BAD_SHAPE, f"{width} x {height} pixels do not come in squares of 2 x 2")
         rows = [b.slice(inputs[0], 1, dy, height, 2) for dy in (0, 1)]

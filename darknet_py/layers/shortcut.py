@@ -144,7 +144,7 @@ class TorchShortcut(Layer):
 def check_inputs(b: Lowering, inputs: tuple[Value, ...]) -> None:
     """Raise `LayerError` unless all inputs are images, and earlier layers."""
     need_layers(b, "from")
-    image(inputs[0], "shortcut")
+    image(inputs[0])
     if any(len(v.shape) != 3 for v in inputs):
         raise LayerError(Code.NOT_AN_IMAGE, "a layer in 'from' gives numbers without a shape", "from")
 

@@ -35,7 +35,7 @@ class Softmax(Layer):
             return softmax_by_groups(b, self._cooled(b, b.flatten(x)), tree.groups)
         if self.spatial:
             # softmax_layer.c: only the GPU code looks at this option; the CPU takes the softmax of everything.
-            image(x, "softmax")
+            image(x)
             return b.flatten(b.op("softmax", x, axis=0))
         if count % self.groups:
             raise LayerError(Code.BAD_SHAPE, f"{self.groups} groups do not divide {count} numbers evenly", "groups")

@@ -27,7 +27,7 @@ class SqueezeExcitation(Layer):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, _, _ = image(x, "se")
+        channels, _, _ = image(x)
         if self.filters not in (None, channels):
             message = f"filters is {self.filters}, and the layer before has {channels} channels"
             raise LayerError(Code.BAD_SHAPE, message, "filters")

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import Code, DataError
+from ..files import read_whole
 from .layer import LayerError
 
 if TYPE_CHECKING:
     from .lowering import Lowering
 
+MAX_BYTES = 1 << 24
 ROOT = -1  # the parent of a node that has none
 
 
@@ -58,10 +60,8 @@ class Tree:
 
 def read_tree(path: str | Path) -> Tree:
     """Read a tree file; `DataError` where it cannot be read, is empty, or a parent is not an earlier line."""
-    try:
-        lines = [line.split() for line in Path(path).read_text("utf-8", "replace").splitlines() if line.strip()]
-    except OSError as e:
-        raise DataError(f"cannot read the tree {path}: {e.strerror or e}") from None
+    text = read_whole(path, MAX_BYTES, "tree").decode("utf-8", "replace")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines:
         raise DataError(f"the tree {path} is empty")
     parents = []

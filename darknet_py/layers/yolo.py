@@ -75,9 +75,9 @@ class AnchorHead(Head):
     def suppression(self) -> tuple[str, float]:
         return self.nms_kind, self.beta_nms
 
-    def check(self, b: Lowering, x: Value, section: str) -> tuple[int, int, int]:
+    def check(self, b: Lowering, x: Value) -> tuple[int, int, int]:
         """The (channels, height, width) of the input; errors and warnings about filters and anchors."""
-        channels, h, w = image(x, section)
+        channels, h, w = image(x)
         check_channels(b, channels, len(self.masks), f"{self.before} + {self.classes}", self.entries)
         check_classes(b, self.classes)
         if self.counters_per_class and len(self.counters_per_class) != self.classes:
@@ -94,6 +94,9 @@ class AnchorHead(Head):
         if last * 2 + 1 >= given:
             message = f"mask {last} has no width and height in 'anchors': what is missing is {DEFAULT_ANCHOR} pixels"
             b.warn(Code.SUSPICIOUS, message, "anchors")
+        elif given < 2 * self.num or given % 2:
+            message = f"'anchors' has {given} numbers, and {self.num} anchors want {2 * self.num}"
+            b.warn(Code.SUSPICIOUS, message, "anchors", "each anchor is a width and a height")
         return channels, h, w
 
     def pick(self, output: np.ndarray, threshold: float, raw: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,7 +164,7 @@ class Yolo(AnchorHead):
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
-        channels, h, w = self.check(b, x, "yolo")
+        channels, h, w = self.check(b, x)
         self.lint(b)
         boxes = b.reshape(x, len(self.masks), self.entries, h * w)
         xy, wh, scores = self.activate(b, *(b.slice(boxes, 1, *s) for s in ((0, 2), (2, 4), (4, self.entries))))

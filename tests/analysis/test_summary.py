@@ -69,3 +69,14 @@ def test_the_official_yolov4_tiny_has_its_published_bflops(shared: object) -> No
     summary = summarize(compile_file(f"{shared}/weights/yolov4-tiny/yolov4-tiny.cfg"))
     assert round(summary.bflops, 2) == 6.91  # AlexeyAB's README says 6.9
     assert summary.params == 6_062_814
+
+
+def test_a_route_of_a_part_says_which_in_place_of_its_input_as_darknet_prints() -> None:
+    cfg = compile_cfg(
+        "[net]\nwidth=8\nheight=8\nchannels=8\n[conv]\nfilters=8\n[route]\nlayers=-1\ngroups=4\ngroup_id=3\n[route]\nlayers=0\n"
+    )
+    summary = summarize(cfg)
+    _, _, part, whole, _ = summary.format_table().splitlines()
+    assert part.split() == "1 route 0 3/4 -> 8 x 8 x 2".split()
+    assert part.index("->") == whole.index("->")
+    assert [row.get("group") for row in summary.to_json()["layers"]] == [None, 3, None]

@@ -81,6 +81,13 @@ def test_any_number_of_filters_fills_blocks_with_zeros(filters: int) -> None:
 
 
 @needs_blocks
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_filter_on_one_channel_is_not_taken_for_a_depthwise_convolution(channels: int) -> None:
+    net = NET.replace("channels=3", f"channels={channels}")
+    agree(last_layer(net + 2 * CONV.format(1, 3, "leaky")), runtimes=ONNXRUNTIME)
+
+
+@needs_blocks
 @pytest.mark.parametrize("groups", [1, 2, 4, 8, 16, 32, 64])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_groups_of_any_size_are_computed(groups: int, stride: int) -> None:

@@ -16,6 +16,7 @@ from darknet_py.backends.session import open_session
 from darknet_py.compiler import compile_cfg
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
+from darknet_py.passes import optimize
 
 NETWORK = """
 [net]
@@ -139,6 +140,15 @@ def test_opencv_refuses_networks_beyond_the_limit(graph: Graph, monkeypatch: pyt
     monkeypatch.setattr(onnx_stream, "PROTOBUF_LIMIT", 100)
     with pytest.raises(BackendError, match="2 GB"):
         open_session(graph, "opencv")
+
+
+@pytest.mark.parametrize("activation", ["linear", "leaky", "logistic", "elu", "mish", "swish", "tanh"])
+def test_a_normalization_is_not_moved_across_an_activation(activation: str) -> None:
+    text = f"[net]\nwidth=8\nheight=8\nchannels=3\n[conv]\nfilters=8\nactivation={activation}\n[batchnorm]\n"
+    whole = network(text)
+    last = whole.with_outputs([whole.layers[-1].output])  # where others are outputs too, nothing is fused
+    agree(last)
+    agree(optimize(last))
 
 
 def test_old_releases_of_opencv_refuse_what_they_compute_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,40 @@ def test_very_many_unknown_keys_do_not_take_very_long() -> None:
     assert len(sample(lines)[1]) == 5000
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("whole=true", "write 1"),
+        ("whole=Off", "write 0"),
+        ("whole==3", "write one '='"),
+        ('whole="3"', "without quotes"),
+        ("whole=(2+5)*3", "arithmetic"),
+        ("whole=\u22123", "U+2212"),
+        ("real=1,05", "begins with '.'"),
+        ("whole=3 // three", "comment"),
+        ("whole=3 part=1", "a line of its own"),
+        ("whole=3, part=1", "a line of its own"),
+        ("whole=0x40", "in decimal"),
+    ],
+)
+def test_a_hint_says_what_to_write_instead(text: str, hint: str) -> None:
+    found = Diagnostics()
+    read(Sample, parse(f"[sample]\n{text}\n").sections[0], found)
+    (problem,) = found.items
+    assert hint in (problem.hint or "")
+
+
+def test_digits_of_other_scripts_are_no_numbers_as_in_c() -> None:
+    assert sample("whole=\uff13") == (Sample(), ["DK202"])
+
+
+def test_the_caret_is_under_the_item_of_a_list_that_is_wrong() -> None:
+    found = Diagnostics()
+    read(Sample, parse("[sample]\nitems= 1, 2x , y # 3,4\n", "x", Diagnostics()).sections[0], found)
+    spans = [d.span for d in found.items if d.span]
+    assert [s.source.text[s.start : s.end] for s in spans] == ["2x", "y"]
+
+
 def test_a_key_without_a_value_hides_the_one_that_has_it() -> None:
     # option_find returns at the first key that fits; a line that ends in '=' never becomes one
     assert sample("whole\nwhole=3") == (Sample(), [Code.NO_EQUALS, Code.DUPLICATE_KEY])

@@ -154,3 +154,62 @@ def test_a_diagnostic_shows_the_line_and_points_at_the_place() -> None:
         "  \t        ^^^^^^^^^^^",
         "  hint: Darknet has no comments behind values; put it on its own line",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("filters: 16", "did you mean 'filters=16'?"),
+        ("filters 16", "did you mean 'filters=16'?"),
+        ("(yolo)", "[yolo]"),
+        ("\ufeff[yolo]", "[yolo]"),
+        ("/* three */", "a comment begins with"),
+    ],
+)
+def test_a_line_without_equals_is_quoted_and_gets_a_hint(line: str, hint: str) -> None:
+    found = Diagnostics()
+    parse(f"[net]\n{line}\n", "x", found)
+    (problem,) = found.items
+    assert repr(line) in problem.message
+    assert hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\nsize 12\n", "git lfs pull"),
+        ("<!DOCTYPE html>\n<p>\n", "web page"),
+        ("classes=2\nnames=my.names\n", ".data file"),
+        ("person\nbicycle\n", "no cfg"),
+    ],
+)
+def test_another_kind_of_file_is_recognized_in_one_error(text: str, hint: str) -> None:
+    found = Diagnostics()
+    parse(text, "x", found)
+    (problem,) = found.items
+    assert "2 lines" in problem.message
+    assert hint in (problem.hint or "")
+
+
+def test_a_message_does_not_grow_with_what_it_quotes() -> None:
+    found = Diagnostics()
+    parse("[net]" + "x" * 100_000 + "\n[" + "y" * 100_000 + "\n", "x", found)
+    assert all(len(str(d)) < 1000 for d in found.items)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_read_and_reported(encoding: str) -> None:
+    found = Diagnostics()
+    cfg = parse("[net]\nwidth=8 # \u00e9\n".encode(encoding), "x", found)
+    assert cfg.sections[0].name == "net"
+    assert (found.items[0].code, found.items[0].severity) == ("DK101", "warning")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "hint"),
+    [(b"\xff\xd8\xff\0", "a.jpg", "picture"), (b"\x08\0\0\0", "a.onnx", "ONNX"), (b"\0\0\1", "a", ".weights file")],
+)
+def test_a_binary_file_gets_the_hint_of_its_kind(data: bytes, name: str, hint: str) -> None:
+    found = Diagnostics()
+    parse(data, name, found)
+    assert hint in (found.items[0].hint or "")

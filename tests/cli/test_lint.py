@@ -69,3 +69,9 @@ def test_a_folder_is_no_cfg(run: Run, tmp_path: Path) -> None:
 def test_the_dialect_can_be_said(run: Run, cfg: Path) -> None:
     assert run("lint", cfg, "--dialect", "pytorch").exit_code == 0
     assert run("lint", cfg, "--dialect", "latin").exit_code == 2
+
+
+def test_a_file_is_named_once_where_there_is_no_position(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "marked.cfg").write_text("\ufeff" + HEAD + "[avgpool]\n", "utf-8")
+    result = run("lint", tmp_path / "marked.cfg")
+    assert result.stdout.startswith(f"{tmp_path / 'marked.cfg'}: warning[DK101]: byte-order mark")
