@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..backends.numpy import run_op
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Op, Value
 
 
 def fold_constants(graph: Graph) -> Graph:
-    """Replace each operation on constants by its result, as the reference executor computes it. Exact."""
+    """Replace each operation on constants by its result, as the reference executor computes it. Exact.
+
+    What is the same for every sample, such as what follows an [implicit], is computed for one and repeated.
+    """
     data, kept = dict(graph.data), []
+    repeated: dict[Value, tuple[np.ndarray, Value]] = {}  # one sample, and what says how many there are
     for op in graph.ops:
-        if not op.output.batched and all(v in data for v in op.inputs):
-            data[op.output] = run_op(op.kind, [data[v] for v in op.inputs], False, op.attrs)
-        else:
+        known = [data[v] if v in data else repeated[v][0] for v in op.inputs if v in data or v in repeated]
+        if op.kind == "repeat_batch" and op.inputs[0] in data:
+            repeated[op.output] = known[0], op.inputs[1]
+        if len(known) < len(op.inputs) or op.kind == "repeat_batch":
             kept.append(op)
+            continue
+        result = run_op(op.kind, known, False, op.attrs)
+        if not op.output.batched:
+            data[op.output] = result
+            continue
+        like = next(repeated[v][1] for v in op.inputs if v in repeated)
+        one = Value(f"{op.output.name}.one", op.output.shape, batched=False)
+        data[one], repeated[op.output] = result, (result, like)
+        kept.append(Op("repeat_batch", (one, like), op.output, {}, op.layer))
     return replace(graph, ops=tuple(kept), data=data)
