@@ -163,12 +163,12 @@ class Model:
         for load in group:
             try:
                 picture = load()
+                self._prepare(picture, padded, inputs[len(pictures)])
             except DataError as e:
                 if skip is None:
                     raise
                 skip(e)
                 continue
-            self._prepare(picture.pixels, padded, inputs[len(pictures)])
             pictures.append(picture)
         if self.contract.batch:
             inputs[len(pictures) :] = 0
@@ -189,14 +189,18 @@ class Model:
         pairs = zip(group.pictures, found, strict=True)
         return [Results(p.pixels, p.path, self.names, boxes, scores, seconds) for p, (boxes, scores) in pairs]
 
-    def _prepare(self, pixels: np.ndarray, letterbox: bool, out: np.ndarray) -> None:
+    def _prepare(self, picture: Picture, letterbox: bool, out: np.ndarray) -> None:
         """Write a picture as one input of the network, in Darknet's order of colours."""
+        pixels = picture.pixels
         alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3
         image = pixels[:, :, :3] if alpha else pixels
-        if self.contract.decode is None and not letterbox:
-            to_center(image, self.contract.shape, bgr=True, out=out)
-        else:
-            to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
+        try:
+            if self.contract.decode is None and not letterbox:
+                to_center(image, self.contract.shape, bgr=True, out=out)
+            else:
+                to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
+        except DataError as e:
+            raise DataError(f"{picture.path}: {e}") from None
 
     def _decode(
         self, outputs: list[np.ndarray], picture: Picture, conf: float, iou: float, letterbox: bool

@@ -91,6 +91,15 @@ def test_what_is_no_picture_can_be_left_out(model: Model, workers: int, batch: i
     assert len(told) == 1
 
 
+def test_a_picture_with_other_channels_is_named_and_can_be_left_out(model: Model) -> None:
+    two_channels = np.zeros((4, 4, 2), np.uint8)
+    with pytest.raises(DataError, match="image1: the image has 2 channels, and the network wants 3"):
+        model([*frames(1), two_channels])
+    told: list[DataError] = []
+    assert [r.path for r in model([*frames(1), two_channels, *frames(1)], skip=told.append)] == ["image0", "image2"]
+    assert len(told) == 1
+
+
 def test_nothing_but_broken_pictures_is_no_result(model: Model) -> None:
     assert model([b"", b""], batch=2, skip=lambda _: None) == []
 

@@ -21,7 +21,7 @@ from .options import message, network_of, network_options, weights_option
     type=click.Choice(("raw", "decoded", "nms")),
     default="raw",
     show_default=True,
-    help="End in the outputs of the heads, in boxes and scores, or in what non-maximum suppression leaves.",
+    help="End in the outputs of the heads, in boxes and scores, or in what suppression by plain IoU leaves.",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")
