@@ -71,6 +71,7 @@ class Code(StrEnum):
     WEIGHTS_SHORT = "DK402"
     WEIGHTS_LONG = "DK403"
     WEIGHTS_MISSING = "DK404"
+    WEIGHTS_VALUES = "DK405"
 
     SIDE_FILE = "DK501"
 

@@ -6,13 +6,14 @@ Decision: where weights come from is one rule for every command and for `load`: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .compiler import Compilation, compile_file
+from .errors import WeightsError
 from .find import Found, find_network, find_weights
 from .ir import Graph
-from .weights import Header, Weights, random_weights, read_weights
+from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
 from .zoo import Say
 
 
@@ -79,6 +80,11 @@ def open_files(
         return Network(files, compilation, graph, None, None)
     path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
     loaded = read_weights(path, graph, allow_partial=allow_partial)
+    wrong = find_wrong_values(loaded, graph)
+    if wrong and strict:
+        raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
+    if wrong:
+        compilation = replace(compilation, diagnostics=(*compilation.diagnostics, wrong))
     if allow_partial:
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import Code, WeightsError
+from .errors import Code, Diagnostic, Severity, WeightsError
 from .files import replacing
 from .ir.graph import Graph, Param, Value
 
 FLOAT_BYTES = 4
 HEADER_BYTES = 20  # at most
+
+NO_VARIANCE = -1e-4  # still negative with every dialect's epsilon added: its root is NaN
 
 # Of random weights: the variance of a product times its inputs, and the scales of batch normalization. With these the
 # activations of the deepest public networks stay between 0.02 and 10 (He's 2 and scales around 1 give resnet152 1e10).
@@ -162,6 +164,29 @@ def _from_stored(stored: np.ndarray, param: Param, header: Header) -> np.ndarray
     if _is_transposed(param, header):
         return stored.reshape(-1, shape[0]).T.reshape(shape)
     return stored.reshape(shape)
+
+
+def find_wrong_values(weights: Weights, graph: Graph) -> Diagnostic | None:
+    """A warning about the first parameters that make the network compute NaN; Darknet does, and detects nothing."""
+    layers = {i.index: i for i in graph.layers}
+    for param in graph.params:
+        wrong = _wrong_values(weights.arrays[param.value], param.role) if param.value in weights.arrays else None
+        if wrong:
+            layer = layers[param.layer]
+            message = f"layer {layer.index} [{layer.section}]: {wrong}, and the network computes NaN from here on"
+            hint = "a training that diverged, or the weights file of another cfg of the same size"
+            return Diagnostic(Code.WEIGHTS_VALUES, Severity.WARNING, message, layer.span, hint)
+    return None
+
+
+def _wrong_values(array: np.ndarray, role: str) -> str | None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()  # several times as fast as a look at each number
+    if not np.isfinite(total) and (count := array.size - np.count_nonzero(np.isfinite(array))):
+        return f"{count:,} of {array.size:,} numbers of its {role} are NaN or infinite"
+    if role.endswith("variance") and (count := np.count_nonzero(array < NO_VARIANCE)):
+        return f"{count:,} of {array.size:,} numbers of its {role} are negative"
+    return None
 
 
 def write_weights(path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None) -> None:

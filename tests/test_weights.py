@@ -12,7 +12,8 @@ from goldens import Golden, goldens
 from darknet_py.compiler import compile_cfg, compile_file
 from darknet_py.errors import Code, WeightsError
 from darknet_py.ir import Graph
-from darknet_py.weights import Header, Weights, random_weights, read_weights, write_weights
+from darknet_py.network import open_network
+from darknet_py.weights import Header, Weights, find_wrong_values, random_weights, read_weights, write_weights
 
 WITH_WEIGHTS = [
     c for folder in ("golden", "golden_pj") for c in goldens(folder).values()
@@ -189,3 +190,37 @@ def test_the_published_weights_fit_their_cfgs(shared: Path) -> None:
 def test_text_in_place_of_weights_is_called_text(text: bytes) -> None:
     with pytest.raises(WeightsError, match="x is text, not weights"):
         Header.from_bytes(text[:20], "x")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_make_the_network_compute_nan_are_reported(graph: Graph, value: float) -> None:
+    weights = random_weights(graph, 0)
+    assert find_wrong_values(weights, graph) is None
+    filters = next(p.value for p in graph.params if p.layer == 2 and p.role == "weights")
+    weights.arrays[filters][1, :2] = value
+    found = find_wrong_values(weights, graph)
+    assert found is not None
+    assert found.code == Code.WEIGHTS_VALUES
+    assert found.message.startswith("layer 2 [convolutional]: 2 of 8 numbers of its weights are NaN or infinite")
+    assert found.span is not None
+    assert found.span.line == CFG.splitlines().index("[maxpool]") + 2
+
+
+def test_large_numbers_are_numbers(graph: Graph) -> None:
+    weights = random_weights(graph, 0)
+    for array in weights.arrays.values():
+        array[:] = np.finfo(np.float32).max
+    assert find_wrong_values(weights, graph) is None
+
+
+def test_negative_variances_are_reported_as_an_error_if_strict(tmp_path: Path, graph: Graph) -> None:
+    weights = random_weights(graph, 0)
+    variance = next(p.value for p in graph.params if p.role == "variance")
+    weights.arrays[variance][3] = -0.5
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text(CFG)
+    write_weights(tmp_path / "net.weights", graph, weights)
+    (told,) = open_network(cfg).compilation.diagnostics
+    assert "layer 0 [convolutional]: 1 of 4 numbers of its variance are negative" in told.message
+    with pytest.raises(WeightsError, match=r"net\.weights: layer 0 .* negative"):
+        open_network(cfg, strict=True)
