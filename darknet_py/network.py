@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .compiler import Compilation, compile_file
 from .errors import WeightsError
-from .find import Found, find_network, find_weights
+from .find import Found, find_cfg, find_network, find_weights
 from .ir import Graph
 from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
 from .zoo import Say
@@ -52,7 +52,7 @@ def open_network(
     `WeightsError`, `DataError` or `ZooError`.
     """
     return open_files(
-        find_network(cfg, say), weights, dialect=dialect, size=size, random=random, strict=strict,
+        find_network(cfg, say) if random is None else Found(find_cfg(cfg, say)), weights, dialect=dialect, size=size, random=random, strict=strict,
         as_darknet=as_darknet, allow_partial=allow_partial, say=say,
     )  # fmt: skip
 

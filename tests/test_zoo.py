@@ -15,9 +15,11 @@ import pytest
 from darknet_py import zoo
 from darknet_py.errors import ZooError
 from darknet_py.find import find_cfg, find_network, find_weights
+from darknet_py.model import load
 from darknet_py.names import COCO
+from darknet_py.network import open_network
 
-CFG, WEIGHTS = b"[net]\nwidth=8\n", bytes(range(256)) * 40
+CFG, WEIGHTS = b"[net]\nwidth=8\nheight=8\nchannels=3\n[connected]\noutput=2\n", bytes(range(256)) * 40
 
 
 class Server(BaseHTTPRequestHandler):
@@ -85,6 +87,13 @@ def test_a_cfg_is_fetched_without_its_weights(tmp_path: Path, monkeypatch: pytes
     mirror(tmp_path, monkeypatch, cfg=CFG, weights=WEIGHTS)
     assert find_cfg("tiny").read_bytes() == CFG
     assert not (model.folder / "tiny.weights").exists()
+
+
+def test_random_weights_take_the_place_of_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = offer(monkeypatch)
+    mirror(tmp_path, monkeypatch, cfg=CFG)  # fetching weights would fail
+    assert open_network("tiny", random=0).weights is None
+    assert load("tiny", backend="numpy", random_weights=0).contract.origin == str(model.folder / "tiny.cfg")
 
 
 def test_a_photo_comes_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
