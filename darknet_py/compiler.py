@@ -96,14 +96,8 @@ def compile_cfg(
     report_silu(cfg, chosen, found)
     net = _read_net(cfg, size, chosen, found)
     graph = _lower(cfg.sections[1:], net, chosen, folder, found)
-    if (
-        chosen is ALEXEYAB
-        and len(net.shape) == 3
-        and graph.outputs
-        and not any(_has_area(i, graph) for i in graph.layers)
-    ):
-        message = "no layer reads an image of more than a row or column: AlexeyAB's Darknet divides by zero on it"
-        found.warning(Code.NO_INPUT_SIZE, message, cfg.sections[0].span)
+    if chosen is ALEXEYAB and len(net.shape) == 3 and graph.outputs:
+        _lint_area(graph, cfg.sections[0].span, found)
     return Compilation(cfg, net, chosen, graph, tuple(found.sorted()))
 
 
@@ -159,6 +153,12 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
         dialect=dialect.name,
     )  # fmt: skip
     return check(graph) if complete else graph
+
+
+def _lint_area(graph: Graph, span: Span, found: Diagnostics) -> None:
+    if not any(_has_area(i, graph) for i in graph.layers):
+        message = "no layer reads an image of more than a row or column: AlexeyAB's Darknet divides by zero on it"
+        found.warning(Code.NO_INPUT_SIZE, message, span)
 
 
 def _has_area(info: LayerInfo, graph: Graph) -> bool:
