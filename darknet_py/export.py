@@ -22,6 +22,7 @@ from .backends.emitter import LARGE, Emitter, input_names, output_names
 from .backends.onnx import write_onnx
 from .backends.onnx_stream import assemble, check_model, fits, write_model
 from .contract import HeadRecord, OnnxContract, StateRecord, read_onnx
+from .detect.thresholds import CONF, IOU
 from .dialects import DIALECTS
 from .errors import BackendError, DataError
 from .interface import contract_of
@@ -47,8 +48,8 @@ def export_onnx(
     int8: str | Path | None = None,
     names: str | Path | None = None,
     letterbox: bool | None = None,
-    threshold: float = 0.25,
-    iou: float = 0.45,
+    threshold: float = CONF,
+    iou: float = IOU,
     max_detections: int = 300,
     external: bool = False,
 ) -> OnnxContract:
@@ -162,7 +163,7 @@ def _contract(network: Network, graph: Graph, names: str | Path | None, letterbo
         producer=f"darknet-py {VERSION}", cfg=network.cfg.name, cfg_sha256=_sha256(network.cfg),
         weights_sha256=_sha256(network.weights) if network.weights else None, dialect=graph.dialect,
         shape=graph.image.shape, resize="letterbox" if known.letterbox else "stretch" if heads else "crop",
-        names=known.names.names, boxes="raw", threshold=0.25, iou=0.45, nms_kind=kind, nms_beta=beta, half=False,
+        names=known.names.names, boxes="raw", threshold=CONF, iou=IOU, nms_kind=kind, nms_beta=beta, half=False,
         heads=tuple(HeadRecord.of(tensors[i.output], i.section, head) for i, head in heads),
         states=tuple(map(StateRecord, states, following, (s.input.shape for s in graph.states))), input=image,
     )  # fmt: skip

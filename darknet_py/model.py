@@ -20,6 +20,7 @@ import numpy as np
 from .backends.session import Session, open_session
 from .detect.detections import raw_outputs
 from .detect.preprocess import to_center, to_input
+from .detect.thresholds import CONF, IOU
 from .errors import DataError
 from .interface import Contract, classes, contract_of, decoder, finisher, is_letterboxed
 from .names import Names, find_names
@@ -103,8 +104,8 @@ class Model:
     def __call__(
         self,
         source: Any,
-        conf: float = 0.25,
-        iou: float = 0.45,
+        conf: float = CONF,
+        iou: float = IOU,
         *,
         batch: int = 1,
         workers: int = 0,

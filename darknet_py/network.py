@@ -51,9 +51,10 @@ def open_network(
     `allow_partial` accepts a file for the first layers only and leaves the other parameters random. Raises `CfgError`,
     `WeightsError`, `DataError` or `ZooError`.
     """
+    files = find_network(cfg, say) if random is None else Found(find_cfg(cfg, say))
     return open_files(
-        find_network(cfg, say) if random is None else Found(find_cfg(cfg, say)), weights, dialect=dialect, size=size, random=random, strict=strict,
-        as_darknet=as_darknet, allow_partial=allow_partial, say=say,
+        files, weights, dialect=dialect, size=size, random=random, strict=strict, as_darknet=as_darknet,
+        allow_partial=allow_partial, say=say,
     )  # fmt: skip
 
 

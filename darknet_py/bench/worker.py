@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ..detect.thresholds import CONF, IOU, RANDOM_CONF
 from ..model import Model, load
 from .machine import PEAKS
 from .process import peak_memory, seconds, serve_pipes
 from .profile import profile
 
 UNTHREADED = frozenset({"numpy", "onnx.reference"})  # whose threads the environment of the process sets
-CONF, IOU = 0.25, 0.45
 
 
 class Contestant:
@@ -29,6 +29,7 @@ class Contestant:
         self._input: np.ndarray = np.zeros(0)
         self._photo: np.ndarray = np.zeros(0)
         self._outputs: list[np.ndarray] = []
+        self._conf = CONF
         self._peaks: dict[str, Any] = {}
 
     def open(
@@ -40,6 +41,7 @@ class Contestant:
         """
         if backend not in UNTHREADED:
             options["threads"] = threads
+        self._conf = CONF if options.get("random_weights") is None else RANDOM_CONF
         start = time.perf_counter()
         self._model = load(cfg, weights, backend, **options)
         opened = time.perf_counter() - start
@@ -55,7 +57,7 @@ class Contestant:
     def detect(self) -> dict[str, Any]:
         """From the pixels of a photo to what is on it."""
         found: list[Any] = []
-        taken = seconds(lambda: found.append(self._opened(self._photo, CONF, IOU)[0]))
+        taken = seconds(lambda: found.append(self._opened(self._photo, self._conf, IOU)[0]))
         return {"seconds": taken, "found": len(found[-1].boxes)}
 
     def decode(self) -> dict[str, Any]:
@@ -65,7 +67,7 @@ class Contestant:
         if contract.decode is None:
             return {"seconds": 0.0}
         decode = contract.decode
-        return {"seconds": seconds(lambda: decode(outputs, (size[0], size[1]), CONF, IOU, contract.letterbox))}
+        return {"seconds": seconds(lambda: decode(outputs, (size[0], size[1]), self._conf, IOU, contract.letterbox))}
 
     def layers(self, cfg: str, weights: str | None, backend: str, threads: int, folder: str, **options: Any) -> Any:
         """Seconds of each node of the engine, by its name; instead of `open`, because a trace slows an engine down."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..detect.thresholds import CONF, IOU
 from .options import message, network_of, network_options, weights_option
 
 
@@ -41,12 +42,12 @@ from .options import message, network_of, network_options, weights_option
     "--conf",
     "threshold",
     type=click.FloatRange(0, 1),
-    default=0.25,
+    default=CONF,
     show_default=True,
     help="The lowest probability that counts.",
 )
 @click.option(
-    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+    "--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses."
 )
 @click.option(
     "--max-det",

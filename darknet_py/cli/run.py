@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..detect.thresholds import CONF, IOU, RANDOM_CONF
 from .options import AUTO, BACKENDS, message, network_options, weights_option, write_json
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..results import Results
 
-# Objectness and class are about a half each where weights are random: 0.25 lets hundreds of thousands of boxes through.
-CONF, RANDOM_CONF = 0.25, 0.5
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
 
@@ -33,7 +32,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     help=f"The lowest probability shown (default: {CONF}; with --random-weights {RANDOM_CONF}).",
 )
 @click.option(
-    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+    "--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses."
 )
 @click.option(
     "--backend",

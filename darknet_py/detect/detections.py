@@ -13,6 +13,7 @@ from ..layers.head import Head
 from .boxes import Size, to_xyxy, undo_letterbox
 from .candidates import Candidates, join
 from .nms import nms
+from .thresholds import CONF, IOU
 
 if TYPE_CHECKING:
     from ..ir.graph import Graph, Value
@@ -53,8 +54,8 @@ def find_detections(
     outputs: Sequence[np.ndarray],
     image_size: Size,
     *,
-    threshold: float = 0.25,
-    iou: float = 0.45,
+    threshold: float = CONF,
+    iou: float = IOU,
     letterbox: bool = False,
     max_detections: int | None = None,
     raw: bool = False,

@@ -13,13 +13,14 @@ from functools import partial
 import numpy as np
 
 from .candidates import Candidates
+from .thresholds import IOU
 
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
 GREEDY_BETA = 0.6  # box.c box_diou; `beta_nms` only reaches diounms
 CROWD = 128  # boxes of one class, 8,128 pairs
 
 
-def nms(candidates: Candidates, kind: str = "default", iou: float = 0.45, beta: float = 0.6) -> Candidates:
+def nms(candidates: Candidates, kind: str = "default", iou: float = IOU, beta: float = 0.6) -> Candidates:
     """The same candidates with the probability of every suppressed (box, class) set to 0.
 
     `kind` is one of `NMS_KINDS`: 'default' and 'cornersnms' compare the IoU with `iou`, 'diounms' the IoU less
