@@ -46,9 +46,7 @@ from .options import message, network_of, network_options, weights_option
     show_default=True,
     help="The lowest probability that counts.",
 )
-@click.option(
-    "--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses."
-)
+@click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
     "--max-det",
     "max_detections",

@@ -31,9 +31,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     type=click.FloatRange(0, 1),
     help=f"The lowest probability shown (default: {CONF}; with --random-weights {RANDOM_CONF}).",
 )
-@click.option(
-    "--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses."
-)
+@click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
     "--backend",
     type=click.Choice((AUTO, *BACKENDS)),
