@@ -20,16 +20,16 @@ $(READY): setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# OpenCV 4 in the place of OpenCV 5, and OpenVINO, without the dependency that reports to its makers.
+# OpenCV 4 in the place of OpenCV 5, OpenVINO and ncnn: without what they use to report to their makers or fetch models.
 $(OTHERS)/.ready: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(OTHERS) \
-		'opencv-python<5' openvino
+		'opencv-python<5' openvino ncnn
 	@touch $@
 
 demo: $(READY)  ## fetch yolov4-tiny, detect on a photo, say where the picture is
 	$(BIN)/python tools/demo.py
 
-test: $(READY) $(OTHERS)/.ready  ## the whole suite, then the tests of runtimes again under OpenCV 4 and with OpenVINO
+test: $(READY) $(OTHERS)/.ready  ## the whole suite, then the tests of runtimes again under OpenCV 4, with OpenVINO and ncnn
 	$(BIN)/python -m pytest -n auto
 	PYTHONPATH=$(OTHERS) $(BIN)/python -m pytest -n auto $(RUNTIME_TESTS)
 

@@ -243,8 +243,8 @@ def load(
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is 'onnxruntime', 'opencv', 'openvino', 'numpy', 'onnx.reference', or 'auto' (the fastest here, measured
-    the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `backend` is 'onnxruntime', 'opencv', 'openvino', 'ncnn', 'numpy', 'onnx.reference', or 'auto' (the fastest here,
+    measured the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
     `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.

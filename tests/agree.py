@@ -15,8 +15,8 @@ from darknet_py.weights import random_weights
 
 RUNTIMES = tuple(b for b in available_backends() if b != "numpy")
 TOLERANCE = 1e-5  # of the largest number of a layer
-# OpenCV 4 multiplies 3x3 convolutions by Winograd's method, which costs a digit; the tests are about meaning.
-OPTIONS: dict[str, dict[str, object]] = {"opencv": {"winograd": False}}
+# OpenCV 4 and ncnn multiply 3x3 kernels by Winograd's method, which costs a digit; the tests are about meaning.
+OPTIONS: dict[str, dict[str, object]] = {"opencv": {"winograd": False}, "ncnn": {"winograd": False}}
 
 
 def network(text: str, seed: int = 0) -> Graph:

@@ -32,15 +32,16 @@ from .session import open_session as open_backend
 
 # Who takes part, the default first: it wins unless another is faster by more than `LEAD`. The executors that define
 # what is right are not made to be fast.
-CONTENDERS = ("onnxruntime", "openvino", "opencv")
+CONTENDERS = ("onnxruntime", "openvino", "ncnn", "opencv")
 DISTRIBUTIONS = (
-    "numpy", "onnxruntime", "onnxruntime-gpu", "openvino",
+    "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "ncnn",
     "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
 )  # fmt: skip
 LEAD = 1.03
 HOPELESS = 2.0  # who takes this many times as long as the fastest at first is not timed further
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
+REST = 0.06  # seconds: so long onnxruntime's threads keep the processor after a run, waiting for the next
 SAME = 1e-3  # a back end whose outputs differ by more of their scale computes something else
 
 Opener = Callable[[], Session]
@@ -157,7 +158,8 @@ def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dic
 
 
 def timed(session: Session, feed: list[np.ndarray]) -> float:
-    """The seconds of a run; one before it wakes this back end's threads and lets those of the last one fall asleep."""
+    """The seconds of a run, when the threads of the last back end sleep and a run before has woken its own."""
+    time.sleep(REST)
     session.run(feed)
     start = time.perf_counter()
     session.run(feed)

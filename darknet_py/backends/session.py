@@ -25,9 +25,11 @@ BACKENDS = {
     "onnxruntime": "onnxruntime",
     "opencv": "opencv",
     "openvino": "openvino",
+    "ncnn": "ncnn",
     "onnx.reference": "onnx_reference",
 }
-EXTRAS = {"openvino": "openvino"}  # the package of each back end that is not installed by default: an extra of its name
+# The package of each back end that is not installed by default: an extra of its name.
+EXTRAS = {"openvino": "openvino", "ncnn": "ncnn"}
 
 
 class Session(Protocol):

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DIALECTS = ("alexeyab", "pjreddie", "pytorch")
 AUTO = "auto"  # where one is only to be fast
-BACKENDS = ("onnxruntime", "opencv", "openvino", "numpy", "onnx.reference")
+BACKENDS = ("onnxruntime", "opencv", "openvino", "ncnn", "numpy", "onnx.reference")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5

@@ -21,13 +21,16 @@ SHAPES = [(3,)]
 
 
 class Clock:
-    """A clock that only sessions move."""
+    """A clock that only sessions and rests move."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def perf_counter(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 class Fake:

@@ -61,7 +61,7 @@ DARKNET_PY = Environment("darknet-py", (f"{OPENCV}>=5",), ours=True)
 OPENCV_4 = Environment("opencv4", (f"{OPENCV}<5",), ours=True)
 # Without its dependencies, of which one reports to its makers.
 OPENVINO = Environment("openvino", ("packaging", f"{OPENCV}>=5"), ours=True, bare=("openvino",))
-NCNN = Environment("ncnn", ("ncnn", "numpy", f"{OPENCV}-headless"), bare=("pnnx",))
+NCNN = Environment("ncnn", ("ncnn", f"{OPENCV}>=5"), ours=True, bare=("pnnx",))
 
 
 @cache

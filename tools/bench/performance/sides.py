@@ -92,6 +92,7 @@ class Contestant:
 CONTESTANTS = (
     Contestant(OURS, DARKNET_PY, backend="onnxruntime"),
     Contestant("darknet-py on OpenVINO", OPENVINO, backend="openvino"),
+    Contestant("darknet-py on ncnn", NCNN, backend="ncnn"),
     Contestant("darknet-py on OpenCV 5", DARKNET_PY, backend="opencv"),
     Contestant("darknet-py on OpenCV 4", OPENCV_4, backend="opencv"),
     Contestant("darknet-py on NumPy", DARKNET_PY, backend="numpy", only=BY_C),
