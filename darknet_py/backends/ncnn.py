@@ -7,6 +7,7 @@ is another result. Samples of a batch are computed one after another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -53,7 +54,7 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
     Without `winograd`, 3x3 convolutions are slower and a few times as exact. Raises `BackendError` for a release
     of ncnn that computes something else.
     """
-    if tuple(map(int, ncnn.__version__.split(".")[:3])) < OLDEST:
+    if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
         raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade 'darknet-compiler[ncnn]'")
     need_weights(graph)
     return NcnnSession(optimize(graph, (*PASSES, maxout_of_slices, cascade_pools)), threads, winograd)
