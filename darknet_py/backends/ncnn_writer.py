@@ -62,7 +62,7 @@ class Writer:
         if value not in self._ready:
             array = self.data[value]
             self.arrays.append(_flat(array))
-            self._result(value, self.layer("MemoryData", [], **_size(value.shape, w=0, h=1, c=2)))
+            self._result(value, self.layer("MemoryData", [], **_size(value.shape)))
         return self._ready[value].pop()
 
     def _result(self, value: Value, names: list[str]) -> None:
@@ -121,9 +121,9 @@ def _flat(array: np.ndarray) -> memoryview:
     return np.ascontiguousarray(array, np.float32).data
 
 
-def _size(shape: tuple[int, ...], **keys: int) -> dict[str, object]:
-    """The extents of a blob, the innermost one first, as far as it has them."""
-    return {f"p{key}": n for key, n in zip(keys.values(), reversed(shape), strict=False)}
+def _size(shape: tuple[int, ...]) -> dict[str, object]:
+    """The extents of a blob as parameters: width, height and channels, as far as it has them."""
+    return {f"p{i}": n for i, n in enumerate(reversed(shape))}
 
 
 # -- layers ------------------------------------------------------------------------------------------------------
@@ -140,47 +140,43 @@ FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
 }
 
 
+def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
+    """Write the weights of a layer, and its bias if it has one; whether it has."""
+    biases = op.inputs[2:]
+    w.arrays += [RAW, _flat(weights), *(_flat(w.data[v]) for v in biases)]
+    return len(biases)
+
+
 def _conv(w: Writer, op: Op, after: Op | None) -> list[str]:
-    a, weights = op.attrs, w.data[op.inputs[1]]
-    biased, groups = len(op.inputs) > 2, a.get("groups", 1)
+    a, weights, x = op.attrs, w.data[op.inputs[1]], w.read(op.inputs[0])
+    groups = a.get("groups", 1)
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
     (sy, sx), (dy, dx) = a.get("strides", (1, 1)), a.get("dilations", (1, 1))
     told: dict[str, object] = dict(
-        p0=weights.shape[0], p1=weights.shape[3], p2=dx, p3=sx, p4=left, p5=int(biased), p6=weights.size,
-        p11=weights.shape[2], p12=dy, p13=sy, p14=top, p15=right, p16=bottom,
+        p0=weights.shape[0], p1=weights.shape[3], p2=dx, p3=sx, p4=left, p5=_weigh(w, op, weights),
+        p6=weights.size, p11=weights.shape[2], p12=dy, p13=sy, p14=top, p15=right, p16=bottom,
     )  # fmt: skip
     if groups > 1:
         told["p7"] = groups
     if after is not None:
         told["p9"], numbers = FUSED[after.kind](after)
         told |= {"p10": numbers} if numbers else {}
-    x = w.read(op.inputs[0])
-    w.arrays += [RAW, _flat(weights)]
-    if biased:
-        w.arrays.append(_flat(w.data[op.inputs[2]]))
     return w.layer("ConvolutionDepthWise" if groups > 1 else "Convolution", [x], **told)
 
 
 def _conv_transpose(w: Writer, op: Op, after: Op | None) -> list[str]:
-    a, weights = op.attrs, w.data[op.inputs[1]].swapaxes(0, 1)
+    a, weights, x = op.attrs, w.data[op.inputs[1]].swapaxes(0, 1), w.read(op.inputs[0])
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
     sy, sx = a.get("strides", (1, 1))
-    x = w.read(op.inputs[0])
-    w.arrays += [RAW, _flat(weights)]
-    if biased := len(op.inputs) > 2:
-        w.arrays.append(_flat(w.data[op.inputs[2]]))
     return w.layer(
-        "Deconvolution", [x], p0=weights.shape[0], p1=weights.shape[3], p2=1, p3=sx, p4=left, p5=int(biased),
+        "Deconvolution", [x], p0=weights.shape[0], p1=weights.shape[3], p2=1, p3=sx, p4=left, p5=_weigh(w, op, weights),
         p6=weights.size, p11=weights.shape[2], p12=1, p13=sy, p14=top, p15=right, p16=bottom,
     )  # fmt: skip
 
 
 def _linear(w: Writer, op: Op, after: Op | None) -> list[str]:
     weights, x = w.data[op.inputs[1]], w.read(op.inputs[0])
-    w.arrays += [RAW, _flat(weights)]
-    if biased := len(op.inputs) > 2:
-        w.arrays.append(_flat(w.data[op.inputs[2]]))
-    return w.layer("InnerProduct", [x], p0=weights.shape[0], p1=int(biased), p2=weights.size)
+    return w.layer("InnerProduct", [x], p0=weights.shape[0], p1=_weigh(w, op, weights), p2=weights.size)
 
 
 def _pool(kind: int) -> Rule:
@@ -293,9 +289,7 @@ RULES: dict[str, Rule] = {
     "concat": lambda w, op, after: w.layer("Concat", [w.read(v) for v in op.inputs], p0=op.attrs["axis"]),
     "slice": _slice,
     "pad": _pad,
-    "reshape": lambda w, op, after: w.layer(
-        "Reshape", [w.read(op.inputs[0])], **_size(op.attrs["shape"], w=0, h=1, c=2)
-    ),
+    "reshape": lambda w, op, after: w.layer("Reshape", [w.read(op.inputs[0])], **_size(op.attrs["shape"])),
     "transpose": _transpose,
     "upsample": lambda w, op, after: w.layer(
         "Interp", [w.read(op.inputs[0])], p0=1, p1=float(op.attrs["scale"][0]), p2=float(op.attrs["scale"][1])
