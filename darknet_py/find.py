@@ -27,11 +27,14 @@ class Found:
     names: Path | None = None
 
 
-def find_network(name: str | Path, say: zoo.Say | None = None) -> Found:
+def find_network(name: str | Path, say: zoo.Say | None = None, *, trained: bool = True) -> Found:
     """The cfg called `name`: a path, a model of the zoo (downloaded if need be), or a cfg installed with this package.
 
-    Raises `DataError` if there is none, `ZooError` if the download fails.
+    Without `trained` no weights are wanted, and none are downloaded: the cfg is that of `find_cfg`. Raises `DataError`
+    if there is none, `ZooError` if the download fails.
     """
+    if not trained:
+        return Found(find_cfg(name, say))
     path = Path(name)
     if path.is_file():
         return Found(path)

@@ -263,9 +263,9 @@ def load(
         if wrong := [k for k, v in cfg_only.items() if v is not None]:
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
         return _load_onnx(cfg, backend, names, letterbox, options)
-    from .find import Found, find_cfg, find_network
+    from .find import find_network
 
-    files = find_network(cfg, say) if random_weights is None else Found(find_cfg(cfg, say))
+    files = find_network(cfg, say, trained=random_weights is None)
 
     def compiled() -> Network:
         from .network import open_files

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .compiler import Compilation, compile_file
 from .errors import WeightsError
-from .find import Found, find_cfg, find_network, find_weights
+from .find import Found, find_network, find_weights
 from .ir import Graph
 from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
 from .zoo import Say
@@ -51,7 +51,7 @@ def open_network(
     `allow_partial` accepts a file for the first layers only and leaves the other parameters random. Raises `CfgError`,
     `WeightsError`, `DataError` or `ZooError`.
     """
-    files = find_network(cfg, say) if random is None else Found(find_cfg(cfg, say))
+    files = find_network(cfg, say, trained=random is None)
     return open_files(
         files, weights, dialect=dialect, size=size, random=random, strict=strict, as_darknet=as_darknet,
         allow_partial=allow_partial, say=say,

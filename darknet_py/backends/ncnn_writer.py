@@ -21,7 +21,8 @@ WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by c
 class Writer:
     """Lists the layers that compute `ops`, with `gives` as its results; `data` are the arrays of constants.
 
-    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results.
+    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results; `fused` is the
+    activation that each convolution computes itself.
     """
 
     def __init__(self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray]) -> None:
@@ -35,12 +36,11 @@ class Writer:
         self._ready: dict[Value, list[str]] = {}
         own = {op.output for op in ops}
         self.inputs = {v: self._input(v) for v in self._reads if v not in own and v not in data}
-        fused = _activations(ops, gives)
-        inside = {*fused.values()}
+        self.fused = _activations(ops, gives)
+        inside = {*self.fused.values()}
         for op in ops:
             if op not in inside:
-                after = fused.get(op)
-                self._result(after.output if after else op.output, RULES[op.kind](self, op, after))
+                self._result(self.fused.get(op, op).output, RULES[op.kind](self, op))
         self.outputs = {v: self.read(v) for v in gives}
 
     def text(self) -> str:
@@ -128,7 +128,7 @@ def _size(shape: tuple[int, ...]) -> dict[str, object]:
 
 # -- layers ------------------------------------------------------------------------------------------------------
 
-Rule = Callable[[Writer, Op, "Op | None"], list[str]]
+Rule = Callable[[Writer, Op], list[str]]
 
 # What a convolution computes behind itself: the number of the activation, and its parameters.
 FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
@@ -147,7 +147,7 @@ def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
     return len(biases)
 
 
-def _conv(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _conv(w: Writer, op: Op) -> list[str]:
     a, weights, x = op.attrs, w.data[op.inputs[1]], w.read(op.inputs[0])
     groups = a.get("groups", 1)
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
@@ -158,13 +158,13 @@ def _conv(w: Writer, op: Op, after: Op | None) -> list[str]:
     )  # fmt: skip
     if groups > 1:
         told["p7"] = groups
-    if after is not None:
+    if after := w.fused.get(op):
         told["p9"], numbers = FUSED[after.kind](after)
         told |= {"p10": numbers} if numbers else {}
     return w.layer("ConvolutionDepthWise" if groups > 1 else "Convolution", [x], **told)
 
 
-def _conv_transpose(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _conv_transpose(w: Writer, op: Op) -> list[str]:
     a, weights, x = op.attrs, w.data[op.inputs[1]].swapaxes(0, 1), w.read(op.inputs[0])
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
     sy, sx = a.get("strides", (1, 1))
@@ -174,16 +174,16 @@ def _conv_transpose(w: Writer, op: Op, after: Op | None) -> list[str]:
     )  # fmt: skip
 
 
-def _linear(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _linear(w: Writer, op: Op) -> list[str]:
     weights, x = w.data[op.inputs[1]], w.read(op.inputs[0])
     return w.layer("InnerProduct", [x], p0=weights.shape[0], p1=_weigh(w, op, weights), p2=weights.size)
 
 
 def _pool(kind: int) -> Rule:
-    def rule(w: Writer, op: Op, after: Op | None) -> list[str]:
+    def rule(w: Writer, op: Op) -> list[str]:
         (ky, kx), (sy, sx), (top, left, bottom, right) = (op.attrs[k] for k in ("kernel", "strides", "pads"))
         return w.layer(
-            "Pooling", [w.read(op.inputs[0])], p0=kind, p1=kx, p2=sx, p3=left, p5=1, p6=0, p11=ky, p12=sy, p13=top,
+            "Pooling", [w.read(op.inputs[0])], p0=kind, p1=kx, p2=sx, p3=left, p5=1, p11=ky, p12=sy, p13=top,
             p14=right, p15=bottom,
         )  # fmt: skip
 
@@ -191,7 +191,7 @@ def _pool(kind: int) -> Rule:
 
 
 def _binary(kind: int, swapped: int) -> Rule:
-    def rule(w: Writer, op: Op, after: Op | None) -> list[str]:
+    def rule(w: Writer, op: Op) -> list[str]:
         for index, number in ((1, kind), (0, swapped)):
             value = op.inputs[index]
             if value in w.data and w.data[value].size == 1:
@@ -202,7 +202,7 @@ def _binary(kind: int, swapped: int) -> Rule:
     return rule
 
 
-def _power(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _power(w: Writer, op: Op) -> list[str]:
     first, *others = w.layer("Split", [w.read(op.inputs[0])], int(op.attrs["exponent"]))
     product = [first]
     for other in others:
@@ -210,7 +210,7 @@ def _power(w: Writer, op: Op, after: Op | None) -> list[str]:
     return product
 
 
-def _batch_norm(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _batch_norm(w: Writer, op: Op) -> list[str]:
     x, (scale, bias, mean, variance) = w.read(op.inputs[0]), (w.data[v] for v in op.inputs[1:])
     epsilon, outside = op.attrs["epsilon"], op.attrs.get("outside", False)
     w.arrays += map(_flat, batch_norm_affine(scale, bias, mean, variance, epsilon, outside))
@@ -220,7 +220,7 @@ def _batch_norm(w: Writer, op: Op, after: Op | None) -> list[str]:
 def _simple(name: str, *keys: str, **fixed: object) -> Rule:
     """A layer of one input whose parameters are some attributes, in order."""
 
-    def rule(w: Writer, op: Op, after: Op | None) -> list[str]:
+    def rule(w: Writer, op: Op) -> list[str]:
         told = {f"p{i}": float(op.attrs[key]) for i, key in enumerate(keys)}
         return w.layer(name, [w.read(op.inputs[0])], **told, **fixed)
 
@@ -228,12 +228,10 @@ def _simple(name: str, *keys: str, **fixed: object) -> Rule:
 
 
 def _reduction(kind: int) -> Rule:
-    return lambda w, op, after: w.layer(
-        "Reduction", [w.read(op.inputs[0])], p0=kind, p1=0, p3=op.attrs["axes"], p4=1, p5=1
-    )
+    return lambda w, op: w.layer("Reduction", [w.read(op.inputs[0])], p0=kind, p1=0, p3=op.attrs["axes"], p4=1, p5=1)
 
 
-def _slice(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _slice(w: Writer, op: Op) -> list[str]:
     a = op.attrs
     steps = dict(zip(a["axes"], a["steps"], strict=True))
     part = w.layer("Crop", [w.read(op.inputs[0])], p9=a["starts"], p10=a["stops"], p11=a["axes"])
@@ -242,13 +240,13 @@ def _slice(w: Writer, op: Op, after: Op | None) -> list[str]:
     return w.layer("Pooling", part, p0=0, p1=1, p2=steps.get(2, 1), p5=1, p11=1, p12=steps.get(1, 1))
 
 
-def _pad(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _pad(w: Writer, op: Op) -> list[str]:
     top, left, bottom, right = op.attrs["pads"]
     value = float(op.attrs["value"])
     return w.layer("Padding", [w.read(op.inputs[0])], p0=top, p1=bottom, p2=left, p3=right, p4=0, p5=value)
 
 
-def _transpose(w: Writer, op: Op, after: Op | None) -> list[str]:
+def _transpose(w: Writer, op: Op) -> list[str]:
     order = op.attrs["order"]
     # ncnn counts the orders of (w, h, c), the innermost axis first.
     n = len(order)
@@ -285,13 +283,13 @@ RULES: dict[str, Rule] = {
     "reduce_sum": _reduction(SUM),
     "reduce_mean": _reduction(MEAN),
     "reduce_max": _reduction(LARGEST),
-    "softmax": lambda w, op, after: w.layer("Softmax", [w.read(op.inputs[0])], p0=op.attrs["axis"], p1=1),
-    "concat": lambda w, op, after: w.layer("Concat", [w.read(v) for v in op.inputs], p0=op.attrs["axis"]),
+    "softmax": lambda w, op: w.layer("Softmax", [w.read(op.inputs[0])], p0=op.attrs["axis"], p1=1),
+    "concat": lambda w, op: w.layer("Concat", [w.read(v) for v in op.inputs], p0=op.attrs["axis"]),
     "slice": _slice,
     "pad": _pad,
-    "reshape": lambda w, op, after: w.layer("Reshape", [w.read(op.inputs[0])], **_size(op.attrs["shape"])),
+    "reshape": lambda w, op: w.layer("Reshape", [w.read(op.inputs[0])], **_size(op.attrs["shape"])),
     "transpose": _transpose,
-    "upsample": lambda w, op, after: w.layer(
+    "upsample": lambda w, op: w.layer(
         "Interp", [w.read(op.inputs[0])], p0=1, p1=float(op.attrs["scale"][0]), p2=float(op.attrs["scale"][1])
     ),
 }

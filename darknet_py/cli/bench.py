@@ -40,9 +40,9 @@ def command(
     """
     from ..bench.report import format_result, plain
     from ..bench.run import bench
-    from ..find import Found, find_cfg, find_network
+    from ..find import find_network
 
-    found = find_network(cfg, message) if random is None else Found(find_cfg(cfg, message))
+    found = find_network(cfg, message, trained=random is None)
     result = bench(
         found.cfg, weights or found.weights, backends=backends, rounds=rounds, threads=threads, layers=layers,
         size=size, dialect=dialect, random_weights=random,

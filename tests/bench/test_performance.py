@@ -13,13 +13,14 @@ from networks import DETECTOR
 from darknet_py.backends.session import open_session
 from darknet_py.bench.race import compare
 from darknet_py.compiler import compile_file
+from darknet_py.detect.thresholds import CONF, IOU
 from darknet_py.model import load
 from tools.bench.environments import dependencies, library_path
 from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
 from tools.bench.performance.foreign import Contestant as Foreign
 from tools.bench.performance.networks import NETWORKS, OURS, Entry, find_cfg, find_weights
 from tools.bench.performance.plot import draw, speeds
-from tools.bench.performance.prepare import BOXES, CONF, IOU, Prepared, made_up_photo, plain_onnx, prepare, resized
+from tools.bench.performance.prepare import BOXES, Prepared, made_up_photo, plain_onnx, prepare, resized
 from tools.bench.performance.report import markdown
 from tools.bench.performance.sides import CONTESTANTS
 

@@ -22,12 +22,12 @@ from darknet_py.backends.onnx import to_onnx
 from darknet_py.backends.session import open_session
 from darknet_py.compiler import compile_file
 from darknet_py.detect.preprocess import to_input
+from darknet_py.detect.thresholds import CONF, IOU
 from darknet_py.ir import Graph, Value
 from darknet_py.layers.yolo import Yolo
 from darknet_py.weights import Header, Weights, random_weights, read_weights, write_weights
 
 SEED = 0
-CONF, IOU = 0.25, 0.45
 BOXES = 30  # that random weights see, in all, before suppression
 # Standard deviations over the cells of places and sizes, objectness, and class scores; and how far the classes other
 # than the first, which is as likely as not, are below 0.
