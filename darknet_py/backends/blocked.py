@@ -21,9 +21,10 @@ from onnx import helper, numpy_helper
 
 from ..ir.graph import Graph
 from ..passes import cascade_pools, maxout_of_slices, optimize, widen_groups
+from .blocked_conv import tiles_of, write_conv
 from .blocked_emitter import MICROSOFT, NCHWC, BlockedEmitter
 from .emitter import IR_VERSION, OPSET, Emitter
-from .fusion import Fused, fuse_convolutions
+from .fusion import fuse_convolutions
 from .onnx import EMITTERS, need_weights
 
 # What is computed element by element, so that the order of elements does not matter. FINITE stays finite in the lanes
@@ -32,17 +33,22 @@ FINITE = frozenset("add sub mul maximum clip leaky_relu elu relu sigmoid tanh mi
 ELEMENTWISE = FINITE | {"div", "power", "exp", "sqrt"}
 
 
-def write_blocked(graph: Graph, block: int) -> BlockedEmitter:
+def write_blocked(graph: Graph, block: int, winograd: bool = True) -> BlockedEmitter:
     """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels, still in parts."""
     need_weights(graph)
     graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools))
-    fused = fuse_convolutions(graph)
+    tiles = tiles_of(graph) if winograd else {}
+    fused = fuse_convolutions(graph, alone=tiles)
     swallowed = {op for f in fused.values() for op in f.swallowed}
     e = BlockedEmitter(graph, block)
 
     def emit(_: Emitter) -> None:
         plan = fused.get(e.op)
-        if e.op in swallowed or (plan is not None and _write_conv(e, plan)):
+        if e.op in swallowed:
+            return
+        if plan is not None and (name := write_conv(e, plan, tiles.get(plan.conv))):
+            if plan.negated:
+                e.in_blocks(lambda _: _mish_of_negated(e, name))
             return
         for op in plan.ops if plan is not None else (e.op,):
             e.op = op
@@ -205,63 +211,3 @@ RULES: dict[str, Callable[[BlockedEmitter], bool]] = {
     "reduce_mean": _reduce_mean,
     "upsample": _upsample,
 }
-
-
-# -- convolutions ------------------------------------------------------------------------------------------------
-
-
-def _write_conv(e: BlockedEmitter, fused: Fused) -> bool:
-    """Write a convolution with what is fused to it, or return False."""
-    conv, x, block = fused.conv, fused.conv.inputs[0], e.block
-    weights, channels = e.graph.data[conv.inputs[1]], x.shape[0]
-    bias = e.graph.data[conv.inputs[2]] if len(conv.inputs) > 2 else np.zeros(len(weights), np.float32)
-    groups, n = conv.attrs.get("groups", 1), len(weights)
-    depthwise = groups > 1 and groups == channels == n
-    direct = groups == 1 and channels < block and not e.is_blocked(x)  # such as the image: read in the plain layout
-    if (
-        x in e.graph.data
-        or not (direct or e.can_block(x))
-        or (fused.addend is not None and not e.can_block(fused.addend))
-    ):
-        return False
-    if groups > 1 and not depthwise and (n // groups % block or channels // groups % block):
-        return False
-    if fused.negated:
-        weights, bias = -weights, -bias
-    filled = e.padded(n)
-    weights = _filled(weights, filled, weights.shape[1] if direct or groups > 1 else e.padded(channels))
-    stored = _by_output(weights, block) if direct or depthwise else _by_both(weights, block)
-    inputs = [
-        e.plain(x) if direct else e.blocked(x),
-        e.initializer(stored, f"{conv.output.name}.weights.blocked"),
-        e.initializer(np.pad(bias, (0, filled - n)), f"{conv.output.name}.biases.blocked"),
-    ]
-    if fused.addend is not None:
-        inputs.append(e.blocked(fused.addend))
-    e.op = fused.last
-    attrs = {k: v for k, v in conv.attrs.items() if k != "groups"}
-    attrs.update(fused.activation, group=filled if depthwise else groups, kernel_shape=weights.shape[2:])
-    name = e.block_node("Conv", inputs, "negated" if fused.negated else "", **attrs)
-    if fused.negated:
-        e.in_blocks(lambda _: _mish_of_negated(e, name))
-    return True
-
-
-def _filled(weights: np.ndarray, n: int, c: int) -> np.ndarray:
-    """Weights for n outputs and c inputs; those that are new are zeros."""
-    if weights.shape[:2] == (n, c):
-        return weights
-    return np.pad(weights, ((0, n - len(weights)), (0, c - weights.shape[1]), (0, 0), (0, 0)))
-
-
-def _by_output(weights: np.ndarray, block: int) -> np.ndarray:
-    """(n, c, h, w) stored as (n / block, c, h, w, block), under its own shape (MlasReorderFilterOIHWBo)."""
-    n, c, h, w = weights.shape
-    return weights.reshape(n // block, block, c, h, w).transpose(0, 2, 3, 4, 1).reshape(weights.shape)
-
-
-def _by_both(weights: np.ndarray, block: int) -> np.ndarray:
-    """(n, c, h, w) stored as (n / block, c / block, h, w, block of c, block of n) (MlasReorderFilterOIHWBiBo)."""
-    n, c, h, w = weights.shape
-    parts = weights.reshape(n // block, block, c // block, block, h, w)
-    return parts.transpose(0, 2, 4, 5, 3, 1).reshape(weights.shape)

@@ -34,6 +34,16 @@ def assemble(model: onnx.ModelProto, arrays: Arrays) -> onnx.ModelProto:
     return model
 
 
+def declare(model: onnx.ModelProto, arrays: Arrays) -> onnx.ModelProto:
+    """The model with its arrays by name only, for a reader that is given these apart; `model` itself."""
+    for name, array in arrays.items():
+        tensor = _tensor(name, array)
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=name)
+        model.graph.initializer.append(tensor)
+    return model
+
+
 def check_model(model: onnx.ModelProto, arrays: Arrays) -> None:
     """Raise what `onnx.checker` raises for a model with these arrays."""
     light = onnx.ModelProto()

@@ -1,0 +1,134 @@
+"""Winograd's method in onnxruntime: exact as algebra, of known rounding, used where it pays."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from agree import TOLERANCE, agree, compare, network
+from goldens import Golden, goldens
+from test_goldens import SENSITIVE
+
+from darknet_py.backends import winograd
+from darknet_py.backends.blocked import block_size, write_blocked
+from darknet_py.backends.session import open_session
+from darknet_py.backends.winograd import SIZE, TILES, Tile, best_tile
+from darknet_py.ir import Graph
+from darknet_py.passes import optimize
+
+CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
+CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nbatch_normalize=1\nactivation={}\n"
+ONNXRUNTIME = ("onnxruntime",)
+
+each_tile = pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.length}x{t.length}")
+needs_blocks = pytest.mark.skipif(block_size() is None, reason="onnxruntime has no blocked layout on this processor")
+
+
+@pytest.fixture
+def always(tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 3x3 convolution with this tile, worth it or not."""
+    monkeypatch.setattr(winograd, "TILES", (tile,))
+    monkeypatch.setattr(winograd, "WORTH", 0)
+
+
+def products(graph: Graph) -> int:
+    """How many convolutions are computed by Winograd's method."""
+    written = write_blocked(optimize(graph), 16)
+    return Counter(n.name.rpartition(".")[2].partition("~")[0] for n in written.nodes)["products"]
+
+
+@each_tile
+def test_a_tile_is_a_convolution(tile: Tile) -> None:
+    """In one direction, in float64: results (products of transformed image and kernel) against sums of products."""
+    rng = np.random.default_rng(0)
+    image, kernel = rng.standard_normal(tile.length + SIZE - 1), rng.standard_normal(SIZE)
+    transformed = [np.dot(image[first::step][: len(f)], f) for first, step, f in tile.taps]
+    wanted = [image[i : i + SIZE] @ kernel for i in range(tile.length)]
+    np.testing.assert_allclose(tile.results @ (transformed * (tile.kernel @ kernel)), wanted, rtol=1e-12)
+
+
+@each_tile
+def test_a_bias_reaches_each_result_once(tile: Tile) -> None:
+    bias = np.float32([1, -2, 3])
+    spread = tile.bias(bias).reshape(tile.points, len(bias))
+    np.testing.assert_allclose(tile.square @ spread, np.tile(bias, (tile.length**2, 1)), rtol=1e-5)
+
+
+@each_tile
+def test_a_tile_rounds_little_more_than_a_sum_of_products(tile: Tile) -> None:
+    """Images as they are behind a ReLU, 128 channels; both in float32, against float64."""
+    rng = np.random.default_rng(0)
+    channels, filters, size = 128, 16, tile.length + SIZE - 1
+    image = np.maximum(0, rng.standard_normal((200, channels, size, size))).astype(np.float32)
+    kernel = rng.standard_normal((filters, channels, SIZE, SIZE)).astype(np.float32)
+    transform = np.zeros((len(tile.taps), size), np.float32)
+    for row, (first, step, factors) in zip(transform, tile.taps, strict=True):
+        row[first::step][: len(factors)] = factors
+    points = np.einsum("qx,py,tcyx->qptc", transform, transform, image, optimize=True)
+    kernels = tile.weights(kernel).reshape(tile.points, filters, channels)
+    products = points.reshape(tile.points, -1, channels) @ kernels.transpose(0, 2, 1)
+    mixed = tile.square @ products.reshape(tile.points, -1)
+    got = mixed.reshape(tile.length, tile.length, -1, filters)  # across, down, tile, filter
+
+    def direct(dtype: type[np.generic]) -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(image.astype(dtype), (SIZE, SIZE), (2, 3))
+        flat = windows.transpose(3, 2, 0, 1, 4, 5).reshape(tile.length, tile.length, len(image), -1)
+        return flat @ kernel.astype(dtype).reshape(filters, -1).T
+
+    exact = direct(np.float64)
+    assert got.dtype == np.float32
+    bound = {2: 1.5, 4: 4}[tile.length]  # measured: 1.2 and 3.7 times as much
+    assert np.std(got - exact) < bound * np.std(direct(np.float32) - exact)
+
+
+def test_what_pays_is_chosen() -> None:
+    few, many = TILES
+    assert best_tile(512, 256, 13, 13) is few  # weights cost more than what a large tile saves
+    assert best_tile(128, 128, 52, 52) is many
+    assert best_tile(16, 16, 208, 208) is None  # little arithmetic, much memory
+
+
+@needs_blocks
+@each_tile
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("width", "height"), [(12, 9), (13, 16), (5, 3), (4, 1)])
+def test_any_size_filters_and_what_follows(width: int, height: int) -> None:
+    text = f"[net]\nwidth={width}\nheight={height}\nchannels=3\n" + CONV.format(32, 1, "leaky")
+    text += CONV.format(32, 3, "leaky") + "[shortcut]\nfrom=-2\nactivation=leaky\n" + CONV.format(20, 3, "mish")
+    text += CONV.format(7, 3, "linear")
+    graph = network(text)
+    assert products(graph) == 3
+    agree(graph, runtimes=ONNXRUNTIME)
+    agree(graph.with_outputs([graph.layers[-1].output]), runtimes=ONNXRUNTIME)
+
+
+@pytest.mark.parametrize("option", ["stride=2", "dilation=2", "groups=2", "padding=0", "size=5"])
+def test_other_convolutions_are_left_alone(option: str) -> None:
+    stem = "[net]\nwidth=52\nheight=52\nchannels=3\n" + CONV.format(256, 1, "leaky")
+    plain = "[convolutional]\nfilters=256\nsize=3\nstride=1\npadding=1\nactivation=leaky\n"
+    name = option.partition("=")[0]
+    kept = "".join(line for line in plain.splitlines(True) if not line.startswith(name))
+    assert products(network(stem + plain)) == 1
+    assert products(network(stem + kept + option + "\n")) == 0
+
+
+@needs_blocks
+def test_it_can_be_switched_off() -> None:
+    graph = optimize(network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, 3, "leaky")))
+    assert any("winograd" in name for name in write_blocked(graph, 16).arrays)
+    assert not any("winograd" in name for name in write_blocked(graph, 16, winograd=False).arrays)
+
+
+@needs_blocks
+@each_tile
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_darknets_networks_are_the_same(case: Golden) -> None:
+    graph = case.graph(as_darknet=True)
+    if not graph.states and products(graph):
+        graph = graph.with_outputs(dict.fromkeys(info.output for info in graph.layers))
+        inputs = [case.steps()[0]]
+        wanted = open_session(graph, "onnxruntime", winograd=False).run(inputs)
+        got = open_session(graph, "onnxruntime").run(inputs)
+        compare(graph, got, wanted, "onnxruntime", SENSITIVE.get(case.name, TOLERANCE))
