@@ -20,8 +20,9 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from ..ir.graph import Graph
-from ..passes import cascade_pools, maxout_of_slices, optimize, widen_groups
-from .blocked_conv import tiles_of, write_conv
+from ..passes import cascade_pools, maxout_of_slices, optimize, tile_convolutions, widen_groups
+from ..passes.winograd import Costs
+from .blocked_conv import write_conv, write_untile
 from .blocked_emitter import MICROSOFT, NCHWC, BlockedEmitter
 from .emitter import IR_VERSION, OPSET, Emitter
 from .fusion import fuse_convolutions
@@ -32,13 +33,15 @@ from .onnx import EMITTERS, need_weights
 FINITE = frozenset("add sub mul maximum clip leaky_relu elu relu sigmoid tanh mish swish floor ceil".split())
 ELEMENTWISE = FINITE | {"div", "power", "exp", "sqrt"}
 
+WRITERS = {"conv": write_conv, "untile": write_untile}
 
-def write_blocked(graph: Graph, block: int, winograd: bool = True) -> BlockedEmitter:
+
+def write_blocked(graph: Graph, block: int, fewer_products: bool = True) -> BlockedEmitter:
     """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels, still in parts."""
     need_weights(graph)
-    graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools))
-    tiles = tiles_of(graph) if winograd else {}
-    fused = fuse_convolutions(graph, alone=tiles)
+    fewer = [tile_convolutions(Costs(block, point=93, product=27, result=68, weight=13))] if fewer_products else []
+    graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools, *fewer))
+    fused = fuse_convolutions(graph)
     swallowed = {op for f in fused.values() for op in f.swallowed}
     e = BlockedEmitter(graph, block)
 
@@ -46,7 +49,7 @@ def write_blocked(graph: Graph, block: int, winograd: bool = True) -> BlockedEmi
         plan = fused.get(e.op)
         if e.op in swallowed:
             return
-        if plan is not None and (name := write_conv(e, plan, tiles.get(plan.conv))):
+        if plan is not None and (name := WRITERS[plan.conv.kind](e, plan)):
             if plan.negated:
                 e.in_blocks(lambda _: _mish_of_negated(e, name))
             return

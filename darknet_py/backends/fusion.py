@@ -5,7 +5,7 @@ Decision: a plan, not a pass: the graph keeps its primitives, and the plan says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,11 +46,11 @@ class Fused:
         return self.ops[:-1]
 
 
-def fuse_convolutions(graph: Graph, alone: Container[Op] = ()) -> dict[Op, Fused]:
+def fuse_convolutions(graph: Graph) -> dict[Op, Fused]:
     """For each convolution with constant weights what is fused to it, by the last operation.
 
-    A result that something else reads stays; an addition goes to the convolution that is computed last. Those `alone`
-    may be negated, and take nothing else.
+    A result that something else reads stays; an addition goes to the convolution that is computed last. What ends in
+    `untile` can be negated, too, and takes nothing else.
     """
     readers, places = graph.readers(), {op: i for i, op in enumerate(graph.ops)}
     wanted = {*graph.outputs, *(s.output for s in graph.states)}
@@ -62,20 +62,20 @@ def fuse_convolutions(graph: Graph, alone: Container[Op] = ()) -> dict[Op, Fused
 
     fused: dict[Op, Fused] = {}
     for conv in reversed(graph.ops):
-        if conv.kind != "conv" or not all(v in graph.data for v in conv.inputs[1:]):
+        if conv.kind not in ("conv", "untile") or not all(v in graph.data for v in conv.inputs[1:]):
             continue
-        plan = _plan(conv, only_reader, taken, conv in alone)
+        plan = _plan(conv, only_reader, taken)
         taken.update(plan.ops)
         fused[plan.last] = plan
     assert all(places[f.conv] <= places[f.last] for f in fused.values())
     return fused
 
 
-def _plan(conv: Op, only_reader: Callable[[Op], Op | None], taken: set[Op], alone: bool) -> Fused:
+def _plan(conv: Op, only_reader: Callable[[Op], Op | None], taken: set[Op]) -> Fused:
     plan, after = Fused((conv,)), only_reader(conv)
     if after is not None and after.kind == "mish":
         return Fused((conv, after), negated=True)
-    if alone:
+    if conv.kind == "untile":
         return plan
     if after is not None and after.kind == "add" and after not in taken:
         addend = _addend(after, conv.output)

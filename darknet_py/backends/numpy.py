@@ -7,6 +7,7 @@ BLAS, the default, is many times faster.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -234,6 +235,14 @@ def _upsample(x: Array, *, scale: Pair) -> Array:
     return x.repeat(scale[0], 2).repeat(scale[1], 3)
 
 
+def _untile(x: Array, matrix: Array, *, size: Pair) -> Array:
+    (pixels, points), (n, c, th, tw) = matrix.shape, x.shape
+    length = math.isqrt(pixels)
+    mixed = matrix @ x.reshape(n, points, -1)
+    parts = mixed.reshape(n, length, length, c // points, th, tw).transpose(0, 3, 4, 2, 5, 1)
+    return parts.reshape(n, c // points, th * length, tw * length)[..., : size[0], : size[1]]
+
+
 _BINARY: dict[str, Callable[..., Array]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -275,6 +284,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     "transpose": lambda x, *, order: x.transpose(0, *(i + 1 for i in order)),
     "gather": lambda x, *, axis, indices: np.take(x, indices, axis + 1),
     "upsample": _upsample,
+    "untile": _untile,
     "repeat_batch": lambda x, like: np.broadcast_to(x, (len(like), *x.shape)),
 }
 
@@ -282,7 +292,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
 ELEMENTWISE = frozenset(
     (*_BINARY, "batch_norm", "clip", "leaky_relu", "relu", "sigmoid", "tanh", "mish", "swish", "exp", "sqrt")
 )
-VIEWS = frozenset(("slice", "reshape", "transpose", "repeat_batch"))
+VIEWS = frozenset(("slice", "reshape", "transpose", "repeat_batch", "untile"))
 
 EXACT_KERNELS: dict[str, Callable[..., Array]] = {
     **KERNELS,

@@ -272,6 +272,21 @@ def _upsample(e: Emitter) -> None:
     )
 
 
+def _untile(e: Emitter) -> None:
+    (channels, th, tw), (pixels, points) = (v.shape for v in e.op.inputs)
+    c, length, size, n = channels // points, math.isqrt(pixels), e.op.attrs["size"], e.batch or 0
+    flat = e.node("Reshape", [e.x(), e.integers(n, points, c * th * tw)], "flat")
+    mixed = e.node("MatMul", [*e.weights(), flat], "mixed")
+    parts = e.node("Reshape", [mixed, e.integers(n, length, length, c, th, tw)], "parts")
+    image = e.node("Transpose", [parts], "image", perm=(0, 3, 4, 2, 5, 1))
+    whole, shape = (th * length, tw * length), e.integers(n, c, th * length, tw * length)
+    if whole == size:
+        e.node("Reshape", [image, shape])
+    else:
+        y = e.node("Reshape", [image, shape], "whole")
+        e.node("Slice", [y, e.integers(0, 0), e.integers(*size), e.integers(2, 3)])
+
+
 def _repeat_batch(e: Emitter) -> None:
     e.repeats[e.op.output] = e.op.inputs[0]
 
@@ -313,5 +328,6 @@ EMITTERS: dict[str, Emit] = {
     "transpose": _transpose,
     "gather": _gather,
     "upsample": _upsample,
+    "untile": _untile,
     "repeat_batch": _repeat_batch,
 }

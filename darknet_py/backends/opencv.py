@@ -15,7 +15,17 @@ import numpy as np
 from ..errors import BackendError
 from ..ir.graph import Graph
 from ..opencv_log import silent_opencv
-from ..passes import PASSES, Pass, cascade_pools, maxout_of_slices, optimize, spread_channels, widen_groups
+from ..passes import (
+    PASSES,
+    Pass,
+    cascade_pools,
+    maxout_of_slices,
+    optimize,
+    spread_channels,
+    tile_convolutions,
+    widen_groups,
+)
+from ..passes.winograd import Costs
 from .emitter import Emitter
 from .onnx import feed, mish_of_softplus, write_onnx
 from .onnx_stream import fits, serialize
@@ -28,15 +38,17 @@ WRONG_BEFORE = (
     ("reduce_sum", (4, 10), "takes the sum over channels of something else"),
 )
 
-# What OpenCV 5 gains from, which keeps channels in blocks of 8; OpenCV 4 loses by the last.
+# What OpenCV 5 gains from, which keeps channels in blocks of 8. OpenCV 4 loses by the second, and has its own Winograd.
 IN_BLOCKS_OF_8 = (widen_groups(8), spread_channels)
+FEWER_PRODUCTS = tile_convolutions(Costs(8, point=56, product=0, result=270, weight=20))  # tools/bench/PASSES.md
 
 
 class OpenCVSession:
     """A graph in OpenCV; keeps the network of the last batch size."""
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
-        self._graph, self._engine, self._winograd = optimize(graph, passes_for(cv2.__version__)), engine, winograd
+        self._graph = optimize(graph, passes_for(cv2.__version__, winograd))
+        self._engine, self._winograd = engine, winograd
         _refuse_what_is_wrong(self._graph, cv2.__version__)
         self._wanted = (*self._graph.outputs, *(s.output for s in self._graph.states))
         repeated = [op for op in self._graph.ops if op.kind == "repeat_batch"]
@@ -84,17 +96,19 @@ def open_session(
     """OpenCV on a graph with its parameters loaded.
 
     `engine` is one of cv2.dnn.ENGINE_* (OpenCV 5); `threads` is set for the whole process, as OpenCV has it. Without
-    `winograd`, 3x3 convolutions are slower and about ten times as exact.
+    `winograd`, 3x3 convolutions are slower, and round a quarter to a tenth as much.
     """
     if threads is not None:
         cv2.setNumThreads(threads)
     return OpenCVSession(graph, engine, winograd)
 
 
-def passes_for(version: str) -> tuple[Pass, ...]:
+def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     """The passes for a release of OpenCV."""
-    blocks = IN_BLOCKS_OF_8 if int(version.split(".")[0]) >= 5 else ()
-    return (*PASSES, maxout_of_slices, cascade_pools, *blocks)
+    passes = (*PASSES, maxout_of_slices, cascade_pools)
+    if int(version.split(".")[0]) < 5:
+        return passes
+    return (*passes, *IN_BLOCKS_OF_8, FEWER_PRODUCTS) if winograd else (*passes, *IN_BLOCKS_OF_8)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

@@ -365,6 +365,23 @@ def upsample(x: Shape, *, scale: Pair) -> Shape:
     return c, h * scale[0], w * scale[1]
 
 
+def _untile_macs(out: Shape, x: Shape, matrix: Shape, **attrs: Any) -> int:
+    return math.prod(x) * matrix[0]
+
+
+@primitive(_untile_macs)
+def untile(x: Shape, matrix: Shape, *, size: Pair) -> Shape:
+    """Tiles (points c, th, tw) as an image (c, h, w): a matrix (m m, points) makes m x m pixels of each tile's points,
+    column by column; the image is cut to `size`.
+    """
+    c, th, tw = _image(x)
+    pixels, points = matrix
+    length = math.isqrt(pixels)
+    _require(c % points == 0 and length**2 == pixels, f"a matrix {matrix} on {c} channels")
+    _require(size[0] <= th * length and size[1] <= tw * length, f"{size} of {th} x {tw} tiles of {length} x {length}")
+    return c // points, *size
+
+
 @primitive()
 def repeat_batch(x: Shape, like: Shape) -> Shape:
     """A constant, once for each sample of `like`."""

@@ -16,6 +16,7 @@ from .fold_constants import fold_constants
 from .maxout import maxout_of_slices
 from .spread_channels import spread_channels
 from .widen_groups import widen_groups
+from .winograd import tile_convolutions
 
 Pass = Callable[[Graph], Graph]
 
@@ -41,5 +42,6 @@ __all__ = [
     "maxout_of_slices",
     "optimize",
     "spread_channels",
+    "tile_convolutions",
     "widen_groups",
 ]

@@ -191,6 +191,10 @@ CASES: dict[str, list[tuple[Body, tuple[int, ...]]]] = {
         (lambda b, x: b.op("upsample", x, scale=(2, 2)), IMAGE),
         (lambda b, x: b.op("upsample", x, scale=(3, 1)), IMAGE),
     ],
+    "untile": [
+        (lambda b, x: b.op("untile", x, b.const(numbers(4, 4)), size=(18, 22)), IMAGE),
+        (lambda b, x: b.op("untile", x, b.const(numbers(9, 2)), size=(26, 31)), IMAGE),
+    ],
     "repeat_batch": [
         (lambda b, x: b.add(b.op("repeat_batch", b.const(numbers(4, 1, 1)), x), x), IMAGE),
         (lambda b, x: b.mul(b.op("repeat_batch", b.const(numbers(12)), x), x), VECTOR),

@@ -37,11 +37,13 @@ EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, object]]] = {
     "reshape": ([(2, 3, 4)], dict(shape=(4, 6))),
     "transpose": ([(2, 3, 4)], dict(order=(2, 0, 1))),
     "gather": ([(5, 2)], dict(axis=0, indices=(4, 4, 0))),
+    "untile": ([(32, 3, 2), (4, 16)], dict(size=(5, 4))),
     "upsample": ([(2, 3, 4)], dict(scale=(2, 3))),
     "repeat_batch": ([(2, 3), (7, 7, 7)], {}),
 }
 
-PARAMETERS = {"conv", "conv_transpose", "linear", "batch_norm"}  # whose second and later operands have no batch axis
+# Whose second and later operands have no batch axis.
+PARAMETERS = {"conv", "conv_transpose", "linear", "batch_norm", "untile"}
 
 
 def test_numpy_has_a_kernel_for_each_primitive() -> None:

@@ -1,41 +1,36 @@
-"""Winograd's method in onnxruntime: exact as algebra, of known rounding, used where it pays."""
+"""Winograd's method: exact as algebra, of known rounding, used where it pays."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
-from agree import TOLERANCE, agree, compare, network
-from goldens import Golden, goldens
-from test_goldens import SENSITIVE
+from agree import TOLERANCE, compare, network
+from goldens import SENSITIVE, Golden, goldens
 
-from darknet_py.backends import winograd
-from darknet_py.backends.blocked import block_size, write_blocked
 from darknet_py.backends.session import open_session
-from darknet_py.backends.winograd import SIZE, TILES, Tile, best_tile
 from darknet_py.ir import Graph
-from darknet_py.passes import optimize
+from darknet_py.passes import PASSES, optimize, tile_convolutions
+from darknet_py.passes.winograd import SIZE, TILES, Costs, Tile, best_tile
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
 CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nbatch_normalize=1\nactivation={}\n"
-ONNXRUNTIME = ("onnxruntime",)
+COSTS = Costs(16, point=93, product=27, result=68, weight=13)
+FREE = Costs(1, 0, 0, 0, 0)
 
 each_tile = pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.length}x{t.length}")
-needs_blocks = pytest.mark.skipif(block_size() is None, reason="onnxruntime has no blocked layout on this processor")
 
 
 @pytest.fixture
 def always(tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every 3x3 convolution with this tile, worth it or not."""
-    monkeypatch.setattr(winograd, "TILES", (tile,))
-    monkeypatch.setattr(winograd, "WORTH", 0)
+    monkeypatch.setattr("darknet_py.passes.winograd.TILES", (tile,))
+    monkeypatch.setattr("darknet_py.passes.winograd.WORTH", 0)
 
 
-def products(graph: Graph) -> int:
-    """How many convolutions are computed by Winograd's method."""
-    written = write_blocked(optimize(graph), 16)
-    return Counter(n.name.rpartition(".")[2].partition("~")[0] for n in written.nodes)["products"]
+def tiled(graph: Graph, costs: Costs = FREE) -> tuple[Graph, int]:
+    """The graph after the pass, and how many convolutions it computes by tiles."""
+    after = optimize(graph, (*PASSES, tile_convolutions(costs)))
+    return after, sum(op.kind == "untile" for op in after.ops)
 
 
 @each_tile
@@ -84,51 +79,42 @@ def test_a_tile_rounds_little_more_than_a_sum_of_products(tile: Tile) -> None:
 
 def test_what_pays_is_chosen() -> None:
     few, many = TILES
-    assert best_tile(512, 256, 13, 13) is few  # weights cost more than what a large tile saves
-    assert best_tile(128, 128, 52, 52) is many
-    assert best_tile(16, 16, 208, 208) is None  # little arithmetic, much memory
+    assert best_tile(512, 256, 13, 13, COSTS) is few  # weights cost more than what a large tile saves
+    assert best_tile(128, 128, 52, 52, COSTS) is many
+    assert best_tile(16, 16, 208, 208, COSTS) is None  # little arithmetic, much memory
+    assert best_tile(128, 120, 52, 52, COSTS) is None  # no whole blocks
 
 
-@needs_blocks
 @each_tile
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("width", "height"), [(12, 9), (13, 16), (5, 3), (4, 1)])
-def test_any_size_filters_and_what_follows(width: int, height: int) -> None:
-    text = f"[net]\nwidth={width}\nheight={height}\nchannels=3\n" + CONV.format(32, 1, "leaky")
-    text += CONV.format(32, 3, "leaky") + "[shortcut]\nfrom=-2\nactivation=leaky\n" + CONV.format(20, 3, "mish")
-    text += CONV.format(7, 3, "linear")
+def test_an_image_of_any_size(width: int, height: int) -> None:
+    text = f"[net]\nwidth={width}\nheight={height}\nchannels=3\n" + CONV.format(6, 3, "leaky")
+    text += "[convolutional]\nfilters=5\nsize=3\npad=1\nactivation=linear\n"
     graph = network(text)
-    assert products(graph) == 3
-    agree(graph, runtimes=ONNXRUNTIME)
-    agree(graph.with_outputs([graph.layers[-1].output]), runtimes=ONNXRUNTIME)
+    after, count = tiled(graph)
+    assert count == 2
+    x = np.random.default_rng(0).random((2, *graph.image.shape), np.float32)
+    compare(graph, open_session(after, "numpy").run([x]), open_session(graph, "numpy").run([x]), "tiles")
 
 
 @pytest.mark.parametrize("option", ["stride=2", "dilation=2", "groups=2", "padding=0", "size=5"])
 def test_other_convolutions_are_left_alone(option: str) -> None:
-    stem = "[net]\nwidth=52\nheight=52\nchannels=3\n" + CONV.format(256, 1, "leaky")
-    plain = "[convolutional]\nfilters=256\nsize=3\nstride=1\npadding=1\nactivation=leaky\n"
+    stem = "[net]\nwidth=52\nheight=52\nchannels=64\n"
+    plain = "[convolutional]\nfilters=64\nsize=3\nstride=1\npadding=1\nactivation=leaky\n"
     name = option.partition("=")[0]
     kept = "".join(line for line in plain.splitlines(True) if not line.startswith(name))
-    assert products(network(stem + plain)) == 1
-    assert products(network(stem + kept + option + "\n")) == 0
+    assert tiled(network(stem + plain))[1] == 1
+    assert tiled(network(stem + kept + option + "\n"))[1] == 0
 
 
-@needs_blocks
-def test_it_can_be_switched_off() -> None:
-    graph = optimize(network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, 3, "leaky")))
-    assert any("winograd" in name for name in write_blocked(graph, 16).arrays)
-    assert not any("winograd" in name for name in write_blocked(graph, 16, winograd=False).arrays)
-
-
-@needs_blocks
 @each_tile
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_darknets_networks_are_the_same(case: Golden) -> None:
     graph = case.graph(as_darknet=True)
-    if not graph.states and products(graph):
-        graph = graph.with_outputs(dict.fromkeys(info.output for info in graph.layers))
+    after, count = tiled(graph)
+    if count and not graph.states:
         inputs = [case.steps()[0]]
-        wanted = open_session(graph, "onnxruntime", winograd=False).run(inputs)
-        got = open_session(graph, "onnxruntime").run(inputs)
-        compare(graph, got, wanted, "onnxruntime", SENSITIVE.get(case.name, TOLERANCE))
+        wanted = open_session(graph, "numpy").run(inputs)
+        compare(graph, open_session(after, "numpy").run(inputs), wanted, "tiles", SENSITIVE.get(case.name, TOLERANCE))
