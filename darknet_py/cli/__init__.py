@@ -65,7 +65,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise
         except OSError as e:
-            raise Failure(f"{e.filename}: {e.strerror}" if e.filename and e.strerror else str(e)) from e
+            raise Failure(f"{e.filename}: {e.strerror}" if e.filename and e.strerror else e.strerror or str(e)) from e
         except MemoryError as e:
             raise Failure(f"not enough memory{': ' if str(e) else ''}{e}") from e
 
