@@ -25,7 +25,7 @@ def test_the_status_is_that_of_the_command(arguments: list[str], status: int) ->
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is always full, on this system")
 def test_output_that_cannot_be_written_is_an_error(cfg: Path) -> None:
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run([*PROGRAM, "summary", cfg], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == "error: No space left on device"
