@@ -125,14 +125,15 @@ class _Axis:
 
 @dataclass(frozen=True, eq=False)
 class _Tile:
-    """Some rows of the result, the rows of the image that they need, and where among these the two of each row are."""
+    """Some rows of the result, the rows of the image that they need, and where among these the two of each row are.
+
+    `places` and `parts` have the first of the two for each row, then the second for each.
+    """
 
     rows: slice
     source: slice | np.ndarray
-    top: np.ndarray
-    bottom: np.ndarray
-    near: np.ndarray
-    far: np.ndarray
+    places: np.ndarray
+    parts: np.ndarray
 
     @property
     def height(self) -> int:
@@ -154,14 +155,14 @@ def _axis(old: int, part: _Part) -> _Axis:
 
 
 @lru_cache(PLANS)
-def _columns(old: int, part: _Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The columns of the image to take, first one for each pixel, then the other, and the parts of both."""
+def _columns(old: int, part: _Part) -> tuple[np.ndarray, np.ndarray]:
+    """The columns of the image to take, first one for each pixel, then the other for each, and the parts of them."""
     axis = _axis(old, part)
     last = np.arange(part.start, part.start + part.count) >= part.size - 1
     # The last column is a copy; the last row is not, where rounding puts it before the end.
     before = np.where(last, old - 1, axis.before)
     near = np.where(last, np.float32(1), axis.near)
-    return np.concatenate([before, axis.after]), near, axis.far
+    return np.concatenate([before, axis.after]), np.concatenate([near, axis.far])
 
 
 @lru_cache(PLANS)
@@ -170,56 +171,49 @@ def _tiles(old: int, part: _Part) -> tuple[_Tile, ...]:
     tiles = []
     for start in range(0, part.count, TILE):
         rows = slice(start, min(start + TILE, part.count))
-        pair = np.concatenate([axis.before[rows], axis.after[rows]])
-        source, place = np.unique(pair, return_inverse=True)
+        source, places = np.unique(np.concatenate([axis.before[rows], axis.after[rows]]), return_inverse=True)
         dense = source[-1] - source[0] + 1 == len(source)
-        count = rows.stop - start
-        tiles.append(_Tile(
-            rows, slice(int(source[0]), int(source[-1]) + 1) if dense else source, place[:count], place[count:],
-            axis.near[rows, None], axis.far[rows, None],
-        ))  # fmt: skip
+        parts = np.concatenate([axis.near[rows], axis.far[rows]])[:, None]
+        tiles.append(_Tile(rows, slice(int(source[0]), int(source[-1]) + 1) if dense else source, places, parts))
     return tuple(tiles)
 
 
 def _stretch(image: np.ndarray, planes: np.ndarray, rows: _Part, columns: _Part) -> None:
     """Fill planes (c, h, w) with a resized image; one channel fills them all."""
-    taken, near, far = _columns(image.shape[1], columns)
+    taken, parts = _columns(image.shape[1], columns)
     tiles = _tiles(image.shape[0], rows)
     # Made once: fresh memory for each tile would cost as much as the arithmetic.
-    channels, height, width = image.shape[2], max(t.height for t in tiles), len(near)
-    pixels = np.empty((2, channels * height * width), np.float32)
-    mixed = np.empty((2, channels * min(TILE, rows.count) * width), np.float32)
+    channels, height, width = image.shape[2], max(t.height for t in tiles), columns.count
+    pixels, across, down = (
+        np.empty(channels * n * width, np.float32) for n in (2 * height, height, 2 * min(TILE, rows.count))
+    )
     for tile in tiles:
-        left, right = _buffers(pixels, channels, tile.height, width)
-        _take(image[tile.source], taken, left, right)
-        left *= near
-        right *= far
-        left += right
-        top, bottom = _buffers(mixed, channels, len(tile.top), width)
-        left.take(tile.top, 1, out=top, mode="clip")
-        left.take(tile.bottom, 1, out=bottom, mode="clip")
-        top *= tile.near
-        bottom *= tile.far
-        np.add(top, bottom, out=planes[:, tile.rows])
+        both = _part(pixels, channels, tile.height, 2 * width)
+        _take(image[tile.source], taken, both)
+        both *= parts
+        mixed = np.add(both[..., :width], both[..., width:], out=_part(across, channels, tile.height, width))
+        both = mixed.take(tile.places, 1, out=_part(down, channels, len(tile.places), width), mode="clip")
+        both *= tile.parts
+        count = len(tile.places) // 2
+        np.add(both[:, :count], both[:, count:], out=planes[:, tile.rows])
 
 
-def _buffers(memory: np.ndarray, *shape: int) -> np.ndarray:
-    """Two arrays in memory that may be too large."""
-    return memory[:, : math.prod(shape)].reshape(2, *shape)
+def _part(memory: np.ndarray, *shape: int) -> np.ndarray:
+    """An array in memory that may be too large."""
+    return memory[: math.prod(shape)].reshape(shape)
 
 
-def _take(strip: np.ndarray, columns: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
-    """Columns of an image (h, w, c), half of them for each of two (c, h, columns) float32; uint8 is divided by 255."""
+def _take(strip: np.ndarray, columns: np.ndarray, planes: np.ndarray) -> None:
+    """Columns of an image (h, w, c) as (c, h, columns) float32; uint8 is divided by 255."""
     if strip.dtype == np.uint8 and strip.shape[2] == COLOR:
         import cv2
 
         # Pixels of four bytes are taken in one piece, several times as fast as of three.
         words = cv2.cvtColor(np.ascontiguousarray(strip), cv2.COLOR_BGR2BGRA).view(np.uint32)[..., 0]
-        taken = words.take(columns, 1)[..., None].view(np.uint8)[..., :COLOR]
+        taken = words.take(columns, 1).view(np.uint8).reshape(len(strip), len(columns), 4)
+        for plane, channel in zip(planes, cv2.split(taken), strict=False):
+            np.copyto(plane, channel)
     else:
-        taken = strip.take(columns, 1)
-    half = taken.shape[1] // 2
-    for planes, part in ((left, taken[:, :half]), (right, taken[:, half:])):
-        np.copyto(planes, part.transpose(2, 0, 1))
-        if strip.dtype == np.uint8:
-            planes /= BYTE
+        np.copyto(planes, strip.take(columns, 1).transpose(2, 0, 1))
+    if strip.dtype == np.uint8:
+        planes /= BYTE
