@@ -15,13 +15,11 @@ import numpy as np
 
 from ..errors import BackendError
 from ..ir.graph import Graph
-from ..passes import PASSES, optimize, tile_convolutions
-from ..passes.winograd import Costs
+from ..passes import optimize
 from .onnx import feed, mish_of_softplus, write_onnx
 from .onnx_stream import readable
 
 TELEMETRY = "openvino_telemetry"
-FEWER_PRODUCTS = tile_convolutions(Costs(8, point=93, product=27, result=68, weight=13))  # as in onnxruntime
 
 
 def _import() -> Any:
@@ -93,15 +91,12 @@ class GraphSession(OpenVINOSession):
         return super().run(list(feed(self._graph, inputs).values()))
 
 
-def open_session(
-    graph: Graph, *, threads: int | None = None, cache: str | Path | None = None, winograd: bool = True
-) -> GraphSession:
+def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path | None = None) -> GraphSession:
     """OpenVINO on a graph with its parameters loaded.
 
     `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
-    Without `winograd`, 3x3 convolutions are slower, and round a quarter to a third as much.
     """
-    return GraphSession(optimize(graph, (*PASSES, FEWER_PRODUCTS) if winograd else PASSES), threads, cache)
+    return GraphSession(optimize(graph), threads, cache)
 
 
 def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:
