@@ -36,11 +36,11 @@ ELEMENTWISE = FINITE | {"div", "power", "exp", "sqrt"}
 WRITERS = {"conv": write_conv, "untile": write_untile}
 
 
-def write_blocked(graph: Graph, block: int, fewer_products: bool = True) -> BlockedEmitter:
+def write_blocked(graph: Graph, block: int, winograd: bool = True) -> BlockedEmitter:
     """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels, still in parts."""
     need_weights(graph)
-    fewer = [tile_convolutions(Costs(block, point=93, product=27, result=68, weight=13))] if fewer_products else []
-    graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools, *fewer))
+    tiles = [tile_convolutions(Costs(block, point=93, product=27, result=68, weight=13))] if winograd else []
+    graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools, *tiles))
     fused = fuse_convolutions(graph)
     swallowed = {op for f in fused.values() for op in f.swallowed}
     e = BlockedEmitter(graph, block)

@@ -292,7 +292,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
 ELEMENTWISE = frozenset(
     (*_BINARY, "batch_norm", "clip", "leaky_relu", "relu", "sigmoid", "tanh", "mish", "swish", "exp", "sqrt")
 )
-VIEWS = frozenset(("slice", "reshape", "transpose", "repeat_batch", "untile"))
+VIEWS = frozenset(("slice", "reshape", "transpose", "repeat_batch"))
 
 EXACT_KERNELS: dict[str, Callable[..., Array]] = {
     **KERNELS,

@@ -34,7 +34,7 @@ class OnnxRuntimeSession:
             written = write_onnx(graph)
         else:
             written = write_blocked(graph, block, winograd)
-            # Its own layout pass finds nothing left to do, in more than half of the time that a session takes to open.
+            # Nothing is left for its pass over layouts, which takes more than half of a session's time to open.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         # Given as they are: in the model they would be copied three times before the session has them.
         self._arrays = {name: onnxruntime.OrtValue.ortvalue_from_numpy(a) for name, a in written.arrays.items()}

@@ -40,7 +40,7 @@ WRONG_BEFORE = (
 
 # What OpenCV 5 gains from, which keeps channels in blocks of 8. OpenCV 4 loses by the second, and has its own Winograd.
 IN_BLOCKS_OF_8 = (widen_groups(8), spread_channels)
-FEWER_PRODUCTS = tile_convolutions(Costs(8, point=56, product=0, result=270, weight=20))  # tools/bench/PASSES.md
+TILES = tile_convolutions(Costs(8, point=56, product=0, result=270, weight=20))  # tools/bench/PASSES.md
 
 
 class OpenCVSession:
@@ -108,7 +108,7 @@ def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     passes = (*PASSES, maxout_of_slices, cascade_pools)
     if int(version.split(".")[0]) < 5:
         return passes
-    return (*passes, *IN_BLOCKS_OF_8, FEWER_PRODUCTS) if winograd else (*passes, *IN_BLOCKS_OF_8)
+    return (*passes, *IN_BLOCKS_OF_8, TILES) if winograd else (*passes, *IN_BLOCKS_OF_8)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

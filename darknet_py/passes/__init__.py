@@ -7,6 +7,7 @@ every back end and exported files; what only one runtime gains from stands in th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ..ir.check import InvalidGraph, check
 from ..ir.graph import Graph
@@ -30,7 +31,10 @@ def optimize(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:
             graph = check(function(graph))
         except InvalidGraph as e:
             raise InvalidGraph(f"after the pass {function.__name__}: {e}") from None
-    return graph.with_outputs(graph.outputs)
+    graph = graph.with_outputs(graph.outputs)
+    read = {v for op in graph.ops for v in op.inputs} | {*graph.outputs, *(s.output for s in graph.states)}
+    read.update(p.value for p in graph.params)
+    return replace(graph, data={v: array for v, array in graph.data.items() if v in read})
 
 
 __all__ = [

@@ -8,7 +8,7 @@ import pytest
 from goldens import goldens
 
 from darknet_py.backends.onnx import to_onnx, write_onnx
-from darknet_py.backends.onnx_stream import check_model, write_model
+from darknet_py.backends.onnx_stream import check_model, declare, write_model
 from darknet_py.ir import Graph
 
 
@@ -34,3 +34,11 @@ def test_the_check_sees_what_is_wrong_around_the_arrays(graph: Graph) -> None:
     name = next(n for n in parts.arrays if n.endswith("weights"))
     with pytest.raises(onnx.shape_inference.InferenceError):
         check_model(model, {**parts.arrays, name: np.zeros((3, 1, 1, 1), np.float32)})
+
+
+def test_declared_arrays_are_the_reader_s_to_give(graph: Graph) -> None:
+    parts = write_onnx(graph)
+    model = declare(parts.skeleton(), parts.arrays)
+    apart = {i.name: i for i in model.graph.initializer if i.data_location == onnx.TensorProto.EXTERNAL}
+    assert {n: tuple(i.dims) for n, i in apart.items()} == {n: a.shape for n, a in parts.arrays.items()}
+    assert not any(i.raw_data for i in apart.values())

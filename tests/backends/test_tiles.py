@@ -45,7 +45,7 @@ def test_it_can_be_switched_off() -> None:
     graph = network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, "leaky"))
     optimized = optimize(graph)
     assert any("tile" in name for name in blocked.write_blocked(optimized, 16).arrays)
-    assert not any("tile" in name for name in blocked.write_blocked(optimized, 16, fewer_products=False).arrays)
+    assert not any("tile" in name for name in blocked.write_blocked(optimized, 16, winograd=False).arrays)
     for winograd in (True, False):
         kinds = [op.kind for op in optimize(graph, opencv.passes_for("5.0.0", winograd)).ops]
         assert ("untile" in kinds) is winograd

@@ -74,6 +74,8 @@ def test_the_shape_rule_is_what_the_kernel_does(kind: str, batch: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "shapes", "attrs"),
     [
+        ("untile", [(30, 3, 2), (4, 16)], dict(size=(5, 4))),
+        ("untile", [(32, 3, 2), (4, 16)], dict(size=(7, 4))),
         ("conv", [(3, 4, 4), (2, 3, 5, 5)], {}),
         ("conv", [(3, 4, 4), (2, 2, 1, 1)], {}),
         ("conv", [(3, 4, 4), (2, 3, 1, 1), (3,)], {}),
