@@ -16,11 +16,9 @@ def program() -> NoReturn:
     run; nothing is left to do by then but to write out what has been printed.
     """
     try:
-        main(prog_name="darknet-py")
+        sys.exit(main(prog_name="darknet-py"))
     except SystemExit as e:
         code = e.code if isinstance(e.code, int) else int(e.code is not None)
-    else:
-        code = 0
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:  # as it is where the shell has closed it

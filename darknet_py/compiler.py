@@ -68,7 +68,8 @@ def read_cfg_file(path: str | Path) -> bytes:
 def compile_file(path: str | Path, **options: object) -> Compilation:
     """`compile_cfg` of a file; side files such as trees are looked up beside it."""
     folder = str(Path(path).parent)
-    return compile_cfg(read_cfg_file(path), str(path), folder=folder, **options)  # type: ignore[arg-type]
+    text = read_cfg_file(path)
+    return compile_cfg(text, str(path), folder=folder, **options)  # type: ignore[arg-type]  # handed on as they are
 
 
 def compile_cfg(
@@ -188,7 +189,7 @@ def _read_layer(section: Section, dialect: Dialect, found: Diagnostics) -> Layer
         before = len(found.items)
         layer = read(cls, section, found, cls.inert | COMMON_INERT)
         if found.as_darknet and dialect is not PYTORCH and getattr(layer, "activation", None) == "silu":
-            layer = dataclasses.replace(layer, activation="relu")  # type: ignore[call-arg]
+            layer = dataclasses.replace(layer, activation="relu")  # type: ignore[call-arg]  # asked for above
         return None if any(d.code in UNUSABLE and d.severity == "error" for d in found.items[before:]) else layer
     others = [DIALECTS[d].title for name, d in LAYERS if name == section.name]
     if section.name in NET_SECTIONS:

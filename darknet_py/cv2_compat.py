@@ -34,9 +34,9 @@ YOLO_THRESHOLD, REGION_THRESHOLD = 0.2, 0.001  # OpenCV 4 darknet_io.cpp, where 
 Buffer = bytes | bytearray | memoryview | np.ndarray
 
 
-def readNetFromDarknet(  # noqa: N802
-    cfgFile: str | Path | Buffer,  # noqa: N803
-    darknetModel: str | Path | Buffer = "",  # noqa: N803
+def readNetFromDarknet(
+    cfgFile: str | Path | Buffer,
+    darknetModel: str | Path | Buffer = "",
     *,
     thresh: float | None = None,
     size: tuple[int, int] | None = None,
@@ -162,16 +162,16 @@ class DetectionModel:
         self.net = net
         self._blob: dict[str, Any] = {}
 
-    def setInputParams(  # noqa: N802
+    def setInputParams(
         self, scale: float = 1 / 255, size: tuple[int, int] = (0, 0), mean: Sequence[float] = (0, 0, 0),
-        swapRB: bool = True, crop: bool = False,  # noqa: N803
+        swapRB: bool = True, crop: bool = False,
     ) -> DetectionModel:  # fmt: skip
         """How a frame becomes the input; `size` is (width, height), and must be the network's."""
         self._blob = dict(scalefactor=scale, size=tuple(size), mean=tuple(mean), swapRB=swapRB, crop=crop)
         return self
 
     def detect(
-        self, frame: np.ndarray, confThreshold: float = 0.5, nmsThreshold: float = 0.0  # noqa: N803
+        self, frame: np.ndarray, confThreshold: float = 0.5, nmsThreshold: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Class numbers (n,) int32, confidences (n,) float32, boxes (n, 4) int32: left, top, width, height in pixels.
 

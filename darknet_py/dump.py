@@ -64,7 +64,7 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -218,7 +218,7 @@ def _set(boxes: list[Box], which: Iterable[int], **changes: object) -> None:
     """Change boxes where they still have nothing: of blocks within blocks, the inner one counts."""
     for i in which:
         new = {key: value for key, value in changes.items() if getattr(boxes[i], key) in (None, "")}
-        boxes[i] = replace(boxes[i], **new)  # type: ignore[arg-type]
+        boxes[i] = replace(boxes[i], **new)  # type: ignore[arg-type]  # fields by name
 
 
 def _is_transition(box: Box, links: Links) -> bool:

@@ -247,7 +247,7 @@ def _list(
     if found.as_darknet and len(items) < (option.value or "").count(",") + 1:
         items.append("0")
     values = tuple(_number(i, pattern, convert, option, s, found) for i, s in zip(items, spans, strict=False))
-    return None if not values or None in values else values  # type: ignore[return-value]
+    return None if not values or None in values else values  # type: ignore[return-value]  # none is None
 
 
 def _inside(option: Option, start: int, end: int) -> Span:

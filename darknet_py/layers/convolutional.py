@@ -135,7 +135,8 @@ class Convolutional(Kernels):
     @property
     def strides(self) -> tuple[int, int]:
         """The step (down, across)."""
-        return tuple(s if s >= 1 else self.stride for s in (self.stride_y, self.stride_x))  # type: ignore[return-value]
+        down, across = (s if s >= 1 else self.stride for s in (self.stride_y, self.stride_x))
+        return down, across
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]

@@ -6,14 +6,14 @@ layer gains by that, and loses by the transformations, is estimated from counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph, Op, Value
-from ..ir.ops import PRIMITIVES
+from ..ir.builder import Builder
+from ..ir.graph import Graph, Op
 
 SIZE, PAD = 3, 1  # of the kernels, and around the image
 
@@ -142,15 +142,12 @@ def tile_convolutions(costs: Costs) -> Callable[[Graph], Graph]:
     """The pass for a runtime."""
 
     def transform(graph: Graph) -> Graph:
-        ops: list[Op] = []
-        data = dict(graph.data)
+        b = Builder()
         for op in graph.ops:
-            tile = _tile_for(op, costs) if op.kind == "conv" and all(v in data for v in op.inputs[1:]) else None
-            if tile is None:
-                ops.append(op)
-            else:
-                ops += _tiled(op, tile, data)
-        return replace(graph, ops=tuple(ops), data=data)
+            constant = op.kind == "conv" and all(v in graph.data for v in op.inputs[1:])
+            tile = _tile_for(op, costs) if constant else None
+            b.ops.append(op if tile is None else _tiled(b, op, tile, *(graph.data[v] for v in op.inputs[1:])))
+        return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})
 
     return transform
 
@@ -163,34 +160,18 @@ def _tile_for(conv: Op, costs: Costs) -> Tile | None:
     return best_tile(filters, channels, h, w, costs)
 
 
-def _tiled(conv: Op, tile: Tile, data: dict[Value, np.ndarray]) -> list[Op]:
-    """The operations for a convolution; their constants go to `data`.
+def _tiled(b: Builder, conv: Op, tile: Tile, weights: np.ndarray, *bias: np.ndarray) -> Op:
+    """The last of the operations for a convolution; those before go to the builder.
 
     Depthwise convolutions transform the image, one for each point along each axis; then one grouped convolution
     multiplies, which is where the time goes.
     """
-    ops: list[Op] = []
-
-    def constant(array: np.ndarray, name: str) -> Value:
-        value = Value(f"{conv.output.name}.tile.{name}", array.shape, batched=False)
-        data[value] = np.ascontiguousarray(array, np.float32)
-        return value
-
-    def add(kind: str, inputs: Iterable[Value], name: str, **attrs: Any) -> Value:
-        inputs = tuple(inputs)
-        shape = PRIMITIVES[kind].shape(*(v.shape for v in inputs), **attrs)
-        ops.append(Op(kind, inputs, Value(f"{conv.output.name}.{name}", shape), attrs, conv.layer))
-        return ops[-1].output
-
+    section = conv.output.name.partition(".")[0].partition("_")[2]
+    b.enter(conv.layer, f"{section}.tile")
     x = conv.inputs[0]
     for axis in (0, 1):
-        points = [
-            add("conv", (x, constant(kernel, f"kernel{axis}{i}")), f"point{axis}{i}", groups=x.shape[0], **window)
-            for i, (kernel, window) in enumerate(tile.windows(x.shape, axis))
-        ]
-        x = add("concat", points, f"points{axis}", axis=0)
-    weights, *biases = (data[v] for v in conv.inputs[1:])
-    parameters = [constant(tile.weights(weights), "weights"), *(constant(tile.bias(b), "biases") for b in biases)]
-    products = add("conv", (x, *parameters), "products", groups=tile.points)
-    matrix = constant(tile.square, "matrix")
-    return [*ops, Op("untile", (products, matrix), conv.output, {"size": conv.output.shape[1:]}, conv.layer)]
+        windows = tile.windows(x.shape, axis)
+        x = b.concat([b.op("conv", x, b.const(kernel), groups=x.shape[0], **window) for kernel, window in windows])
+    parameters = [b.const(tile.weights(weights)), *(b.const(tile.bias(numbers)) for numbers in bias)]
+    products = b.op("conv", x, *parameters, groups=tile.points)
+    return Op("untile", (products, b.const(tile.square)), conv.output, {"size": conv.output.shape[1:]}, conv.layer)

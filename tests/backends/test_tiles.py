@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import pytest
 from agree import OPTIONS, agree, network
+from tiles import each_tile, force
 
 from darknet_py.backends import blocked, opencv
+from darknet_py.ir import Graph
 from darknet_py.passes import optimize
 from darknet_py.passes.winograd import TILES, Tile
 
@@ -15,29 +17,39 @@ NET = "[net]\nwidth=13\nheight=9\nchannels=32\n" + CONV.format(32, "leaky") + CO
 NET += "[shortcut]\nfrom=-2\nactivation=leaky\n" + CONV.format(48, "mish") + CONV.format(16, "linear")
 
 
-@pytest.mark.parametrize("outputs", ["all", "last"])
-@pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.length}x{t.length}")
-def test_tiles_make_no_difference_to_runtimes(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.passes.winograd.TILES", (tile,))
-    monkeypatch.setattr("darknet_py.passes.winograd.WORTH", 0)
+def graph_of(outputs: str) -> Graph:
     graph = network(NET)
-    if outputs == "last":
-        graph = graph.with_outputs([graph.layers[-1].output])
+    return graph if outputs == "all" else graph.with_outputs([graph.layers[-1].output])
+
+
+each_output = pytest.mark.parametrize("outputs", ["all", "last"])
+
+
+@each_output
+@each_tile
+def test_tiles_in_onnxruntime(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, tile)
+    graph = graph_of(outputs)
     agree(graph, runtimes=("onnxruntime",))
     written = blocked.write_blocked(optimize(graph), 16)
     assert [n.op_type for n in written.nodes].count("Transpose") == 4
-    if cv2.__version__ >= "5":
-        after = optimize(graph, opencv.passes_for("5.0.0"))
-        assert [op.kind for op in after.ops].count("untile") == 4
-        monkeypatch.setitem(OPTIONS, "opencv", {})
-        agree(graph, runtimes=("opencv",))
+
+
+@pytest.mark.skipif(int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 gets no tiles: it has its own")
+@each_output
+@each_tile
+def test_tiles_in_opencv(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, tile)
+    graph = graph_of(outputs)
+    after = optimize(graph, opencv.passes_for(cv2.__version__))
+    assert [op.kind for op in after.ops].count("untile") == 4
+    monkeypatch.setitem(OPTIONS, "opencv", {})
+    agree(graph, runtimes=("opencv",))
 
 
 def test_the_blocked_layout_is_left_for_nothing_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.passes.winograd.WORTH", 0)
-    graph = network(NET)
-    graph = graph.with_outputs([graph.layers[-1].output])
-    kinds = [n.op_type for n in blocked.write_blocked(optimize(graph), 16).nodes]
+    force(monkeypatch, *TILES)
+    kinds = [n.op_type for n in blocked.write_blocked(optimize(graph_of("last")), 16).nodes]
     assert (kinds.count("ReorderInput"), kinds.count("ReorderOutput"), kinds.count("Neg")) == (1, 1, 0)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from goldens import TOLERANCE, Golden, error, goldens
+from goldens import SENSITIVE, TOLERANCE, Golden, error, goldens
+from tiles import FREE, each_tile, force
 
 from darknet_py.backends.session import open_session
+from darknet_py.ir import Graph
 from darknet_py.passes import (
     PASSES,
     Pass,
@@ -14,11 +16,12 @@ from darknet_py.passes import (
     maxout_of_slices,
     optimize,
     spread_channels,
+    tile_convolutions,
     widen_groups,
 )
+from darknet_py.passes.winograd import TILES, Tile
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
-SENSITIVE = {"lrn_strong": 1e-3}  # a negative power of what is nearly 0
 EXACT: tuple[Pass, ...] = (widen_groups(8), maxout_of_slices, cascade_pools, spread_channels)
 
 
@@ -26,12 +29,32 @@ def test_there_are_goldens() -> None:
     assert len(CASES) > 260
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_all_passes_together_change_nothing(case: Golden) -> None:
-    graph = case.graph(as_darknet=True)
+def the_same(case: Golden, graph: Graph, after: Graph, tolerance: float) -> bool:
+    """Whether both compute the same from what Darknet was given."""
     x = case.steps()[0]
     states = [np.zeros((1, *s.input.shape), np.float32) for s in graph.states]
     wanted = open_session(graph, "numpy").run([x, *states])
-    got = open_session(optimize(graph, (*PASSES, *EXACT)), "numpy").run([x, *states])
-    tolerance = SENSITIVE.get(case.name, TOLERANCE)
-    assert all(error(a, b) < tolerance for a, b in zip(got, wanted, strict=True))
+    got = open_session(after, "numpy").run([x, *states])
+    return all(error(a, b) < tolerance for a, b in zip(got, wanted, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_all_passes_together_change_nothing(case: Golden) -> None:
+    graph = case.graph(as_darknet=True)
+    after = optimize(graph, (*PASSES, *EXACT))
+    assert the_same(case, graph, after, {"lrn_strong": SENSITIVE["lrn_strong"]}.get(case.name, TOLERANCE))
+
+
+@each_tile
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_tiles_only_round(case: Golden, tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, tile)
+    graph = case.graph(as_darknet=True)
+    after = optimize(graph, (*PASSES, tile_convolutions(FREE)))
+    assert the_same(case, graph, after, SENSITIVE.get(case.name, TOLERANCE))
+
+
+def test_many_of_them_have_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, *TILES)
+    graphs = (optimize(c.graph(as_darknet=True), (*PASSES, tile_convolutions(FREE))) for c in CASES)
+    assert sum(any(op.kind == "untile" for op in g.ops) for g in graphs) > 50

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agree import TOLERANCE, compare, network
-from goldens import SENSITIVE, Golden, goldens
+from agree import compare, network
+from tiles import FREE, each_tile, force
 
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph
 from darknet_py.passes import PASSES, optimize, tile_convolutions
 from darknet_py.passes.winograd import SIZE, TILES, Costs, Tile, best_tile
 
-CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
 CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nbatch_normalize=1\nactivation={}\n"
 COSTS = Costs(16, point=93, product=27, result=68, weight=13)
-FREE = Costs(1, 0, 0, 0, 0)
-
-each_tile = pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.length}x{t.length}")
-
-
-@pytest.fixture
-def always(tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every 3x3 convolution with this tile, worth it or not."""
-    monkeypatch.setattr("darknet_py.passes.winograd.TILES", (tile,))
-    monkeypatch.setattr("darknet_py.passes.winograd.WORTH", 0)
 
 
 def tiled(graph: Graph, costs: Costs = FREE) -> tuple[Graph, int]:
@@ -86,9 +75,9 @@ def test_what_pays_is_chosen() -> None:
 
 
 @each_tile
-@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("width", "height"), [(12, 9), (13, 16), (5, 3), (4, 1)])
-def test_an_image_of_any_size(width: int, height: int) -> None:
+def test_an_image_of_any_size(tile: Tile, width: int, height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, tile)
     text = f"[net]\nwidth={width}\nheight={height}\nchannels=3\n" + CONV.format(6, 3, "leaky")
     text += "[convolutional]\nfilters=5\nsize=3\npad=1\nactivation=linear\n"
     graph = network(text)
@@ -106,15 +95,3 @@ def test_other_convolutions_are_left_alone(option: str) -> None:
     kept = "".join(line for line in plain.splitlines(True) if not line.startswith(name))
     assert tiled(network(stem + plain))[1] == 1
     assert tiled(network(stem + kept + option + "\n"))[1] == 0
-
-
-@each_tile
-@pytest.mark.usefixtures("always")
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_darknets_networks_are_the_same(case: Golden) -> None:
-    graph = case.graph(as_darknet=True)
-    after, count = tiled(graph)
-    if count and not graph.states:
-        inputs = [case.steps()[0]]
-        wanted = open_session(graph, "numpy").run(inputs)
-        compare(graph, open_session(after, "numpy").run(inputs), wanted, "tiles", SENSITIVE.get(case.name, TOLERANCE))
