@@ -14,6 +14,7 @@ from ..ir.graph import Graph
 from .cascade_pools import cascade_pools
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .im2col import unfold_convolutions
 from .maxout import maxout_of_slices
 from .spread_channels import spread_channels
 from .widen_groups import widen_groups
@@ -47,5 +48,6 @@ __all__ = [
     "optimize",
     "spread_channels",
     "tile_convolutions",
+    "unfold_convolutions",
     "widen_groups",
 ]

@@ -17,11 +17,15 @@ from darknet_py.passes import (
     optimize,
     spread_channels,
     tile_convolutions,
+    unfold_convolutions,
     widen_groups,
 )
+from darknet_py.passes.im2col import Costs
 from darknet_py.passes.winograd import TILES, Tile
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
+ALL_TAPS, COLUMNS = Costs(1, tap=0, strided=2, edge=0), Costs(64, tap=0, strided=0, edge=0)
+UNFOLD = (unfold_convolutions(ALL_TAPS), unfold_convolutions(COLUMNS))
 EXACT: tuple[Pass, ...] = (widen_groups(8), maxout_of_slices, cascade_pools, spread_channels)
 
 
@@ -52,6 +56,13 @@ def test_tiles_only_round(case: Golden, tile: Tile, monkeypatch: pytest.MonkeyPa
     graph = case.graph(as_darknet=True)
     after = optimize(graph, (*PASSES, tile_convolutions(FREE)))
     assert the_same(case, graph, after, SENSITIVE.get(case.name, TOLERANCE))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_taps_as_channels_only_reorder_sums(case: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.passes.im2col.WORTH", 0)
+    graph = case.graph(as_darknet=True)
+    assert the_same(case, graph, optimize(graph, (*PASSES, *UNFOLD)), SENSITIVE.get(case.name, TOLERANCE))
 
 
 def test_many_of_them_have_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
