@@ -47,8 +47,9 @@ class LayerSpeed:
 def layer_speeds(graph: Graph, nodes: Mapping[str, float], flops: float, traffic: float) -> tuple[LayerSpeed, ...]:
     """The layers in their order, from seconds of an engine's nodes; `flops` and `traffic` are the machine's peaks.
 
-    What an engine fuses counts for the layer that it names; layers without time of their own are left out. What belongs
-    to no layer, such as changes of layout, follows by its kind.
+    What an engine fuses counts for the layer that it names, together with the layers before that have no time of their
+    own, such as a convolution whose sum with a shortcut is one node. What belongs to no layer, such as changes of
+    layout, follows by its kind.
     """
     taken: dict[int, float] = defaultdict(float)
     others: dict[str, float] = defaultdict(float)
@@ -57,15 +58,24 @@ def layer_speeds(graph: Graph, nodes: Mapping[str, float], flops: float, traffic
             taken[int(found[1])] += seconds
         else:
             others[_KIND.match(name)[0] or "engine"] += seconds  # type: ignore[index]  # matches everything
+    costs = cost(graph).layers
+    fused: set[int] = set()
     rows = []
-    for info, own in zip(graph.layers, cost(graph).layers, strict=True):
+    for info, own in zip(graph.layers, costs, strict=True):
         if info.index not in taken:
             continue
-        sources = (graph.image if i < 0 else graph.layers[i].output for i in info.inputs)
-        moved = FLOAT_BYTES * (sum(math.prod(v.shape) for v in sources) + own.params_file + own.output)
-        limits = {"arithmetic": 2 * own.macs / flops, "memory": moved / traffic}
+        macs, numbers, sources = own.macs, own.params_file + own.output, list(info.inputs)
+        for i in sources:  # grows by those of layers that are fused
+            if i in taken or i in fused or i < 0:
+                numbers += math.prod((graph.image if i < 0 else graph.layers[i].output).shape)
+            else:
+                fused.add(i)
+                macs, numbers = macs + costs[i].macs, numbers + costs[i].params_file
+                sources += graph.layers[i].inputs
+        flops_, bytes_ = 2 * macs, FLOAT_BYTES * numbers
+        limits = {"arithmetic": flops_ / flops, "memory": bytes_ / traffic}
         by = max(limits, key=lambda k: limits[k])
-        rows.append(LayerSpeed(info.name, own.shape, taken[info.index], 2 * own.macs, moved, limits[by], by))
+        rows.append(LayerSpeed(info.name, own.shape, taken[info.index], flops_, bytes_, limits[by], by))
     return (
         *rows,
         *(LayerSpeed(kind, (), seconds, 0, 0, 0.0, "nothing") for kind, seconds in others.items() if seconds),

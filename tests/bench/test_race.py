@@ -220,6 +220,17 @@ def test_a_layer_is_held_against_its_arithmetic_and_its_bytes() -> None:
     assert [line.split()[0] for line in table] == ["layer", "1_maxpool", "0_convolutional"]
 
 
+def test_a_layer_counts_with_those_that_are_fused_to_it() -> None:
+    conv = "[convolutional]\nfilters=4\nsize=1\nactivation=linear\n"
+    shortcut = "[shortcut]\nfrom=-2\nactivation=leaky\n"
+    graph = compile_cfg(f"[net]\nwidth=8\nheight=8\nchannels=4\n{conv}{conv}{shortcut}").graph
+    nodes = {"0_convolutional.conv": 1.0, "2_shortcut.leaky": 1.0}
+    first, both = layer_speeds(graph, nodes, flops=1e6, traffic=1e6)
+    assert (both.name, both.flops) == ("2_shortcut", first.flops)
+    # Read twice: by the convolution and by the sum, whose result is written; what is between them is neither.
+    assert both.bytes == 4 * (2 * 4 * 64 + 4 * 4 + 4 + 4 * 64)
+
+
 def test_the_shortest_time_of_a_node_counts() -> None:
     runs = [{"cat": "Node", "name": "a_kernel_time", "dur": taken} for taken in (30, 10, 20)]
     others = [{"cat": "Session", "name": "model_run", "dur": 99}, {"cat": "Node", "name": "a_fence_before", "dur": 1}]
