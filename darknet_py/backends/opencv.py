@@ -28,7 +28,6 @@ from ..passes import (
 )
 from ..passes.im2col import Costs as TapCosts
 from ..passes.winograd import Costs as TileCosts
-from .emitter import Emitter
 from .onnx import feed, mish_of_softplus, write_onnx
 from .onnx_stream import fits, serialize
 
@@ -55,18 +54,7 @@ class OpenCVSession:
     """A graph in OpenCV; keeps the network of the last batch size."""
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
-        self._graph = optimize(graph, passes_for(cv2.__version__, winograd))
-        self._engine, self._winograd = engine, winograd
-        _refuse_what_is_wrong(self._graph, cv2.__version__)
-        self._wanted = (*self._graph.outputs, *(s.output for s in self._graph.states))
-        repeated = [op for op in self._graph.ops if op.kind == "repeat_batch"]
-        self._constants = {**self._graph.data, **{op.output: self._graph.data[op.inputs[0]] for op in repeated}}
-        # What no layer computes, OpenCV cannot return: inputs and constants are given back here.
-        kept = {op.output for op in self._graph.ops} - {*self._constants, *(s.output for s in self._graph.states)}
-        outputs = tuple(dict.fromkeys(v for v in self._graph.outputs if v in kept))
-        self._computed = replace(self._graph, outputs=outputs)
-        self._results = (*outputs, *(s.output for s in self._graph.states))
-        self._batch, self._outputs = 0, [""]
+        self._graph, self._engine, self._winograd = graph, engine, winograd
         self._open(1)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -92,10 +80,37 @@ class OpenCVSession:
         return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
-        written = write_onnx(self._computed, batch=batch, emitters={"mish": mish_of_softplus})
-        self._outputs = [o.name for o in written.outputs]
-        self._net, self._batch = _read(written, self._engine), batch
+        try:
+            buffer = self._write(batch, self._winograd)
+        except _TooLargeError:
+            if not self._winograd:
+                raise
+            buffer = self._write(batch, False)  # whose kernels are up to four times smaller
+        self._net, self._batch = _read(buffer, self._engine), batch
         self._net.enableWinograd(self._winograd)
+
+    def _write(self, batch: int, winograd: bool) -> np.ndarray:
+        """The network for OpenCV to read. What the passes made is dropped: it can be several times as large."""
+        graph = optimize(self._graph, passes_for(cv2.__version__, winograd))
+        _refuse_what_is_wrong(graph, cv2.__version__)
+        states = tuple(s.output for s in graph.states)
+        self._wanted = (*graph.outputs, *states)
+        repeated = {op.output: graph.data[op.inputs[0]] for op in graph.ops if op.kind == "repeat_batch"}
+        self._constants = {v: a for v, a in {**graph.data, **repeated}.items() if v in self._wanted}
+        # What no layer computes, OpenCV cannot return: inputs and constants are given back here.
+        kept = {op.output for op in graph.ops} - {*self._constants, *states}
+        outputs = tuple(dict.fromkeys(v for v in graph.outputs if v in kept))
+        self._results = (*outputs, *states)
+        written = write_onnx(replace(graph, outputs=outputs), batch=batch, emitters={"mish": mish_of_softplus})
+        self._outputs = [o.name for o in written.outputs]
+        model = written.skeleton()
+        if not fits(model, written.arrays):
+            raise _TooLargeError("OpenCV reads networks of at most 2 GB: use onnxruntime")
+        return np.frombuffer(serialize(model, written.arrays), np.uint8)
+
+
+class _TooLargeError(BackendError):
+    """A network that does not fit into one message."""
 
 
 def open_session(
@@ -127,11 +142,7 @@ def _refuse_what_is_wrong(graph: Graph, version: str) -> None:
             raise BackendError(f"OpenCV {version} {what}: use {since[0]}.{since[1]} or later, or onnxruntime")
 
 
-def _read(written: Emitter, engine: int | None) -> cv2.dnn.Net:
-    model = written.skeleton()
-    if not fits(model, written.arrays):
-        raise BackendError("OpenCV reads networks of at most 2 GB: use onnxruntime")
-    buffer = np.frombuffer(serialize(model, written.arrays), np.uint8)
+def _read(buffer: np.ndarray, engine: int | None) -> cv2.dnn.Net:
     try:
         with silent_opencv():
             return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)

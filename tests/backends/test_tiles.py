@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import pytest
-from agree import OPTIONS, agree, network
+from agree import OPTIONS, agree, network, random_inputs
 from tiles import each_tile, force
 
 from darknet_py.backends import blocked, opencv
+from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize
 from darknet_py.passes.winograd import TILES, Tile
@@ -22,6 +23,9 @@ def graph_of(outputs: str) -> Graph:
     return graph if outputs == "all" else graph.with_outputs([graph.layers[-1].output])
 
 
+only_opencv_5 = pytest.mark.skipif(
+    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 gets no tiles: it has its own"
+)
 each_output = pytest.mark.parametrize("outputs", ["all", "last"])
 
 
@@ -35,7 +39,7 @@ def test_tiles_in_onnxruntime(tile: Tile, outputs: str, monkeypatch: pytest.Monk
     assert [n.op_type for n in written.nodes].count("Transpose") == 4
 
 
-@pytest.mark.skipif(int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 gets no tiles: it has its own")
+@only_opencv_5
 @each_output
 @each_tile
 def test_tiles_in_opencv(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +49,24 @@ def test_tiles_in_opencv(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPat
     assert [op.kind for op in after.ops].count("untile") == 4
     monkeypatch.setitem(OPTIONS, "opencv", {})
     agree(graph, runtimes=("opencv",))
+
+
+@only_opencv_5
+def test_opencv_does_without_where_they_do_not_fit_into_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, "leaky"))
+
+    def has_tiles() -> bool:
+        session = opencv.open_session(graph)
+        session.run(random_inputs(graph, 1))
+        return any("tile" in name for name in session.profile())
+
+    assert has_tiles()
+    monkeypatch.setattr("darknet_py.backends.onnx_stream.PROTOBUF_LIMIT", 2 * 64 * 256 * 9 * 4)
+    assert not has_tiles()
+    agree(graph, runtimes=("opencv",))
+    monkeypatch.setattr("darknet_py.backends.onnx_stream.PROTOBUF_LIMIT", 1000)
+    with pytest.raises(BackendError, match="at most 2 GB"):
+        opencv.open_session(graph)
 
 
 def test_the_blocked_layout_is_left_for_nothing_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
