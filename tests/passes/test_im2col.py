@@ -105,8 +105,23 @@ def test_what_pays_is_chosen(
     assert kinds(after).count("conv") == convolutions
 
 
-@pytest.mark.skipif(int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has no kernel that gains from it")
-def test_in_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+only_opencv_5 = pytest.mark.skipif(
+    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has no kernel that gains from it"
+)
+
+
+@only_opencv_5
+@each_image
+@each_window
+def test_opencv_picks_the_same_pixels(
+    image: tuple[int, int], size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, ...]
+) -> None:
+    graph = convolution((8, *image), 5, size, strides=strides, pads=pads)
+    agree(optimize(graph, (unfold_convolutions(FREE_TAPS),)), runtimes=("opencv",))
+
+
+@only_opencv_5
+def test_opencv_gets_both(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "[net]\nwidth=33\nheight=26\nchannels=3\n"
     text += "[convolutional]\nfilters=64\nsize=7\nstride=2\npad=1\nbatch_normalize=1\nactivation=leaky\n"
     text += "[convolutional]\nfilters=160\nsize=3\nstride=2\npad=1\nactivation=mish\n"
