@@ -43,7 +43,7 @@ from .sides import CONTESTANTS, close
 
 HERE = Path(__file__).parent
 SHARED = ROOT.parent / "shared"
-BUDGET, QUICK = 20.0, 5.0  # seconds of rounds for a network
+BUDGET, QUICK = 40.0, 5.0  # seconds of rounds for a network
 AROUND = ("yolov4-tiny", "yolo-fastest-1.1", "yolov4")  # networks whose whole process and export are timed
 PROCESS_ROUNDS, EXPORT_ROUNDS = 5, 3
 CACHE = "DARKNET_PY_CACHE"
