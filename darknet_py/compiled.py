@@ -93,13 +93,14 @@ class Record:
 
 def recall(key: str, threads: int | None) -> tuple[Session, Record] | None:
     """The session and the record of an entry; None if there is none, or none that works."""
-    from .backends.ort import OptimizedSession
+    from .backends.ort import OPTIMIZED, FileSession
 
     folder = cache.find(key)
     if folder is None:
         return None
     try:
-        return OptimizedSession(folder, threads), Record.from_json((folder / FILE).read_text("utf-8"))
+        session = FileSession(folder / OPTIMIZED, threads=threads, optimized=True)
+        return session, Record.from_json((folder / FILE).read_text("utf-8"))
     except (OSError, ValueError, TypeError, KeyError, BackendError):
         cache.drop(key)
         return None

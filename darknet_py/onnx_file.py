@@ -51,30 +51,6 @@ class OnnxFile:
         return self.contract.detections(outputs, size, threshold=conf, iou=iou, letterbox=letterbox)
 
 
-class _OnnxRuntime:
-    """An ONNX file in onnxruntime, which finds arrays in a second file itself."""
-
-    def __init__(
-        self, path: Path, *, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
-    ) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=list(providers))
-        except Exception as e:  # onnxruntime's own have no common base
-            raise BackendError(f"onnxruntime refuses the file: {e}") from e
-        self._inputs = [i.name for i in self._session.get_inputs()]
-
-    def run(self, inputs: Sequence[np.ndarray]) -> Outputs:
-        try:
-            return list(self._session.run(None, dict(zip(self._inputs, inputs, strict=True))))
-        except Exception as e:  # as above
-            raise BackendError(f"onnxruntime fails: {e}") from e
-
-
 class _OpenCV:
     """An ONNX file in OpenCV, which wants fixed shapes: one sample at a time unless the file says otherwise."""
 
@@ -120,6 +96,12 @@ class _Reference:
         return [np.asarray(o, np.float32) for o in self._evaluator.run(None, feed)]
 
 
+def _onnxruntime(path: Path, **options: Any) -> Session:
+    from .backends.ort import FileSession
+
+    return FileSession(path, **options)
+
+
 def _openvino(path: Path, **options: Any) -> Session:
     try:
         from .backends.openvino import open_file
@@ -133,7 +115,7 @@ def _auto(path: Path, *, threads: int | None = None, **options: Any) -> Session:
     from .backends.session import available_backends
 
     file = OnnxFile(path)
-    openers: dict[str, Callable[[], Session]] = {"onnxruntime": partial(_OnnxRuntime, path, threads=threads)}
+    openers: dict[str, Callable[[], Session]] = {"onnxruntime": partial(_onnxruntime, path, threads=threads)}
     if "openvino" in available_backends():
         openers["openvino"] = partial(_openvino, path, threads=threads)
     if file.batch is not None and threads is None:  # OpenCV would take one sample at a time, and has no such option
@@ -146,7 +128,7 @@ def _auto(path: Path, *, threads: int | None = None, **options: Any) -> Session:
 
 _OPENERS: dict[str, Callable[..., Session]] = {
     "auto": _auto,
-    "onnxruntime": _OnnxRuntime,
+    "onnxruntime": _onnxruntime,
     "opencv": _OpenCV,
     "openvino": _openvino,
     "onnx.reference": _Reference,

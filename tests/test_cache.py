@@ -12,7 +12,7 @@ from networks import picture, write_classifier, write_detector, write_recurrent
 
 import darknet_py.model
 from darknet_py import cache
-from darknet_py.backends.ort import OptimizedSession
+from darknet_py.backends.ort import FileSession
 from darknet_py.model import load
 
 RED = picture((1, 2, "red"))
@@ -38,7 +38,7 @@ def test_the_second_start_compiles_nothing_and_finds_the_same(cfg: Path, monkeyp
     first = load(cfg)
     monkeypatch.setattr("darknet_py.network.open_files", lambda *_, **__: pytest.fail("compiled again"))
     second = load(cfg)
-    assert isinstance(second.session, OptimizedSession)
+    assert isinstance(second.session, FileSession)
     (a,), (b,) = first(RED), second(RED)
     np.testing.assert_allclose(a.boxes.xyxy, b.boxes.xyxy)
     assert repr(first) == repr(second)
@@ -119,7 +119,7 @@ def test_a_broken_entry_is_made_again(file: str, cfg: Path) -> None:
     (entry,) = entries()
     (entry / file).write_bytes(b"broken")
     assert len(load(cfg)(RED)[0]) == 1
-    assert isinstance(load(cfg).session, OptimizedSession)
+    assert isinstance(load(cfg).session, FileSession)
 
 
 def test_without_a_place_to_write_it_runs_all_the_same(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:

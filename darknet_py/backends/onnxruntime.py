@@ -14,9 +14,7 @@ from ..passes import optimize
 from .blocked import block_size, write_blocked
 from .onnx import feed, write_onnx
 from .onnx_stream import declare
-from .ort import session_options, write_optimized
-
-CPU = "CPUExecutionProvider"
+from .ort import CPU, session_options, write_optimized
 
 
 class OnnxRuntimeSession:
@@ -64,7 +62,7 @@ def open_session(
 ) -> OnnxRuntimeSession:
     """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core.
 
-    `save` is a folder for the optimized model, which `ort.OptimizedSession` opens. Without `winograd`, 3x3 convolutions
+    `save` is a folder for the optimized model, which `ort.FileSession` opens. Without `winograd`, 3x3 convolutions
     are slower, and round a quarter to a third as much.
     """
     return OnnxRuntimeSession(optimize(graph), threads, providers, save, winograd)

@@ -14,6 +14,7 @@ import onnxruntime
 
 from ..errors import BackendError
 
+CPU = "CPUExecutionProvider"
 SEVERITY_FATAL = 4  # whatever goes wrong arrives as an exception; nothing is printed
 OPTIMIZED, ARRAYS = "model.onnx", "model.data"  # the two files of an optimized model
 SMALL = "1024"  # bytes; smaller arrays stay in the first file
@@ -24,6 +25,9 @@ def session_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SEVERITY_FATAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Within a run threads wait for work without sleeping; behind it they would go on so for 50 ms, and take the
+    # processor from whatever comes next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if threads is not None:
         options.intra_op_num_threads = threads
     return options
@@ -36,16 +40,20 @@ def write_optimized(options: onnxruntime.SessionOptions, folder: Path) -> None:
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", SMALL)
 
 
-class OptimizedSession:
-    """A model that `write_optimized` wrote. Raises `BackendError` where that does not open."""
+class FileSession:
+    """An ONNX file in onnxruntime, which finds arrays in a second file itself. Raises `BackendError` where it refuses.
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    `optimized` is a file that onnxruntime has written: what it did to the network is not tried again.
+    """
+
+    def __init__(
+        self, path: Path, *, threads: int | None = None, providers: Sequence[str] = (CPU,), optimized: bool = False
+    ) -> None:
         options = session_options(threads)
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = onnxruntime.InferenceSession(
-                folder / OPTIMIZED, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(path, options, providers=list(providers))
         except Exception as e:  # onnxruntime's own have no common base
             raise BackendError(f"onnxruntime refuses the file: {e}") from e
         self._inputs = [i.name for i in self._session.get_inputs()]

@@ -1,4 +1,4 @@
-"""Convolutions whose taps become channels first (im2col), for a runtime that has one fast kernel. Rounds the same.
+"""Convolutions whose taps become channels first (im2col), for a runtime with one fast kernel. Sums in another order.
 
 Either all taps become channels, and a 1x1 convolution is left; or, of an image with few channels, one column of them.
 """

@@ -12,6 +12,7 @@ from agree import RUNTIMES, agree, network, random_inputs
 from darknet_py.backends import onnx_stream
 from darknet_py.backends.emitter import IR_VERSION, OPSET, input_names, output_names
 from darknet_py.backends.onnx import OPERATORS, to_onnx
+from darknet_py.backends.ort import session_options
 from darknet_py.backends.session import open_session
 from darknet_py.compiler import compile_cfg
 from darknet_py.errors import BackendError
@@ -127,6 +128,10 @@ def test_onnxruntime_takes_threads_and_refuses_unknown_providers(graph: Graph) -
     open_session(graph, "onnxruntime", threads=1)
     with pytest.raises(BackendError, match="Nowhere"):
         open_session(graph, "onnxruntime", providers=["NowhereExecutionProvider"])
+
+
+def test_threads_of_onnxruntime_leave_the_processor_when_a_run_ends() -> None:
+    assert session_options(2).get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_networks_beyond_the_limit_of_protobuf_reach_onnxruntime_through_a_file(

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -38,7 +38,7 @@ mask=0,1,2
 anchors=10,14, 23,27, 37,58
 """
 SIZES, BATCHES = (128, 256, 512, 1024), (1, 2, 4, 8, 16)
-ROUNDS = 15
+ROUNDS = 25
 CONF = 0.9
 FRAMES, FRAME, REPORTS = 10_000, 96, 10  # how many of which side, and how often memory is looked at
 PAGE = 4096
@@ -51,16 +51,21 @@ def open_model(folder: Path, size: int, threads: int) -> Model:
     return load(cfg, random_weights=0, cache=False, threads=threads)
 
 
-def seconds(model: Model, batch: int) -> float:
-    """The median time of a batch, from pixels of its own size to boxes."""
+def seconds(jobs: Mapping[int, tuple[Model, int]]) -> dict[int, float]:
+    """The median time of each (model, batch), in turn, from pixels of the model's own size to boxes."""
     rng = np.random.default_rng(0)
-    pictures = list(rng.integers(0, 256, (batch, *model.contract.shape[1:], 3), np.uint8))
-    times = []
+    times: dict[int, list[float]] = {name: [] for name in jobs}
+    pictures = {
+        name: list(rng.integers(0, 256, (batch, *model.contract.shape[1:], 3), np.uint8))
+        for name, (model, batch) in jobs.items()
+    }
     for _ in range(ROUNDS + 1):
-        start = time.perf_counter()
-        model(pictures, conf=CONF, batch=batch)
-        times.append(time.perf_counter() - start)
-    return median(times[1:])
+        for name, (model, batch) in jobs.items():
+            model(pictures[name], conf=CONF, batch=batch)  # the one before has had the caches
+            start = time.perf_counter()
+            model(pictures[name], conf=CONF, batch=batch)
+            times[name].append(time.perf_counter() - start)
+    return {name: median(t[1:]) for name, t in times.items()}
 
 
 def memory() -> int:
@@ -89,9 +94,9 @@ def main(threads: int) -> None:
         folder = Path(name)
         # First, before anything large was in memory.
         memories = memory_over_frames(open_model(folder, 64, threads), FRAMES, workers=2)
-        pixels = {size * size: seconds(open_model(folder, size, threads), 1) for size in SIZES}
+        pixels = seconds({size * size: (open_model(folder, size, threads), 1) for size in SIZES})
         model = open_model(folder, 256, threads)
-        batch = {count: seconds(model, count) for count in BATCHES}
+        batch = seconds({count: (model, count) for count in BATCHES})
     print(json.dumps({"pixels": pixels, "batch": batch, "frames": memories}))
 
 
