@@ -22,6 +22,7 @@ from statistics import median
 import numpy as np
 
 from ..bench.machine import cpu
+from ..bench.process import REST
 from ..errors import BackendError
 from ..files import write
 from ..ir.graph import Graph
@@ -41,7 +42,6 @@ LEAD = 1.03
 HOPELESS = 2.0  # who takes this many times as long as the fastest at first is not timed further
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
-REST = 0.06  # seconds: so long the threads of some engines keep the processor after a run, waiting for the next
 SAME = 1e-3  # a back end whose outputs differ by more of their scale computes something else
 
 Opener = Callable[[], Session]

@@ -21,7 +21,7 @@ from typing import IO, Any
 PATIENCE = 300.0  # seconds without an answer after which a contestant counts as hanging
 LAST_WORDS = 300  # characters of a dead process's messages that are repeated
 SETTLE = 0.04  # seconds of runs before the timing, and of runs that are timed; at least one of both
-REST = 0.003  # seconds before that: the threads of the contestant before spin for a while
+REST = 0.06  # seconds before that: so long the threads of some engines keep the processor after a run
 
 Handler = Callable[..., Mapping[str, Any]]
 
