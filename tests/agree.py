@@ -5,7 +5,9 @@ Agreement cannot see a mistake of a lowering, which all share; the hand-written 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 from goldens import error
 
 from darknet_py.backends.session import available_backends, open_session
@@ -13,6 +15,9 @@ from darknet_py.compiler import compile_cfg
 from darknet_py.ir import Graph
 from darknet_py.weights import random_weights
 
+only_opencv_5 = pytest.mark.skipif(
+    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has kernels of its own, and gets no such pass"
+)
 RUNTIMES = tuple(b for b in available_backends() if b != "numpy")
 TOLERANCE = 1e-5  # of the largest number of a layer
 # OpenCV 4 and ncnn multiply 3x3 kernels by Winograd's method, which costs a digit; the tests are about meaning.

@@ -80,17 +80,19 @@ class OpenCVSession:
         return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
-        try:
-            buffer = self._write(batch, self._winograd)
-        except _TooLargeError:
-            if not self._winograd:
-                raise
-            buffer = self._write(batch, False)  # whose kernels are up to four times smaller
+        buffer = self._write(batch, self._winograd)
+        if buffer is None and self._winograd:
+            buffer = self._write(batch, winograd=False)  # whose kernels are up to four times smaller
+        if buffer is None:
+            raise BackendError("OpenCV reads networks of at most 2 GB: use onnxruntime")
         self._net, self._batch = _read(buffer, self._engine), batch
         self._net.enableWinograd(self._winograd)
 
-    def _write(self, batch: int, winograd: bool) -> np.ndarray:
-        """The network for OpenCV to read. What the passes made is dropped: it can be several times as large."""
+    def _write(self, batch: int, winograd: bool) -> np.ndarray | None:
+        """The network for OpenCV to read, None where it is too large; and what its results are.
+
+        Arrays that the passes made are dropped: they can be several times as large as the weights.
+        """
         graph = optimize(self._graph, passes_for(cv2.__version__, winograd))
         _refuse_what_is_wrong(graph, cv2.__version__)
         states = tuple(s.output for s in graph.states)
@@ -104,13 +106,7 @@ class OpenCVSession:
         written = write_onnx(replace(graph, outputs=outputs), batch=batch, emitters={"mish": mish_of_softplus})
         self._outputs = [o.name for o in written.outputs]
         model = written.skeleton()
-        if not fits(model, written.arrays):
-            raise _TooLargeError("OpenCV reads networks of at most 2 GB: use onnxruntime")
-        return np.frombuffer(serialize(model, written.arrays), np.uint8)
-
-
-class _TooLargeError(BackendError):
-    """A network that does not fit into one message."""
+        return np.frombuffer(serialize(model, written.arrays), np.uint8) if fits(model, written.arrays) else None
 
 
 def open_session(
@@ -131,7 +127,7 @@ def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     passes = (*PASSES, maxout_of_slices, cascade_pools)
     if int(version.split(".")[0]) < 5:
         return passes
-    return (*passes, *IN_BLOCKS_OF_8, TILES) if winograd else (*passes, *IN_BLOCKS_OF_8)
+    return (*passes, *IN_BLOCKS_OF_8, *([TILES] if winograd else []))
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

@@ -18,7 +18,7 @@ from ..ir.graph import Graph
 
 _LAYER = re.compile(r"(?:^|[^0-9A-Za-z.])(\d+)_[A-Za-z]")  # engines' names of nodes begin with Darknet's layers
 
-_KIND = re.compile(r"[A-Za-z]*")  # of a node of the engine's own, which numbers follow
+_KIND = re.compile(r"[A-Za-z]+")  # of a node of the engine's own, which numbers follow
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def layer_speeds(graph: Graph, nodes: Mapping[str, float], flops: float, traffic
         if found := _LAYER.search(name):
             taken[int(found[1])] += seconds
         else:
-            others[_KIND.match(name)[0] or "engine"] += seconds  # type: ignore[index]  # matches everything
+            kind = _KIND.match(name)
+            others[kind[0] if kind else "engine"] += seconds
     costs = cost(graph).layers
     fused: set[int] = set()
     rows = []
@@ -65,7 +66,8 @@ def layer_speeds(graph: Graph, nodes: Mapping[str, float], flops: float, traffic
         if info.index not in taken:
             continue
         macs, numbers, sources = own.macs, own.params_file + own.output, list(info.inputs)
-        for i in sources:  # grows by those of layers that are fused
+        while sources:
+            i = sources.pop()
             if i in taken or i in fused or i < 0:
                 numbers += math.prod((graph.image if i < 0 else graph.layers[i].output).shape)
             else:

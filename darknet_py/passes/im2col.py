@@ -12,6 +12,7 @@ import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
+from .rewrite import rewrite
 
 LARGEST = 3  # kernels whose taps all become channels; larger ones would make very many
 WORTH = 1.25  # times as few multiplications as are worth the memory traffic that they become
@@ -35,17 +36,14 @@ def unfold_convolutions(costs: Costs) -> Callable[[Graph], Graph]:
     """The pass for a runtime."""
 
     def transform(graph: Graph) -> Graph:
-        b = Builder()
-        for op in graph.ops:
-            if op.kind == "conv" and op.inputs[1] in graph.data and _is_plain(op):
-                section = op.output.name.partition(".")[0].partition("_")[2]
-                b.enter(op.layer, f"{section}.im2col")
-                if _all_taps_pay(op, costs):
-                    op = _all_taps(b, op, graph.data[op.inputs[1]])
-                elif _columns_pay(op, costs):
-                    op = _columns(b, op, graph.data[op.inputs[1]])
-            b.ops.append(op)
-        return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})
+        def rule(b: Builder, op: Op) -> Op:
+            if op.kind != "conv" or op.inputs[1] not in graph.data or not _is_plain(op):
+                return op
+            if _all_taps_pay(op, costs):
+                return _all_taps(b, op, graph.data[op.inputs[1]])
+            return _columns(b, op, graph.data[op.inputs[1]]) if _columns_pay(op, costs) else op
+
+        return rewrite(graph, "im2col", rule)
 
     return transform
 

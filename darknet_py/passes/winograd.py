@@ -7,13 +7,14 @@ layer gains by that, and loses by the transformations, is estimated from counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op
+from .rewrite import rewrite
 
 SIZE, PAD = 3, 1  # of the kernels, and around the image
 
@@ -142,12 +143,12 @@ def tile_convolutions(costs: Costs) -> Callable[[Graph], Graph]:
     """The pass for a runtime."""
 
     def transform(graph: Graph) -> Graph:
-        b = Builder()
-        for op in graph.ops:
+        def rule(b: Builder, op: Op) -> Op:
             constant = op.kind == "conv" and all(v in graph.data for v in op.inputs[1:])
             tile = _tile_for(op, costs) if constant else None
-            b.ops.append(op if tile is None else _tiled(b, op, tile, *(graph.data[v] for v in op.inputs[1:])))
-        return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})
+            return op if tile is None else _tiled(b, op, tile, *(graph.data[v] for v in op.inputs[1:]))
+
+        return rewrite(graph, "tile", rule)
 
     return transform
 
@@ -166,8 +167,6 @@ def _tiled(b: Builder, conv: Op, tile: Tile, weights: np.ndarray, *bias: np.ndar
     Depthwise convolutions transform the image, one for each point along each axis; then one grouped convolution
     multiplies, which is where the time goes.
     """
-    section = conv.output.name.partition(".")[0].partition("_")[2]
-    b.enter(conv.layer, f"{section}.tile")
     x = conv.inputs[0]
     for axis in (0, 1):
         windows = tile.windows(x.shape, axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import pytest
-from agree import OPTIONS, agree, network, random_inputs
+from agree import OPTIONS, agree, network, only_opencv_5, random_inputs
 from tiles import each_tile, force
 
 from darknet_py.backends import blocked, opencv
@@ -23,9 +23,6 @@ def graph_of(outputs: str) -> Graph:
     return graph if outputs == "all" else graph.with_outputs([graph.layers[-1].output])
 
 
-only_opencv_5 = pytest.mark.skipif(
-    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 gets no tiles: it has its own"
-)
 each_output = pytest.mark.parametrize("outputs", ["all", "last"])
 
 

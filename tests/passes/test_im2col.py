@@ -7,65 +7,59 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from agree import OPTIONS, agree, network
-from graphs import ROUNDING, computes_the_same, graph_of, kinds, numbers
+from agree import OPTIONS, agree, network, only_opencv_5
+from graphs import ALL_TAPS, COLUMNS, ROUNDING, computes_the_same, graph_of, kinds, numbers
 
 from darknet_py.backends import opencv
 from darknet_py.backends.session import open_session
-from darknet_py.ir import Graph
+from darknet_py.ir import Graph, Value
+from darknet_py.ir.builder import Builder
 from darknet_py.passes import optimize, unfold_convolutions
 from darknet_py.passes.im2col import Costs
 
 COSTS = Costs(8, tap=60, strided=1.35, edge=12)
-FREE_TAPS = Costs(1, tap=0, strided=2, edge=0)
-FREE_COLUMNS = Costs(64, tap=0, strided=0, edge=0)
 
 
 def convolution(shape: tuple[int, int, int], filters: int, size: tuple[int, int], **attrs: Any) -> Graph:
-    def body(b, x):  # type: ignore[no-untyped-def]
+    def body(b: Builder, x: Value) -> Value:
         weights = b.const(numbers(filters, shape[0] // attrs.get("groups", 1), *size))
         return b.op("conv", x, weights, b.const(numbers(filters)), **attrs)
 
     return graph_of(body, shape)
 
 
-def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.passes.im2col.WORTH", 0)
-
-
 WINDOWS = [
-    ((3, 3), (2, 2), (1, 1, 1, 1)),
-    ((3, 3), (2, 2), (0, 0, 0, 0)),
-    ((3, 3), (2, 1), (2, 0, 1, 3)),
-    ((3, 3), (3, 2), (1, 1, 0, 0)),
-    ((2, 2), (2, 2), (0, 0, 1, 1)),
-    ((1, 1), (2, 2), (0, 0, 0, 0)),
-    ((3, 2), (1, 3), (0, 1, 2, 0)),
+    ((3, 3), {"strides": (2, 2), "pads": (1, 1, 1, 1)}),
+    ((3, 3), {"strides": (2, 2), "pads": (0, 0, 0, 0)}),
+    ((3, 3), {"strides": (2, 1), "pads": (2, 0, 1, 3)}),
+    ((3, 3), {"strides": (3, 2), "pads": (1, 1, 0, 0)}),
+    ((2, 2), {"strides": (2, 2), "pads": (0, 0, 1, 1)}),
+    ((1, 1), {"strides": (2, 2), "pads": (0, 0, 0, 0)}),
+    ((3, 2), {"strides": (1, 3), "pads": (0, 1, 2, 0)}),
 ]
-each_window = pytest.mark.parametrize(("size", "strides", "pads"), WINDOWS)
-each_image = pytest.mark.parametrize("image", [(8, 8), (7, 9), (4, 5), (3, 3)], ids="{0[0]}x{0[1]}".format)
+IMAGES = [(8, 8), (7, 9), (4, 5), (3, 3)]
+each_case = pytest.mark.parametrize(
+    ("image", "size", "attrs"), [(image, *window) for image in IMAGES for window in WINDOWS]
+)
 
 
-@each_image
-@each_window
-def test_all_taps(
-    image: tuple[int, int], size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, ...]
-) -> None:
-    before = convolution((4, *image), 5, size, strides=strides, pads=pads)
-    after = optimize(before, (unfold_convolutions(FREE_TAPS),))
+@each_case
+def test_all_taps(image: tuple[int, int], size: tuple[int, int], attrs: dict[str, Any]) -> None:
+    before = convolution((4, *image), 5, size, **attrs)
+    after = optimize(before, (unfold_convolutions(ALL_TAPS),))
     taps = size[0] * size[1]
     assert kinds(after) == ["conv"] * taps + ["concat"] * (taps > 1) + ["conv"]
     assert after.ops[-1].inputs[0].shape == (4 * taps, *before.outputs[0].shape[1:])
     computes_the_same(before, after, ROUNDING)
 
 
-@each_image
-@each_window
-def test_columns(image: tuple[int, int], size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, ...],
-                 monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    everywhere(monkeypatch)
-    before = convolution((3, *image), 5, size, strides=strides, pads=pads)
-    after = optimize(before, (unfold_convolutions(FREE_COLUMNS),))
+@each_case
+def test_columns(
+    image: tuple[int, int], size: tuple[int, int], attrs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darknet_py.passes.im2col.WORTH", 0)
+    before = convolution((3, *image), 5, size, **attrs)
+    after = optimize(before, (unfold_convolutions(COLUMNS),))
     assert kinds(after) == ["conv"] * (1 if size[0] == 1 else 2)
     assert after.ops[-1].inputs[0].shape[0] == 3 * size[0]
     computes_the_same(before, after, ROUNDING)
@@ -76,7 +70,7 @@ def test_a_pixel_that_no_tap_reads_is_left_out() -> None:
     before = convolution((1, 1, 7), 1, (1, 3), strides=(1, 2), pads=(0, 1, 0, 0))
     weights, bias = before.ops[0].inputs[1:]
     before.data[weights][:], before.data[bias][:] = 1, 0
-    after = optimize(before, (unfold_convolutions(FREE_TAPS),))
+    after = optimize(before, (unfold_convolutions(ALL_TAPS),))
     x = np.arange(1, 8, dtype=np.float32).reshape(1, 1, 1, 7)
     assert [y.ravel().tolist() for y in open_session(after, "numpy").run([x])] == [[3, 9, 15]]
 
@@ -105,19 +99,11 @@ def test_what_pays_is_chosen(
     assert kinds(after).count("conv") == convolutions
 
 
-only_opencv_5 = pytest.mark.skipif(
-    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has no kernel that gains from it"
-)
-
-
 @only_opencv_5
-@each_image
-@each_window
-def test_opencv_picks_the_same_pixels(
-    image: tuple[int, int], size: tuple[int, int], strides: tuple[int, int], pads: tuple[int, ...]
-) -> None:
-    graph = convolution((8, *image), 5, size, strides=strides, pads=pads)
-    agree(optimize(graph, (unfold_convolutions(FREE_TAPS),)), runtimes=("opencv",))
+@each_case
+def test_opencv_picks_the_same_pixels(image: tuple[int, int], size: tuple[int, int], attrs: dict[str, Any]) -> None:
+    graph = convolution((8, *image), 5, size, **attrs)
+    agree(optimize(graph, (unfold_convolutions(ALL_TAPS),)), runtimes=("opencv",))
 
 
 @only_opencv_5

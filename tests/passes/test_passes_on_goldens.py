@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from goldens import SENSITIVE, TOLERANCE, Golden, error, goldens
+from graphs import ALL_TAPS, COLUMNS
 from tiles import FREE, each_tile, force
 
 from darknet_py.backends.session import open_session
@@ -20,11 +21,9 @@ from darknet_py.passes import (
     unfold_convolutions,
     widen_groups,
 )
-from darknet_py.passes.im2col import Costs
 from darknet_py.passes.winograd import TILES, Tile
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
-ALL_TAPS, COLUMNS = Costs(1, tap=0, strided=2, edge=0), Costs(64, tap=0, strided=0, edge=0)
 UNFOLD = (unfold_convolutions(ALL_TAPS), unfold_convolutions(COLUMNS))
 EXACT: tuple[Pass, ...] = (widen_groups(8), maxout_of_slices, cascade_pools, spread_channels)
 
@@ -69,3 +68,9 @@ def test_many_of_them_have_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     force(monkeypatch, *TILES)
     graphs = (optimize(c.graph(as_darknet=True), (*PASSES, tile_convolutions(FREE))) for c in CASES)
     assert sum(any(op.kind == "untile" for op in g.ops) for g in graphs) > 50
+
+
+def test_many_of_them_have_convolutions_to_unfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.passes.im2col.WORTH", 0)
+    graphs = (optimize(c.graph(as_darknet=True), (*PASSES, *UNFOLD)) for c in CASES)
+    assert sum(any("im2col" in op.output.name for op in g.ops) for g in graphs) > 50

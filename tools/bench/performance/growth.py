@@ -7,12 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from darknet_py import Model, load
+from darknet_py.bench.interleave import interleave, spread
 
 # Three layers, so that what is around the network counts as well.
 CFG = """
@@ -54,18 +55,18 @@ def open_model(folder: Path, size: int, threads: int) -> Model:
 def seconds(jobs: Mapping[int, tuple[Model, int]]) -> dict[int, float]:
     """The median time of each (model, batch), in turn, from pixels of the model's own size to boxes."""
     rng = np.random.default_rng(0)
-    times: dict[int, list[float]] = {name: [] for name in jobs}
-    pictures = {
-        name: list(rng.integers(0, 256, (batch, *model.contract.shape[1:], 3), np.uint8))
+    runs = {
+        name: partial(_seconds, model, list(rng.integers(0, 256, (batch, *model.contract.shape[1:], 3), np.uint8)))
         for name, (model, batch) in jobs.items()
     }
-    for _ in range(ROUNDS + 1):
-        for name, (model, batch) in jobs.items():
-            model(pictures[name], conf=CONF, batch=batch)  # the one before has had the caches
-            start = time.perf_counter()
-            model(pictures[name], conf=CONF, batch=batch)
-            times[name].append(time.perf_counter() - start)
-    return {name: median(t[1:]) for name, t in times.items()}
+    return {name: spread(timing.seconds).median for name, timing in interleave(runs, ROUNDS).items()}
+
+
+def _seconds(model: Model, pictures: list[np.ndarray]) -> float:
+    model(pictures, conf=CONF, batch=len(pictures))  # the one before has had the caches
+    start = time.perf_counter()
+    model(pictures, conf=CONF, batch=len(pictures))
+    return time.perf_counter() - start
 
 
 def memory() -> int:
