@@ -17,6 +17,7 @@ from .version import VERSION
 from .zoo import cache_dir
 
 LIMIT = 2 << 30  # bytes of all entries; the youngest stays in any case
+SOURCES = (".py", ".lark")  # what decides how a network is compiled
 SAMPLES, SAMPLE = 64, 4096  # pieces of a large file, and their bytes
 
 
@@ -97,8 +98,15 @@ def trim(keep: str = "") -> None:
 @cache
 def _package() -> str:
     """When the files of this package were last changed: a checkout changes without a new version."""
-    folders = [Path(__file__).parent, *(p for p in Path(__file__).parent.iterdir() if p.is_dir())]
-    times = (
-        f.stat().st_mtime_ns for folder in folders for f in os.scandir(folder) if f.name.endswith((".py", ".lark"))
-    )
+    return newest(Path(__file__).parent)
+
+
+def newest(folder: Path) -> str:
+    """The latest time of change of a source file in a folder or anywhere below it."""
+    times = [
+        Path(place, name).stat().st_mtime_ns
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(SOURCES)
+    ]
     return str(max(times))

@@ -45,6 +45,17 @@ def test_the_second_start_compiles_nothing_and_finds_the_same(cfg: Path, monkeyp
     assert first.names == second.names
 
 
+def test_a_change_of_a_source_file_however_deep_is_another_package(tmp_path: Path) -> None:
+    deep = tmp_path / "darknet" / "layers" / "heads" / "yolo.py"
+    deep.parent.mkdir(parents=True)
+    for file in (tmp_path / "model.py", deep):
+        file.write_text("")
+        os.utime(file, ns=(1, 1))
+    before = cache.newest(tmp_path)
+    os.utime(deep, ns=(2, 2))
+    assert (before, cache.newest(tmp_path)) == ("1", "2")
+
+
 def test_the_second_start_imports_no_compiler(cfg: Path, tmp_path: Path) -> None:
     script = f"""
 import sys
