@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := .runtimes
 
-RUNTIME_TESTS := tests/backends tests/detect tests/cli tests/test_cv2_compat.py tests/test_export.py tests/test_model.py
+RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
 .DEFAULT_GOAL := help
 

@@ -18,39 +18,39 @@ __version__ = version.VERSION
 
 if TYPE_CHECKING:
     from .backends.session import open_session as open_session
-    from .classify import inference_model as inference_model
-    from .compiler import Compilation as Compilation
-    from .compiler import compile_cfg as compile_cfg
-    from .compiler import compile_file as compile_file
+    from .compat.mmpretrain import inference_model as inference_model
     from .cv2_compat import readNetFromDarknet as readNetFromDarknet
+    from .darknet.compile import Compilation as Compilation
+    from .darknet.compile import compile_cfg as compile_cfg
+    from .darknet.compile import compile_file as compile_file
+    from .darknet.weights import random_weights as random_weights
+    from .darknet.weights import read_weights as read_weights
+    from .darknet.weights import write_weights as write_weights
     from .errors import BackendError as BackendError
     from .errors import CfgError as CfgError
     from .errors import DarknetError as DarknetError
     from .errors import DataError as DataError
     from .errors import WeightsError as WeightsError
     from .errors import ZooError as ZooError
-    from .export import export_onnx as export_onnx
-    from .find import list_models as list_models
-    from .model import Model as Model
-    from .model import load as load
-    from .results import Boxes as Boxes
-    from .results import Results as Results
-    from .weights import random_weights as random_weights
-    from .weights import read_weights as read_weights
-    from .weights import write_weights as write_weights
+    from .model.model import Model as Model
+    from .model.model import load as load
+    from .onnx.export import export_onnx as export_onnx
+    from .vision.results import Boxes as Boxes
+    from .vision.results import Results as Results
+    from .zoo.find import list_models as list_models
 
 # Every public name, and the module that it comes from.
 _HOMES = {
     "backends.session": ("open_session",),
-    "classify": ("inference_model",),
-    "compiler": ("Compilation", "compile_cfg", "compile_file"),
+    "compat.mmpretrain": ("inference_model",),
     "cv2_compat": ("readNetFromDarknet",),
+    "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
+    "darknet.weights": ("random_weights", "read_weights", "write_weights"),
     "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
-    "export": ("export_onnx",),
-    "find": ("list_models",),
-    "model": ("Model", "load"),
-    "results": ("Boxes", "Results"),
-    "weights": ("random_weights", "read_weights", "write_weights"),
+    "model.model": ("Model", "load"),
+    "onnx.export": ("export_onnx",),
+    "vision.results": ("Boxes", "Results"),
+    "zoo.find": ("list_models",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -17,17 +17,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .backends.onnx import to_onnx
-from .compiler import Compilation, compile_cfg, compile_file
+from .darknet.compile import Compilation, compile_cfg, compile_file
+from .darknet.layers.heads.head import Head
+from .darknet.layers.heads.region import Region
+from .darknet.layers.heads.yolo import AnchorHead
+from .darknet.weights import parse_weights, random_weights, read_weights
 from .errors import BackendError
-from .find import find_network
 from .ir import Graph, LayerInfo, Value
 from .ir.builder import Builder
-from .layers.head import Head
-from .layers.region import Region
-from .layers.yolo import AnchorHead
+from .onnx.operators import to_onnx
 from .passes import optimize
-from .weights import parse_weights, random_weights, read_weights
+from .zoo.find import find_network
 
 YOLO_THRESHOLD, REGION_THRESHOLD = 0.2, 0.001  # OpenCV 4 darknet_io.cpp, where a section has no `thresh`
 

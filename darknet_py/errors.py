@@ -14,10 +14,12 @@ a file at once. The exceptions carry the diagnostics that made them:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+
+Say = Callable[[str], None]  # told, in a sentence, what is done for the user unasked: what is downloaded, or left out
 
 
 class Severity(StrEnum):

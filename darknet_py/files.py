@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import DataError
+
+
+def cache_dir() -> Path:
+    """Where this package keeps what it can get or make again: `DARKNET_PY_CACHE`, or the platform's own folder."""
+    if chosen := os.environ.get("DARKNET_PY_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "darknet-py" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/darknet-py"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "darknet-py"
 
 
 def read(path: str | Path, limit: int) -> bytes:

@@ -11,9 +11,9 @@ import pytest
 from goldens import error
 
 from darknet_py.backends.session import available_backends, open_session
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
+from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph
-from darknet_py.weights import random_weights
 
 only_opencv_5 = pytest.mark.skipif(
     int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has kernels of its own, and gets no such pass"

@@ -16,7 +16,7 @@ SHARED = TESTS.parent.parent / "shared"
 @pytest.fixture(autouse=True)
 def compiled_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds, or leaves, compiled networks in the user's cache."""
-    monkeypatch.setattr("darknet_py.cache.root", lambda: tmp_path / "compiled")
+    monkeypatch.setattr("darknet_py.model.cache.root", lambda: tmp_path / "compiled")
 
 
 @pytest.fixture(scope="session")

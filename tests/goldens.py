@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from darknet_py.backends.session import Session, open_session
-from darknet_py.compiler import Compilation, compile_file
+from darknet_py.darknet.compile import Compilation, compile_file
+from darknet_py.darknet.weights import read_weights
 from darknet_py.ir import Graph
-from darknet_py.weights import read_weights
 
 TESTS = Path(__file__).parent
 TOLERANCE = 1e-5  # of the largest number of a layer

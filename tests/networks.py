@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from darknet_py.compiler import compile_file
-from darknet_py.weights import Header, Weights, random_weights, write_weights
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import Header, Weights, random_weights, write_weights
 
 DETECTOR = """
 [net]

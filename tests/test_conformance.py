@@ -28,34 +28,34 @@ LENIENT = {"net_inputs_only", "short_wh_mismatch"}
 
 # Where the C code for the CPU is wrong: the layer that is, and the hand-written test of what is meant.
 INTENDED = {
-    "act_conv_relu6": (0, "layers/test_activations.py::test_each_activation_is_its_formula"),
-    "act_layer_hard_mish": (1, "layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
-    "act_layer_mish": (1, "layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
+    "act_conv_relu6": (0, "darknet/layers/test_activations.py::test_each_activation_is_its_formula"),
+    "act_layer_hard_mish": (1, "darknet/layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
+    "act_layer_mish": (1, "darknet/layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
     "act_layer_normalize_channels_softmax": (
-        1, "layers/test_passthrough.py::test_channel_softmax_that_the_cpu_code_forgets",
+        1, "darknet/layers/test_passthrough.py::test_channel_softmax_that_the_cpu_code_forgets",
     ),
     "act_layer_normalize_channels_softmax_maxval": (
-        1, "layers/test_passthrough.py::test_channel_softmax_that_the_cpu_code_forgets",
+        1, "darknet/layers/test_passthrough.py::test_channel_softmax_that_the_cpu_code_forgets",
     ),
-    "act_layer_relu6": (1, "layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
-    "act_layer_swish": (1, "layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
-    "conn_swish": (2, "layers/test_connected.py::test_swish_is_applied_although_the_cpu_code_forgets_it"),
+    "act_layer_relu6": (1, "darknet/layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
+    "act_layer_swish": (1, "darknet/layers/test_passthrough.py::test_activations_that_the_cpu_code_forgets"),
+    "conn_swish": (2, "darknet/layers/test_connected.py::test_swish_is_applied_although_the_cpu_code_forgets_it"),
     "conv_1x1_stride_x1_y2": (
-        0, "layers/test_convolutional.py::"
+        0, "darknet/layers/test_convolutional.py::"
         "test_a_1x1_kernel_takes_every_second_row_although_the_cpu_code_takes_none",
     ),
     "conv_xnor_c3_s2": (
-        0, "layers/test_binary.py::test_stride_two_on_three_channels_although_the_cpu_code_gives_up",
+        0, "darknet/layers/test_binary.py::test_stride_two_on_three_channels_although_the_cpu_code_gives_up",
     ),
-    "sam_mish": (2, "layers/test_attention.py::test_sam_with_mish_applies_it"),
-    "scale_se_swish": (4, "layers/test_attention.py::test_scale_channels_with_swish_applies_it"),
-    "short_act_hard_mish": (2, "layers/test_shortcut.py::test_hard_mish_bends_the_sum"),
-    "short_act_relu6": (2, "layers/test_shortcut.py::test_relu6_clips_the_sum"),
+    "sam_mish": (2, "darknet/layers/test_attention.py::test_sam_with_mish_applies_it"),
+    "scale_se_swish": (4, "darknet/layers/test_attention.py::test_scale_channels_with_swish_applies_it"),
+    "short_act_hard_mish": (2, "darknet/layers/test_shortcut.py::test_hard_mish_bends_the_sum"),
+    "short_act_relu6": (2, "darknet/layers/test_shortcut.py::test_relu6_clips_the_sum"),
     "softmax_spatial": (
-        2, "layers/test_softmax.py::test_spatial_is_over_channels_although_the_cpu_code_ignores_it",
+        2, "darknet/layers/test_softmax.py::test_spatial_is_over_channels_although_the_cpu_code_ignores_it",
     ),
     "pj_conv_1x1_s2": (
-        1, "layers/test_convolutional.py::test_a_strided_1x1_kernel_skips_cells_in_pjreddies_dialect_too",
+        1, "darknet/layers/test_convolutional.py::test_a_strided_1x1_kernel_skips_cells_in_pjreddies_dialect_too",
     ),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from darknet_py.analysis.diff import diff
 from darknet_py.cli import main
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 from tools.networks import NETWORKS
 from tools.networks.__main__ import CFGS
 from tools.networks.pictures import CHARTS, DRAWN, write_charts

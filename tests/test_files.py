@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py.compiler import compile_file
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import read_weights
 from darknet_py.errors import DarknetError
 from darknet_py.files import replacing, write
 from darknet_py.ir import Graph
-from darknet_py.names import read_names
-from darknet_py.sources import pictures
-from darknet_py.weights import read_weights
+from darknet_py.vision.sources import pictures
+from darknet_py.zoo.names import read_names
 
 ZERO = Path("/dev/zero")
 endless = pytest.mark.skipif(not ZERO.exists(), reason="needs /dev/zero, as Linux and macOS have it")

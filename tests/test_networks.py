@@ -12,8 +12,8 @@ import pytest
 from darknet_py.analysis.cost import CONVOLUTIONS, Cost, cost
 from darknet_py.analysis.diff import diff
 from darknet_py.backends.session import open_session
-from darknet_py.cfg import parse
-from darknet_py.compiler import compile_cfg, compile_file
+from darknet_py.darknet.cfg import parse
+from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.errors import Diagnostics
 from darknet_py.ir import Graph
 from tools.networks import NETWORKS, Network, darknet53, densenet, resnet

@@ -21,14 +21,14 @@ from goldens import goldens, run_layers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from darknet_py.cfg import parse, write
-from darknet_py.cfg.options import schema
-from darknet_py.compiler import Compilation, compile_cfg
-from darknet_py.dialects import DIALECTS
+from darknet_py.darknet.cfg import parse, write
+from darknet_py.darknet.cfg.options import schema
+from darknet_py.darknet.compile import Compilation, compile_cfg
+from darknet_py.darknet.dialects import DIALECTS
+from darknet_py.darknet.layers import LAYERS
+from darknet_py.darknet.weights import random_weights, read_weights
 from darknet_py.errors import CfgError, Diagnostics, WeightsError
 from darknet_py.ir import check
-from darknet_py.layers import LAYERS
-from darknet_py.weights import random_weights, read_weights
 
 SEEDED = any("hypothesis-seed" in a for a in sys.argv)
 SETTINGS = settings(

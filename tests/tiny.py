@@ -11,7 +11,7 @@ import numpy as np
 from goldens import run_layers
 from numpy.typing import ArrayLike
 
-from darknet_py.compiler import Compilation, compile_cfg
+from darknet_py.darknet.compile import Compilation, compile_cfg
 from darknet_py.errors import Diagnostic
 
 COPY = "[upsample]\nstride=1\n"

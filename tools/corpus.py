@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from darknet_py.analysis.summary import layer_type, summarize
-from darknet_py.compiler import Compilation, compile_file
+from darknet_py.darknet.compile import Compilation, compile_file
 from darknet_py.errors import DarknetError
 from darknet_py.ir import Graph, LayerInfo
 
@@ -110,8 +110,8 @@ def _before_blur(graph: Graph, info: LayerInfo) -> tuple[int, ...]:
 def export(folder: Path, result: Result, compiled: Compilation) -> str:
     """Load the network in onnxruntime with random weights: 'ok', 'ok at 256 x 256', or what was said against it."""
     from darknet_py.backends.session import open_session
+    from darknet_py.darknet.weights import random_weights
     from darknet_py.passes import optimize
-    from darknet_py.weights import random_weights
 
     said = "ok"
     if summarize(compiled).bflops > EXPORT_BFLOPS:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from darknet_py import load
 from darknet_py.errors import DarknetError
-from darknet_py.zoo import fetch
+from darknet_py.zoo.models import fetch
 
 MODEL = "yolov4-tiny"
 PICTURE = Path("predictions/demo.jpg")

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from darknet_py import load
-from darknet_py.results import Results
+from darknet_py.vision.results import Results
 
 WIDTH, HEIGHT = 900, 330
 INK, PAPER, DIM = "#e6e6e6", "#16181d", "#8b93a1"

@@ -145,7 +145,7 @@ class Cost:
 def cost(graph: Graph) -> Cost:
     r"""The cost of each layer of a graph and of the whole.
 
-    >>> from darknet_py.compiler import compile_cfg
+    >>> from darknet_py.darknet.compile import compile_cfg
     >>> net = compile_cfg("[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1")
     >>> total = cost(net.graph)
     >>> total.params_file, total.params_conv, total.macs, total.cio

@@ -34,7 +34,7 @@ class Difference:
 def diff(a: Graph, b: Graph) -> Difference | None:
     r"""The first difference between two graphs, in the order in which they compute, or None.
 
-    >>> from darknet_py.compiler import compile_cfg
+    >>> from darknet_py.darknet.compile import compile_cfg
     >>> net = "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nactivation="
     >>> print(diff(compile_cfg(net + "leaky").graph, compile_cfg(net + "relu").graph))
     0_convolutional and 0_convolutional: leaky_relu against relu

@@ -78,7 +78,7 @@ def layer_series(graph: Graph, what: str = "bflops", label: str = "") -> Series:
 
     Raises `DataError` if `what` is neither 'bflops' nor 'cio'.
 
-    >>> from darknet_py.compiler import compile_cfg
+    >>> from darknet_py.darknet.compile import compile_cfg
     >>> cfg = "[net]\nwidth=8\nheight=8\nchannels=3\n[conv]\nfilters=4\nsize=3\npad=1\n[route]\nlayers=-1\n[upsample]"
     >>> layer_series(compile_cfg(cfg).graph, "cio").values
     (0.000448,)

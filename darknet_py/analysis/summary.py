@@ -12,10 +12,10 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..compiler import Compilation
+from ..darknet.compile import Compilation
+from ..darknet.layers import Layer
+from ..darknet.layers.route import Route
 from ..ir import Graph, LayerInfo, Op, Value
-from ..layers import Layer
-from ..layers.route import Route
 
 GIGA = 1e9
 
@@ -74,7 +74,7 @@ class Summary:
 def summarize(network: Compilation | Graph) -> Summary:
     r"""The table of a compiled cfg, before any pass; of one with errors, the layers that could be built.
 
-    >>> from darknet_py.compiler import compile_cfg
+    >>> from darknet_py.darknet.compile import compile_cfg
     >>> cfg = "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1"
     >>> print(summarize(compile_cfg(cfg)).format_table())
        layer   filters  size/strd(dil)      input                output

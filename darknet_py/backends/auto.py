@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,13 +20,11 @@ from statistics import median
 
 import numpy as np
 
-from ..bench.machine import cpu
-from ..bench.process import REST
-from ..errors import BackendError
-from ..files import write
+from ..errors import BackendError, Say
+from ..files import cache_dir, write
 from ..ir.graph import Graph
+from ..machine import REST, cores, cpu
 from ..version import VERSION
-from ..zoo import Say, cache_dir
 from .session import Session, available_backends
 from .session import open_session as open_backend
 
@@ -137,7 +134,7 @@ def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], ba
 
 def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dict[str, str]) -> dict[str, Session]:
     """The sessions that run and agree with the first of them."""
-    from ..verify import difference
+    from ..ir.compare import difference
 
     sessions: dict[str, Session] = {}
     expected: list[np.ndarray] = []
@@ -169,14 +166,9 @@ def timed(session: Session, feed: list[np.ndarray]) -> float:
 def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
     """The file for a network on this machine with these versions."""
     versions = [f"{name} {v}" for name in DISTRIBUTIONS if (v := _version(name))]
-    machine = [cpu(), str(_cores())]
+    machine = [cpu(), str(cores())]
     text = "\n".join([VERSION, *versions, *machine, *openers, str(batch), network])
     return cache_dir() / "backends" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
-
-
-def _cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str | None:

@@ -9,9 +9,9 @@ import numpy as np
 from onnx.reference import ReferenceEvaluator
 
 from ..ir.graph import Graph, Op, Value
+from ..ir.kernels import FLOAT_MIN
 from ..ir.ops import PRIMITIVES
-from .numpy import FLOAT_MIN
-from .onnx import feed, to_onnx
+from ..onnx.operators import feed, to_onnx
 
 
 class OnnxReferenceSession:

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..errors import BackendError
 from ..ir.graph import Graph
-from ..opencv_log import silent_opencv
+from ..onnx.operators import feed, mish_of_softplus, write_onnx
+from ..onnx.stream import fits, serialize
 from ..passes import (
     PASSES,
     Pass,
@@ -28,8 +29,7 @@ from ..passes import (
 )
 from ..passes.im2col import Costs as TapCosts
 from ..passes.winograd import Costs as TileCosts
-from .onnx import feed, mish_of_softplus, write_onnx
-from .onnx_stream import fits, serialize
+from .opencv_log import silent_opencv
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
 # What all releases get wrong is written in another way by the emitter.

@@ -15,9 +15,9 @@ import numpy as np
 
 from ..errors import BackendError
 from ..ir.graph import Graph
+from ..onnx.operators import feed, mish_of_softplus, write_onnx
+from ..onnx.stream import readable
 from ..passes import optimize
-from .onnx import feed, mish_of_softplus, write_onnx
-from .onnx_stream import readable
 
 TELEMETRY = "openvino_telemetry"
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 AUTO = "auto"  # the fastest of those installed, measured by `auto.py`; not a back end of its own
 # The module of each back end, which has a function `open_session(graph, **options)`.
 BACKENDS = {
-    "numpy": "numpy",
-    "onnxruntime": "onnxruntime",
+    "numpy": "reference",
+    "onnxruntime": "onnxruntime.session",
     "opencv": "opencv",
     "openvino": "openvino",
-    "ncnn": "ncnn",
+    "ncnn": "ncnn.session",
     "onnx.reference": "onnx_reference",
 }
 # The package of each back end that is not installed by default: an extra of its name.

@@ -38,9 +38,9 @@ def command(
     darknet-py bench yolov4-tiny
     darknet-py bench my.cfg --random-weights 0 --backend onnxruntime --layers
     """
-    from ..bench.report import format_result, plain
-    from ..bench.run import bench
-    from ..find import find_network
+    from ..apps.bench.report import format_result, plain
+    from ..apps.bench.run import bench
+    from ..zoo.find import find_network
 
     found = find_network(cfg, message, trained=random is None)
     result = bench(

@@ -44,8 +44,8 @@ def command(
 
 
 def _graph(cfg: str, size: tuple[int, int] | None, dialect: str | None, as_darknet: bool) -> Graph:
-    from ..compiler import compile_file
-    from ..find import find_cfg
+    from ..darknet.compile import compile_file
+    from ..zoo.find import find_cfg
 
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.check().diagnostics)

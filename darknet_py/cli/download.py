@@ -17,7 +17,7 @@ def command(names: tuple[str, ...]) -> None:
     \b
     darknet-py download yolov4-tiny
     """
-    from .. import zoo
+    from ..zoo import models as zoo
 
     for name in names:
         zoo.get_model(name)

@@ -34,7 +34,7 @@ def command(
     \b
     darknet-py dump net.cfg net.weights --input input.npy -o layers.npz
     """
-    from ..dump import dump_layers, is_sequence, read_array, write_npz
+    from ..analysis.dump import dump_layers, is_sequence, read_array, write_npz
 
     image = read_array(source)
     graph = network_of(cfg, weights, **options).graph

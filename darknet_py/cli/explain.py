@@ -13,6 +13,6 @@ def command(section: str | None) -> None:
     \b
     darknet-py explain maxpool
     """
-    from ..reference import describe_section, list_sections
+    from ..darknet.explain import describe_section, list_sections
 
     click.echo(describe_section(section.strip("[]")) if section else list_sections())

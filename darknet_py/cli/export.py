@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..detect.thresholds import CONF, IOU
+from ..contract.thresholds import CONF, IOU
 from .options import message, network_of, network_options, weights_option
 
 
@@ -68,12 +68,12 @@ def command(cfg: str, weights: Path | None, output: Path | None, **options: Any)
     """
     known = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     network = network_of(cfg, weights, **{k: options.pop(k) for k in known})
-    from ..export import export_onnx
+    from ..onnx.export import export_onnx
 
     path = output or Path(f"{network.cfg.stem}.onnx")
     contract = export_onnx(network, path, **options)
     if contract.int8:
-        from ..quantize import Quantization
+        from ..analysis.quantize import Quantization
 
         message(str(Quantization.of(contract.int8)))
     message(f"input images {'x'.join(map(str, contract.shape))}, {contract.resize}, boxes: {contract.boxes}")

@@ -59,12 +59,12 @@ def command(
     darknet-py graph yolov3-csppelee-efm --format mermaid
     darknet-py graph csppelee --layers 61-123 -o stage3.svg
     """
-    from ..analysis.drawing import draw
-    from ..analysis.drawing_part import part_of
-    from ..analysis.drawing_svg import to_svg
-    from ..analysis.drawing_text import to_dot, to_mermaid
-    from ..compiler import compile_file
-    from ..find import find_cfg
+    from ..analysis.drawing.drawing import draw
+    from ..analysis.drawing.part import part_of
+    from ..analysis.drawing.svg import to_svg
+    from ..analysis.drawing.text import to_dot, to_mermaid
+    from ..darknet.compile import compile_file
+    from ..zoo.find import find_cfg
 
     path = find_cfg(cfg, message)
     compilation = compile_file(path, dialect=dialect, size=size, as_darknet=as_darknet).check()

@@ -42,7 +42,7 @@ def command(
 
 
 def _lint(file: str, strict: bool, dialect: str | None, as_darknet: bool) -> tuple[Diagnostic, ...]:
-    from ..compiler import compile_file
+    from ..darknet.compile import compile_file
     from ..errors import Code, DataError, Diagnostic, Severity
 
     try:

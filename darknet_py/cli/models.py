@@ -9,8 +9,8 @@ import click
 from .options import message, write_json
 
 if TYPE_CHECKING:
-    from ..installed import InstalledCfg
-    from ..zoo import ZooModel
+    from ..zoo.installed import InstalledCfg
+    from ..zoo.models import ZooModel
 
 
 @click.command("models")
@@ -29,12 +29,12 @@ def command(pattern: str, as_json: bool) -> None:
     darknet-py run yolov4-tiny dog.jpg
     darknet-py summary yolov3-csppelee-efm.cfg
     """
-    from .. import zoo
-    from ..find import list_models
-    from ..installed import list_installed
+    from ..zoo import models as zoo
+    from ..zoo.find import list_models
+    from ..zoo.installed import list_installed
 
     names = set(list_models(pattern))
-    trained = [zoo.get_model(name) for name in zoo.list_models() if name in names]
+    trained = [zoo.get_model(name) for name in sorted(zoo.models()) if name in names]
     cfgs = [cfg for cfg in list_installed() if cfg.name in names]
     if as_json:
         return write_json([*map(_trained_json, trained), *map(_cfg_json, cfgs)])
@@ -48,7 +48,7 @@ def command(pattern: str, as_json: bool) -> None:
 def _trained_json(model: ZooModel) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from .. import zoo
+    from ..zoo import models as zoo
 
     return {**asdict(model), "trained": True, "cached": zoo.find_cached(model.name) is not None}
 
@@ -61,7 +61,7 @@ def _cfg_json(cfg: InstalledCfg) -> dict[str, Any]:
 
 
 def _trained_row(model: ZooModel) -> tuple[str, ...]:
-    from .. import zoo
+    from ..zoo import models as zoo
 
     here = "here" if zoo.find_cached(model.name) else ""
     return model.name, f"{model.weights.size / 1e6:.1f} MB", here, f"{model.title}; {model.licence}"

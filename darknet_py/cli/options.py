@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from ..darknet.network import Network
     from ..errors import Diagnostic
-    from ..network import Network
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,7 +71,7 @@ weights_option = click.option(
 
 def network_of(cfg: str, weights: Path | None, quiet: bool = False, **options: Any) -> Network:
     """Open the network; the warnings about its cfg go to stderr."""
-    from ..network import open_network
+    from ..darknet.network import open_network
 
     network = open_network(cfg, weights, say=message, **options)
     if not quiet:

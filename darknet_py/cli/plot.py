@@ -52,7 +52,7 @@ def command(
     darknet-py plot resnext50 csresnext50 --of cio -o fig8.png
     """
     from ..analysis.plot import plot
-    from ..find import find_cfg
+    from ..zoo.find import find_cfg
 
     if labels and len(labels) != len(cfgs):
         raise click.UsageError(f"{len(labels)} labels for {len(cfgs)} networks")
@@ -65,7 +65,7 @@ def command(
 
 
 def _graph(path: Path, size: tuple[int, int] | None, dialect: str | None) -> Graph:
-    from ..compiler import compile_file
+    from ..darknet.compile import compile_file
 
     compilation = compile_file(path, dialect=dialect, size=size).check()
     show(compilation.diagnostics)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..detect.thresholds import CONF, IOU, RANDOM_CONF
+from ..contract.thresholds import CONF, IOU, RANDOM_CONF
 from .options import AUTO, BACKENDS, message, network_options, weights_option, write_json
 
 if TYPE_CHECKING:
     from ..errors import DataError
-    from ..model import Model
-    from ..results import Results
+    from ..model.model import Model
+    from ..vision.results import Results
 
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
@@ -77,7 +77,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     """
-    from ..sources import expand
+    from ..vision.sources import expand
 
     paths = [path for source in sources for path in expand(source)]
     model = _open(cfg, options)
@@ -101,7 +101,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
 
 def _open(cfg: str, options: dict[str, Any]) -> Model:
-    from ..model import load
+    from ..model.model import load
 
     model = load(
         cfg,

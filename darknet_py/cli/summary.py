@@ -42,8 +42,8 @@ def command(
     """
     from ..analysis.cost import cost, table
     from ..analysis.summary import summarize
-    from ..compiler import compile_file
-    from ..find import find_cfg
+    from ..darknet.compile import compile_file
+    from ..zoo.find import find_cfg
 
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)

@@ -41,7 +41,7 @@ def command(
     darknet-py verify yolov4-tiny
     darknet-py verify my.cfg my.weights --backend onnxruntime --all
     """
-    from ..verify import TOLERANCE, format_report, verify
+    from ..analysis.verify import TOLERANCE, format_report, verify
 
     graph = network_of(cfg, weights, **options).graph
     report = verify(
@@ -59,7 +59,7 @@ def command(
 def _input(graph: Graph, source: Path | None) -> Any:
     import numpy as np
 
-    from ..dump import read_array
+    from ..analysis.dump import read_array
 
     shape = graph.image.shape
     if source is None:

@@ -32,14 +32,14 @@ def command(network: str, onnx: bool, port: int | None, browser: bool, **options
         with TemporaryDirectory() as folder:
             _show(_exported(network, Path(folder), options), port, browser)
         return
-    from ..find import find_cfg
+    from ..zoo.find import find_cfg
 
     path = Path(network)
     _show(path if path.suffix.lower() == ".onnx" else find_cfg(network, message), port, browser)
 
 
 def _exported(cfg: str, folder: Path, options: dict[str, Any]) -> Path:
-    from ..export import export_onnx
+    from ..onnx.export import export_onnx
 
     network = network_of(cfg, options.pop("weights"), **options)
     path = folder / f"{network.cfg.stem}.onnx"

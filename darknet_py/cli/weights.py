@@ -10,7 +10,7 @@ import click
 from .options import DIALECTS, message, write_json
 
 if TYPE_CHECKING:
-    from ..ledger import Ledger
+    from ..darknet.ledger import Ledger
 
 _dialect = click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for.")
 
@@ -32,9 +32,9 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     \b
     darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
     """
-    from ..compiler import compile_file
-    from ..find import Found, find_cfg, find_network, find_weights
-    from ..ledger import read_ledger
+    from ..darknet.compile import compile_file
+    from ..darknet.ledger import read_ledger
+    from ..zoo.find import Found, find_cfg, find_network, find_weights
 
     files = Found(find_cfg(cfg, message), weights) if weights else find_network(cfg, message)
     graph = compile_file(files.cfg, dialect=dialect).check().graph
@@ -78,9 +78,9 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None)
     darknet-py cut csppelee.cfg csppelee.weights csppelee.conv.160 160
     darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial --conf 0.5
     """
-    from ..compiler import compile_file
-    from ..find import find_cfg
-    from ..weights import Header, Weights, read_weights, write_weights
+    from ..darknet.compile import compile_file
+    from ..darknet.weights import Header, Weights, read_weights, write_weights
+    from ..zoo.find import find_cfg
 
     graph = compile_file(find_cfg(cfg, message), dialect=dialect).check().graph
     read = read_weights(weights, graph, allow_partial=True)

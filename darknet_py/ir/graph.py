@@ -16,7 +16,7 @@ from ..errors import Span
 from .ops import PRIMITIVES, Shape
 
 if TYPE_CHECKING:
-    from ..layers.layer import Layer
+    from ..darknet.layers.layer import Layer
 
 
 @dataclass(frozen=True, eq=False)

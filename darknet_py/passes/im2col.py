@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
-from .rewrite import rewrite
+from ..ir.rewrite import rewrite
 
 LARGEST = 3  # kernels whose taps all become channels; larger ones would make very many
 WORTH = 1.25  # times as few multiplications as are worth the memory traffic that they become

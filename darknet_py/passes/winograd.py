@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op
-from .rewrite import rewrite
+from ..ir.rewrite import rewrite
 
 SIZE, PAD = 3, 1  # of the kernels, and around the image
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from darknet_py.analysis.diff import Difference, diff
 from darknet_py.cli import main
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 
 NET = "[net]\nwidth=8\nheight=8\nchannels=3\n"
 CONV = "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"

@@ -9,15 +9,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from darknet_py.analysis.drawing import Drawing, draw, ranges
-from darknet_py.analysis.drawing_layout import FONT, HEADER, PAD_X, Frame, Layout, bold_lines, lay_out
-from darknet_py.analysis.drawing_part import part_of
-from darknet_py.analysis.drawing_style import lines
-from darknet_py.analysis.drawing_svg import to_svg
-from darknet_py.analysis.drawing_text import to_dot, to_mermaid
-from darknet_py.compiler import compile_cfg, compile_file
+from darknet_py.analysis.drawing.drawing import Drawing, draw, ranges
+from darknet_py.analysis.drawing.layout import FONT, HEADER, PAD_X, Frame, Layout, bold_lines, lay_out
+from darknet_py.analysis.drawing.part import part_of
+from darknet_py.analysis.drawing.style import lines
+from darknet_py.analysis.drawing.svg import to_svg
+from darknet_py.analysis.drawing.text import to_dot, to_mermaid
+from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.errors import DataError
-from darknet_py.find import find_network
+from darknet_py.zoo.find import find_network
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\n"
 NETWORKS = ("csppelee", "csresnext50", "spelee", "yolov3-csppelee-efm", "csresnext50-panet-spp", "enetb0")

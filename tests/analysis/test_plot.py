@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from darknet_py.analysis.plot import layer_series, plot
-from darknet_py.compiler import compile_cfg, compile_file
+from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.errors import BackendError, DataError
-from darknet_py.find import find_network
 from darknet_py.ir import Graph
+from darknet_py.zoo.find import find_network
 
 NET = "[net]\nwidth=8\nheight=8\nchannels=3\n"
 SMALL = NET + "[conv]\nfilters=4\nsize=3\npad=1\n[route]\nlayers=-1\n[maxpool]\n[upsample]\n"

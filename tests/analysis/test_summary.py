@@ -8,7 +8,7 @@ import pytest
 from goldens import Golden, goldens
 
 from darknet_py.analysis.summary import summarize
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 
 RECORDED = json.loads((next(iter(goldens().values())).folder.parent / "BFLOPS.json").read_text())
 CASES = [c for c in goldens().values() if c.name in RECORDED and not c.compile(as_darknet=True).errors]
@@ -64,7 +64,7 @@ def test_a_network_with_errors_shows_what_could_be_built() -> None:
 
 
 def test_the_official_yolov4_tiny_has_its_published_bflops(shared: object) -> None:
-    from darknet_py.compiler import compile_file
+    from darknet_py.darknet.compile import compile_file
 
     summary = summarize(compile_file(f"{shared}/weights/yolov4-tiny/yolov4-tiny.cfg"))
     assert round(summary.bflops, 2) == 6.91  # AlexeyAB's README says 6.9

@@ -15,7 +15,7 @@ from darknet_py import load
 from darknet_py.backends import auto
 from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError
-from darknet_py.export import export_onnx
+from darknet_py.onnx.export import export_onnx
 
 SHAPES = [(3,)]
 
@@ -152,7 +152,7 @@ def test_other_versions_and_processors_are_other_measurements(monkeypatch: pytes
     places.add(auto._place("network", 1, openers))
     monkeypatch.setattr(auto, "cpu", lambda: "abacus")
     places.add(auto._place("network", 1, openers))
-    monkeypatch.setattr(auto, "_cores", lambda: 99)
+    monkeypatch.setattr(auto, "cores", lambda: 99)
     places.add(auto._place("network", 1, openers))
     assert len(places) == 6
 

@@ -9,8 +9,8 @@ import pytest
 from agree import agree, network, random_inputs
 from goldens import error
 
-from darknet_py.backends import onnxruntime as backend
-from darknet_py.backends.blocked import MICROSOFT, NCHWC, block_size, write_blocked
+from darknet_py.backends.onnxruntime import session as backend
+from darknet_py.backends.onnxruntime.blocked import MICROSOFT, NCHWC, block_size, write_blocked
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from darknet_py.backends.fusion import Fused, fuse_convolutions
+from darknet_py.backends.onnxruntime.fusion import Fused, fuse_convolutions
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
 

@@ -14,7 +14,7 @@ from agree import TOLERANCE, agree, compare, network, random_inputs
 from networks import picture, write_detector
 
 from darknet_py import load
-from darknet_py.backends.ncnn_writer import Writer, has_layer
+from darknet_py.backends.ncnn.writer import Writer, has_layer
 from darknet_py.backends.session import available_backends, open_session
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
@@ -51,7 +51,7 @@ def graph() -> Graph:
 
 
 def test_without_the_package_the_error_says_which_extra_has_it(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "darknet_py.backends.ncnn", raising=False)
+    monkeypatch.delitem(sys.modules, "darknet_py.backends.ncnn.session", raising=False)
     monkeypatch.setitem(sys.modules, "ncnn", None)
     with pytest.raises(BackendError, match=r"darknet-compiler\[ncnn\]"):
         open_session(graph, "ncnn")

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darknet_py.analysis.verify import TOLERANCE
 from darknet_py.backends.session import open_session
-from darknet_py.compiler import compile_file
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph, Value
-from darknet_py.verify import TOLERANCE, difference
-from darknet_py.weights import random_weights
+from darknet_py.ir.compare import difference
 
 CFGS = sorted((Path(__file__).parents[2] / "cfgs").glob("*.cfg"))
 SIZE = 64  # the smallest that the elastic networks compile at

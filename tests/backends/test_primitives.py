@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from agree import RUNTIMES, agree
 
-from darknet_py.backends.numpy import KERNELS
-from darknet_py.backends.onnx import EMITTERS, OPERATORS, to_onnx
 from darknet_py.backends.session import open_session
 from darknet_py.ir import PRIMITIVES, Graph, Value
 from darknet_py.ir.builder import Builder
+from darknet_py.ir.kernels import KERNELS
+from darknet_py.onnx.operators import EMITTERS, OPERATORS, to_onnx
 
 Body = Callable[[Builder, Value], Value]
 RNG = np.random.default_rng(7)

@@ -9,14 +9,14 @@ import onnx
 import pytest
 from agree import RUNTIMES, agree, network, random_inputs
 
-from darknet_py.backends import onnx_stream
-from darknet_py.backends.emitter import IR_VERSION, OPSET, input_names, output_names
-from darknet_py.backends.onnx import OPERATORS, to_onnx
-from darknet_py.backends.ort import session_options
+from darknet_py.backends.onnxruntime.file import session_options
 from darknet_py.backends.session import open_session
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
+from darknet_py.onnx import stream as onnx_stream
+from darknet_py.onnx.emitter import IR_VERSION, OPSET, input_names, output_names
+from darknet_py.onnx.operators import OPERATORS, to_onnx
 from darknet_py.passes import optimize
 
 NETWORK = """

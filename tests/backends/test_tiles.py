@@ -7,7 +7,8 @@ import pytest
 from agree import OPTIONS, agree, network, only_opencv_5, random_inputs
 from tiles import each_tile, force
 
-from darknet_py.backends import blocked, opencv
+from darknet_py.backends import opencv
+from darknet_py.backends.onnxruntime import blocked
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize
@@ -58,10 +59,10 @@ def test_opencv_does_without_where_they_do_not_fit_into_a_message(monkeypatch: p
         return any("tile" in name for name in session.profile())
 
     assert has_tiles()
-    monkeypatch.setattr("darknet_py.backends.onnx_stream.PROTOBUF_LIMIT", 2 * 64 * 256 * 9 * 4)
+    monkeypatch.setattr("darknet_py.onnx.stream.PROTOBUF_LIMIT", 2 * 64 * 256 * 9 * 4)
     assert not has_tiles()
     agree(graph, runtimes=("opencv",))
-    monkeypatch.setattr("darknet_py.backends.onnx_stream.PROTOBUF_LIMIT", 1000)
+    monkeypatch.setattr("darknet_py.onnx.stream.PROTOBUF_LIMIT", 1000)
     with pytest.raises(BackendError, match="at most 2 GB"):
         opencv.open_session(graph)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from darknet_py.layers import section_names
+from darknet_py.darknet.layers import section_names
 
 from .conftest import Run
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 from darknet_py.ir import Graph, InvalidGraph, Op, State, Value, check
 
 CFG = """

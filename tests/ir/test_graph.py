@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from goldens import goldens
 
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 from darknet_py.ir import Graph, check
 
 CFG = """

@@ -7,8 +7,8 @@ import inspect
 import numpy as np
 import pytest
 
-from darknet_py.backends.numpy import KERNELS, run_op
 from darknet_py.ir import PRIMITIVES, ShapeError
+from darknet_py.ir.kernels import KERNELS, run_op
 
 # For each primitive the shapes of some operands and its attributes.
 EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, object]]] = {

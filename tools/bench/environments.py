@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from darknet_py.bench.machine import thread_environment
+from darknet_py.machine import thread_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".bench"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from darknet_py.analysis.drawing import draw
-from darknet_py.analysis.drawing_part import part_of
-from darknet_py.analysis.drawing_svg import to_svg
+from darknet_py.analysis.drawing.drawing import draw
+from darknet_py.analysis.drawing.part import part_of
+from darknet_py.analysis.drawing.svg import to_svg
 from darknet_py.analysis.plot import plot
 from darknet_py.errors import BackendError
 

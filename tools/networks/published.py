@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from darknet_py.analysis.cost import Cost, cost
-from darknet_py.compiler import compile_cfg
+from darknet_py.darknet.compile import compile_cfg
 from darknet_py.ir import Graph
 
 from .catalogue import NETWORKS

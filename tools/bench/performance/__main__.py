@@ -26,12 +26,13 @@ import click
 import numpy as np
 
 from darknet_py.analysis.cost import cost
-from darknet_py.bench.interleave import Spread, interleave, spread
-from darknet_py.bench.machine import cpu, sgemm
-from darknet_py.bench.process import Side, SideError
-from darknet_py.bench.race import Race, agree, race
-from darknet_py.bench.roofline import format_layers, layer_speeds
+from darknet_py.apps.bench.interleave import Spread, interleave, spread
+from darknet_py.apps.bench.peaks import sgemm
+from darknet_py.apps.bench.process import Side, SideError
+from darknet_py.apps.bench.race import Race, agree, race
+from darknet_py.apps.bench.roofline import format_layers, layer_speeds
 from darknet_py.errors import DarknetError
+from darknet_py.machine import cpu
 
 from ..environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make, variables
 from .bars import IMPORTER, PLAIN, bars
@@ -99,7 +100,7 @@ def _peaks(folder: Path, threads: int) -> Iterator[Side]:
         python = str(make(DARKNET_PY).python)
     except NotInstalled as e:
         raise click.ClickException(f"the environment of darknet-py itself cannot be made: {e}") from None
-    side = Side([python, "-m", "darknet_py.bench.worker"], variables(threads), folder / "peaks.log")
+    side = Side([python, "-m", "darknet_py.apps.bench.worker"], variables(threads), folder / "peaks.log")
     try:
         yield side
     finally:
@@ -177,7 +178,7 @@ def _fill(row: dict[str, Any], name: str, side: Side, done: Race, flops: float, 
 
 def _layers(files: Prepared, done: Race, threads: int) -> str:
     """Where our default back end loses time; a process of its own, because a trace slows an engine down."""
-    command = [str(make(DARKNET_PY).python), "-m", "darknet_py.bench.worker"]
+    command = [str(make(DARKNET_PY).python), "-m", "darknet_py.apps.bench.worker"]
     side = Side(command, variables(threads), files.folder / "layers.log")
     network = {"cfg": files.job["cfg"], "weights": files.job["weights"], "backend": "onnxruntime", "threads": threads}
     try:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from darknet_py.bench.process import peak_memory, seconds, serve_pipes
+from darknet_py.apps.bench.process import peak_memory, seconds, serve_pipes
 
 Job = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from darknet_py import Model, load
-from darknet_py.bench.interleave import interleave, spread
+from darknet_py.apps.bench.interleave import interleave, spread
 
 # Three layers, so that what is around the network counts as well.
 CFG = """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from darknet_py.find import installed_cfgs
+from darknet_py.zoo.find import installed_cfgs
 
 
 @dataclass(frozen=True)

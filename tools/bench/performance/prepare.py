@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import onnx
 
-from darknet_py.backends.emitter import Emitter, output_names
-from darknet_py.backends.onnx import to_onnx
 from darknet_py.backends.session import open_session
-from darknet_py.compiler import compile_file
-from darknet_py.detect.preprocess import to_input
-from darknet_py.detect.thresholds import CONF, IOU
+from darknet_py.contract.thresholds import CONF, IOU
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.layers.heads.yolo import Yolo
+from darknet_py.darknet.weights import Header, Weights, random_weights, read_weights, write_weights
 from darknet_py.ir import Graph, Value
-from darknet_py.layers.yolo import Yolo
-from darknet_py.weights import Header, Weights, random_weights, read_weights, write_weights
+from darknet_py.onnx.emitter import Emitter, output_names
+from darknet_py.onnx.operators import to_onnx
+from darknet_py.vision.preprocess import to_input
 
 SEED = 0
 BOXES = 30  # that random weights see, in all, before suppression

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from darknet_py.bench.report import format_peaks
+from darknet_py.apps.bench.report import format_peaks
 
 from .networks import OURS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from darknet_py.apps.bench.process import Side, SideError
 from darknet_py.backends.session import BACKENDS
-from darknet_py.bench.process import Side, SideError
 
 from ..environments import (
     DARKNET_PY,
@@ -74,7 +74,7 @@ class Contestant:
             convert(files)
         folder.mkdir(parents=True)
         if self.backend:
-            command = [python, "-m", "darknet_py.bench.worker"]
+            command = [python, "-m", "darknet_py.apps.bench.worker"]
             network = {name: files.job[name] for name in ("cfg", "weights", "threads")}
             network |= {"backend": self.backend, "folder": str(folder)}
             if self.backend == "onnxruntime":

@@ -28,10 +28,10 @@ import click
 import numpy as np
 
 from darknet_py.analysis.cost import cost
-from darknet_py.bench.interleave import Spread, Timing, interleave
-from darknet_py.bench.machine import cpu
-from darknet_py.bench.process import Side, SideError
+from darknet_py.apps.bench.interleave import Spread, Timing, interleave
+from darknet_py.apps.bench.process import Side, SideError
 from darknet_py.ir import Graph
+from darknet_py.machine import cpu
 
 from ..environments import DARKNET_PY, OPENCV_4, Environment, NotInstalled, make, variables
 from .report import markdown

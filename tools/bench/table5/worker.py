@@ -1,4 +1,5 @@
-"""An engine in a process of its own, with every network of the table open. `darknet_py.bench.process` is its other end.
+"""An engine in a process of its own, with every network of the table open. Its other end is
+`darknet_py.apps.bench.process`.
 
 Decision: OpenCV 4 and OpenCV 5 cannot be loaded together, and the threads of one engine that wait for work disturb the
 next one; so every engine has its process, and all but one sleep.
@@ -12,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from darknet_py.apps.bench.process import seconds, serve_pipes
+from darknet_py.apps.bench.worker import handlers, version
 from darknet_py.backends.session import Session, open_session
-from darknet_py.bench.process import seconds, serve_pipes
-from darknet_py.bench.worker import handlers, version
-from darknet_py.compiler import compile_file
-from darknet_py.find import find_network
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph
-from darknet_py.weights import random_weights
+from darknet_py.zoo.find import find_network
 
 SEED = 0
 

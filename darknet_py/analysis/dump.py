@@ -1,0 +1,71 @@
+"""Every layer's output, under the keys `L000`, `L001` … that Darknet's reference outputs use.
+
+Decision: arrays have no batch axis, and a sequence is a list of steps, so they compare with Darknet's one to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..backends.session import open_session
+from ..errors import DataError
+from ..files import replacing
+from ..ir import Graph
+
+Layers = dict[str, np.ndarray]
+
+
+def read_array(path: str | Path) -> np.ndarray:
+    """The array of a .npy file as float32. Raises `DataError`."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as e:
+        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+    except (ValueError, EOFError, MemoryError) as e:
+        raise DataError(f"{path} is no .npy file: {e}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise DataError(f"{path} does not hold an array of numbers")
+    return array.astype(np.float32)
+
+
+def is_sequence(graph: Graph, image: np.ndarray) -> bool:
+    """Whether an input is a sequence of steps: it has one axis too many, and not just one sample on it."""
+    extra = image.ndim == len(graph.image.shape) + 1
+    return extra and (len(image) != 1 or bool(graph.states))
+
+
+def dump_layers(graph: Graph, image: np.ndarray, backend: str = "numpy", **options: object) -> Iterator[Layers]:
+    """The outputs of all layers, step by step; layer 17 is `L017`, in its own shape without a batch axis.
+
+    `image` is one input ((c, h, w), in the network's own range) or a sequence of them with an axis in front, through
+    which recurrent layers keep their state. Raises `DataError` if it does not fit the network.
+    """
+    shape = graph.image.shape
+    frames = image if image.ndim == len(shape) + 1 else image[None]
+    if frames.shape[1:] != shape:
+        raise DataError(f"the network wants an input of {_text(shape)}, not {_text(image.shape)}")
+    values = list(dict.fromkeys(i.output for i in graph.layers))
+    if backend == "numpy":
+        options = {"exact": True, **options}
+    session = open_session(graph.with_outputs(values), backend, **options)
+    states = [np.zeros((1, *s.input.shape), np.float32) for s in graph.states]
+    for frame in frames:
+        results = session.run([frame[None], *states])
+        states = results[len(values) :]
+        outputs = dict(zip(values, results, strict=False))
+        yield {f"L{i.index:03d}": outputs[i.output][0] for i in graph.layers}
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as .npz; the file appears whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"

@@ -1,0 +1,1 @@
+"""ncnn: graphs as its own layers."""

@@ -1,0 +1,1 @@
+"""The words of other programs, answered by this one."""

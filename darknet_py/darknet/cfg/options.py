@@ -1,0 +1,299 @@
+"""Options to dataclass fields: the class body is the schema.
+
+A field made with `opt` states everything about an option: its type (the annotation), Darknet's default, its range and
+a line of documentation. The reader below, its error messages and the reference documentation all come from those
+fields. Numbers are read as C's `atoi` and `atof` read them, and every value that C reads in a surprising way is
+reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+from ...errors import Code, Diagnostics, Span, did_you_mean
+from .model import Option, Section
+
+T = TypeVar("T")
+
+INT_LIMIT = 2**31 - 1  # a C int
+MAX_HINTS = 200  # looking for similar words takes time, and nobody reads that many
+
+# ASCII, because Python also takes the digits of other scripts, and C reads them as the end of the number.
+_INT = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def opt(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Iterable[str] | None = None,
+    required: bool = False,
+    code: Code = Code.BAD_CHOICE,
+    fallback: str | None = None,
+    comments: bool = False,
+) -> Any:
+    """A dataclass field that is a cfg option; a trailing `_` in its name is not part of the key (`from_`).
+
+    `low` and `high` bound the value (each item of a list), `choices` names the legal strings, and a `required` option
+    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other;
+    with `comments` it ends a list at a '#'.
+    """
+    known = tuple(choices) if choices is not None else None
+    metadata = dict(
+        doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments
+    )
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@cache
+def schema(cls: type) -> dict[str, tuple[dataclasses.Field[Any], str]]:
+    """The options of a class: key → (field, kind), where kind is 'int', 'float', 'str', 'ints' or 'floats'."""
+    hints = get_type_hints(cls)
+    return {
+        f.name.rstrip("_"): (f, _KINDS[str(hints[f.name])])
+        for f in dataclasses.fields(cls)
+        if "doc" in f.metadata
+    }  # fmt: skip
+
+
+_KINDS = {
+    "<class 'int'>": "int", "<class 'float'>": "float", "<class 'str'>": "str", "<class 'bool'>": "bool",
+    "int | None": "int", "float | None": "float", "str | None": "str",
+    "tuple[int, ...]": "ints", "tuple[float, ...]": "floats",
+    "tuple[int, ...] | None": "ints", "tuple[float, ...] | None": "floats",
+}  # fmt: skip
+
+
+def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str] = ()) -> T:
+    """Fill the dataclass `cls` from a section; what is wrong with it goes to `found`.
+
+    Keys in `inert` are known and have no effect on inference: they pass silently.
+    """
+    options = schema(cls)  # type: ignore[arg-type]  # a class is hashable
+    inert = frozenset(inert)
+    values: dict[str, Any] = {}
+    first: dict[str, Option] = {}
+    for option in section.options:
+        if option.bare:
+            first.setdefault(option.key, option)
+        if option.value is None:
+            continue
+        if option.key in first:
+            _report_duplicate(first[option.key], option, found)
+            continue
+        first[option.key] = option
+        if option.key in options:
+            field, kind = options[option.key]
+            ended = option.value.partition("#")[0] if field.metadata["comments"] else option.value
+            part = dataclasses.replace(option, value=ended)
+            value = _choice(field, _READERS[kind](part, found), option, found)
+            if value is not None and _in_range(field, value, option, found):
+                values[field.name] = value
+        elif option.key not in inert:
+            hint = _key_hint(option.key, [*options, *inert]) if len(found.items) < MAX_HINTS else None
+            message = f"[{section.name}] has no option {option.key!r}; it is ignored"
+            found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
+    for key, (field, _) in options.items():
+        if field.metadata["required"] and (key not in first or first[key].bare):
+            found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {field.metadata['doc']}", section.span)
+    return cls(**values)
+
+
+def atoi(option: Option | None, default: int) -> int:
+    """The value of an option that nothing else reads, as C's `atoi` reads it: 0 where it is no number."""
+    if option is None:
+        return default
+    match = _INT.match(option.value or "")
+    return _bounded_int(match[0]) if match else 0
+
+
+def _key_hint(key: str, known: list[str]) -> str | None:
+    if key.startswith("//"):
+        return "a comment begins with '#' or ';'"
+    odd = next((c for c in key if not c.isprintable() or (c.isspace() and c != " ")), None)
+    if odd:
+        return f"the character U+{ord(odd):04X} is part of the name, because Darknet removes only plain blanks and tabs"
+    return did_you_mean(key, known)
+
+
+def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
+    line = first.span.line
+    if first.bare:
+        message = f"{again.key!r} is already on line {line}, without a value; Darknet takes that, and so the default"
+        found.warning(Code.DUPLICATE_KEY, message, again.span)
+        return
+    if first.value == again.value:
+        found.note(Code.DUPLICATE_KEY, f"{again.key!r} is repeated from line {line}", again.span)
+        return
+    message = f"{again.key!r} was already {first.value!r} on line {line}; Darknet keeps the first"
+    found.warning(Code.DUPLICATE_KEY, message, again.span)
+
+
+def _read_int(option: Option, found: Diagnostics) -> int | None:
+    return _number(option.value or "", _INT, _bounded_int, option, option.value_span, found)
+
+
+def _read_float(option: Option, found: Diagnostics) -> float | None:
+    return _number(option.value or "", _FLOAT, float, option, option.value_span, found)
+
+
+def _read_bool(option: Option, found: Diagnostics) -> bool | None:
+    number = _read_int(option, found)
+    if number is not None and number not in (0, 1):
+        message = f"{option.key!r} is a switch: {number} means the same as 1"
+        found.warning(Code.ODD_NUMBER, message, option.value_span)
+    return None if number is None else bool(number)
+
+
+def _read_str(option: Option, found: Diagnostics) -> str | None:
+    return option.value
+
+
+def _read_ints(option: Option, found: Diagnostics) -> tuple[int, ...] | None:
+    return _list(option, _INT, _bounded_int, found)
+
+
+def _read_floats(option: Option, found: Diagnostics) -> tuple[float, ...] | None:
+    return _list(option, _FLOAT, float, found)
+
+
+_READERS: dict[str, Callable[[Option, Diagnostics], Any]] = {
+    "int": _read_int, "float": _read_float, "bool": _read_bool, "str": _read_str,
+    "ints": _read_ints, "floats": _read_floats,
+}  # fmt: skip
+
+
+def _bounded_int(text: str) -> int:
+    # int() of a very long digit string is slow and raises; anything beyond a C int is out of range anyway
+    return int(text) if len(text) < 20 else INT_LIMIT + 1
+
+
+def _number(
+    text: str, pattern: re.Pattern[str], convert: Callable[[str], T], option: Option, span: Span, found: Diagnostics
+) -> T | None:
+    match = pattern.match(text)
+    if not match:
+        code, message = Code.BAD_NUMBER, f"{option.key!r} wants a number, not {text[:60]!r}"
+        if text.startswith("$"):
+            code, message = Code.VARIABLE, f"[net] has no {text[1:60]!r}"
+        if found.as_darknet:
+            found.warning(code, f"{message}; read as 0, as Darknet does", span)
+            return convert("0")
+        found.error(code, message, span, f"{_no_number_hint(text)}Darknet silently reads 0 here")
+        return None
+    value: Any = convert(match[0])
+    if match.end() < len(text):
+        message = f"{text[:60]!r} is not a number that Darknet reads whole: it takes {match[0][:60]!r}"
+        found.warning(Code.ODD_NUMBER, message, span, _rest_hint(match[0], text[match.end() :]))
+    if not abs(value) <= (INT_LIMIT if isinstance(value, int) else 3.4e38):
+        found.error(Code.OUT_OF_RANGE, f"{option.key!r} is {text[:24]}, more than C can hold", span)
+        return None
+    return value
+
+
+_SWITCHES = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
+
+
+def _no_number_hint(text: str) -> str:
+    """What something that is no number was probably meant to be, as the beginning of a hint."""
+    foreign = next((c for c in text if not c.isascii()), None)
+    if text.lower() in _SWITCHES:
+        return f"write {_SWITCHES[text.lower()]}; "
+    if text.startswith("="):
+        return "write one '='; "
+    if text and text[0] in "\"'([{":
+        return "write the number itself, without quotes, brackets or arithmetic; "
+    return f"{foreign!r} is U+{ord(foreign):04X}, which C does not know; " if foreign else ""
+
+
+def _rest_hint(number: str, rest: str) -> str | None:
+    """What the characters behind a number were probably meant to be."""
+    if re.match(r",\d", rest):
+        return "this is one number, and its fraction begins with '.'"
+    if rest.startswith(("//", "/*")):
+        return "a comment begins with '#' or ';', and has a line of its own"
+    if re.match(r",?[A-Za-z_]\w*=", rest):
+        return "write each option on a line of its own"
+    if number in ("0", "-0", "+0") and rest[0] in "xX":
+        return "write the number in decimal"
+    if rest[0] in "\uff0c\u3001;" or re.match(r"[+-]\d", rest):
+        return "separate numbers by ','"
+    if re.match(r"[eE][+-]?\d", rest):
+        return "write the number without an exponent"
+    return "write the number itself" if rest[0] in "*/+-(x" else None
+
+
+def _list(
+    option: Option, pattern: re.Pattern[str], convert: Callable[[str], T], found: Diagnostics
+) -> tuple[T, ...] | None:
+    raw = option.value_span.source.text[option.value_span.start : option.value_span.end]
+    glued = re.search(r"[-+]?[\d.]+[ \t]+[\d.+-]+", raw.split("#")[0])
+    if glued:
+        message = f"blanks but no comma in {option.key!r}: Darknet removes blanks and glues the two numbers"
+        found.warning(Code.GLUED_LIST, message, _inside(option, *glued.span()), "write a comma between them")
+    items = (option.value or "").split(",")
+    spans = _item_spans(option, raw, len(items))
+    while items and not items[-1]:
+        items.pop()
+        message = f"{option.key!r} ends in a comma; Darknet reads one more item there, a 0"
+        found.warning(Code.TRAILING_COMMA, message, option.value_span, "remove the comma")
+    if found.as_darknet and len(items) < (option.value or "").count(",") + 1:
+        items.append("0")
+    values = tuple(_number(i, pattern, convert, option, s, found) for i, s in zip(items, spans, strict=False))
+    return None if not values or None in values else values  # type: ignore[return-value]  # none is None
+
+
+def _inside(option: Option, start: int, end: int) -> Span:
+    """Characters of the text of a value."""
+    span = option.value_span
+    return Span(span.source, span.start + start, span.start + end)
+
+
+def _item_spans(option: Option, raw: str, count: int) -> list[Span]:
+    """Where each item of a list is written; for one that is empty, or comes from a `$variable`, the whole value."""
+    pieces = raw.split(",")
+    if len(pieces) < count:
+        return [option.value_span] * count
+    spans, start = [], 0
+    for piece in pieces[:count]:
+        item = re.split("[#;]", piece)[0].strip() or piece.strip()
+        at = start + piece.find(item)
+        spans.append(_inside(option, at, at + len(item)) if item else option.value_span)
+        start += len(piece) + 1
+    return spans
+
+
+def _choice(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> Any:
+    choices, code, fallback = (field.metadata[k] for k in ("choices", "code", "fallback"))
+    if value is None or not choices or value in choices:
+        return value
+    message = f"unknown {option.key} {value!r}"
+    hint = did_you_mean(value, choices) or f"one of {', '.join(choices)}"
+    if fallback and found.as_darknet:
+        found.warning(code, f"{message}, read as {fallback!r} as Darknet does", option.value_span, hint)
+        return fallback
+    if fallback:
+        hint += f" (Darknet silently takes {fallback!r}; --as-darknet does the same)"
+    found.error(code, message, option.value_span, hint)
+    return None
+
+
+def _in_range(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> bool:
+    low, high = field.metadata["low"], field.metadata["high"]
+    items = value if isinstance(value, tuple) else (value,)
+    if low is not None and min(items) < low:
+        message = f"{option.key!r} is {option.value}; it must be at least {low}"
+        found.error(Code.OUT_OF_RANGE, message, option.value_span)
+        return False
+    if high is not None and max(items) > high:
+        message = f"{option.key!r} is {option.value}; it must be at most {high}"
+        found.error(Code.OUT_OF_RANGE, message, option.value_span)
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""The reference of sections and options, printed from the layer classes: their schema is the documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ..errors import DataError, did_you_mean
+from .cfg.options import schema
+from .dialects import DIALECTS
+from .layers import LAYERS, Layer, section_names
+from .layers.layer import COMMON_INERT
+from .layers.net import NET_INERT, NET_SECTIONS, Net
+
+KINDS = {"ints": "int, int, …", "floats": "float, float, …"}
+
+
+def list_sections() -> str:
+    """Every section with a sentence, and the dialects that know it where those are not all.
+
+    >>> "maxpool" in list_sections()
+    True
+    """
+    lines = [f"{'net':<20}{_sentence(Net)}"]
+    for name in section_names():
+        for cls, dialects in _classes(name):
+            known = "" if len(dialects) == len(DIALECTS) else f" ({', '.join(dialects)})"
+            lines.append(f"{name:<20}{_sentence(cls)}{known}")
+    return "\n".join(lines)
+
+
+def describe_section(name: str) -> str:
+    """What a section computes, and its options with types, defaults and ranges. Raises `DataError` for unknown ones.
+
+    >>> print(describe_section("sam").splitlines()[0])
+    [sam] (alexeyab)
+    """
+    if name in NET_SECTIONS:
+        return _describe("net", Net, list(DIALECTS), NET_INERT)
+    found = _classes(name)
+    if not found:
+        hint = did_you_mean(name, section_names()) or "`darknet-py explain` lists them"
+        raise DataError(f"no section [{name}]; {hint}")
+    return "\n\n".join(_describe(name, cls, dialects, cls.inert | COMMON_INERT) for cls, dialects in found)
+
+
+def _classes(name: str) -> list[tuple[type[Layer], list[str]]]:
+    """The classes of a section, each with its dialects."""
+    found: dict[type[Layer], list[str]] = {}
+    for dialect in DIALECTS:
+        if cls := LAYERS.get((name, dialect)):
+            found.setdefault(cls, []).append(dialect)
+    return list(found.items())
+
+
+def _sentence(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def _describe(name: str, cls: type, dialects: list[str], inert: frozenset[str]) -> str:
+    rows = [(key, _kind(kind, field), _default(field), field.metadata["doc"]) for key, (field, kind) in _options(cls)]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+    lines = [f"[{name}] ({', '.join(dialects)})", *(f"  {line.strip()}" for line in (cls.__doc__ or "").splitlines())]
+    lines += ["  ".join(["", *(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
+    return "\n".join(line.rstrip() for line in [*lines, f"  no effect here: {', '.join(sorted(inert))}"])
+
+
+def _options(cls: type) -> list[tuple[str, tuple[dataclasses.Field[Any], str]]]:
+    return list(schema(cls).items())
+
+
+def _kind(kind: str, field: dataclasses.Field[Any]) -> str:
+    low, high = field.metadata["low"], field.metadata["high"]
+    if low is None and high is None:
+        return KINDS.get(kind, kind)
+    return f"{KINDS.get(kind, kind)} {'' if low is None else low}..{'' if high is None else high}"
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.metadata["required"]:
+        return "required"
+    return "" if field.default in (None, ()) else f"= {field.default}"

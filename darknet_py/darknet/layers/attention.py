@@ -1,0 +1,183 @@
+"""[sam], [scale_channels] and the PyTorch dialect's other layers of two inputs: one times, plus or beside the other.
+
+Decision: Darknet's two check shapes as its asserts do; the PyTorch ones broadcast, and say which input is stretched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import Code
+from ...ir.graph import Value
+from ..cfg.options import opt
+from .activations import activate
+from .implicit import TorchImplicit
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
+from .route import need_layers
+
+
+@dataclass(frozen=True)
+class Sam(Layer):
+    """Spatial attention: the layer before times the layer `from`, of the same shape; then an activation."""
+
+    sections = ("sam",)
+    dialects = ("alexeyab",)
+
+    from_: int = opt(0, "the layer to multiply with; negative counts back", required=True)
+    activation: str = activation("linear")
+
+    def references(self) -> tuple[int, ...]:
+        return (-1, self.from_)
+
+    def joined(self) -> tuple[int, ...]:
+        return (self.from_,)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x, a = inputs
+        need_layers(b, "from")
+        image(x)
+        if x.shape != a.shape:
+            raise LayerError(Code.BAD_SHAPE, f"layer {self.from_} has shape {a.shape}, not {x.shape}", "from")
+        return activate(b, b.mul(x, a), self.activation)
+
+
+@dataclass(frozen=True)
+class ScaleChannels(Layer):
+    """The layer `from` times the layer before: one number for each channel, or with `scale_wh` for each place."""
+
+    sections = ("scale_channels",)
+    dialects = ("alexeyab",)
+
+    from_: int = opt(0, "the layer to scale; negative counts back", required=True)
+    scale_wh: int = opt(0, "1: the layer before holds one number for each place instead")
+    activation: str = activation("linear")
+
+    def references(self) -> tuple[int, ...]:
+        return (-1, self.from_)
+
+    def joined(self) -> tuple[int, ...]:
+        return (self.from_,)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        scale, x = inputs
+        need_layers(b, "from")
+        image(scale)
+        if len(x.shape) != 3:
+            message = f"layer {self.from_} gives {x.shape[0]} numbers without a shape"
+            raise LayerError(Code.NOT_AN_IMAGE, message, "from")
+        wanted = (1, *x.shape[1:]) if self.scale_wh else (x.shape[0], 1, 1)
+        if scale.shape != wanted:
+            message = f"the layer before has shape {scale.shape}; to scale layer {self.from_} it must be {wanted}"
+            raise LayerError(Code.BAD_SHAPE, message, "scale_wh" if self.scale_wh else "from")
+        return activate(b, b.mul(x, scale), self.activation)
+
+
+@dataclass(frozen=True)
+class TorchPair(Layer):
+    """Base of the PyTorch dialect's two-input layers (utils/layers.py); none of them has an activation."""
+
+    inert = frozenset({"activation"})
+
+    from_: int = opt(0, "the other layer; negative counts back", required=True)
+
+    def references(self) -> tuple[int, ...]:
+        return (-1, self.from_)
+
+    def stretched(self, b: Lowering, *inputs: Value) -> tuple[Value, Value]:
+        """The layer before and the other, which must stretch to it; an implicit parameter needs no batch axis."""
+        x, a = inputs
+        need_layers(b, "from")
+        image(x)
+        if len(a.shape) != 3 or any(n not in (1, m) for n, m in zip(a.shape, x.shape, strict=True)):
+            message = f"layer {self.from_} has shape {a.shape}, which does not stretch to {x.shape}"
+            raise LayerError(Code.BAD_SHAPE, message, "from")
+        index = self.from_ if self.from_ >= 0 else b.index + self.from_
+        if isinstance(b.layers[index], TorchImplicit):
+            a = b.params_of(index)["weights"]
+        return x, a
+
+
+@dataclass(frozen=True)
+class TorchSam(TorchPair):
+    """The layer before times the layer `from`."""
+
+    sections = ("sam",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        need_layers(b, "from")
+        image(inputs[0])
+        return b.mul(inputs[0], inputs[1])
+
+
+@dataclass(frozen=True)
+class TorchScaleChannels(TorchPair):
+    """The layer `from` times the layer before, which is stretched to it."""
+
+    sections = ("scale_channels",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        need_layers(b, "from")
+        image(inputs[0])
+        y = b.mul(inputs[1], inputs[0])
+        if y.shape != inputs[1].shape:
+            message = f"the layer before has shape {inputs[0].shape}, which does not stretch to {inputs[1].shape}"
+            raise LayerError(Code.BAD_SHAPE, message, "from")
+        return y
+
+
+@dataclass(frozen=True)
+class ShiftChannels(TorchPair):
+    """The layer before plus the layer `from`, which is stretched to it."""
+
+    sections = ("shift_channels",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return b.add(*self.stretched(b, *inputs))
+
+
+@dataclass(frozen=True)
+class ControlChannels(TorchPair):
+    """The layer before times the layer `from`, which is stretched to it."""
+
+    sections = ("control_channels",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return b.mul(*self.stretched(b, *inputs))
+
+
+@dataclass(frozen=True)
+class SelectChannels(TorchPair):
+    """The layer before times the sigmoid of the layer `from`, which is stretched to it."""
+
+    sections = ("select_channels",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x, a = self.stretched(b, *inputs)
+        return b.mul(x, b.op("sigmoid", a))
+
+
+@dataclass(frozen=True)
+class AlternateChannels(TorchPair):
+    """The layer `from`, stretched to the layer before, and then the layer before, along the channels."""
+
+    sections = ("alternate_channels",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x, a = self.stretched(b, *inputs)
+        return b.concat([_expanded(b, a, x.shape), x])
+
+
+def _expanded(b: Lowering, x: Value, shape: tuple[int, ...]) -> Value:
+    """x repeated to `shape` along its axes of length 1."""
+    for axis in (1, 2):
+        if x.shape[axis] < shape[axis]:
+            scale = (shape[1], 1) if axis == 1 else (1, shape[2])
+            x = b.op("upsample", x, scale=scale)
+    return x if x.shape == shape else b.concat([x] * shape[0])

@@ -1,0 +1,58 @@
+"""[connected]: a matrix times the input, batch normalization, activation.
+
+Decision: `Connection` is the part without activation, because [rnn], [gru] and [lstm] own several of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir.graph import Value
+from ..cfg.options import opt
+from .activations import activate
+from .convolutional import batch_norm
+from .layer import Layer, activation
+from .lowering import Lowering
+
+MAX_OUTPUTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A dense layer as Darknet's layers own it: vector (k) to vector (outputs)."""
+
+    outputs: int
+    batch_normalize: bool = False
+
+    def declare(self, b: Lowering, inputs: int, prefix: str = "") -> dict[str, Value]:
+        """Declare the parameters in file order (parser.c load_connected_weights)."""
+        n = self.outputs
+        params = {"biases": b.param(prefix + "biases", (n,))}
+        params["weights"] = b.param(prefix + "weights", (n, inputs), transposable=True)
+        roles = ("scales", "mean", "variance") if self.batch_normalize else ()
+        return params | {role: b.param(prefix + role, (n,)) for role in roles}
+
+    def apply(self, b: Lowering, x: Value, params: dict[str, Value]) -> Value:
+        """Multiply, then normalize; no activation."""
+        if not self.batch_normalize:
+            return b.op("linear", x, params["weights"], params["biases"])
+        y = b.op("linear", x, params["weights"])
+        return batch_norm(b, y, params["scales"], params["biases"], params["mean"], params["variance"])
+
+
+@dataclass(frozen=True)
+class Connected(Layer):
+    """Every input number times a weight for every output, then batch normalization and activation."""
+
+    sections = ("connected", "conn")
+
+    output: int = opt(1, "how many numbers come out", low=1, high=MAX_OUTPUTS)
+    activation: str = activation("logistic")
+    batch_normalize: int = opt(0, "normalize the result with stored statistics")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x = b.flatten(inputs[0])
+        core = Connection(self.output, bool(self.batch_normalize))
+        y = core.apply(b, x, core.declare(b, x.shape[0]))
+        # As an image first: activations across channels want one.
+        return activate(b, b.reshape(y, self.output, 1, 1), self.activation)

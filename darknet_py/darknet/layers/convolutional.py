@@ -1,0 +1,261 @@
+"""[convolutional]: cross-correlation, batch normalization, activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ...errors import Code
+from ...ir.graph import Value
+from ...ir.ops import Pads
+from ..cfg.options import opt
+from .activations import activate
+from .binary import binarized, packed_conv, sign
+from .layer import COMMON_INERT, Layer, LayerError, activation, image
+from .lowering import Lowering
+
+MAX_CHANNELS = 1 << 20
+NO_SHARING = -1_000_000_000  # parser.c parse_convolutional
+
+
+def batch_norm(b: Lowering, x: Value, scale: Value, bias: Value, mean: Value, variance: Value) -> Value:
+    """Batch normalization with the epsilon of the dialect."""
+    d = b.dialect
+    return b.op("batch_norm", x, scale, bias, mean, variance, epsilon=d.epsilon, outside=d.epsilon_outside)
+
+
+def no_room_to_pad() -> LayerError:
+    """What a padded 1x1 convolution deserves whose im2col Darknet skips."""
+    message = "a 1x1 convolution with padding: Darknet reads out of bounds"
+    return LayerError(Code.UNDEFINED, message, "padding", "remove the padding")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution as Darknet's layers own it: [convolutional] itself, and those inside [crnn] and [conv_lstm]."""
+
+    filters: int
+    size: int
+    strides: tuple[int, int] = (1, 1)
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    batch_normalize: bool = False
+    flipped: bool = False
+    xnor: bool = False
+
+    def checked(self, shape: tuple[int, int, int]) -> Convolution:
+        """Itself, if Darknet can compute it on an image of that shape, else a `LayerError`."""
+        channels, *lengths = shape
+        if channels % self.groups or self.filters % self.groups:
+            message = f"{self.groups} groups divide neither {channels} channels nor {self.filters} filters evenly"
+            raise LayerError(Code.BAD_SHAPE, message, "groups")
+        if any(self._assumed(n, s) != self._literal(n, s) for n, s in zip(lengths, self.strides, strict=True)):
+            message = "a dilated convolution whose padding is not (size - 1) / 2: Darknet reads out of bounds"
+            raise LayerError(Code.UNDEFINED, message, "dilation", "use an odd size with pad=1")
+        # forward_convolutional_layer skips im2col, and so the padding, where size and stride_x are 1; not for bits.
+        if self.size == 1 and self.padding and self.strides[1] == 1 and not self.xnor:
+            raise no_room_to_pad()
+        return self
+
+    def _assumed(self, length: int, stride: int) -> int:
+        """Windows along an axis as convolutional_out_height counts them, which has never heard of dilation."""
+        return (length + 2 * self.padding - self.size) // stride + 1
+
+    def _literal(self, length: int, stride: int) -> int:
+        """Windows along an axis as im2col_cpu_ext counts them, which dilates padding and kernel."""
+        return (length + self.dilation * (2 * self.padding - self.size + 1) - 1) // stride + 1
+
+    def declare(self, b: Lowering, channels: int, prefix: str = "") -> dict[str, Value]:
+        """Declare the parameters in file order (parser.c load_convolutional_weights)."""
+        n, k = self.filters, self.size
+        roles = ["biases", *(("scales", "mean", "variance") if self.batch_normalize else ())]
+        params = {role: b.param(prefix + role, (n,)) for role in roles}
+        shape = (n, channels // self.groups, k, k)
+        params["weights"] = b.param(prefix + "weights", shape, transposed=self.flipped)
+        return params
+
+    def apply(self, b: Lowering, x: Value, params: dict[str, Value]) -> Value:
+        """Convolve, then normalize; no activation."""
+        if self.xnor and b.dialect.packs_bits:
+            return packed_conv(b, x, params, self.strides, self.padding)
+        weights = params["weights"]
+        if self.xnor:
+            x, weights = sign(b, x), binarized(b, weights)
+        p = self.padding * self.dilation
+        attrs = dict(strides=self.strides, pads=(p, p, p, p), dilations=(self.dilation,) * 2, groups=self.groups)
+        if not self.batch_normalize:
+            return b.op("conv", x, weights, params["biases"], **attrs)
+        y = b.op("conv", x, weights, **attrs)
+        return batch_norm(b, y, params["scales"], params["biases"], params["mean"], params["variance"])
+
+
+@dataclass(frozen=True)
+class Kernels(Layer):
+    """The options of a convolution that every dialect knows."""
+
+    filters: int = opt(1, "number of kernels", low=1, high=MAX_CHANNELS)
+    size: int = opt(1, "height and width of a kernel", low=1, high=4096)
+    stride: int = opt(1, "step between windows", low=1, high=4096)
+    groups: int = opt(1, "groups of channels that do not see each other", low=1)
+    pad: bool = opt(False, "pad with size / 2 zeros on each side")
+    padding: int = opt(0, "zeros on each side, where pad is 0", low=0, high=4096)
+    batch_normalize: int = opt(0, "normalize the result with stored statistics")
+    activation: str = activation("logistic")
+    flipped: int = opt(0, "weights are stored transposed")
+    xnor: int = opt(0, "binarize input and weights")
+
+
+@dataclass(frozen=True)
+class Convolutional(Kernels):
+    """`filters` kernels of size x size over an image, then batch normalization and activation."""
+
+    sections = ("convolutional", "conv")
+    dialects = ("alexeyab", "pytorch")
+    inert = COMMON_INERT | frozenset(
+        """
+        assisted_excitation binary angle dot grad_centr reverse coordconv stream wait_stream
+        """.split()
+    )
+
+    groups: int = opt(1, "groups of channels that do not see each other; 1 where it is less, and with xnor")
+    stride_x: int = opt(-1, "horizontal step; default: stride")
+    stride_y: int = opt(-1, "vertical step; default: stride")
+    dilation: int = opt(1, "distance between the taps of a kernel; 1 where size is 1", low=1, high=4096)
+    cbn: int = opt(0, "cross-iteration batch normalization: batch_normalize=2")
+    antialiasing: int = opt(0, "not 0: blur with a 3x3 binomial at the stride; 2: with a 2x2 box")
+    share_index: int = opt(NO_SHARING, "use the parameters of that layer; negative counts back")
+    bin_output: int = opt(0, "with xnor: the next layer reads bits, and no activation is applied")
+    sway: int = opt(0, "a way to train on turned kernels, without effect here")
+    rotate: int = opt(0, "another")
+    stretch: int = opt(0, "another")
+    stretch_sway: int = opt(0, "another")
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """The step (down, across)."""
+        down, across = (s if s >= 1 else self.stride for s in (self.stride_y, self.stride_x))
+        return down, across
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x = inputs[0]
+        shape = image(x)
+        self._check_deformation()
+        core = self._core(b, shape)
+        if self.share_index == NO_SHARING:
+            params = core.declare(b, shape[0])
+        else:
+            params = self._shared(b, core, shape[0])
+            core = replace(core, batch_normalize="scales" in params)
+        # network.c calculate_binary_weights takes the activation off, because bits need none; but parser.c withdraws
+        # bin_output from a layer that a later one reads as numbers.
+        bits_out = self.xnor and self.bin_output and b.dialect.packs_bits and b.index not in b.read_as_numbers
+        y = activate(b, core.apply(b, x, params), "linear" if bits_out else self.activation)
+        return blur(b, y, self.antialiasing, self.strides) if self.antialiasing else y
+
+    def _check_deformation(self) -> None:
+        """Raise where parser.c parse_convolutional stops, whether it trains or not."""
+        used = {k: v for k in ("sway", "rotate", "stretch", "stretch_sway") if (v := getattr(self, k))}
+        if sum(used.values()) > 1:
+            message = f"{' + '.join(used)} is more than 1: Darknet refuses it"
+            raise LayerError(Code.OVERRIDDEN, message, [*used][-1], "keep one of them, and 1")
+        if used and self.size == 1:
+            raise LayerError(Code.OUT_OF_RANGE, "a 1x1 kernel cannot be turned: Darknet refuses it", [*used][-1])
+
+    def _core(self, b: Lowering, shape: tuple[int, int, int]) -> Convolution:
+        core = Convolution(
+            self.filters, self.size, (1, 1) if self.antialiasing else self.strides,
+            self.size // 2 if self.pad else self.padding, 1 if self.size == 1 else self.dilation, self._groups(b),
+            bool(self.batch_normalize or self.cbn), bool(self.flipped),
+        )  # fmt: skip
+        return (self._binary(b, core) if self.xnor else core).checked(shape)
+
+    def _groups(self, b: Lowering) -> int:
+        """The groups that convolutional_layer.c make_convolutional_layer makes of `groups`."""
+        if self.groups < 1:
+            b.warn(Code.ODD_NUMBER, f"groups={self.groups} means the same as 1", "groups")
+            return 1
+        if self.xnor and b.dialect.packs_bits and self.groups > 1:
+            b.warn(Code.NO_EFFECT, "groups have no effect with xnor: every filter reads all channels", "groups")
+            return 1
+        return self.groups
+
+    def _binary(self, b: Lowering, core: Convolution) -> Convolution:
+        """The convolution with `xnor`, where Darknet's bits can hold it."""
+        if not b.dialect.packs_bits:
+            return replace(core, xnor=True)
+        if self.antialiasing:  # the bits return before the blur whose shape the next layer reads
+            message = "xnor with antialiasing: Darknet never blurs, and the next layer reads a wrong shape"
+            raise LayerError(Code.UNDEFINED, message, "antialiasing", "remove one of them")
+        if core.strides[0] != core.strides[1]:
+            b.warn(Code.NO_EFFECT, "xnor has no effect where stride_x and stride_y differ", "xnor")
+            return core
+        if core.dilation > 1:
+            b.warn(Code.NO_EFFECT, "dilation has no effect with xnor", "dilation")
+        return replace(core, xnor=True, dilation=1)
+
+    def _shared(self, b: Lowering, core: Convolution, channels: int) -> dict[str, Value]:
+        """The parameters of another layer, with its normalization: network.c fuse_conv_batchnorm has folded that."""
+        index = self._owner(b)
+        params = b.params_of(index)
+        wanted = (core.filters, channels // core.groups, core.size, core.size)
+        if "weights" not in params or params["weights"].shape != wanted:
+            got = params["weights"].shape if "weights" in params else "no weights of its own"
+            message = f"layer {index} has {got}, and this one wants weights of shape {wanted}"
+            hint = "pjreddie's Darknet does not know share_index; see --dialect"
+            raise LayerError(Code.BAD_SHAPE, message, "share_index", hint)
+        if core.batch_normalize != ("scales" in params):
+            message = (
+                f"layer {index} {'has no' if core.batch_normalize else 'has a'} normalization, whatever this one says"
+            )
+            b.warn(Code.SUSPICIOUS, message, "share_index")
+        return params
+
+    def _owner(self, b: Lowering) -> int:
+        """The layer whose parameters these are; it may be shared by a layer that is shared."""
+        layer, index = self, b.index
+        while layer.share_index != NO_SHARING:
+            before = index
+            index = layer.share_index if layer.share_index >= 0 else index + layer.share_index
+            if not 0 <= index < before:
+                raise LayerError(Code.BAD_REFERENCE, f"there is no layer {index} before this one", "share_index")
+            found = b.layers[index]
+            if not isinstance(found, Convolutional):
+                break
+            layer = found
+        return index
+
+
+@dataclass(frozen=True)
+class PjreddieConvolutional(Kernels):
+    """[convolutional] without what AlexeyAB added to it (pjreddie's parser.c parse_convolutional)."""
+
+    sections = ("convolutional", "conv")
+    dialects = ("pjreddie",)
+    inert = COMMON_INERT | {"binary", "dot"}
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """The step (down, across)."""
+        return self.stride, self.stride
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        if self.size == 1 and self.padding and not self.pad:  # this forward skips im2col whatever the stride
+            raise no_room_to_pad()
+        if self.flipped and self.groups > 1:  # and load_convolutional_weights turns a matrix of all channels
+            raise LayerError(Code.UNDEFINED, "flipped weights in groups: Darknet reads out of bounds", "flipped")
+        return Convolutional(**{f.name: getattr(self, f.name) for f in fields(self)}).lower(b, *inputs)
+
+
+def blur(b: Lowering, x: Value, kind: int, strides: tuple[int, int]) -> Value:
+    """The low-pass filter of `antialiasing`: 2 is a 2x2 box without padding, any other a 3x3 binomial with it."""
+    b.blurred[b.index] = x.shape
+    if kind not in (1, 2):
+        b.warn(Code.ODD_NUMBER, f"antialiasing={kind} means the same as 1", "antialiasing")
+    box = kind == 2  # make_convolutional_layer and make_maxpool_layer look for no other number
+    kernel = np.full((2, 2), 0.25) if box else np.outer([1, 2, 1], [1, 2, 1]) / 16
+    channels, p = x.shape[0], int(not box)
+    weights = b.const(np.broadcast_to(kernel, (channels, 1, *kernel.shape)))
+    pads: Pads = (p, p, p, p)
+    return b.op("conv", x, weights, strides=strides, pads=pads, groups=channels)

@@ -1,0 +1,103 @@
+"""The class tree of YOLO9000: a side file whose lines say `name parent`.
+
+Decision: a group of siblings is what Darknet makes it, a run of consecutive lines with the same parent (tree.c
+read_tree).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ....errors import Code, DataError
+from ....files import read_whole
+from ..layer import LayerError
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+MAX_BYTES = 1 << 24
+ROOT = -1  # the parent of a node that has none
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes in file order: their names, and the index of the parent of each, or -1."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.parents)
+
+    @cached_property
+    def groups(self) -> tuple[int, ...]:
+        """The length of each run of consecutive siblings."""
+        return tuple(len(list(run)) for _, run in groupby(self.parents))
+
+    @cached_property
+    def levels(self) -> tuple[np.ndarray, ...]:
+        """The indices of the nodes below the roots, one array for each depth."""
+        depths = np.zeros(len(self), int)
+        for node, parent in enumerate(self.parents):
+            depths[node] = 0 if parent == ROOT else depths[parent] + 1
+        return tuple(np.flatnonzero(depths == d) for d in range(1, depths.max() + 1))
+
+    def absolute(self, conditional: np.ndarray) -> np.ndarray:
+        """(n, nodes) probabilities given the parent, as products along the path (tree.c hierarchy_predictions)."""
+        result = conditional.copy()
+        parents = np.array(self.parents)
+        for level in self.levels:
+            result[:, level] *= result[:, parents[level]]
+        return result
+
+
+def read_tree(path: str | Path) -> Tree:
+    """Read a tree file; `DataError` where it cannot be read, is empty, or a parent is not an earlier line."""
+    text = read_whole(path, MAX_BYTES, "tree").decode("utf-8", "replace")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"the tree {path} is empty")
+    parents = []
+    for index, words in enumerate(lines):
+        parent = _parent(words)
+        if parent is None or not ROOT <= parent < index:
+            message = f"{' '.join(words)!r} is not a name and the number of an earlier line, or -1"
+            raise DataError(f"{path}, line {index + 1}: {message}")
+        parents.append(parent)
+    return Tree(tuple(words[0] for words in lines), tuple(parents))
+
+
+def _parent(words: list[str]) -> int | None:
+    try:
+        return int(words[1])
+    except (IndexError, ValueError):
+        return None
+
+
+def find_tree(b: Lowering, name: str, nodes: int) -> Tree | None:
+    """The tree that the option `tree` names: in the folder of the cfg, its parent, or the working directory.
+
+    The parent, because Darknet's cfgs lie in cfg/ and name data/9k.tree from the folder above. None, with a warning,
+    where there is no such file: shapes do not depend on it. An error where it is not a tree of as many nodes as the
+    layer has classes.
+    """
+    own = [Path(b.folder), Path(b.folder, "..")] if b.folder else []
+    path = next((f / name for f in (*own, Path()) if os.path.isfile(f / name)), None)  # noqa: PTH113 - never raises
+    if path is None:
+        message = f"there is no file {name!r} beside the cfg or in the working directory; the class tree is left out"
+        b.warn(Code.SIDE_FILE, message, "tree", "without it the classes do not mean what they were trained to mean")
+        return None
+    try:
+        tree = read_tree(path)
+    except DataError as e:
+        raise LayerError(Code.SIDE_FILE, str(e), "tree") from None
+    if len(tree) != nodes:
+        raise LayerError(Code.SIDE_FILE, f"{path} has {len(tree)} nodes, and the layer {nodes} classes", "tree")
+    return tree

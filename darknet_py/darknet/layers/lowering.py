@@ -1,0 +1,51 @@
+"""Where a layer is lowered to: a builder of graphs that knows the layers before, the dialect, and where to report.
+
+Decision: apart from `Layer`, so that heads decode boxes in a process that compiles nothing and imports no graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import Code
+from ...ir.builder import Builder
+from ...ir.graph import Value
+from ...ir.ops import Shape
+from ..dialects import Dialect
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+@dataclass(frozen=True)
+class Warn:
+    """Something odd that a layer computes anyway; `Lowering.warn` records it."""
+
+    code: Code
+    message: str
+    key: str | None = None
+    hint: str | None = None
+
+
+class Lowering(Builder):
+    """A builder that also knows the layers before this one, the dialect, and where to report.
+
+    `outputs` holds the output of every earlier layer, and None where that layer could not be built. `read_as_numbers`
+    are the layers that others, also later ones, join with something (see `Layer.joined`); `blurred` has, for each layer
+    with antialiasing, the shape before the blur.
+    """
+
+    def __init__(self, dialect: Dialect, folder: str | None = None) -> None:
+        super().__init__()
+        self.dialect = dialect
+        self.folder = folder
+        self.layers: list[Layer] = []
+        self.outputs: list[Value | None] = []
+        self.read_as_numbers: frozenset[int] = frozenset()
+        self.blurred: dict[int, Shape] = {}
+        self.warnings: list[Warn] = []
+
+    def warn(self, code: Code, message: str, key: str | None = None, hint: str | None = None) -> None:
+        """Report something odd about the layer that is being lowered."""
+        self.warnings.append(Warn(code, message, key, hint))

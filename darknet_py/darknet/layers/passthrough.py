@@ -1,0 +1,143 @@
+"""Layers without parameters that leave numbers in their places: [dropout], [cost], [empty], [activation] and more.
+
+Decision: a layer that only trains is the identity (no operation at all), or the zeros that Darknet leaves in its
+output.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import Code
+from ...ir.graph import Value
+from ..cfg.options import opt
+from .activations import activate
+from .layer import Layer, LayerError, activation, image
+from .lowering import Lowering
+
+
+def _behind_a_layer(b: Lowering) -> None:
+    # parser.c takes the output of layer -1 for [dropout] and [empty]: memory in front of its array.
+    if b.index == 0:
+        raise LayerError(Code.UNDEFINED, "cannot be the first layer: Darknet reads out of bounds")
+
+
+def zeros_like(b: Lowering, x: Value) -> Value:
+    """As many zeros as x has numbers, as a vector."""
+    zeros = b.const(np.broadcast_to(np.float32(0), (math.prod(x.shape),)))  # a view: nothing is allocated
+    return b.op("repeat_batch", zeros, x)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Noise for training; the identity afterwards."""
+
+    sections = ("dropout",)
+    inert = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        _behind_a_layer(b)
+        return inputs[0]
+
+
+@dataclass(frozen=True)
+class Empty(Layer):
+    """The identity."""
+
+    sections = ("empty", "silence")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        _behind_a_layer(b)
+        return inputs[0]
+
+
+@dataclass(frozen=True)
+class Cost(Layer):
+    """The loss of a classifier: zeros after training, and not the output of the network."""
+
+    sections = ("cost",)
+    inert = frozenset({"type", "scale", "ratio"})
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return zeros_like(b, inputs[0])
+
+
+@dataclass(frozen=True)
+class Contrastive(Layer):
+    """The loss of an embedding beside a [yolo]: zeros after training."""
+
+    sections = ("contrastive",)
+    inert = frozenset({"classes", "temperature", "cls_normalizer", "max_delta", "contrastive_neg_max"})
+
+    yolo_layer: int = opt(0, "the [yolo] that the embedding belongs to; negative counts back")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        index = self.yolo_layer if self.yolo_layer >= 0 else b.index + self.yolo_layer
+        if not 0 < index < b.index or "yolo" not in b.layers[index].sections:
+            message = f"layer {index} is no [yolo] before this one; Darknet crashes or refuses"
+            raise LayerError(Code.BAD_REFERENCE, message, "yolo_layer", "name the [yolo], such as yolo_layer=-2")
+        return zeros_like(b, inputs[0])
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An activation function, nothing else."""
+
+    sections = ("activation",)
+
+    activation: str = activation("linear")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return activate(b, inputs[0], self.activation)
+
+
+@dataclass(frozen=True)
+class Logistic(Layer):
+    """The logistic function, and in training its loss; pjreddie's only."""
+
+    sections = ("logistic",)
+    dialects = ("pjreddie",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return b.op("sigmoid", inputs[0])
+
+
+@dataclass(frozen=True)
+class L2Norm(Layer):
+    """Each pixel divided by the length of its vector of channels; pjreddie's only."""
+
+    sections = ("l2norm",)
+    dialects = ("pjreddie",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x = inputs[0]
+        image(x)
+        return b.op("div", x, b.op("sqrt", b.op("reduce_sum", b.mul(x, x), axes=(0,))))
+
+
+@dataclass(frozen=True)
+class Crop(Layer):
+    """The centre of an image, and its numbers from 0…1 to -1…1."""
+
+    sections = ("crop",)
+    inert = frozenset({"flip", "angle", "saturation", "exposure", "shift"})
+
+    crop_height: int = opt(1, "height of the part", low=1)
+    crop_width: int = opt(1, "width of the part", low=1)
+    noadjust: int = opt(0, "1: keep the numbers as they are")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x = inputs[0]
+        _, height, width = image(x)
+        if self.crop_height > height or self.crop_width > width:
+            message = f"{self.crop_height} x {self.crop_width} cannot be cut from {height} x {width}"
+            key = "crop_height" if self.crop_height > height else "crop_width"
+            raise LayerError(Code.BAD_SHAPE, message, key)
+        # crop_layer.c forward_crop_layer: without training, no flip and the middle, rounded to the top left.
+        top, left = (height - self.crop_height) // 2, (width - self.crop_width) // 2
+        y = b.slice(x, 1, top, top + self.crop_height)
+        y = b.slice(y, 2, left, left + self.crop_width)
+        return y if self.noadjust else b.sub(b.mul(y, 2), 1)

@@ -1,0 +1,225 @@
+"""Pooling: [maxpool] and its Maxout over channels, [local_avgpool], [avgpool]; windows begin at -(padding / 2).
+
+Decision: only the padding that a window touches is emitted, so the common 2x2 / 2 on an even image needs none at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import Code
+from ...ir.graph import Value
+from ...ir.ops import Pads, Pair
+from ..cfg.options import opt
+from .convolutional import blur
+from .layer import COMMON_INERT, Layer, LayerError, image
+from .lowering import Lowering
+
+MAX_WINDOW = 4096
+
+
+@dataclass(frozen=True)
+class Span:
+    """The windows along one axis: how many there are, and how far they reach beyond the image on either side."""
+
+    count: int
+    before: int
+    after: int
+    outside: bool  # a window touches nothing of the image
+
+    @classmethod
+    def of(cls, length: int, size: int, stride: int, padding: int) -> Span:
+        """The windows of maxpool_layer.c; its division truncates, so a window may hang over the far edge."""
+        count = int((length + padding - size) / stride) + 1
+        before = padding // 2
+        reach = (count - 1) * stride - before
+        if count < 1 or length + padding < 1:
+            raise LayerError(Code.BAD_SHAPE, f"a window of {size} does not fit into {length} + {padding}", "size")
+        return cls(count, before, max(0, reach + size - length), before >= size or reach >= length)
+
+
+@dataclass(frozen=True)
+class Window(Layer):
+    """The windows that all of Darknet's pooling layers share."""
+
+    stride: int = opt(1, "step between windows", low=1, high=MAX_WINDOW)
+    size: int | None = opt(None, "height and width of a window; default: stride", low=1, high=MAX_WINDOW)
+    padding: int | None = opt(None, "both sides together; default: size - 1", low=0, high=MAX_WINDOW)
+
+    @property
+    def strides(self) -> Pair:
+        """The step (down, across)."""
+        return self.stride, self.stride
+
+    def pool(self, b: Lowering, x: Value, kind: str, strides: Pair) -> Value:
+        """Pool with `kind`, a primitive; an average without anything to average is an error."""
+        _, height, width = image(x)
+        size = self.stride if self.size is None else self.size
+        padding = size - 1 if self.padding is None else self.padding
+        rows, columns = (Span.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
+        if kind == "avg_pool" and (rows.outside or columns.outside):
+            raise LayerError(Code.UNDEFINED, "a window wholly outside the image: Darknet divides 0 by 0", "padding")
+        pads: Pads = (rows.before, columns.before, rows.after, columns.after)
+        return b.op(kind, x, kernel=(size, size), strides=strides, pads=pads)
+
+
+@dataclass(frozen=True)
+class Strided(Window):
+    """Windows whose step may differ down and across."""
+
+    stride_x: int | None = opt(None, "horizontal step; default: stride", low=1, high=MAX_WINDOW)
+    stride_y: int | None = opt(None, "vertical step; default: stride", low=1, high=MAX_WINDOW)
+
+    @property
+    def strides(self) -> Pair:
+        """The step (down, across)."""
+        return self.stride_y or self.stride, self.stride_x or self.stride
+
+
+@dataclass(frozen=True)
+class Maxpool(Strided):
+    """The largest value under each window; with `maxpool_depth`, Maxout over groups of channels instead."""
+
+    sections = ("maxpool", "max")
+    dialects = ("alexeyab",)
+    inert = COMMON_INERT | {"maxpool_zero_nonmax"}  # the GPU zeroes its own input for training
+
+    maxpool_depth: int = opt(0, "1: Maxout, the maximum over channels; windows are ignored")
+    out_channels: int = opt(1, "channels that Maxout leaves", low=1)
+    antialiasing: int = opt(0, "not 0: pool at stride 1, then blur with a 3x3 binomial; 2: a 2x2 box")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        if self.maxpool_depth:
+            return self._maxout(b, inputs[0])
+        if not self.antialiasing:
+            return self.pool(b, inputs[0], "max_pool", self.strides)
+        return blur(b, self.pool(b, inputs[0], "max_pool", (1, 1)), self.antialiasing, self.strides)
+
+    def _maxout(self, b: Lowering, x: Value) -> Value:
+        if self.antialiasing:  # forward_maxpool_layer returns before the blur whose shape the next layer reads
+            message = "maxpool_depth with antialiasing: Darknet never blurs, and the next layer reads a wrong shape"
+            raise LayerError(Code.UNDEFINED, message, "antialiasing")
+        channels, height, width = image(x)
+        more = self.out_channels - channels
+        if more <= 0:
+            return maxout(b, x, self.out_channels, "out_channels")
+        message = f"there are {channels} channels to choose {self.out_channels} from: the rest is -FLT_MAX"
+        b.warn(Code.SUSPICIOUS, message, "out_channels")
+        return b.concat([x, b.const(np.broadcast_to(np.finfo(np.float32).min, (more, height, width)))])
+
+
+@dataclass(frozen=True)
+class PjreddieMaxpool(Window):
+    """The largest value under each window."""
+
+    sections = ("maxpool", "max")
+    dialects = ("pjreddie",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return self.pool(b, inputs[0], "max_pool", self.strides)
+
+
+@dataclass(frozen=True)
+class LocalAvgpool(Strided):
+    """The mean of what lies inside the image under each window."""
+
+    sections = ("local_avgpool", "local_avg")
+    dialects = ("alexeyab",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        return self.pool(b, inputs[0], "avg_pool", self.strides)
+
+
+@dataclass(frozen=True)
+class TorchWindow(Layer):
+    """The windows of WongKinYiu's PyTorch code: (size - 1) / 2 on each side, and no other options (models.py)."""
+
+    size: int = opt(1, "height and width of a window", low=1, high=MAX_WINDOW, required=True)
+    stride: int = opt(1, "step between windows", low=1, high=MAX_WINDOW, required=True)
+
+    @property
+    def padding(self) -> Pads:
+        """Zeros right and below for 2x2 / 1 (`ZeroPad2d`), else (size - 1) / 2 on each side."""
+        half = (self.size - 1) // 2
+        return (0, 0, 1, 1) if (self.size, self.stride) == (2, 1) else (half, half, half, half)
+
+
+@dataclass(frozen=True)
+class TorchMaxpool(TorchWindow):
+    """The largest value under each window; 2x2 / 1 sees zeros beyond the right and lower edge."""
+
+    sections = ("maxpool",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x, pads = inputs[0], self.padding
+        image(x)
+        if self.size == 2 and self.stride == 1:
+            x, pads = b.op("pad", x, pads=pads, value=0.0), (0, 0, 0, 0)
+        return b.op("max_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=pads)
+
+
+@dataclass(frozen=True)
+class TorchLocalAvgpool(TorchWindow):
+    """The mean under each window, the zeros outside the image counted in (`nn.AvgPool2d`)."""
+
+    sections = ("local_avgpool",)
+    dialects = ("pytorch",)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        x, pads = inputs[0], self.padding
+        image(x)
+        if any(pads):
+            x = b.op("pad", x, pads=pads, value=0.0)
+        return b.op("avg_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=(0, 0, 0, 0))
+
+
+@dataclass(frozen=True)
+class Avgpool(Layer):
+    """The mean of each channel, as (channels, 1, 1)."""
+
+    sections = ("avgpool", "avg")
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        image(inputs[0])
+        return b.op("reduce_mean", inputs[0], axes=(1, 2))
+
+
+@dataclass(frozen=True)
+class Maxout(Layer):
+    """Channel k of the result is the largest of the channels k, k + out_channels, k + 2 out_channels, …
+
+    Our own section: what `[maxpool] maxpool_depth=1` computes, under the name that the CSPNet paper gives it.
+    """
+
+    sections = ("maxout",)
+
+    out_channels: int | None = opt(None, "channels of the result", low=1)
+    groups: int | None = opt(None, "another name for out_channels", low=1)
+
+    def lower(self, b: Lowering, *inputs: Value) -> Value:
+        given = {n for n in (self.out_channels, self.groups) if n is not None}
+        if not given:
+            raise LayerError(Code.MISSING_OPTION, "needs 'out_channels': channels of the result")
+        if len(given) > 1:
+            message = f"out_channels={self.out_channels} and groups={self.groups} name the same thing"
+            raise LayerError(Code.OVERRIDDEN, message, "groups", "remove one of them")
+        return maxout(b, inputs[0], given.pop(), "groups" if self.out_channels is None else "out_channels")
+
+
+def maxout(b: Lowering, x: Value, out_channels: int, key: str) -> Value:
+    """The maximum over strided groups of channels (maxpool_layer.c:245); the last channels need not fill a round."""
+    channels, height, width = image(x)
+    if out_channels > channels:
+        message = f"{key}={out_channels} is more than the {channels} channels there are"
+        raise LayerError(Code.BAD_SHAPE, f"{message}; Darknet leaves the rest at -FLT_MAX", key)
+    rounds, rest = divmod(channels, out_channels)
+    whole = b.slice(x, 0, 0, rounds * out_channels)
+    table = b.reshape(whole, rounds, out_channels * height, width)
+    y = b.reshape(b.op("reduce_max", table, axes=(0,)), out_channels, height, width)
+    if not rest:
+        return y
+    head = b.op("maximum", b.slice(y, 0, 0, rest), b.slice(x, 0, rounds * out_channels, channels))
+    return b.concat([head, b.slice(y, 0, rest, out_channels)])

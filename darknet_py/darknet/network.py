@@ -1,0 +1,97 @@
+"""A network ready for a back end: the compiled cfg, with its weights loaded.
+
+Decision: where weights come from is one rule for every command and for `load`: a file that is named, else the places of
+`find.py`, else, when asked for, random numbers. A network without parameters needs none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import Say, WeightsError
+from ..ir import Graph
+from ..zoo.find import Found, find_network, find_weights
+from .compile import Compilation, compile_file
+from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A compiled cfg and its weights; `weights` is None where they are random or there are none to load."""
+
+    files: Found
+    compilation: Compilation
+    graph: Graph
+    weights: Path | None
+    header: Header | None
+
+    @property
+    def cfg(self) -> Path:
+        """The cfg file."""
+        return self.files.cfg
+
+
+def open_network(
+    cfg: str | Path,
+    weights: str | Path | None = None,
+    *,
+    dialect: str | None = None,
+    size: tuple[int, int] | None = None,
+    random: int | None = None,
+    strict: bool = False,
+    as_darknet: bool = False,
+    allow_partial: bool = False,
+    say: Say | None = None,
+) -> Network:
+    """Compile `cfg` (a path, an installed name, or a model of the zoo) and load its weights.
+
+    `size` overrides the (height, width) of [net]; `random` is a seed for random parameters instead of weights;
+    `allow_partial` accepts a file for the first layers only and leaves the other parameters random. Raises `CfgError`,
+    `WeightsError`, `DataError` or `ZooError`.
+    """
+    files = find_network(cfg, say, trained=random is None)
+    return open_files(
+        files, weights, dialect=dialect, size=size, random=random, strict=strict, as_darknet=as_darknet,
+        allow_partial=allow_partial, say=say,
+    )  # fmt: skip
+
+
+def open_files(
+    files: Found,
+    weights: str | Path | None = None,
+    *,
+    dialect: str | None = None,
+    size: tuple[int, int] | None = None,
+    random: int | None = None,
+    strict: bool = False,
+    as_darknet: bool = False,
+    allow_partial: bool = False,
+    say: Say | None = None,
+) -> Network:
+    """`open_network` where the files are known."""
+    compilation = compile_file(
+        files.cfg, dialect=dialect, size=size, strict=strict, as_darknet=as_darknet
+    ).check()  # fmt: skip
+    graph = compilation.graph
+    if random is not None:
+        return Network(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
+    if weights is None and not graph.params:
+        return Network(files, compilation, graph, None, None)
+    path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
+    loaded = read_weights(path, graph, allow_partial=allow_partial)
+    wrong = find_wrong_values(loaded, graph)
+    if wrong and strict:
+        raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
+    if wrong:
+        compilation = replace(compilation, diagnostics=(*compilation.diagnostics, wrong))
+    if allow_partial:
+        graph = graph.with_data(random_weights(graph, 0).arrays)
+        _tell_of_partial(loaded, graph, path, say)
+    return Network(files, compilation, graph.with_data(loaded.arrays), path, loaded.header)
+
+
+def _tell_of_partial(loaded: Weights, graph: Graph, path: Path, say: Say | None) -> None:
+    missing = sorted({p.layer for p in graph.params if p.value not in loaded.arrays})
+    if missing and say:
+        say(f"{path} ends before layer {missing[0]}: the parameters from there on are random")

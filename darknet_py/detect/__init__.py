@@ -1,1 +1,0 @@
-"""From pixels to detections: preprocessing, decoded candidates, suppression, and what is drawn of them."""

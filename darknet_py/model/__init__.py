@@ -1,0 +1,1 @@
+"""A network with everything around it: pictures in, results out."""

@@ -1,0 +1,372 @@
+"""A network with everything around it: `load` a cfg (or an exported ONNX file), call it on pictures, get results.
+
+Decision: a `Model` is a session, the description of what goes in and what comes out (`Contract`), and nothing else; a
+cfg, a cfg that was compiled before, and an ONNX file only differ in how these two are made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backends.session import Session, open_session
+from ..contract.contract import Contract, classes, contract_of, decoder, finisher, is_letterboxed
+from ..contract.decode import raw_outputs
+from ..contract.thresholds import CONF, IOU
+from ..errors import DataError
+from ..vision.preprocess import to_center, to_input
+from ..vision.results import Boxes, Results
+from ..vision.sources import Loader, Picture, is_stream, loaders
+from ..zoo.names import Names, find_names
+
+if TYPE_CHECKING:
+    from ..darknet.network import Network
+    from ..errors import Say
+    from ..zoo.find import Found
+    from .kept import Recipe, Record
+
+Skip = Callable[[DataError], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Pictures that are computed together, on their way through a model."""
+
+    pictures: list[Picture]
+    arrays: list[np.ndarray]  # first the inputs, then the outputs
+    seconds: float
+
+
+class Model:
+    """A network that takes pictures and gives `Results`.
+
+    Recurrent networks see pictures one after another and remember, across calls too, until `reset`.
+    """
+
+    def __init__(
+        self, session: Session, contract: Contract, network: Network | Callable[[], Network] | None = None
+    ) -> None:
+        self.session, self.contract, self._network = session, contract, network
+        self.names = dict(enumerate(contract.names.names))
+        self.reset()
+
+    def __repr__(self) -> str:
+        kind = "detector" if self.contract.decode else "network"
+        shape = "x".join(map(str, self.contract.shape))
+        return f"<Model {self.contract.origin}: {kind}, input {shape}, {len(self.names)} classes>"
+
+    @property
+    def network(self) -> Network | None:
+        """The compiled cfg with its weights; None for an ONNX file. Opened now where a finished one was at hand."""
+        if callable(self._network):
+            self._network = self._network()
+        return self._network
+
+    def reset(self) -> None:
+        """Forget what recurrent layers remember."""
+        self._states: list[np.ndarray] = []
+
+    def export(self, path: str | Path, **options: Any) -> None:
+        """Write the network as an ONNX file; `options` are those of `export_onnx`."""
+        from ..onnx.export import export_onnx
+
+        if self.network is None:
+            raise DataError("this model comes from an ONNX file: copy that")
+        export_onnx(self.network, path, **options)
+
+    def forward(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """The network alone: a batch of inputs (n, c, h, w) float32 to its outputs, with the batch axis in front.
+
+        Raises `DataError` if the shape does not fit.
+        """
+        outputs = self.run(inputs)
+        return self.contract.finish(outputs) if self.contract.finish else outputs
+
+    def run(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
+        if inputs.shape[1:] != self.contract.shape:
+            raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
+        if not self._states or len(self._states[0]) != len(inputs):
+            self._states = [np.zeros((len(inputs), *s), np.float32) for s in self.contract.states]
+        results = self.session.run([inputs, *self._states])
+        count = len(results) - len(self.contract.states)
+        self._states = results[count:]
+        return results[:count]
+
+    def __call__(
+        self,
+        source: Any,
+        conf: float = CONF,
+        iou: float = IOU,
+        *,
+        batch: int = 1,
+        workers: int = 0,
+        letterbox: bool | None = None,
+        skip: Skip | None = None,
+    ) -> Any:
+        """Results for every picture of `source`: a list, or a generator if `source` is a generator.
+
+        `source` is a path, folder, glob, bytes, array (BGR), PIL image, or a list or generator of these, as in
+        `sources.pictures`. `conf` is the lowest probability that counts and `iou` the overlap that suppresses, with
+        Darknet's defaults. `batch` pictures are computed at a time (recurrent networks: always one). `workers` threads
+        read and prepare pictures and decode boxes while the network runs, in order, at most `batch` x (2 `workers` + 2)
+        pictures at a time; 0 does one thing after the other. `letterbox` pads pictures to the shape of the network;
+        without it they are stretched, or for classifiers scaled and cut; None does what the cfg says. `skip` is told of
+        what is no picture, which is left out; without it that raises `DataError`.
+        """
+        if not 0 <= conf <= 1 or not 0 <= iou <= 1:
+            raise DataError(f"conf and iou are between 0 and 1, not {conf} and {iou}")
+        if batch < 1:
+            raise DataError(f"batch is at least 1, not {batch}")
+        if workers < 0:
+            raise DataError(f"workers is at least 0, not {workers}")
+        results = self._stream(source, conf, iou, batch, workers, letterbox, skip)
+        return results if is_stream(source) else list(results)
+
+    def _stream(
+        self, source: Any, conf: float, iou: float, batch: int, workers: int, letterbox: bool | None, skip: Skip | None
+    ) -> Iterator[Results]:
+        shape = self.contract.shape
+        if len(shape) != 3:
+            raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
+        padded = self.contract.letterbox if letterbox is None else letterbox
+        count = 1 if self.contract.states else self.contract.batch or batch
+        groups = _grouped(loaders(source, shape[0]), count)
+        first = partial(self._read, padded=padded, skip=skip)
+        last = partial(self._results, conf=conf, iou=iou, padded=padded)
+        if not workers:
+            for group in groups:
+                yield from last(self._infer(first(group)))
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        from .pipeline import ordered
+
+        with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as one:
+            inputs = ordered(pool, first, groups, workers)
+            outputs = ordered(one, self._infer, inputs, 2)
+            for results in ordered(pool, last, outputs, workers):
+                yield from results
+
+    def _read(self, group: list[Loader], padded: bool, skip: Skip | None) -> _Group:
+        """The pictures of a group, decoded, and the input of the network that they make."""
+        start = time.perf_counter()
+        pictures: list[Picture] = []
+        inputs = np.empty((self.contract.batch or len(group), *self.contract.shape), np.float32)
+        for load in group:
+            try:
+                picture = load()
+                self._prepare(picture, padded, inputs[len(pictures)])
+            except DataError as e:
+                if skip is None:
+                    raise
+                skip(e)
+                continue
+            pictures.append(picture)
+        if self.contract.batch:
+            inputs[len(pictures) :] = 0
+        else:
+            inputs = inputs[: len(pictures)]
+        return _Group(pictures, [inputs], time.perf_counter() - start)
+
+    def _infer(self, group: _Group) -> _Group:
+        start = time.perf_counter()
+        outputs = self.run(group.arrays[0]) if group.pictures else []
+        return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
+
+    def _results(self, group: _Group, conf: float, iou: float, padded: bool) -> list[Results]:
+        start = time.perf_counter()
+        sample = self.contract.sample
+        found = [self._decode(sample(group.arrays, i), p, conf, iou, padded) for i, p in enumerate(group.pictures)]
+        seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
+        pairs = zip(group.pictures, found, strict=True)
+        return [Results(p.pixels, p.path, self.names, boxes, scores, seconds) for p, (boxes, scores) in pairs]
+
+    def _prepare(self, picture: Picture, letterbox: bool, out: np.ndarray) -> None:
+        """Write a picture as one input of the network, in Darknet's order of colours."""
+        pixels = picture.pixels
+        alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3
+        image = pixels[:, :, :3] if alpha else pixels
+        try:
+            if self.contract.decode is None and not letterbox:
+                to_center(image, self.contract.shape, bgr=True, out=out)
+            else:
+                to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
+        except DataError as e:
+            raise DataError(f"{picture.path}: {e}") from None
+
+    def _decode(
+        self, outputs: list[np.ndarray], picture: Picture, conf: float, iou: float, letterbox: bool
+    ) -> tuple[Boxes, np.ndarray | None]:
+        size = (picture.pixels.shape[0], picture.pixels.shape[1])
+        if self.contract.decode is not None:
+            found = self.contract.decode(outputs, size, conf, iou, letterbox)
+            return Boxes(found.xyxy, found.confidence, found.class_id, size), None
+        scores = outputs[-1]
+        if scores.size != max(scores.shape):
+            raise DataError(
+                f"the network gives an array of {scores.shape}, neither boxes nor class scores: use forward"
+            )
+        return Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size), scores.ravel()
+
+
+def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
+    while group := list(islice(items, count)):
+        yield group
+
+
+def load(
+    cfg: str | Path,
+    weights: str | Path | None = None,
+    backend: str = "onnxruntime",
+    *,
+    names: str | Path | None = None,
+    dialect: str | None = None,
+    size: tuple[int, int] | None = None,
+    random_weights: int | None = None,
+    letterbox: bool | None = None,
+    strict: bool = False,
+    as_darknet: bool = False,
+    allow_partial: bool = False,
+    cache: bool = True,
+    say: Say | None = None,
+    **options: object,
+) -> Model:
+    r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
+
+    Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
+    `backend` is 'onnxruntime', 'opencv', 'openvino', 'ncnn', 'numpy', 'onnx.reference', or 'auto' (the fastest here,
+    measured the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
+    layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
+    `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
+
+    >>> import tempfile, pathlib
+    >>> cfg = pathlib.Path(tempfile.mkdtemp(), "tiny.cfg")
+    >>> _ = cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
+    >>> load(cfg, backend="numpy")(np.zeros((8, 8, 3), np.uint8))[0].pred_score.__round__(3)
+    0.333
+    """
+    if Path(cfg).suffix == ".onnx":
+        cfg_only = dict(
+            weights=weights, dialect=dialect, size=size, random_weights=random_weights,
+            allow_partial=allow_partial or None,
+        )  # fmt: skip
+        if wrong := [k for k, v in cfg_only.items() if v is not None]:
+            raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
+        return _load_onnx(cfg, backend, names, letterbox, options)
+    from ..zoo.find import find_network
+
+    files = find_network(cfg, say, trained=random_weights is None)
+
+    def compiled() -> Network:
+        from ..darknet.network import open_files
+
+        return open_files(
+            files, weights, dialect=dialect, size=size, random=random_weights, strict=strict, as_darknet=as_darknet,
+            allow_partial=allow_partial, say=say,
+        )  # fmt: skip
+
+    if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
+        recipe = _recipe(files, weights, dialect, size, random_weights, strict, as_darknet)
+        return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
+    return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
+
+
+def _recipe(
+    files: Found,
+    weights: str | Path | None,
+    dialect: str | None,
+    size: tuple[int, int] | None,
+    random: int | None,
+    strict: bool,
+    as_darknet: bool,
+) -> Recipe:
+    from ..errors import WeightsError
+    from ..zoo.find import find_weights
+    from .kept import Recipe
+
+    path = Path(weights) if weights is not None else files.weights
+    if path is None and random is None:
+        with suppress(WeightsError):  # a network without parameters has none
+            path = find_weights(files.cfg)
+    return Recipe(files.cfg, None if random is not None else path, dialect, size, random, strict, as_darknet)
+
+
+def _load_compiled(
+    recipe: Recipe,
+    compile_: Callable[[], Network],
+    names: str | Path | None,
+    letterbox: bool | None,
+    options: dict[str, Any],
+) -> Model:
+    """The model of a recipe: as it was kept by an earlier run, else compiled, and kept."""
+    from .kept import Record, open_and_keep, recall
+
+    key, threads = recipe.key(), options.get("threads")
+    if key is None:
+        return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
+    kept = recall(key, threads)
+    if kept:
+        return _from_record(*kept, recipe.cfg, compile_, names, letterbox)
+    network = compile_()
+    contract = contract_of(network, names, letterbox)
+    record = Record.of(network, classes(network.graph), is_letterboxed(network))
+    return Model(open_and_keep(key, network, record, threads), contract, network)
+
+
+def _from_record(
+    session: Session,
+    record: Record,
+    cfg: Path,
+    compile_: Callable[[], Network],
+    names: str | Path | None,
+    letterbox: bool | None,
+) -> Model:
+    heads = record.restored()
+    known = find_names(record.classes, cfg, names, classifier=not heads)
+    network = lru_cache(1)(compile_)
+    contract = Contract(
+        record.shape, known, record.letterbox if letterbox is None else letterbox,
+        decoder(heads, record.shape) if heads else None, record.states,
+        finish=finisher(lambda: network().graph) if heads else None, origin=str(cfg), diagnostics=record.diagnostics,
+    )  # fmt: skip
+    return Model(session, contract, network)
+
+
+def from_network(
+    network: Network,
+    backend: str = "onnxruntime",
+    *,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    **options: object,
+) -> Model:
+    """A model of a network that is already open."""
+    graph = network.graph.with_outputs(raw_outputs(network.graph) or network.graph.outputs)
+    return Model(open_session(graph, backend, **options), contract_of(network, names, letterbox), network)
+
+
+def _load_onnx(
+    path: str | Path, backend: str, names: str | Path | None, letterbox: bool | None, options: dict[str, object]
+) -> Model:
+    from ..onnx.file import OnnxFile
+
+    file = OnnxFile(path)
+    own = file.contract
+    known = Names(own.names, str(path)) if names is None else find_names(len(own.names), given=names)
+    padded = own.resize == "letterbox" if letterbox is None else letterbox
+    decode = file.decode if own.heads else None
+    states = tuple(s.shape for s in own.states)
+    contract = Contract(own.shape, known, padded, decode, states, file.batch, file.sample)
+    if backend == "opencv" and file.batch is None:
+        contract = replace(contract, batch=1)
+    return Model(file.open_session(backend, **options), contract)

@@ -1,0 +1,1 @@
+"""Pictures in, from wherever they are, and results out, drawn and written."""

@@ -1,0 +1,245 @@
+"""What a model found in one picture: boxes with classes and scores, or a classifier's scores, and ways to write them.
+
+Decision: results are arrays first; every format (drawing, JSON, COCO, YOLO text, Darknet's own lines) is a short
+function of them. Pictures are BGR, as OpenCV has them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import write
+from ..zoo.names import COCO, COCO_IDS
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes of one picture, best first: `xyxy` (n, 4) float32 corners in its pixels, `conf` (n,), `cls` (n,) int.
+
+    Corners may lie outside the picture, as Darknet's do; `clip` cuts them. `shape` is the picture's (height, width).
+    """
+
+    xyxy: np.ndarray
+    conf: np.ndarray
+    cls: np.ndarray
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.conf)
+
+    def __getitem__(self, index: Any) -> Boxes:
+        """Some of the boxes: an index, a slice or a mask."""
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape)
+
+    def __iter__(self) -> Iterator[Boxes]:
+        return (self[i] for i in range(len(self)))
+
+    def clip(self) -> Boxes:
+        """The same boxes cut at the border of the picture."""
+        return Boxes(np.clip(self.xyxy, 0, self._scale), self.conf, self.cls, self.shape)
+
+    @property
+    def xywh(self) -> np.ndarray:
+        """Centres, widths and heights in pixels, (n, 4)."""
+        low, high = self.xyxy[:, :2], self.xyxy[:, 2:]
+        return np.concatenate([(low + high) / 2, high - low], 1)
+
+    @property
+    def xyxyn(self) -> np.ndarray:
+        """Corners relative to the picture, (n, 4)."""
+        return self.xyxy / self._scale
+
+    @property
+    def xywhn(self) -> np.ndarray:
+        """Centres, widths and heights relative to the picture, (n, 4): Darknet's and YOLO's own form."""
+        return self.xywh / self._scale
+
+    @property
+    def _scale(self) -> np.ndarray:
+        height, width = self.shape
+        return np.array([width, height, width, height], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a model found in one picture.
+
+    `orig_img` is the picture, (h, w, 3) or (h, w) BGR uint8; `names` maps class numbers to names; `path` is where the
+    picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
+    """
+
+    orig_img: np.ndarray = field(repr=False)
+    path: str
+    names: dict[int, str] = field(repr=False)
+    boxes: Boxes
+    scores: np.ndarray | None = None
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def orig_shape(self) -> tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.orig_img.shape[0], self.orig_img.shape[1]
+
+    # -- classifiers ---------------------------------------------------------------------------------------------
+
+    @property
+    def pred_label(self) -> int:
+        """The number of the best class of a classifier."""
+        return int(self._class_scores.argmax())
+
+    @property
+    def pred_score(self) -> float:
+        """The score of the best class of a classifier."""
+        return float(self._class_scores[self.pred_label])
+
+    @property
+    def pred_class(self) -> str:
+        """The name of the best class of a classifier."""
+        return self.names[self.pred_label]
+
+    @property
+    def top5(self) -> list[tuple[str, float]]:
+        """Names and scores of the five best classes of a classifier, best first."""
+        return self.top(5)
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Names and scores of the best classes of a classifier, best first."""
+        scores = self._class_scores
+        order = np.argsort(-scores, kind="stable")[:count]
+        return [(self.names[int(i)], float(scores[i])) for i in order]
+
+    @property
+    def _class_scores(self) -> np.ndarray:
+        if self.scores is None:
+            raise DataError("these are the results of a detector: look at .boxes")
+        return self.scores
+
+    # -- pictures ------------------------------------------------------------------------------------------------
+
+    def plot(self) -> np.ndarray:
+        """The picture with the boxes drawn (or a classifier's best classes written), (h, w, 3) BGR uint8, a copy."""
+        from .draw import draw_boxes, draw_lines
+
+        if self.scores is not None:
+            return draw_lines(self.orig_img, [f"{name} {score:.0%}" for name, score in self.top5])
+        labels = [f"{self.names[int(c)]} {p:.0%}" for c, p in zip(self.boxes.cls, self.boxes.conf, strict=True)]
+        return draw_boxes(self.orig_img, self.boxes.xyxy, self.boxes.cls, labels)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the drawn picture; folders are made, the format follows the suffix. Raises `DataError` if it cannot."""
+        import cv2
+
+        path = Path(path)
+        try:
+            fine, data = cv2.imencode(path.suffix, self.plot())
+        except cv2.error:
+            fine = False
+        if not fine:
+            raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
+        return write(path, data.tobytes())
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: `filename`, `width`, `height` and, as Darknet's own JSON has them, `objects`.
+
+        An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
+        pixels). A classifier has `classes` (`class_id`, `name`, `confidence` of the five best) instead.
+        """
+        height, width = self.orig_shape
+        head = {"filename": self.path, "width": width, "height": height}
+        if self.scores is not None:
+            order = np.argsort(-self.scores, kind="stable")[:5]
+            best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]
+            return {**head, "classes": best}
+        return {**head, "objects": [self._object(i) for i in range(len(self))]}
+
+    def _object(self, i: int) -> dict[str, Any]:
+        boxes = self.boxes
+        x, y, w, h = (_f(v) for v in boxes.xywhn[i])
+        return {
+            "class_id": int(boxes.cls[i]),
+            "name": self.names[int(boxes.cls[i])],
+            "relative_coordinates": {"center_x": x, "center_y": y, "width": w, "height": h},
+            "confidence": _f(boxes.conf[i]),
+            "box": [_f(v, 2) for v in boxes.xyxy[i]],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def to_coco(self, image_id: int | str | None = None, *, coco91: bool | None = None) -> list[dict[str, Any]]:
+        """COCO result entries: `image_id`, `category_id`, `bbox` (left, top, width, height in pixels), `score`.
+
+        Without `image_id`, it is the name of the file, as a number where it is one: COCO's 000000000139.jpg is 139.
+        `coco91` maps the 80 classes to COCO's own numbers (1 to 90 with gaps), as detector.c does for its COCO files;
+        None: if the names are COCO's. Otherwise a category is the class number.
+        """
+        if image_id is None:
+            stem = Path(self.path).stem
+            image_id = int(stem) if stem.isascii() and stem.isdigit() else stem
+        if coco91 is None:
+            coco91 = tuple(self.names.values()) == COCO
+        entries = []
+        # detector.c print_cocos cuts boxes at the border
+        for box, score, c in zip(self.boxes.clip().xyxy, self.boxes.conf, self.boxes.cls, strict=True):
+            left, top, right, bottom = (float(v) for v in box)
+            bbox = [round(v, 3) for v in (left, top, right - left, bottom - top)]
+            category = COCO_IDS[int(c)] if coco91 else int(c)
+            entries.append({"image_id": image_id, "category_id": category, "bbox": bbox, "score": _f(score)})
+        return entries
+
+    def to_supervision(self) -> Any:
+        """A `supervision.Detections`, boxes cut at the border; needs the package supervision."""
+        try:
+            from supervision import Detections
+        except ModuleNotFoundError:
+            raise DataError("to_supervision needs the package 'supervision', which is not installed") from None
+        names = np.array([self.names[int(c)] for c in self.boxes.cls], dtype=str)
+        return Detections(
+            xyxy=self.boxes.clip().xyxy.astype(np.float32),
+            confidence=self.boxes.conf.astype(np.float32),
+            class_id=self.boxes.cls.astype(int),
+            data={"class_name": names},
+        )
+
+    def yolo_text(self, *, conf: bool = False) -> str:
+        """A line for each box, `class cx cy w h` relative to the picture; `conf` adds the score."""
+        columns = [self.boxes.xywhn, self.boxes.conf[:, None]] if conf else [self.boxes.xywhn]
+        rows = zip(self.boxes.cls, np.concatenate(columns, 1), strict=True)
+        return "".join(f"{int(c)} {' '.join(f'{v:.6f}' for v in row)}\n" for c, row in rows)
+
+    def save_txt(self, path: str | Path, *, conf: bool = False) -> Path:
+        """Write `yolo_text`; folders are made."""
+        return write(path, self.yolo_text(conf=conf).encode())
+
+    def darknet_text(self) -> str:
+        """The lines that Darknet prints (image.c draw_detections_v3 with -ext_output, classifier.c): boxes from left to
+        right, or the five best classes.
+        """
+        if self.scores is not None:
+            return "".join(f"{name}: {score:f}\n" for name, score in self.top5)
+        order = np.argsort(self.boxes.xyxy[:, 0], kind="stable")
+        return "".join(self._darknet_line(int(i)) for i in order)
+
+    def _darknet_line(self, i: int) -> str:
+        left, top, right, bottom = (float(v) for v in self.boxes.xyxy[i])
+        name, percent = self.names[int(self.boxes.cls[i])], float(self.boxes.conf[i]) * 100
+        place = f"left_x: {left:4.0f}   top_y: {top:4.0f}   width: {right - left:4.0f}   height: {bottom - top:4.0f}"
+        return f"{name}: {percent:.0f}%\t({place})\n"
+
+
+def _f(value: Any, digits: int = 6) -> float:
+    return round(float(value), digits)

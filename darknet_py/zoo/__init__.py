@@ -1,0 +1,1 @@
+"""Networks by name: installed cfgs, trained models that are fetched, and the names of classes."""

@@ -1,0 +1,146 @@
+"""Int8 networks: what stays in float32, and that their loss is counted right and never silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from networks import picture, write_classifier, write_detector
+
+from darknet_py import load
+from darknet_py.analysis.quantize import Loss, Quantization, heads, loss
+from darknet_py.cli import main
+from darknet_py.errors import DataError
+from darknet_py.onnx.export import export_onnx, read_contract
+from darknet_py.vision.results import Boxes, Results
+
+DEEPER = """
+[net]
+width=32
+height=32
+channels=3
+[convolutional]
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+filters=8
+size=3
+pad=1
+activation=leaky
+[shortcut]
+from=-2
+activation=linear
+[avgpool]
+[connected]
+output=3
+activation=linear
+[softmax]
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(8):
+        cv2.imwrite(str(folder / f"{i}.png"), picture((i % 4, i // 4, ("red", "blue")[i % 2])))
+    return folder
+
+
+def found(*objects: tuple[float, float, int]) -> Results:
+    """Boxes of 10x10 pixels from (left, probability, class)."""
+    xyxy = np.array([[left, 0, left + 10, 10] for left, _, _ in objects], np.float32).reshape(-1, 4)
+    conf, cls = (np.array([o[i] for o in objects], t) for i, t in ((1, np.float32), (2, np.int64)))
+    return Results(np.zeros((9, 9, 3), np.uint8), "", {}, Boxes(xyxy, conf, cls, (9, 9)))
+
+
+def scored(*scores: float) -> Results:
+    return Results(np.zeros((9, 9, 3), np.uint8), "", {}, found().boxes, np.array(scores, np.float32))
+
+
+def test_objects_are_matched_by_class_and_overlap() -> None:
+    wanted = [found((0, 0.75, 0), (50, 0.5, 1), (90, 0.5, 1)), found()]
+    got = [found((2, 0.5, 0), (50, 0.5, 0), (97, 0.5, 1)), found((0, 0.5, 0))]
+    assert loss(wanted, got) == Loss(pictures=2, objects=3, recall=1 / 3, precision=1 / 4, difference=0.25)
+
+
+def test_an_object_is_matched_once() -> None:
+    twice = found((0, 0.75, 0), (1, 0.5, 0))
+    assert loss([twice], [found((0, 0.75, 0))]) == Loss(1, 2, 0.5, 1.0, 0.0)
+
+
+def test_a_classifier_is_compared_by_its_best_class() -> None:
+    wanted, got = [scored(0.75, 0.25), scored(0.25, 0.75)], [scored(0.5, 0.375), scored(0.75, 0.25)]
+    assert loss(wanted, got) == Loss(2, 2, 0.5, 0.5, 0.25)
+
+
+def test_without_objects_nothing_is_claimed() -> None:
+    nothing = loss([found()], [found()])
+    assert nothing == Loss(1, 0, None, None, None)
+    assert "nothing to compare" in str(nothing)
+    assert str(loss([found((0, 0.5, 0))], [found()])).startswith("recall 0.0% (1 objects")
+    assert str(loss([found()], [found((0, 0.5, 0))])).startswith("precision 0.0% (0 objects")
+
+
+def test_a_total_loss_is_told() -> None:
+    lost = loss([found((0, 0.5, 0))], [found((50, 0.5, 0))])
+    assert lost == Loss(1, 1, 0.0, 0.0, None)
+    assert "recall 0.0%" in str(lost)
+
+
+def test_the_last_products_and_what_follows_stay_in_float32(tmp_path: Path, photos: Path) -> None:
+    cfg = tmp_path / "deeper.cfg"
+    cfg.write_text(DEEPER)
+    from darknet_py.darknet.network import open_network
+
+    network = open_network(cfg, random=1)
+    contract = export_onnx(network, tmp_path / "float.onnx")
+    assert contract.int8 is None
+    contract = export_onnx(network, tmp_path / "int8.onnx", int8=photos)
+    plain, small = (onnx.load(tmp_path / name) for name in ("float.onnx", "int8.onnx"))
+    kept = heads(plain)
+    assert {n.op_type for n in plain.graph.node if n.name in kept} == {"Gemm", "Reshape", "Softmax"}
+    fed = {n.name: n.input[0] for n in small.graph.node}
+    made = {o: n.op_type for n in small.graph.node for o in n.output}
+    convolutions = [n for n in small.graph.node if n.op_type == "Conv"]
+    assert len(convolutions) == 2
+    assert all(made[i] == "DequantizeLinear" for n in convolutions for i in n.input[:2])
+    assert all(made.get(fed[name]) != "DequantizeLinear" or name not in kept for name in fed)
+    assert load(tmp_path / "int8.onnx")(photos / "0.png")[0].scores.shape == (3,)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_the_loss_is_in_the_result_and_in_the_file(batch: int | None, tmp_path: Path, photos: Path) -> None:
+    contract = export_onnx(write_detector(tmp_path), tmp_path / "net.onnx", int8=photos, batch=batch)
+    assert contract.int8 is not None
+    report = Quantization.of(contract.int8)
+    # The only convolution is the head's: nothing is lost.
+    assert (report.held_out.pictures, report.calibration.pictures) == (2, 6)
+    assert (report.held_out.recall, report.held_out.precision) == (1, 1)
+    assert read_contract(tmp_path / "net.onnx") == contract
+
+
+def test_the_command_prints_the_loss(tmp_path: Path, photos: Path) -> None:
+    arguments = ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "net.onnx"), "--int8", str(photos)]
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "pictures held out: recall 100.0%, precision 100.0%" in done.stderr
+    assert "times as fast as float32" in done.stderr
+
+
+def test_one_picture_is_too_few_and_half_is_something_else(tmp_path: Path, photos: Path) -> None:
+    cfg = write_classifier(tmp_path)
+    with pytest.raises(DataError, match="one picture"):
+        export_onnx(cfg, tmp_path / "net.onnx", int8=photos / "0.png")
+    with pytest.raises(DataError, match="exclude each other"):
+        export_onnx(cfg, tmp_path / "net.onnx", int8=photos, half=True)
+    with pytest.raises(DataError):
+        export_onnx(cfg, tmp_path / "net.onnx", int8=tmp_path / "nowhere")
+    assert not (tmp_path / "net.onnx").exists()

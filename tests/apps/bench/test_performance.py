@@ -1,0 +1,226 @@
+"""The performance benchmark without its timings: which files, which weights, which bars, what is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import DETECTOR
+
+from darknet_py.apps.bench.race import compare
+from darknet_py.backends.session import open_session
+from darknet_py.contract.thresholds import CONF, IOU
+from darknet_py.darknet.compile import compile_file
+from darknet_py.model.model import load
+from tools.bench.environments import dependencies, library_path
+from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
+from tools.bench.performance.foreign import Contestant as Foreign
+from tools.bench.performance.networks import NETWORKS, OURS, Entry, find_cfg, find_weights
+from tools.bench.performance.plot import draw, speeds
+from tools.bench.performance.prepare import BOXES, Prepared, made_up_photo, plain_onnx, prepare, resized
+from tools.bench.performance.report import markdown
+from tools.bench.performance.sides import CONTESTANTS
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_cfgs_come_from_their_authors_first(tmp_path: Path) -> None:
+    for name in ("ZZ+darknet/net.cfg", "AlexeyAB+darknet/cfg__net.cfg", "AlexeyAB+darknet/cfg__my-net.cfg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_cfg("net", [tmp_path]) == tmp_path / "AlexeyAB+darknet/cfg__net.cfg"
+    assert find_cfg("nothing", [tmp_path]) is None
+
+
+def test_our_own_cfgs_are_found_without_a_folder() -> None:
+    missing = {e.name for e in NETWORKS if find_cfg(e.name, []) is None}
+    assert missing == {"yolov4-tiny", "yolo-fastest-1.1", "enet-coco", "yolov4", "yolov4-csp-swish"}
+
+
+def test_weights_lie_beside_the_cfg_or_in_a_folder_of_their_name(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/a.weights").touch()
+    assert find_weights(Path("a.cfg"), "a", [tmp_path]) == tmp_path / "a/a.weights"
+    assert find_weights(Path("b.cfg"), "b", [tmp_path]) is None
+
+
+def test_a_size_is_changed_in_the_net_only() -> None:
+    cfg = b"[net]\nheight = 608 # tall\nmax_width=1\nwidth=608\n[local]\nwidth=3"
+    assert resized(cfg, 32) == b"[net]\nheight=32 # tall\nmax_width=1\nwidth=32\n[local]\nwidth=3"
+    assert resized(cfg, None) == cfg
+
+
+def test_environments_have_what_the_package_needs() -> None:
+    assert {r.split(">")[0] for r in dependencies()} >= {"numpy", "onnx", "onnxruntime", "lark", "click"}
+    assert not [r for r in dependencies() if r.startswith("opencv")]
+
+
+def test_the_loader_finds_libraries_wherever_they_were_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "usr/lib/x").mkdir(parents=True)
+    (tmp_path / "usr/lib/x/liba.so.3").touch()
+    assert library_path(tmp_path) == str(tmp_path / "usr/lib/x")
+
+
+# -- what all contestants share ----------------------------------------------------------------------------------------
+
+
+BLOCK = """
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+pad=1
+activation=mish
+[maxpool]
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "tiny.cfg").write_text(DETECTOR.replace("[maxpool]", BLOCK))
+    return prepare(folder / "tiny.cfg", None, 64, folder / "files", made_up_photo(), 1)
+
+
+def test_random_weights_find_few_boxes(files: Prepared) -> None:
+    model = load(files.job["cfg"], files.job["weights"], "numpy")
+    found = model(np.load(files.folder / "photo.npy"), CONF, IOU)[0]
+    assert 0 < len(found.boxes) < 8 * BOXES
+
+
+def test_the_reference_is_what_the_files_give(files: Prepared) -> None:
+    graph = compile_file(files.job["cfg"]).check().graph
+    assert graph.image.shape == (3, 64, 64)
+    assert [w.shape[1:] for w in files.wanted] == [v.shape for v in graph.outputs]
+    found = load(files.job["cfg"], files.job["weights"], "numpy").forward(np.load(files.folder / "input.npy"))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(found, files.wanted, strict=True))
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "opencv-onnx"])
+def test_engines_on_the_plain_onnx_agree_and_detect(files: Prepared, engine: str, tmp_path: Path) -> None:
+    contestant = Foreign(engine, files.job)
+    assert contestant.open(str(tmp_path))["version"]
+    assert compare(tmp_path, files.wanted) < 1e-3
+    assert contestant.detect()["found"] > 0
+    assert contestant.network()["seconds"] > 0
+
+
+def test_the_plain_onnx_is_not_optimized(files: Prepared) -> None:
+    kinds = {node.op_type for node in plain_onnx(files.graph).graph.node}
+    assert kinds >= {"BatchNormalization", "Softplus", "Tanh"}
+
+
+def test_contestants_take_what_they_are_there_for() -> None:
+    named = {c.name: c for c in CONTESTANTS}
+    assert named["Darknet, Debian's"].takes("yolov3-tiny", [])
+    assert not named["Darknet, Debian's"].takes("yolov4", [])
+    assert [c.name for c in CONTESTANTS if c.takes("yolov4", [OURS])] == [OURS]
+
+
+def test_the_importer_is_compared_before_the_heads(files: Prepared) -> None:
+    importer = next(c for c in CONTESTANTS if c.name == IMPORTER)
+    assert importer.wanted(files) is files.before
+    raw, out = files.before[0], files.wanted[0]
+    assert raw.shape == out.shape
+    assert np.allclose(raw[:, 2:4], out[:, 2:4], atol=1e-5)  # width and height stay as they are
+
+
+# -- bars and reports --------------------------------------------------------------------------------------------------
+
+
+def timed(*seconds: float) -> dict[str, Any]:
+    ordered = sorted(seconds)
+    return {"low": ordered[0], "median": ordered[len(ordered) // 2], "high": ordered[-1], "seconds": seconds}
+
+
+def network(title: str, **sides: tuple[float, ...]) -> dict[str, Any]:
+    names = {"ours": OURS, "importer": IMPORTER, "plain": PLAIN}
+    rows = {
+        names[k]: {
+            "version": "1", "network": timed(*v), "detect": timed(*v), "difference": 1e-6, "memory": 1 << 20,
+            "found": 2, "fraction": {"low": 0.5, "median": 0.6, "high": 0.7}, "decode": 0.002,
+        }
+        for k, v in sides.items()
+    }  # fmt: skip
+    return {
+        "title": title, "gflops": 1.0, "share of 3x3": 0.9, "weights": "random", "rounds": 3, "peaks": {"copy": 1e9},
+        "sides": {**rows, "ncnn, by pnnx": {"why": "the process ended with -11"}}, "layers": "layer",
+    }  # fmt: skip
+
+
+RESULT = {
+    "machine": {"cpu": "a processor", "cores": 2, "threads": 2, "load before": 0, "load after": 1, "seconds": 9},
+    "networks": [
+        network("yolov4 (416)", ours=(1.0, 2.0, 1.0), importer=(3.0, 4.0, 1.0), plain=(2.0, 3.4, 1.7)),
+        network("yolov4 (608)", ours=(1.0, 1.0, 1.0)),
+    ],
+    "processes": [
+        {
+            "title": "yolov4 (416)", "failed": {}, "first": {OURS: 2.0, IMPORTER: 1.0},
+            "seconds": {OURS: timed(1.0), IMPORTER: timed(1.5)}, "ratios": {IMPORTER: timed(1.5)},
+        }
+    ],
+    "exports": [
+        {"title": "yolov4 (416)", "weights": 100.0, "seconds": 2.5, "copy": 0.3, "memory": 240.0, "before": 10.0}
+    ],
+    "growth": {
+        "pixels": {"16": 1.0, "64": 2.0, "256": 8.0, "1024": 40.0}, "batch": {"1": 1.0, "2": 2.0, "4": 4.0},
+        "frames": {"1000": 100 << 20, "2000": 100 << 20},
+    },
+    "missing": {"enet-coco": "no cfg of that name"},
+}  # fmt: skip
+
+
+def test_ratios_are_taken_inside_a_round() -> None:
+    assert ratio_of(RESULT["networks"][0], OURS, IMPORTER, "network") == 2.0  # type: ignore[index]
+    assert ratio_of(RESULT["networks"][1], OURS, IMPORTER, "network") is None  # type: ignore[index]
+    assert best_of(RESULT["networks"][0], "detect", False) == PLAIN  # type: ignore[index]
+
+
+def test_bars_are_met_missed_or_not_measured() -> None:
+    found = {bar["title"]: (bar["value"], bar["met"]) for bar in bars(RESULT)}
+    assert found["darknet-py (onnxruntime) / OpenCV 4 importer, image to detections, geometric mean"] == (2.0, True)
+    assert found["the same, yolov4"] == (1.7, True)
+    assert found["part of the SGEMM peak, 3x3-dominated networks"] == (0.6, False)
+    assert found["decode + NMS, yolov4 at 608, ms"] == (2.0, False)
+    assert found["whole process, one image / the same job as an OpenCV 4 script, geometric mean"] == (1.5, True)
+    assert found["memory of that export / size of the weights"] == (2.4, True)
+    assert found["NumPy executor / Debian's darknet"] == (None, None)
+    assert found["time by pixels, for one of them"] == (1.25, False)
+    assert found["time by batch, for one of them"] == (1.0, True)
+    assert found["memory over 10,000 frames"] == (1.0, True)
+
+
+def test_the_report_says_what_was_not_timed_and_why() -> None:
+    text = markdown({**RESULT, "bars": bars(RESULT)})
+    assert "- Not measured: enet-coco: no cfg of that name" in text
+    assert "not timed: the process ended with -11" in text
+    assert "| the same, yolov4 | >= 1.6 | 1.7 | yes | yolov4 (416) 1.7 |" in text
+    assert "| pixels | 1,024 | 40000.00 | 3.91e+07 ns |" in text
+    assert "| 2,000 | 100.0 |" in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("| ") and "not timed" in line}
+    assert widths == {10}
+
+
+def test_the_picture_shows_the_fastest_first(tmp_path: Path) -> None:
+    assert [name for name, _ in speeds(RESULT["networks"][0])] == [OURS, PLAIN, IMPORTER]  # type: ignore[index]
+    pytest.importorskip("matplotlib", reason="the extra [plot] draws")
+    draw(RESULT, tmp_path / "performance.svg")
+    assert "yolov4 (416): images a second" in (tmp_path / "performance.svg").read_text("utf-8")
+
+
+def test_a_result_is_plain_data() -> None:
+    assert json.loads(json.dumps(RESULT))["networks"][0]["title"] == "yolov4 (416)"
+
+
+def test_a_title_has_the_size_where_it_is_not_the_cfgs() -> None:
+    assert [Entry("a").title, Entry("a", 416).title] == ["a", "a (416)"]
+
+
+def test_prepared_weights_run_on_every_executor(files: Prepared) -> None:
+    image = np.load(files.folder / "input.npy")
+    found = open_session(files.graph, "onnxruntime").run([image])
+    assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(found, files.wanted, strict=True))

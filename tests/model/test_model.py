@@ -1,0 +1,297 @@
+"""`load` and `Model`: every kind of source, batches, thresholds, memory, ONNX files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from networks import picture, write_classifier, write_detector, write_recurrent
+
+import darknet_py
+from darknet_py.errors import BackendError, DataError, WeightsError
+from darknet_py.model.model import Model, load
+from darknet_py.onnx.export import export_onnx
+
+RED = picture((1, 2, "red"))
+BOX = [12, 4, 28, 20]  # 16x16 around the centre (20, 12) of the cell in row 1, column 2
+
+
+@pytest.fixture
+def cfg(tmp_path: Path) -> Path:
+    return write_detector(tmp_path)
+
+
+@pytest.fixture
+def model(cfg: Path) -> Model:
+    return load(cfg, backend="numpy")
+
+
+def test_finds_the_box_that_was_worked_out_by_hand(model: Model) -> None:
+    (results,) = model(RED)
+    np.testing.assert_allclose(results.boxes.xyxy, [BOX], atol=1e-3)
+    assert results.boxes.cls.tolist() == [0]
+    assert results.boxes.conf[0] == pytest.approx(0.99995, abs=1e-4)
+    assert results.names == {0: "red", 1: "blue"}
+    assert results.orig_shape == (32, 32)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "opencv", "onnx.reference"])
+def test_every_back_end_finds_the_same(cfg: Path, backend: str) -> None:
+    (results,) = load(cfg, backend=backend)(RED)
+    np.testing.assert_allclose(results.boxes.xyxy, [BOX], atol=1e-3)
+
+
+def test_arrays_are_bgr(model: Model) -> None:
+    (results,) = model(picture((0, 0, "blue")))
+    assert results.boxes.cls.tolist() == [1]
+
+
+class FakePil:
+    """As much of a PIL image as is looked at: RGB."""
+
+    mode, filename = "RGB", "photo.png"
+
+    def convert(self, mode: str) -> np.ndarray:
+        assert mode == "RGB"
+        return RED[:, :, ::-1]
+
+
+def sources(folder: Path) -> dict[str, object]:
+    path = folder / "photo.png"
+    cv2.imwrite(str(path), RED)
+    return {
+        "path": path, "str": str(path), "folder": folder, "glob": f"{folder}/*.png", "bytes": path.read_bytes(),
+        "array": RED, "stack": RED[None], "list": [RED], "nested": [[path]], "pil": FakePil(),
+        "bgra": cv2.cvtColor(RED, cv2.COLOR_BGR2BGRA),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", "path str folder glob bytes array stack list nested pil bgra".split())
+def test_takes_pictures_from(kind: str, model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (results,) = model(sources(folder)[kind])
+    np.testing.assert_allclose(results.boxes.xyxy, [BOX], atol=1e-3)
+
+
+def test_a_generator_is_read_as_results_are_taken(model: Model) -> None:
+    read = []
+
+    def stream() -> Iterator[np.ndarray]:
+        for i in range(3):
+            read.append(i)
+            yield RED
+
+    results = model(stream())
+    assert not isinstance(results, list)
+    assert read == []
+    next(results)
+    assert read == [0]
+
+
+def test_arrays_are_numbered_and_files_keep_their_path(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), RED)
+    assert [r.path for r in model([RED, path, RED])] == ["image0", str(path), "image2"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_a_batch_changes_nothing(model: Model, batch: int) -> None:
+    frames = [picture((i % 4, 0, "red")) for i in range(5)]
+    tops = [r.boxes.xyxy[0, 1] for r in model(frames, batch=batch)]
+    np.testing.assert_allclose(tops, [-4, 4, 12, 20, -4], atol=1e-3)
+
+
+def test_boxes_are_in_pixels_of_the_picture(model: Model) -> None:
+    large = np.kron(RED, np.ones((3, 2, 1), np.uint8))
+    (results,) = model(large)
+    np.testing.assert_allclose(results.boxes.xyxy[0], np.multiply(BOX, (2, 3, 2, 3)), atol=0.1)
+
+
+def test_letterbox_is_undone(model: Model) -> None:
+    wide = np.zeros((32, 64, 3), np.uint8)
+    wide[8:24, 16:32, 2] = 255
+    for results in model([wide], letterbox=True):
+        box = results.boxes.xyxy[0]
+        assert box[2] - box[0] == pytest.approx(32, abs=0.1)  # 16 of 32 network pixels for 64 of the picture
+        assert box[3] - box[1] == pytest.approx(32, abs=0.1)
+
+
+def test_conf_is_the_lowest_probability(model: Model) -> None:
+    dim = (RED * 0.55).astype(np.uint8)
+    assert len(model(dim, conf=0.25)[0]) == 1
+    assert len(model(dim, conf=0.9)[0]) == 0
+
+
+def test_conf_and_batch_out_of_range_are_errors(model: Model) -> None:
+    with pytest.raises(DataError, match="between 0 and 1"):
+        model(RED, conf=25)
+    with pytest.raises(DataError, match="at least 1"):
+        model(RED, batch=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("missing.jpg", "cannot read the picture missing.jpg"),
+        (b"no picture", "not a picture"),
+        (b"", "not a picture"),
+        (RED.astype(np.float32), "must be uint8"),
+        (np.zeros(5, np.uint8), "is no picture"),
+        (3.5, "cannot take pictures from 'float'"),
+        ("*.none", "no pictures match"),
+    ],
+)
+def test_what_is_no_picture_is_an_error(model: Model, source: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        model(source)
+
+
+def test_a_folder_without_pictures_is_an_error(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no pictures in the folder"):
+        model(tmp_path)
+
+
+def test_names_come_from_a_given_file(cfg: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.names").write_text("rot\nblau\n\n")
+    (tmp_path / "my.data").write_text("classes = 2\nnames = my.names\n")
+    for file in ("my.names", "my.data"):
+        assert load(cfg, backend="numpy", names=tmp_path / file).names == {0: "rot", 1: "blau"}
+
+
+def test_too_few_names_are_an_error(cfg: Path, tmp_path: Path) -> None:
+    (tmp_path / "my.names").write_text("rot\n")
+    with pytest.raises(DataError, match=r"holds 1 names, and the network has 2 classes"):
+        load(cfg, backend="numpy", names=tmp_path / "my.names")
+
+
+def test_numbers_stand_in_for_names_and_say_so(tmp_path: Path) -> None:
+    model = load(write_detector(tmp_path, names=False), backend="numpy")
+    assert model.names == {0: "0", 1: "1"}
+    assert model.contract.names.origin.startswith("numbers")
+
+
+def test_missing_weights_list_every_place(cfg: Path) -> None:
+    cfg.with_suffix(".weights").unlink()
+    with pytest.raises(WeightsError, match=r"looked at(.|\n)*net\.weights(.|\n)*random-weights"):
+        load(cfg)
+
+
+def test_weights_of_darknets_trainer_are_found(cfg: Path) -> None:
+    cfg.with_suffix(".weights").rename(cfg.with_name("net_best.weights"))
+    assert len(load(cfg, backend="numpy")(RED)[0]) == 1
+
+
+def test_weights_are_found_in_the_folder_weights(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cfg.parent)
+    Path("weights").mkdir()
+    cfg.with_suffix(".weights").rename(Path("weights", "net.weights"))
+    assert len(load(cfg, backend="numpy")(RED)[0]) == 1
+
+
+def test_random_weights_are_only_used_when_asked_for(cfg: Path) -> None:
+    cfg.with_suffix(".weights").unlink()
+    first, again = (
+        load(cfg, backend="numpy", random_weights=7).forward(np.ones((1, 3, 32, 32), np.float32)) for _ in "ab"
+    )
+    np.testing.assert_array_equal(first[0], again[0])
+
+
+def test_another_size_is_another_network(cfg: Path) -> None:
+    model = load(cfg, backend="numpy", size=(64, 96))
+    assert model.contract.shape == (3, 64, 96)
+
+
+def test_unknown_names_get_a_hint(cfg: Path) -> None:
+    with pytest.raises(DataError, match="did you mean 'yolov4-tiny'"):
+        load("yolov4-tin")
+    with pytest.raises(DataError, match="did you mean 'pjreddie'"):
+        load(cfg, dialect="pjredie")
+    with pytest.raises(BackendError, match="did you mean 'onnxruntime'"):
+        load(cfg, backend="onnxruntim")
+
+
+def test_a_classifier_gives_class_and_score(tmp_path: Path) -> None:
+    green = np.zeros((4, 4, 3), np.uint8)
+    green[:, :, 1] = 255
+    (results,) = load(write_classifier(tmp_path), backend="numpy")(green)
+    e = np.exp([0, 1, 0])
+    assert (results.pred_label, results.pred_class) == (1, "green")
+    assert results.pred_score == pytest.approx(e[1] / e.sum(), abs=1e-6)
+    assert [name for name, _ in results.top5] == ["green", "red", "blue"]
+    assert len(results) == 0
+
+
+def test_a_classifier_sees_the_middle_of_a_picture(tmp_path: Path) -> None:
+    wide = np.zeros((4, 12, 3), np.uint8)
+    wide[:, 4:8, 0] = 255
+    (results,) = load(write_classifier(tmp_path), backend="numpy")(wide)
+    assert results.pred_class == "blue"
+    assert results.pred_score == pytest.approx(np.e / (np.e + 2), abs=1e-5)
+
+
+def test_a_recurrent_network_remembers_until_reset(tmp_path: Path) -> None:
+    model = load(write_recurrent(tmp_path), backend="numpy")
+    frame = np.full((2, 2, 3), 200, np.uint8)
+    first, second = (model(frame)[0].scores for _ in range(2))
+    model.reset()
+    again = model(frame)[0].scores
+    assert not np.allclose(first, second)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_forward_wants_the_networks_shape(model: Model) -> None:
+    with pytest.raises(DataError, match="wants inputs of"):
+        model.forward(np.zeros((1, 3, 8, 8), np.float32))
+
+
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
+@pytest.mark.parametrize("batch", [None, 2])
+def test_an_exported_file_finds_the_same(cfg: Path, tmp_path: Path, boxes: str, batch: int | None) -> None:
+    path = tmp_path / "net.onnx"
+    export_onnx(cfg, path, boxes=boxes, batch=batch)
+    results = load(path)([RED, picture((3, 3, "blue")), RED], batch=3)
+    assert [r.boxes.cls.tolist() for r in results] == [[0], [1], [0]]
+    np.testing.assert_allclose(results[2].boxes.xyxy, [BOX], atol=1e-3)
+    assert results[1].names[1] == "blue"
+
+
+@pytest.mark.parametrize("backend", ["opencv", "onnx.reference"])
+def test_an_exported_file_runs_elsewhere(cfg: Path, tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "net.onnx"
+    load(cfg, backend="numpy").export(path, boxes="decoded")
+    results = load(path, backend=backend)([RED, RED])
+    np.testing.assert_allclose(results[1].boxes.xyxy, [BOX], atol=1e-3)
+
+
+def test_an_exported_file_cannot_be_changed(cfg: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    export_onnx(cfg, path)
+    with pytest.raises(DataError, match="size cannot be changed"):
+        load(path, size=(64, 64))
+    with pytest.raises(BackendError, match="does not run ONNX files"):
+        load(path, backend="numpy")
+
+
+def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"\xff\xff nonsense")
+    with pytest.raises(DataError):
+        load(tmp_path / "bad.onnx")
+    with pytest.raises(DataError, match="cannot read"):
+        load(tmp_path / "none.onnx")
+
+
+def test_every_public_name_exists() -> None:
+    for name in darknet_py.__all__:
+        assert getattr(darknet_py, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = darknet_py.nothing
+
+
+def test_yolov4_tiny_finds_the_dog(shared: Path) -> None:
+    (results,) = load(shared / "weights/yolov4-tiny/yolov4-tiny.cfg")(shared / "images/dog.jpg")
+    found = {results.names[int(c)] for c in results.boxes.cls}
+    assert {"dog", "bicycle", "truck"} <= found
