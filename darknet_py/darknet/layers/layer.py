@@ -11,7 +11,7 @@ from ..dialects import DIALECTS
 from .activations import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from ...ir.graph import Value
+    from ...ir.graph import LayerInfo, Value
     from .lowering import Lowering
 
 # What AlexeyAB's parser reads for every section and inference does not need (parser.c:1641-1650).
@@ -62,6 +62,12 @@ class Layer:
 
 
 LAYERS: dict[tuple[str, str], type[Layer]] = {}
+
+
+def layer_of(info: LayerInfo) -> Layer:
+    """The layer that a graph remembers: the IR itself does not know what a layer is."""
+    assert isinstance(info.layer, Layer), f"{info.name} was not lowered from a layer of Darknet"
+    return info.layer
 
 
 def section_names(dialect: str | None = None) -> list[str]:
