@@ -1,23 +1,21 @@
 """The command line: `darknet-py COMMAND`, each command in its own file and thin, over a public function.
 
+Which commands there are, `registry` says; adding one is one new file.
+
 Decision: data goes to stdout, messages to stderr; exit 0 is success, 1 a failure told in one message, 2 wrong usage.
 Whatever is heavy is imported inside a command, so help is instant.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from itertools import groupby
 from typing import Any
 
 import click
 
 from ..errors import DarknetError
 from ..version import VERSION
-
-COMMANDS = (
-    "run", "lint", "explain", "summary", "diff", "graph", "plot", "view", "export",
-    "verify", "bench", "dump", "weights", "cut", "models", "download",
-)  # fmt: skip
+from . import registry
 
 
 class Failure(click.ClickException):
@@ -36,25 +34,32 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the help text."""
-        return list(COMMANDS)
+        return [entry.name for entry in registry.list_commands() if entry.section != registry.UNUSABLE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called `cmd_name`."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
-        return command
+        """The command called `cmd_name`; None if there is none."""
+        entry = registry.find_command(cmd_name)
+        return registry.load_command(entry) if entry else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help text, section by section; none is imported."""
+        for section, entries in groupby(registry.list_commands(), key=lambda entry: entry.section):
+            with formatter.section(section):
+                formatter.write_dl([(entry.name, entry.help) for entry in entries])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that `args` begin with; an unknown one is an error with the closest name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from ..errors import did_you_mean
+        if args[0].startswith("-") or ((command := self.get_command(ctx, args[0])) is None and ctx.resilient_parsing):
+            return super().resolve_command(ctx, args)
+        if command:
+            return args[0], command, args[1:]
+        from ..errors import did_you_mean
 
-            hint = did_you_mean(args[0], COMMANDS) or f"commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
-        return super().resolve_command(ctx, args)
+        names = self.list_commands(ctx)
+        hint = did_you_mean(args[0], names) or f"commands are {', '.join(names)}"
+        raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of this package, or of a file, is one message and exit status 1."""
@@ -66,6 +71,12 @@ class Commands(click.Group):
             raise
         except OSError as e:
             raise Failure(f"{e.filename}: {e.strerror}" if e.filename and e.strerror else e.strerror or str(e)) from e
+        except ModuleNotFoundError as e:
+            entry = registry.find_command(ctx.invoked_subcommand or "")
+            lacking = registry.missing(entry, e) if entry else None
+            if lacking is None:
+                raise
+            raise Failure(str(lacking)) from e
         except MemoryError as e:
             raise Failure(f"not enough memory{': ' if str(e) else ''}{e}") from e
 

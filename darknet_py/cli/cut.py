@@ -2,4 +2,6 @@
 
 from .weights import cut as command
 
+PLACE = ("Convert", 3)
+
 __all__ = ["command"]

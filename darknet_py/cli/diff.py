@@ -11,6 +11,8 @@ from .options import DIALECTS, Size, message, show
 if TYPE_CHECKING:
     from ..ir import Graph
 
+PLACE = ("Check and compare", 3)
+
 
 @click.command("diff")
 @click.argument("first")

@@ -6,6 +6,8 @@ import click
 
 from .options import message
 
+PLACE = ("Run", 3)
+
 
 @click.command("download")
 @click.argument("names", nargs=-1, required=True)

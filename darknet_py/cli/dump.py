@@ -9,6 +9,8 @@ import click
 
 from .options import BACKENDS, message, network_of, network_options
 
+PLACE = ("Look into a network", 5)
+
 
 @click.command("dump")
 @click.argument("cfg")

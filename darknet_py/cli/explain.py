@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+PLACE = ("Check and compare", 2)
+
 
 @click.command("explain")
 @click.argument("section", required=False)

@@ -10,6 +10,8 @@ import click
 from ..contract.thresholds import CONF, IOU
 from .options import message, network_of, network_options, weights_option
 
+PLACE = ("Convert", 1)
+
 
 @click.command("export")
 @click.argument("cfg")

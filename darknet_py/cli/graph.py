@@ -9,6 +9,8 @@ import click
 
 from .options import DIALECTS, Size, message, show
 
+PLACE = ("Look into a network", 2)
+
 FORMATS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
 
 

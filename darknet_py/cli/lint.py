@@ -12,6 +12,8 @@ from .options import DIALECTS, message, write_json
 if TYPE_CHECKING:
     from ..errors import Diagnostic
 
+PLACE = ("Check and compare", 1)
+
 
 @click.command("lint")
 @click.argument("files", nargs=-1, required=True, type=click.Path())

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..zoo.installed import InstalledCfg
     from ..zoo.models import ZooModel
 
+PLACE = ("Run", 2)
+
 
 @click.command("models")
 @click.argument("pattern", default="*")

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..darknet import dialects
+
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Diagnostic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DIALECTS = ("alexeyab", "pjreddie", "pytorch")
+DIALECTS = tuple(dialects.DIALECTS)
 AUTO = "auto"  # where one is only to be fast
 BACKENDS = ("onnxruntime", "opencv", "openvino", "ncnn", "numpy", "onnx.reference")
 

@@ -12,6 +12,8 @@ from .options import DIALECTS, Size, message, show
 if TYPE_CHECKING:
     from ..ir import Graph
 
+PLACE = ("Look into a network", 3)
+
 
 @click.command("plot")
 @click.argument("cfgs", nargs=-1, required=True, metavar="CFG...")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..model.model import Model
     from ..vision.results import Results
 
+PLACE = ("Run", 1)
+
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
 

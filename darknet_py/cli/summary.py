@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..analysis.cost import Cost, LayerCost
     from ..analysis.summary import Summary
 
+PLACE = ("Look into a network", 1)
+
 SORTABLE = "params_file params_trained params_conv macs bflops_paper bflops_darknet cio output".split()
 
 

@@ -12,6 +12,8 @@ from .options import BACKENDS, message, network_of, network_options, write_json
 if TYPE_CHECKING:
     from ..ir import Graph
 
+PLACE = ("Check and compare", 4)
+
 
 @click.command("verify")
 @click.argument("cfg")

@@ -10,6 +10,8 @@ import click
 
 from .options import message, network_of, network_options, weights_option
 
+PLACE = ("Look into a network", 4)
+
 
 @click.command("view")
 @click.argument("network")

@@ -12,6 +12,8 @@ from .options import DIALECTS, message, write_json
 if TYPE_CHECKING:
     from ..darknet.ledger import Ledger
 
+PLACE = ("Convert", 2)
+
 _dialect = click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for.")
 
 

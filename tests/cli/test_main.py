@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from darknet_py.cli import COMMANDS
+from darknet_py.cli.registry import list_commands, load_command
 from darknet_py.version import VERSION
 
 from .conftest import Run
+
+COMMANDS = [entry.name for entry in list_commands()]
 
 
 def test_help_lists_every_command(run: Run) -> None:
@@ -21,7 +22,7 @@ def test_help_lists_every_command(run: Run) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_each_command_has_an_example(run: Run, name: str) -> None:
-    command = import_module(f"darknet_py.cli.{name}").command
+    command = load_command(next(e for e in list_commands() if e.name == name))
     names = [name] if not isinstance(command, click.Group) else [f"{name} {sub}" for sub in command.commands]
     for full in names:
         examples = (f"\n  darknet-py {full}", f"\n  darknet-py {full.split()[-1]}")  # `cut` is `weights cut` too
