@@ -123,7 +123,7 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
         message(diagnostic)
     if options["random"] is not None:
         message("random weights: the results mean nothing")
-    message(f"class names: {model.contract.names.origin}")
+    message(f"class names: {model.contract.names_origin}")
     return model
 
 

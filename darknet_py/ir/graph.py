@@ -103,7 +103,7 @@ class Graph:
     """A whole network.
 
     `data` holds the arrays of constants, and of parameters once weights are loaded. `heads` are the indices of layers
-    that decode to boxes. `outputs` are what an executor returns; `with_outputs` chooses others.
+    whose outputs are decoded. `outputs` are what an executor returns; `with_outputs` chooses others.
     """
 
     image: Value
@@ -114,7 +114,6 @@ class Graph:
     heads: tuple[int, ...] = ()
     states: tuple[State, ...] = ()
     data: Mapping[Value, np.ndarray] = field(default_factory=dict)
-    dialect: str = "alexeyab"
 
     @property
     def inputs(self) -> tuple[Value, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ import numpy as np
 import onnx
 
 from ..backends.session import Session
-from ..contract.boxes import Size
-from ..contract.decode import Detections
+from ..contract.contract import Contract
 from ..errors import BackendError
-from .metadata import OnnxContract, read_onnx
+from .metadata import contract_of, read_onnx
 
 Outputs = list[np.ndarray]
 
@@ -29,26 +29,15 @@ class OnnxFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         model = read_onnx(self.path)
-        self.contract = OnnxContract.of(model)
-        batch = model.graph.input[0].type.tensor_type.shape.dim[0]
         # How many samples the file takes at a time; None: any number.
-        self.batch = None if batch.dim_param else int(batch.dim_value)
+        self.contract: Contract = replace(contract_of(model), origin="ONNX", names_origin=str(self.path))
+        self.batch = self.contract.batch
 
     def open_session(self, backend: str, **options: Any) -> Session:
         """The file in a runtime. Raises `BackendError` where that is none for ONNX, or refuses it."""
         if backend not in _OPENERS:
             raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {', '.join(_OPENERS)}")
         return _OPENERS[backend](self.path, **options)
-
-    def sample(self, outputs: Outputs, index: int) -> Outputs:
-        """What the outputs say about one sample of a batch."""
-        if self.contract.boxes == "nms":
-            return [rows[rows[:, 0] == index] for rows in outputs]
-        return [o[index] for o in outputs]
-
-    def decode(self, outputs: Sequence[np.ndarray], size: Size, conf: float, iou: float, letterbox: bool) -> Detections:
-        """The objects in the outputs of one sample."""
-        return self.contract.detections(outputs, size, threshold=conf, iou=iou, letterbox=letterbox)
 
 
 class _OpenCV:

@@ -11,12 +11,11 @@ import pytest
 from agree import agree, network, random_inputs
 from networks import picture, write_detector
 
-from darknet_py import load
+from darknet_py import export_onnx, load
 from darknet_py.backends.session import available_backends, open_session
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.onnx import stream as onnx_stream
-from darknet_py.onnx.export import export_onnx
 
 CFG = "[net]\nwidth=8\nheight=6\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=mish\n"
 needs_openvino = pytest.mark.skipif(

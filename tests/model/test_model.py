@@ -11,9 +11,9 @@ import pytest
 from networks import picture, write_classifier, write_detector, write_recurrent
 
 import darknet_py
+from darknet_py import export_onnx
 from darknet_py.errors import BackendError, DataError, WeightsError
 from darknet_py.model.model import Model, load
-from darknet_py.onnx.export import export_onnx
 
 RED = picture((1, 2, "red"))
 BOX = [12, 4, 28, 20]  # 16x16 around the centre (20, 12) of the cell in row 1, column 2
@@ -171,7 +171,7 @@ def test_too_few_names_are_an_error(cfg: Path, tmp_path: Path) -> None:
 def test_numbers_stand_in_for_names_and_say_so(tmp_path: Path) -> None:
     model = load(write_detector(tmp_path, names=False), backend="numpy")
     assert model.names == {0: "0", 1: "1"}
-    assert model.contract.names.origin.startswith("numbers")
+    assert model.contract.names_origin.startswith("numbers")
 
 
 def test_missing_weights_list_every_place(cfg: Path) -> None:

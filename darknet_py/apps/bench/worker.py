@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,10 @@ class Contestant:
         """From the outputs of the network to boxes."""
         contract, size = self._opened.contract, self._photo.shape[:2]
         outputs = contract.sample(self._outputs, 0)
-        if contract.decode is None:
+        if not contract.decoders:
             return {"seconds": 0.0}
-        decode = contract.decode
-        return {"seconds": seconds(lambda: decode(outputs, (size[0], size[1]), self._conf, IOU, contract.letterbox))}
+        decode = partial(contract.decode, outputs, (size[0], size[1]), threshold=self._conf, iou=IOU)
+        return {"seconds": seconds(decode)}
 
     def layers(self, cfg: str, weights: str | None, backend: str, threads: int, folder: str, **options: Any) -> Any:
         """Seconds of each node of the engine, by its name; instead of `open`, because a trace slows an engine down."""

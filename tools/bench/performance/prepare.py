@@ -148,9 +148,9 @@ def _logits(output: np.ndarray, layer: object) -> np.ndarray:
     """The numbers of a head (anchors, entries, cells) before the logistic function, where it was applied."""
     assert isinstance(layer, Yolo)
     found = output.reshape(len(layer.masks), layer.entries, -1).astype(np.float64)
-    found[:, :2] = (found[:, :2] - 0.5) / layer.stretch + 0.5
+    found[:, :2] = (found[:, :2] - 0.5) / layer.decoder.stretch + 0.5
     logistic = np.full(layer.entries, True)
-    logistic[2:4] = layer.squared
+    logistic[2:4] = layer.decoder.squared
     tiny = 1 / (1 + np.exp(SURE))
     scores = np.clip(found[:, logistic], tiny, 1 - tiny)
     found[:, logistic] = np.log(scores / (1 - scores))
@@ -186,7 +186,7 @@ def _job(graph: Graph, folder: Path, threads: int) -> dict[str, Any]:
         "outputs": output_names(graph), "output shape": graph.outputs[-1].shape,
         "before heads": [info.inputs[0] for info, _ in heads],
         "heads": [
-            {"anchors": layer.sizes.tolist(), "squared": layer.squared, "shape": info.output.shape}
+            {"anchors": layer.decoder.sizes.tolist(), "squared": layer.decoder.squared, "shape": info.output.shape}
             for info, layer in heads if isinstance(layer, Yolo)
         ],
     }  # fmt: skip
