@@ -47,7 +47,6 @@ EXCEPTIONS = {
     ("contract.contract", "zoo.names"),
     ("contract.decode", "darknet.layers.heads.head"),
     ("contract.decode", "darknet.layers.net"),
-    ("ir.graph", "darknet.layers.layer"),
     ("onnx.export", "analysis.quantize"),
     ("onnx.export", "darknet.dialects"),
     ("onnx.export", "darknet.layers.heads.head"),

@@ -14,10 +14,10 @@ from darknet_py.backends import opencv
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
-from darknet_py.passes import optimize, unfold_convolutions
-from darknet_py.passes.im2col import Costs
+from darknet_py.passes import optimize
+from darknet_py.passes.im2col import TapCosts, unfold_convolutions
 
-COSTS = Costs(8, tap=60, strided=1.35, edge=12)
+COSTS = TapCosts(8, tap=60, strided=1.35, edge=12)
 
 
 def convolution(shape: tuple[int, int, int], filters: int, size: tuple[int, int], **attrs: Any) -> Graph:
