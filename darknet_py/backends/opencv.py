@@ -16,8 +16,7 @@ from ..errors import BackendError
 from ..ir.graph import Graph
 from ..onnx.operators import feed, mish_of_softplus, write_onnx
 from ..onnx.stream import fits, serialize
-from ..passes import Pass, optimize
-from ..passes import passes_for as passes_of
+from ..passes import Pass, optimize, passes_for
 from .opencv_log import silent_opencv
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
@@ -74,7 +73,7 @@ class OpenCVSession:
 
         Arrays that the passes made are dropped: they can be several times as large as the weights.
         """
-        graph = optimize(self._graph, passes_for(cv2.__version__, winograd))
+        graph = optimize(self._graph, passes_of_release(cv2.__version__, winograd))
         _refuse_what_is_wrong(graph, cv2.__version__)
         states = tuple(s.output for s in graph.states)
         self._wanted = graph.roots
@@ -103,10 +102,10 @@ def open_session(
     return OpenCVSession(graph, engine, winograd)
 
 
-def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
+def passes_of_release(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     """The passes for a release of OpenCV."""
     major = int(version.split(".")[0])
-    return passes_of("opencv 5" if major >= 5 else "opencv 4", BLOCK, winograd=winograd)
+    return passes_for("opencv 5" if major >= 5 else "opencv 4", BLOCK, winograd=winograd)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

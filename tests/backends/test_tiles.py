@@ -43,7 +43,7 @@ def test_tiles_in_onnxruntime(tile: Tile, outputs: str, monkeypatch: pytest.Monk
 def test_tiles_in_opencv(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     force(monkeypatch, tile)
     graph = graph_of(outputs)
-    after = optimize(graph, opencv.passes_for(cv2.__version__))
+    after = optimize(graph, opencv.passes_of_release(cv2.__version__))
     assert [op.kind for op in after.ops].count("untile") == 4
     monkeypatch.setitem(OPTIONS, "opencv", {})
     agree(graph, runtimes=("opencv",))
@@ -77,5 +77,5 @@ def test_it_can_be_switched_off() -> None:
     graph = network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, "leaky"))
     for winograd in (True, False):
         assert any("tile" in name for name in in_blocks(graph, winograd=winograd).arrays) is winograd
-        kinds = [op.kind for op in optimize(graph, opencv.passes_for("5.0.0", winograd)).ops]
+        kinds = [op.kind for op in optimize(graph, opencv.passes_of_release("5.0.0", winograd)).ops]
         assert ("untile" in kinds) is winograd

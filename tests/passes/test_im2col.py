@@ -112,7 +112,7 @@ def test_opencv_gets_both(monkeypatch: pytest.MonkeyPatch) -> None:
     text += "[convolutional]\nfilters=64\nsize=7\nstride=2\npad=1\nbatch_normalize=1\nactivation=leaky\n"
     text += "[convolutional]\nfilters=160\nsize=3\nstride=2\npad=1\nactivation=mish\n"
     graph = network(text)
-    after = optimize(graph, opencv.passes_for(cv2.__version__))
+    after = optimize(graph, opencv.passes_of_release(cv2.__version__))
     assert sum("im2col" in op.output.name for op in after.ops) == 1 + 9 + 1
     monkeypatch.setitem(OPTIONS, "opencv", {})
     agree(graph, runtimes=("opencv",))
