@@ -1,7 +1,7 @@
 """The primitives: a closed set of tensor operations, each with its shape rule and its cost.
 
 Decision: layers are lowered to these and nothing else, so an executor is one table from primitive to kernel, and a new
-Darknet layer costs no executor anything. Shapes are those of one sample: the batch axis is in front, and symbolic.
+layer costs no executor anything. Shapes are those of one sample: the batch axis is in front, and symbolic.
 Inputs come first and positional, attributes are keywords; the signature of a rule is the schema of its primitive.
 """
 
