@@ -77,7 +77,7 @@ def _with_rows(graph: Graph, compilation: Compilation, thresh: float | None) -> 
     b = Builder()
     rows, names = [], []
     for index, decoder in zip(graph.heads, compilation.decoders, strict=True):
-        info = graph.layers[index]
+        info = graph.layer(index)
         b.enter(index, "rows")
         limit = _threshold(compilation, info, decoder) if thresh is None else thresh
         rows.append(_rows(b, info.output, decoder, graph.image.shape, limit))

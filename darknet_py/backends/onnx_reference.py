@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from onnx.reference import ReferenceEvaluator
 
+from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.kernels import FLOAT_MIN
-from ..ir.ops import PRIMITIVES
+from ..ir.rewrite import rewrite
 from ..onnx.operators import feed, to_onnx
 
 
@@ -35,15 +35,12 @@ def open_session(graph: Graph) -> OnnxReferenceSession:
 
 def _pad_pools(graph: Graph) -> Graph:
     """Each unevenly padded max_pool as a pad and a max_pool: onnx.reference mixes up the sides of `pads`."""
-    ops: list[Op] = []
-    for op in graph.ops:
+
+    def rule(b: Builder, op: Op) -> Value | None:
         pads = op.attrs["pads"] if op.kind == "max_pool" else ()
         if pads[:2] == pads[2:]:
-            ops.append(op)
-            continue
-        attrs = {**op.attrs, "pads": (0, 0, 0, 0)}
-        x = op.inputs[0]
-        padded = Value(f"{op.output.name}.border", PRIMITIVES["pad"].shape(x.shape, pads=pads, value=FLOAT_MIN))
-        ops.append(Op("pad", (x,), padded, {"pads": pads, "value": float(FLOAT_MIN)}, op.layer))
-        ops.append(Op("max_pool", (padded,), op.output, attrs, op.layer))
-    return replace(graph, ops=tuple(ops))
+            return None
+        padded = b.op("pad", op.inputs[0], pads=pads, value=float(FLOAT_MIN))
+        return b.compute(op.output, "max_pool", padded, **{**op.attrs, "pads": (0, 0, 0, 0)})
+
+    return rewrite(graph, "border", rule)

@@ -16,19 +16,7 @@ from ..errors import BackendError
 from ..ir.graph import Graph
 from ..onnx.operators import feed, mish_of_softplus, write_onnx
 from ..onnx.stream import fits, serialize
-from ..passes import (
-    PASSES,
-    Pass,
-    cascade_pools,
-    maxout_of_slices,
-    optimize,
-    spread_channels,
-    tile_convolutions,
-    unfold_convolutions,
-    widen_groups,
-)
-from ..passes.im2col import Costs as TapCosts
-from ..passes.winograd import Costs as TileCosts
+from ..passes import Pass, optimize, passes_for
 from .opencv_log import silent_opencv
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
@@ -39,15 +27,7 @@ WRONG_BEFORE = (
     ("reduce_sum", (4, 10), "takes the sum over channels of something else"),
 )
 
-# What OpenCV 5 gains from; OpenCV 4 does not. It keeps channels in blocks of 8, and multiplies ten pixels at once: in a
-# convolution with strides it computes their addresses for every block, and each by itself where they leave a row.
-# Where the prices are from: tools/bench/PASSES.md.
-IN_BLOCKS_OF_8 = (
-    widen_groups(8),
-    spread_channels,
-    unfold_convolutions(TapCosts(8, tap=60, strided=1.35, edge=12)),
-)
-TILES = tile_convolutions(TileCosts(8, point=56, product=0, result=270, weight=20))
+BLOCK = 8  # channels that OpenCV 5 keeps together
 
 
 class OpenCVSession:
@@ -93,10 +73,10 @@ class OpenCVSession:
 
         Arrays that the passes made are dropped: they can be several times as large as the weights.
         """
-        graph = optimize(self._graph, passes_for(cv2.__version__, winograd))
+        graph = optimize(self._graph, passes_of_release(cv2.__version__, winograd))
         _refuse_what_is_wrong(graph, cv2.__version__)
         states = tuple(s.output for s in graph.states)
-        self._wanted = (*graph.outputs, *states)
+        self._wanted = graph.roots
         repeated = {op.output: graph.data[op.inputs[0]] for op in graph.ops if op.kind == "repeat_batch"}
         self._constants = {v: a for v, a in {**graph.data, **repeated}.items() if v in self._wanted}
         # What no layer computes, OpenCV cannot return: inputs and constants are given back here.
@@ -122,12 +102,10 @@ def open_session(
     return OpenCVSession(graph, engine, winograd)
 
 
-def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
+def passes_of_release(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     """The passes for a release of OpenCV."""
-    passes = (*PASSES, maxout_of_slices, cascade_pools)
-    if int(version.split(".")[0]) < 5:
-        return passes
-    return (*passes, *IN_BLOCKS_OF_8, *([TILES] if winograd else []))
+    major = int(version.split(".")[0])
+    return passes_for("opencv 5" if major >= 5 else "opencv 4", BLOCK, winograd=winograd)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

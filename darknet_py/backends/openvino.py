@@ -17,7 +17,7 @@ from ..errors import BackendError
 from ..ir.graph import Graph
 from ..onnx.operators import feed, mish_of_softplus, write_onnx
 from ..onnx.stream import readable
-from ..passes import optimize
+from ..passes import optimize, passes_for
 
 TELEMETRY = "openvino_telemetry"
 
@@ -96,7 +96,7 @@ def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path 
 
     `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
     """
-    return GraphSession(optimize(graph), threads, cache)
+    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache)
 
 
 def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:

@@ -24,9 +24,8 @@ class Program:
         """
         found = []
         for index, decoder in zip(self.graph.heads, self.contract.decoders, strict=True):
-            info = self.graph.layers[index]
-            before = self.graph.image if info.inputs[0] < 0 else self.graph.layer_output(info.inputs[0])
-            found.append(before if decoder.reads_input else info.output)
+            info = self.graph.layer(index)
+            found.append(self.graph.layer_inputs(info)[0] if decoder.reads_input else info.output)
         return tuple(found)
 
     def before_heads(self) -> Program:

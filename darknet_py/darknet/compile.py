@@ -157,9 +157,13 @@ def _lower(
     if not sections and not found.errors:
         found.error(Code.EMPTY_FILE, "a network needs at least one layer", None)
     complete = not found.errors
+    built = {i.index for i in infos}  # a layer that failed halfway leaves nothing in the graph
+    ops = tuple(op for op in b.ops if op.layer in built)
+    made = {op.output for op in ops}
     graph = Graph(
-        image, tuple(b.ops), tuple(b.params), tuple(infos), outputs=_outputs(infos, decoders) if complete else (),
-        heads=tuple(decoders), states=tuple(b.states), data=b.data,
+        image, ops, tuple(p for p in b.params if p.layer in built), tuple(infos),
+        outputs=_outputs(infos, decoders) if complete else (), heads=tuple(decoders),
+        states=tuple(s for s in b.states if s.output in made), data=b.data,
     )  # fmt: skip
     return check(graph) if complete else graph, tuple(decoders.values())
 
@@ -174,8 +178,7 @@ def _has_area(info: LayerInfo, graph: Graph) -> bool:
     """Whether Darknet counts the layer in the average that parser.c prints, and divides by the number of these."""
     if info.section in FLAT:
         return False
-    first = info.inputs[0]
-    shape = (graph.image if first < 0 else graph.layer_output(first)).shape
+    shape = graph.layer_inputs(info)[0].shape
     return getattr(info.layer, "side", 1) > 1 or (len(shape) == 3 and min(shape[1:]) > 1)
 
 

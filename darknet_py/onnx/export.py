@@ -112,7 +112,7 @@ def with_boxes(program: Program) -> Graph:
     b = Builder()
     boxes, scores = [], []
     for index, decoder in zip(graph.heads, decoders, strict=True):
-        info = graph.layers[index]
+        info = graph.layer(index)
         b.enter(index, f"{info.section}.boxes")
         found = decoder.lower_boxes(b, info.output, program.contract.net_size)
         boxes.append(found[0])

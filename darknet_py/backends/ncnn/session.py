@@ -18,7 +18,7 @@ from ...errors import BackendError
 from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
-from ...passes import PASSES, cascade_pools, maxout_of_slices, optimize
+from ...passes import optimize, passes_for
 from .writer import Writer, has_layer
 
 Arrays = dict[Value, np.ndarray]
@@ -31,7 +31,7 @@ class NcnnSession:
 
     def __init__(self, graph: Graph, threads: int | None, winograd: bool) -> None:
         self._graph = graph
-        self._wanted = (*graph.outputs, *(s.output for s in graph.states))
+        self._wanted = graph.roots
         self._parts = [
             _NcnnPart(ops, gives, graph.data, threads, winograd) if inside else _NumpyPart(ops, graph.data)
             for inside, ops, gives in _parts(graph, self._wanted)
@@ -57,7 +57,7 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
     if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
         raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade 'darknet-compiler[ncnn]'")
     need_weights(graph)
-    return NcnnSession(optimize(graph, (*PASSES, maxout_of_slices, cascade_pools)), threads, winograd)
+    return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd)
 
 
 def _parts(graph: Graph, wanted: Sequence[Value]) -> Iterator[tuple[bool, list[Op], list[Value]]]:

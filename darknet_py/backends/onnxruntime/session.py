@@ -12,7 +12,7 @@ from ...errors import BackendError
 from ...ir.graph import Graph
 from ...onnx.operators import feed, write_onnx
 from ...onnx.stream import declare
-from ...passes import optimize
+from ...passes import optimize, passes_for
 from .blocked import block_size, write_blocked
 from .file import CPU, session_options, write_optimized
 
@@ -29,9 +29,10 @@ class OnnxRuntimeSession:
             write_optimized(options, save)
         block = block_size() if list(providers) == [CPU] else None
         if block is None:
-            written = write_onnx(graph)
+            written = write_onnx(optimize(graph, passes_for("onnxruntime")))
         else:
-            written = write_blocked(graph, block, winograd)
+            passes = passes_for("onnxruntime, blocked", block, winograd=winograd)
+            written = write_blocked(optimize(graph, passes), block)
             # Nothing is left for its pass over layouts, which takes more than half of a session's time to open.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         # Given as they are: in the model they would be copied three times before the session has them.
@@ -65,4 +66,4 @@ def open_session(
     `save` is a folder for the optimized model, which `ort.FileSession` opens. Without `winograd`, 3x3 convolutions
     are slower, and round a quarter to a third as much.
     """
-    return OnnxRuntimeSession(optimize(graph), threads, providers, save, winograd)
+    return OnnxRuntimeSession(graph, threads, providers, save, winograd)
