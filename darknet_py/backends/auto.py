@@ -24,13 +24,16 @@ from ..errors import BackendError, Say
 from ..files import cache_dir, write
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
+from ..onnx.metadata import read_contract
 from ..version import VERSION
 from .session import Session, available_backends
+from .session import open_file as open_file_in
 from .session import open_session as open_backend
 
 # Who takes part, the default first: it wins unless another is faster by more than `LEAD`. The executors that define
 # what is right are not made to be fast.
 CONTENDERS = ("onnxruntime", "openvino", "ncnn", "opencv")
+ONNX_CONTENDERS = ("onnxruntime", "openvino")  # on files; and OpenCV, where the file has a fixed batch
 DISTRIBUTIONS = (
     "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "ncnn",
     "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
@@ -72,6 +75,20 @@ def open_session(
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
     return fastest(openers, shapes, f"{network}\n{threads}", explain, remember)
+
+
+def open_file(path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True) -> Session:
+    """The fastest back end on an ONNX file that `export_onnx` wrote; the options are those of `open_session`."""
+    contract = read_contract(path)
+    openers: dict[str, Opener] = {}
+    for name in (name for name in ONNX_CONTENDERS if name in available_backends()):
+        openers[name] = partial(open_file_in, path, name, threads=threads)
+    if contract.batch is not None and threads is None:  # OpenCV would take one sample at a time, and has no such option
+        openers["opencv"] = partial(open_file_in, path, "opencv")
+    shapes = [contract.shape, *(s.shape for s in contract.states)]
+    with path.open("rb") as opened:
+        content = hashlib.file_digest(opened, "sha256").hexdigest()
+    return fastest(openers, shapes, f"{content}\n{threads}", explain, remember, contract.batch or 1)
 
 
 def fastest(

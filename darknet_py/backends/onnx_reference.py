@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import onnx
 from onnx.reference import ReferenceEvaluator
 
 from ..ir.builder import Builder
@@ -28,9 +29,26 @@ class OnnxReferenceSession:
             return [np.asarray(y, np.float32) for y in self._evaluator.run(None, arrays)]
 
 
+class FileSession:
+    """An ONNX file in the reference evaluator of the onnx package."""
+
+    def __init__(self, path: Path) -> None:
+        self._evaluator = ReferenceEvaluator(onnx.load(path))
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs, then the new states, for a batch of inputs."""
+        feed = dict(zip(self._evaluator.input_names, inputs, strict=True))
+        return [np.asarray(o, np.float32) for o in self._evaluator.run(None, feed)]
+
+
 def open_session(graph: Graph) -> OnnxReferenceSession:
     """onnx.reference on a graph with its parameters loaded."""
     return OnnxReferenceSession(graph)
+
+
+def open_file(path: Path) -> FileSession:
+    """onnx.reference on an ONNX file."""
+    return FileSession(path)
 
 
 def _pad_pools(graph: Graph) -> Graph:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
+import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph
@@ -35,13 +38,18 @@ class OpenCVSession:
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
         self._graph, self._engine, self._winograd = graph, engine, winograd
+        self._lock = Lock()  # inputs are set and outputs read in buffers of the network
         self._open(1)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
         arrays = feed(self._graph, inputs)
-        if len(inputs[0]) != self._batch:
-            self._open(len(inputs[0]))
+        with self._lock:
+            return self._run(arrays, len(inputs[0]))
+
+    def _run(self, arrays: dict[str, np.ndarray], batch: int) -> list[np.ndarray]:
+        if batch != self._batch:
+            self._open(batch)
         known = dict(zip(self._graph.inputs, arrays.values(), strict=True))
         try:
             for name, x in arrays.items():
@@ -56,8 +64,9 @@ class OpenCVSession:
 
     def profile(self) -> dict[str, float]:
         """Seconds of each layer of OpenCV in the last run; their names contain those of the network's layers."""
-        ticks = np.ravel(self._net.getPerfProfile()[1])
-        return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
+        with self._lock:
+            ticks, names = np.ravel(self._net.getPerfProfile()[1]), self._net.getLayerNames()
+        return dict(zip(names, (ticks / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
         buffer = self._write(batch, self._winograd)
@@ -89,6 +98,37 @@ class OpenCVSession:
         return np.frombuffer(serialize(model, written.arrays), np.uint8) if fits(model, written.arrays) else None
 
 
+class FileSession:
+    """An ONNX file in OpenCV, which wants fixed shapes: one sample at a time unless the file says otherwise."""
+
+    def __init__(self, path: Path) -> None:
+        model = onnx.load(path)
+        for value in (*model.graph.input, *model.graph.output):
+            batch = value.type.tensor_type.shape.dim[0]
+            if batch.dim_param and value.name != "detections":
+                batch.dim_value = 1
+        self._lock = Lock()  # as above
+        self._inputs = [i.name for i in model.graph.input]
+        self._shapes = {o.name: [d.dim_value for d in o.type.tensor_type.shape.dim] for o in model.graph.output}
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+        except cv2.error as e:
+            raise BackendError(f"OpenCV {cv2.__version__} refuses the file: {e.err or e}") from e
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs, then the new states, for a batch of inputs."""
+        shapes = ([n or -1 for n in shape] for shape in self._shapes.values())
+        with self._lock:
+            try:
+                for name, array in zip(self._inputs, inputs, strict=True):
+                    self._net.setInput(np.ascontiguousarray(array, np.float32), name)
+                results = self._net.forward(list(self._shapes))
+            except cv2.error as e:
+                raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
+            # The buffers are reused by the next forward, and lose axes of length 1 in OpenCV 4.
+            return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+
+
 def open_session(
     graph: Graph, *, engine: int | None = None, threads: int | None = None, winograd: bool = True
 ) -> OpenCVSession:
@@ -100,6 +140,11 @@ def open_session(
     if threads is not None:
         cv2.setNumThreads(threads)
     return OpenCVSession(graph, engine, winograd)
+
+
+def open_file(path: Path) -> FileSession:
+    """OpenCV on an ONNX file."""
+    return FileSession(path)
 
 
 def passes_of_release(version: str, winograd: bool = True) -> tuple[Pass, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.session import Session, open_session
+from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract
 from ..contract.detections import Boxes
 from ..contract.thresholds import CONF, IOU
@@ -364,16 +364,15 @@ def _load_onnx(
     path: str | Path, backend: str, names: str | Path | None, letterbox: bool | None, options: dict[str, object]
 ) -> Model:
     from ..contract.contract import resized
-    from ..onnx.file import OnnxFile
+    from ..onnx.metadata import read_contract
     from ..zoo.names import find_names
 
-    file = OnnxFile(path)
-    contract = file.contract
+    contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
     if names is not None:
         known = find_names(len(contract.names), given=names)
         contract = replace(contract, names=known.names, names_origin=known.origin)
     if letterbox is not None:
         contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
-    if backend == "opencv" and file.batch is None:
+    if backend == "opencv" and contract.batch is None:
         contract = replace(contract, batch=1)
-    return Model(file.open_session(backend, **options), contract)
+    return Model(open_file(path, backend, **options), contract)

@@ -26,7 +26,7 @@ from ..ir.builder import Builder
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
-from .metadata import contract_of, read_onnx, to_metadata
+from .metadata import to_metadata
 from .operators import write_onnx
 from .stream import assemble, check_model, fits, write_model
 
@@ -94,11 +94,6 @@ def to_exported(
         extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
     emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
     return Exported(emitter.skeleton(), emitter.arrays, contract)
-
-
-def read_contract(path: str | Path) -> Contract:
-    """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file."""
-    return contract_of(read_onnx(path))
 
 
 def with_boxes(program: Program) -> Graph:

@@ -43,6 +43,11 @@ def to_metadata(contract: Contract) -> dict[str, str]:
     return {PREFIX + k: json.dumps(v, ensure_ascii=False) for k, v in written}
 
 
+def read_contract(path: str | Path) -> Contract:
+    """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file."""
+    return contract_of(read_onnx(path))
+
+
 def contract_of(model: onnx.ModelProto) -> Contract:
     """The contract in the metadata of a model; `DataError` if it is not there or incomplete."""
     own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]

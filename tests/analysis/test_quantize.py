@@ -15,7 +15,7 @@ from darknet_py import export_onnx, load
 from darknet_py.analysis.quantize import Loss, Quantization, heads, loss
 from darknet_py.cli import main
 from darknet_py.errors import DataError
-from darknet_py.onnx.export import read_contract
+from darknet_py.onnx.metadata import read_contract
 from darknet_py.vision.results import Boxes, Results
 
 DEEPER = """

@@ -17,7 +17,8 @@ from darknet_py.backends.session import open_session
 from darknet_py.contract.contract import Contract
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import BackendError, DataError
-from darknet_py.onnx.export import BOXES, read_contract
+from darknet_py.onnx.export import BOXES
+from darknet_py.onnx.metadata import read_contract
 from darknet_py.onnx.operators import OPERATORS
 
 SUPPRESSION = {"NonMaxSuppression", "GatherND", "Unsqueeze"}

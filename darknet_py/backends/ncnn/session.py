@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from threading import Lock
 
 import ncnn
 import numpy as np
@@ -32,6 +33,7 @@ class NcnnSession:
     def __init__(self, graph: Graph, threads: int | None, winograd: bool) -> None:
         self._graph = graph
         self._wanted = graph.roots
+        self._lock = Lock()  # extractors share the allocators and threads of their network
         self._parts = [
             _NcnnPart(ops, gives, graph.data, threads, winograd) if inside else _NumpyPart(ops, graph.data)
             for inside, ops, gives in _parts(graph, self._wanted)
@@ -42,8 +44,9 @@ class NcnnSession:
         arrays = feed(self._graph, inputs).values()
         known: Arrays = dict(zip(self._graph.inputs, arrays, strict=True))
         batch = len(inputs[0])
-        for part in self._parts:
-            part.run(known, batch)
+        with self._lock:
+            for part in self._parts:
+                part.run(known, batch)
         data = self._graph.data
         return [known[v] if v in known else np.repeat(data[v][None], batch, 0) for v in self._wanted]
 

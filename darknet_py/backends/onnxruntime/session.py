@@ -14,7 +14,7 @@ from ...onnx.operators import feed, write_onnx
 from ...onnx.stream import declare
 from ...passes import optimize, passes_for
 from .blocked import block_size, write_blocked
-from .file import CPU, session_options, write_optimized
+from .file import CPU, FileSession, session_options, write_optimized
 
 
 class OnnxRuntimeSession:
@@ -67,3 +67,8 @@ def open_session(
     are slower, and round a quarter to a third as much.
     """
     return OnnxRuntimeSession(graph, threads, providers, save, winograd)
+
+
+def open_file(path: Path, *, threads: int | None = None, providers: Sequence[str] = (CPU,)) -> FileSession:
+    """onnxruntime on an ONNX file."""
+    return FileSession(path, threads=threads, providers=providers)
