@@ -7,13 +7,14 @@ cfg, a cfg that was compiled before, and an ONNX file only differ in how these t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Model:
         self.session, self.contract, self._network = session, contract, network
         self.names = dict(enumerate(contract.names))
         self._tails = lru_cache(1)(self._open_tails)
+        self._lock = Lock()  # of what recurrent layers remember
         self.reset()
 
     def __repr__(self) -> str:
@@ -100,14 +102,37 @@ class Model:
 
     def run(self, inputs: np.ndarray) -> list[np.ndarray]:
         """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
+        if not self.contract.states:
+            return self.step(inputs)[0]
+        with self._lock:
+            outputs, self._states = self.step(inputs, self._states)
+        return outputs
+
+    def step(self, inputs: np.ndarray, states: Sequence[np.ndarray] = ()) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """`run` with what recurrent layers remember as a value: the outputs, and the states for the next step.
+
+        Without `states`, or with those of another number of samples, the memories are zeros. The model itself
+        remembers nothing of it, so any thread may step through a sequence of its own.
+        """
         if inputs.shape[1:] != self.contract.shape:
             raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
-        if not self._states or len(self._states[0]) != len(inputs):
-            self._states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
-        results = self.session.run([inputs, *self._states])
+        if not states or len(states[0]) != len(inputs):
+            states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
+        results = self.session.run([inputs, *states])
         count = len(results) - len(self.contract.states)
-        self._states = results[count:]
-        return results[:count]
+        return results[:count], results[count:]
+
+    @overload
+    def __call__(
+        self, source: Iterator[Any], conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        letterbox: bool | None = None, skip: Skip | None = None,
+    ) -> Iterator[Results]: ...  # fmt: skip
+
+    @overload
+    def __call__(
+        self, source: Any, conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        letterbox: bool | None = None, skip: Skip | None = None,
+    ) -> list[Results]: ...  # fmt: skip
 
     def __call__(
         self,
@@ -119,7 +144,7 @@ class Model:
         workers: int = 0,
         letterbox: bool | None = None,
         skip: Skip | None = None,
-    ) -> Any:
+    ) -> list[Results] | Iterator[Results]:
         """Results for every picture of `source`: a list, or a generator if `source` is a generator.
 
         `source` is a path, folder, glob, bytes, array (BGR), PIL image, or a list or generator of these, as in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -231,6 +232,24 @@ def test_a_classifier_sees_the_middle_of_a_picture(tmp_path: Path) -> None:
     (results,) = load(write_classifier(tmp_path), backend="numpy")(wide)
     assert results.pred_class == "blue"
     assert results.pred_score == pytest.approx(np.e / (np.e + 2), abs=1e-5)
+
+
+def test_threads_step_through_sequences_of_their_own(tmp_path: Path) -> None:
+    model = load(write_recurrent(tmp_path), backend="numpy")
+    rng = np.random.default_rng(0)
+    sequences = rng.random((8, 5, 1, *model.contract.shape), np.float32)
+
+    def last(sequence: np.ndarray) -> np.ndarray:
+        states: list[np.ndarray] = []
+        for x in sequence:
+            (y,), states = model.step(x, states)
+        return y
+
+    alone = [last(s) for s in sequences]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(last, sequences))
+    np.testing.assert_array_equal(alone, together)
+    assert not np.allclose(alone[0], alone[1])
 
 
 def test_a_recurrent_network_remembers_until_reset(tmp_path: Path) -> None:
