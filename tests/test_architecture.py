@@ -53,10 +53,6 @@ EXCEPTIONS = {
     ("onnx.export", "darknet.layers.heads.head"),
     ("onnx.export", "darknet.layers.lowering"),
     ("onnx.export", "darknet.network"),
-    ("onnx.file", "backends.auto"),
-    ("onnx.file", "backends.onnxruntime.file"),
-    ("onnx.file", "backends.openvino"),
-    ("onnx.file", "backends.session"),
     ("onnx.metadata", "darknet.layers"),
     ("onnx.metadata", "darknet.layers.heads.head"),
     ("onnx.metadata", "darknet.layers.heads.tree"),
@@ -65,7 +61,7 @@ EXCEPTIONS = {
 # What these rooms may import from outside, besides the standard library.
 OUTSIDE = {
     "errors": set(), "files": set(), "machine": set(), "version": set(), "ir": {"numpy"}, "passes": {"numpy"},
-    "contract": {"numpy"}, "zoo": set(), "darknet": {"numpy", "lark"}, "onnx": {"numpy", "onnx", "cv2"},
+    "contract": {"numpy"}, "zoo": set(), "darknet": {"numpy", "lark"}, "onnx": {"numpy", "onnx"},
 }  # fmt: skip
 RUNTIMES = {"numpy", "onnx", "onnxruntime", "cv2", "openvino", "ncnn", "lark", "click", "torch", "matplotlib"}
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backends.session import Session, open_session
+from ..backends.backend import DEFAULT, find_backend
+from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract, classes, contract_of, decoder, finisher, is_letterboxed
 from ..contract.decode import raw_outputs
 from ..contract.thresholds import CONF, IOU
@@ -226,7 +227,7 @@ def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
 def load(
     cfg: str | Path,
     weights: str | Path | None = None,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     dialect: str | None = None,
@@ -243,8 +244,8 @@ def load(
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is 'onnxruntime', 'opencv', 'openvino', 'ncnn', 'numpy', 'onnx.reference', or 'auto' (the fastest here,
-    measured the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
+    time), and `options` are its own. `size` overrides the (height, width) of the network's input;
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
     `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
@@ -344,7 +345,7 @@ def _from_record(
 
 def from_network(
     network: Network,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     letterbox: bool | None = None,
@@ -367,6 +368,7 @@ def _load_onnx(
     decode = file.decode if own.heads else None
     states = tuple(s.shape for s in own.states)
     contract = Contract(own.shape, known, padded, decode, states, file.batch, file.sample)
-    if backend == "opencv" and file.batch is None:
+    session = open_file(path, backend, **options)
+    if file.batch is None and not find_backend(backend).any_batch:
         contract = replace(contract, batch=1)
-    return Model(file.open_session(backend, **options), contract)
+    return Model(session, contract)
