@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from goldens import error
 
-from darknet_py.backends.session import available_backends, open_session
+from darknet_py.backends.backend import available_backends
+from darknet_py.backends.session import open_session
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..backends.backend import DEFAULT, find_backend
 from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract
 from ..contract.detections import Boxes
@@ -258,7 +259,7 @@ def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
 def load(
     cfg: str | Path,
     weights: str | Path | None = None,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     dialect: str | None = None,
@@ -275,8 +276,8 @@ def load(
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is 'onnxruntime', 'opencv', 'openvino', 'ncnn', 'numpy', 'onnx.reference', or 'auto' (the fastest here,
-    measured the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
+    time), and `options` are its own. `size` overrides the (height, width) of the network's input;
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
     `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
@@ -374,7 +375,7 @@ def _from_kept(
 
 def from_network(
     network: Network,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     letterbox: bool | None = None,
@@ -398,6 +399,6 @@ def _load_onnx(
         contract = replace(contract, names=known.names, names_origin=known.origin)
     if letterbox is not None:
         contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
-    if backend == "opencv" and contract.batch is None:
+    if contract.batch is None and not find_backend(backend).any_batch:
         contract = replace(contract, batch=1)
     return Model(open_file(path, backend, **options), contract)

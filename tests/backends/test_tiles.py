@@ -8,7 +8,7 @@ from agree import OPTIONS, agree, network, only_opencv_5, random_inputs
 from blocks import in_blocks
 from tiles import each_tile, force
 
-from darknet_py.backends import opencv
+from darknet_py.backends.opencv import session as opencv
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize

@@ -10,7 +10,7 @@ import pytest
 from agree import OPTIONS, agree, network, only_opencv_5
 from graphs import ALL_TAPS, COLUMNS, ROUNDING, computes_the_same, graph_of, kinds, numbers
 
-from darknet_py.backends import opencv
+from darknet_py.backends.opencv import session as opencv
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder

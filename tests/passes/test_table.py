@@ -11,7 +11,7 @@ import pytest
 from graphs import graph_of
 
 from darknet_py import passes
-from darknet_py.backends.session import BACKENDS
+from darknet_py.backends.backend import backends
 from darknet_py.ir import Graph, InvalidGraph
 from darknet_py.passes import PASSES, Pass, optimize, passes_for
 from darknet_py.passes.table import FOLDING, TABLE, TAKERS, UNTOUCHED
@@ -26,7 +26,7 @@ def names(taker: str, **options: bool) -> list[str]:
 
 
 def test_each_back_end_is_in_the_table() -> None:
-    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} == {*BACKENDS, "file"}
+    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} == {*backends(), "file"}
     assert {taker for _, takers in TABLE for taker in takers} == {*FOLDING} == {*TAKERS} - {*UNTOUCHED}
 
 

@@ -20,6 +20,7 @@ from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
+from . import BACKEND
 from .writer import Writer, has_layer
 
 Arrays = dict[Value, np.ndarray]
@@ -28,7 +29,7 @@ OLDEST = (1, 0, 20261020)  # the release of May 2026, and those before, clip wro
 
 
 class NcnnSession:
-    """A graph in ncnn."""
+    """A graph in ncnn, which keeps nothing between runs: each sample has an extractor, with memory of its own."""
 
     def __init__(self, graph: Graph, threads: int | None, winograd: bool) -> None:
         self._graph = graph
@@ -58,7 +59,7 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
     of ncnn that computes something else.
     """
     if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
-        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade 'darknet-compiler[ncnn]'")
+        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
     need_weights(graph)
     return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd)
 

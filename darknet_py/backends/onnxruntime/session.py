@@ -63,12 +63,12 @@ def open_session(
 ) -> OnnxRuntimeSession:
     """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core.
 
-    `save` is a folder for the optimized model, which `ort.FileSession` opens. Without `winograd`, 3x3 convolutions
+    `save` is a folder for the optimized model, which `FileSession` opens. Without `winograd`, 3x3 convolutions
     are slower, and round a quarter to a third as much.
     """
     return OnnxRuntimeSession(graph, threads, providers, save, winograd)
 
 
 def open_file(path: Path, *, threads: int | None = None, providers: Sequence[str] = (CPU,)) -> FileSession:
-    """onnxruntime on an ONNX file."""
+    """onnxruntime on an ONNX file; `threads` None: one for each core."""
     return FileSession(path, threads=threads, providers=providers)

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..errors import BackendError
-from ..ir.graph import Graph, Op, Value
-from ..ir.kernels import ELEMENTWISE, EXACT_KERNELS, KERNELS, VIEWS, Array, run_op
-from ..passes import optimize, passes_for
+from ...errors import BackendError
+from ...ir.graph import Graph, Op, Value
+from ...ir.kernels import ELEMENTWISE, EXACT_KERNELS, KERNELS, VIEWS, Array, run_op
+from ...passes import optimize, passes_for
 
 
 class NumpySession:

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BackendError
-from ..ir.graph import Graph
-from ..onnx.operators import feed, mish_of_softplus, write_onnx
-from ..onnx.stream import readable
-from ..passes import optimize, passes_for
+from ...errors import BackendError
+from ...ir.graph import Graph
+from ...onnx.operators import feed, mish_of_softplus, write_onnx
+from ...onnx.stream import readable
+from ...passes import optimize, passes_for
 
 TELEMETRY = "openvino_telemetry"
 
@@ -40,7 +40,10 @@ ov = _import()
 
 
 class OpenVINOSession:
-    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size."""
+    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size, and one request.
+
+    A second request would not be faster: tuned for latency, one run takes all the threads there are.
+    """
 
     def __init__(self, model: bytes | Path, threads: int | None, cache: str | Path | None) -> None:
         self._core = ov.Core()
@@ -50,7 +53,7 @@ class OpenVINOSession:
         if cache is not None:
             self._config["CACHE_DIR"] = str(cache)
         self._batch: int | None = None
-        self._lock = Lock()  # one request, whose outputs are buffers of its own
+        self._lock = Lock()  # from the batch size to the copies of the results
         try:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
