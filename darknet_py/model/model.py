@@ -308,6 +308,7 @@ def load(
             allow_partial=allow_partial, say=say,
         )  # fmt: skip
 
+    # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
         recipe = _recipe(files, weights, dialect, size, random_weights, strict, as_darknet)
         return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
