@@ -19,6 +19,7 @@ __version__ = version.VERSION
 if TYPE_CHECKING:
     from .backends.session import open_session as open_session
     from .compat.mmpretrain import inference_model as inference_model
+    from .contract.detections import Boxes as Boxes
     from .cv2_compat import readNetFromDarknet as readNetFromDarknet
     from .darknet.compile import Compilation as Compilation
     from .darknet.compile import compile_cfg as compile_cfg
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
     from .errors import DataError as DataError
     from .errors import WeightsError as WeightsError
     from .errors import ZooError as ZooError
+    from .model.export import export_onnx as export_onnx
     from .model.model import Model as Model
     from .model.model import load as load
-    from .onnx.export import export_onnx as export_onnx
-    from .vision.results import Boxes as Boxes
     from .vision.results import Results as Results
     from .zoo.find import list_models as list_models
 
@@ -43,13 +43,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "backends.session": ("open_session",),
     "compat.mmpretrain": ("inference_model",),
+    "contract.detections": ("Boxes",),
     "cv2_compat": ("readNetFromDarknet",),
     "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
     "darknet.weights": ("random_weights", "read_weights", "write_weights"),
     "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
+    "model.export": ("export_onnx",),
     "model.model": ("Model", "load"),
-    "onnx.export": ("export_onnx",),
-    "vision.results": ("Boxes", "Results"),
+    "vision.results": ("Results",),
     "zoo.find": ("list_models",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

@@ -17,10 +17,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .contract.decoders import Decoder
 from .darknet.compile import Compilation, compile_cfg, compile_file
-from .darknet.layers.heads.head import Head
-from .darknet.layers.heads.region import Region
-from .darknet.layers.heads.yolo import AnchorHead
 from .darknet.weights import parse_weights, random_weights, read_weights
 from .errors import BackendError
 from .ir import Graph, LayerInfo, Value
@@ -78,53 +76,36 @@ def _with_rows(graph: Graph, compilation: Compilation, thresh: float | None) -> 
         return graph, [info.name]
     b = Builder()
     rows, names = [], []
-    for index in graph.heads:
-        info = graph.layers[index]
+    for index, decoder in zip(graph.heads, compilation.decoders, strict=True):
+        info = graph.layer(index)
         b.enter(index, "rows")
-        rows.append(_rows(b, info, graph.image.shape, _threshold(compilation, info) if thresh is None else thresh))
+        limit = _threshold(compilation, info, decoder) if thresh is None else thresh
+        rows.append(_rows(b, info.output, decoder, graph.image.shape, limit))
         names.append(f"{info.section.lower()}_{index}")
     extended = replace(graph, ops=graph.ops + tuple(b.ops), data={**graph.data, **b.data})
     return extended.with_outputs(rows), names
 
 
-def _threshold(compilation: Compilation, info: LayerInfo) -> float:
+def _threshold(compilation: Compilation, info: LayerInfo, decoder: Decoder) -> float:
     """The `thresh` of a head's section, which Darknet does not use for inference and OpenCV does."""
     option = compilation.cfg.sections[info.index + 1].find("thresh")
+    default = REGION_THRESHOLD if decoder.kind == "region" else YOLO_THRESHOLD
     try:
-        return float(option.value) if option and option.value else _default(info)
+        return float(option.value) if option and option.value else default
     except ValueError:
-        return _default(info)
+        return default
 
 
-def _default(info: LayerInfo) -> float:
-    return REGION_THRESHOLD if isinstance(info.layer, Region) else YOLO_THRESHOLD
-
-
-def _rows(b: Builder, info: LayerInfo, shape: tuple[int, ...], thresh: float) -> Value:
+def _rows(b: Builder, output: Value, decoder: Decoder, shape: tuple[int, ...], thresh: float) -> Value:
     """Boxes, objectness and scores of a head as (n, 5 + classes)."""
-    head = info.layer
-    assert isinstance(head, Head)
-    corners, scores = head.lower_boxes(b, info.output, (shape[1], shape[2]))
+    corners, scores = decoder.lower_boxes(b, output, (shape[1], shape[2]))
     low, high = b.slice(corners, 1, 0, 2), b.slice(corners, 1, 2, 4)
     extent = b.const(np.array([[shape[2], shape[1]]], np.float32))
     center = b.op("div", b.mul(b.add(low, high), 0.5), extent)
     # A score above the threshold times 1, another one times 0.
     keep = b.op("ceil", b.op("clip", b.sub(scores, thresh), low=0.0, high=1.0))
-    parts = [center, b.op("div", b.sub(high, low), extent), _objectness(b, info, scores), b.mul(scores, keep)]
+    parts = [center, b.op("div", b.sub(high, low), extent), decoder.objectness(b, output, scores), b.mul(scores, keep)]
     return b.concat(parts, axis=1)
-
-
-def _objectness(b: Builder, info: LayerInfo, scores: Value) -> Value:
-    """The objectness of each box, (n, 1); for a [detection], which has one for each box elsewhere, the best score."""
-    head, output = info.layer, info.output
-    if isinstance(head, AnchorHead):
-        at, cells = head.before - 1, output.shape[1] * output.shape[2]
-        boxes = b.op("transpose", b.reshape(output, len(head.masks), head.entries, cells), order=(2, 0, 1))
-        return b.reshape(b.slice(boxes, 2, at, at + 1), scores.shape[0], 1)
-    if isinstance(head, Region):
-        boxes = b.reshape(output, scores.shape[0], head.entries)
-        return b.slice(boxes, 1, 4, 5)
-    return b.op("reduce_max", scores, axes=(1,))
 
 
 def _flat(model: Any, batch: int) -> Any:

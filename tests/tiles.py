@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from darknet_py.passes.winograd import TILES, Costs, Tile
+from darknet_py.passes.winograd import TILES, Tile, TileCosts
 
-FREE = Costs(1, point=0, product=0, result=0, weight=0)
+FREE = TileCosts(1, point=0, product=0, result=0, weight=0)
 
 each_tile = pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.length}x{t.length}")
 

@@ -192,20 +192,20 @@ def _operations(graph: Graph, info: LayerInfo, ops: list[Op]) -> int:
     pools = [op for op in ops if op.kind == "max_pool"]
     if pools:
         return sum(math.prod(op.attrs["kernel"]) * _elements(op.output) for op in pools)
-    return sum(_elements(v) for v in _inputs(graph, info))  # Maxout: maxpool_layer.c counts its input channels
+    return sum(_elements(v) for v in graph.layer_inputs(info))  # Maxout: maxpool_layer.c counts its input channels
 
 
 def _cio(graph: Graph, info: LayerInfo) -> int:
     if info.section not in CONVOLUTIONS | MAX_POOLS | AVERAGE_POOLS:
         return 0
-    return sum(_elements(v) for v in _inputs(graph, info)) + _elements(info.output)
+    return sum(_elements(v) for v in graph.layer_inputs(info)) + _elements(info.output)
 
 
 def _peak(graph: Graph) -> tuple[int, str]:
     """The largest live set, in elements: what is computed, and what a later layer or the caller still reads."""
-    last_read = {v: len(graph.layers) for v in graph.outputs}
+    last_read: dict[Value, float] = dict.fromkeys(graph.outputs, math.inf)
     for info in graph.layers:
-        for value in _inputs(graph, info):
+        for value in graph.layer_inputs(info):
             last_read[value] = max(last_read.get(value, -1), info.index)
     live: set[Value] = {graph.image}
     peak, where = 0, ""
@@ -216,10 +216,6 @@ def _peak(graph: Graph) -> tuple[int, str]:
             peak, where = size, info.name
         live = {v for v in live if last_read.get(v, -1) > info.index}
     return peak, where
-
-
-def _inputs(graph: Graph, info: LayerInfo) -> list[Value]:
-    return [graph.image if i < 0 else graph.layers[i].output for i in info.inputs]
 
 
 def _elements(value: Value) -> int:

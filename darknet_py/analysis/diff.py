@@ -103,24 +103,23 @@ def _diff_params(a: Graph, b: Graph) -> Difference | None:
 def _param(p: Param | None) -> str:
     if p is None:
         return "nothing"
-    return f"{p.role} of {'x'.join(map(str, p.value.shape))}{' transposed' if p.transposed else ''}"
+    return f"{p.role} of {'x'.join(map(str, p.value.shape))}{' transposed' if p.layout == 'columns' else ''}"
 
 
 def _diff_ends(a: Graph, b: Graph) -> Difference | None:
     """Outputs and states: rarely the first difference, as their operations come before."""
     places_a, places_b = _places(a), _places(b)
-    ends_a = [places_a.get(v) for v in (*a.outputs, *(s.output for s in a.states))]
-    ends_b = [places_b.get(v) for v in (*b.outputs, *(s.output for s in b.states))]
+    ends_a, ends_b = [places_a.get(v) for v in a.roots], [places_b.get(v) for v in b.roots]
     return None if ends_a == ends_b else Difference("other outputs", _end(a), _end(b))
 
 
 def _diff_heads(a: Graph, b: Graph) -> Difference | None:
     for i, j in zip(a.heads, b.heads, strict=True):
-        options_a, options_b = vars(a.layers[i].layer), vars(b.layers[j].layer)
+        options_a, options_b = vars(a.layer(i).layer), vars(b.layer(j).layer)
         for key in sorted({*options_a, *options_b}):
             x, y = options_a.get(key), options_b.get(key)
             if x != y:
-                return Difference(f"{key} {_plain(x)} against {_plain(y)}", a.layers[i].name, b.layers[j].name)
+                return Difference(f"{key} {_plain(x)} against {_plain(y)}", a.layer(i).name, b.layer(j).name)
     return None
 
 
@@ -129,7 +128,7 @@ def _surplus(op: Op) -> str:
 
 
 def _layer(graph: Graph, at: Op | Param | None) -> str:
-    return graph.layers[at.layer].name if at is not None else "the end"
+    return graph.layer(at.layer).name if at is not None else "the end"
 
 
 def _end(graph: Graph) -> str:

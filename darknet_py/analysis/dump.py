@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backends.session import open_session
+from ..backends.session import initial_states, open_session
 from ..errors import DataError
 from ..files import replacing
 from ..ir import Graph
@@ -48,10 +48,10 @@ def dump_layers(graph: Graph, image: np.ndarray, backend: str = "numpy", **optio
     if frames.shape[1:] != shape:
         raise DataError(f"the network wants an input of {_text(shape)}, not {_text(image.shape)}")
     values = list(dict.fromkeys(i.output for i in graph.layers))
-    if backend == "numpy":
+    if backend == "numpy":  # the only one that can round as Darknet does
         options = {"exact": True, **options}
     session = open_session(graph.with_outputs(values), backend, **options)
-    states = [np.zeros((1, *s.input.shape), np.float32) for s in graph.states]
+    states = initial_states(graph)
     for frame in frames:
         results = session.run([frame[None], *states])
         states = results[len(values) :]

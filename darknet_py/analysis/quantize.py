@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -23,7 +23,6 @@ from ..backends.auto import timed
 from ..backends.session import Session
 from ..contract.nms import box_iou
 from ..errors import BackendError, DataError
-from ..model.model import Model, load
 from ..vision.results import Results
 from ..vision.sources import expand
 
@@ -84,11 +83,14 @@ class Quantization:
         return cls(Loss(**data["held_out"]), Loss(**data["calibration"]), data["speed"])
 
 
-def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProto, Quantization]:
+def quantize(
+    model: onnx.ModelProto, images: str | Path, open_model: Callable[[Path], Opened]
+) -> tuple[onnx.ModelProto, Quantization]:
     """The int8 form (QDQ, weights by channel) of a model that `export_onnx` made, and what it loses.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
-    held out. Raises `DataError` for fewer, and `BackendError` where onnxruntime cannot quantize the model.
+    held out. `open_model` opens an ONNX file, as `load` does. Raises `DataError` for too few pictures, and
+    `BackendError` where onnxruntime cannot quantize the model.
     """
     paths = expand(images)
     held_out = paths[HELD_OUT - 1 :: HELD_OUT] or paths[-1:]
@@ -101,11 +103,11 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
             plain.write_bytes(model.SerializeToString())
         except ValueError as e:  # what does not fit into protobuf's 2 GB
             raise BackendError(f"the network cannot be quantized: {e}") from None
-        reference = load(plain)
+        reference = open_model(plain)
         recorder = reference.session = _Recorder(reference.session)
         calibration = _Calibration(reference, recorder, [i.name for i in model.graph.input], others)
         _quantize(model, plain, small, calibration)
-        candidate = load(small)
+        candidate = open_model(small)
         pairs = [(_look(reference, p), _look(candidate, p)) for p in held_out]
         again = [_look(candidate, p) for p in others]
         feed = recorder.inputs
@@ -143,6 +145,20 @@ def _compare_boxes(a: Results, b: Results) -> Iterator[tuple[float, float]]:
             yield float(a.boxes.conf[i]), float(b.boxes.conf[j])
 
 
+class Opened(Protocol):
+    """What is asked of an open network: `Model` is one."""
+
+    session: Session
+
+    def reset(self) -> None:
+        """Forget what recurrent layers remember."""
+        ...
+
+    def __call__(self, source: Any) -> list[Results]:
+        """Results for pictures."""
+        ...
+
+
 class _Recorder:
     """A session that keeps its last inputs."""
 
@@ -155,7 +171,7 @@ class _Recorder:
         return self._session.run(inputs)
 
 
-def _look(model: Model, path: Path) -> Results:
+def _look(model: Opened, path: Path) -> Results:
     model.reset()
     (results,) = model(path)
     return results
@@ -164,7 +180,7 @@ def _look(model: Model, path: Path) -> Results:
 class _Calibration:
     """What onnxruntime asks for the inputs: those that the float network gets for each picture."""
 
-    def __init__(self, model: Model, recorder: _Recorder, names: Sequence[str], paths: Iterable[Path]) -> None:
+    def __init__(self, model: Opened, recorder: _Recorder, names: Sequence[str], paths: Iterable[Path]) -> None:
         self._model, self._recorder, self._names, self._paths = model, recorder, names, iter(paths)
         self.found: list[Results] = []
 

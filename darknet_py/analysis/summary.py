@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..darknet.compile import Compilation
-from ..darknet.layers import Layer
+from ..darknet.layers.layer import Layer, layer_of
 from ..darknet.layers.route import Route
 from ..ir import Graph, LayerInfo, Op, Value
 
@@ -93,7 +93,7 @@ def summarize(network: Compilation | Graph) -> Summary:
     fixed = graph.data.keys() - {p.value for p in graph.params}
     rows = [_row(info, graph, outputs, floats.get(info.index, 0)) for info in graph.layers]
     counts = (
-        _operations(row, info.layer, ops.get(row.index, []), fixed)
+        _operations(row, layer_of(info), ops.get(row.index, []), fixed)
         for row, info in zip(rows, graph.layers, strict=True)
     )
     return Summary(tuple(replace(row, bflops=n / GIGA) for row, n in zip(rows, counts, strict=True)))
@@ -101,11 +101,11 @@ def summarize(network: Compilation | Graph) -> Summary:
 
 def layer_type(info: LayerInfo) -> str:
     """Darknet's name of a layer's type, whatever alias the cfg uses: [conv] is 'convolutional'."""
-    return type(info.layer).sections[0]
+    return layer_of(info).sections[0]
 
 
 def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], params: int) -> Row:
-    layer, kind = info.layer, layer_type(info)
+    layer, kind = layer_of(info), layer_type(info)
     source = info.inputs[0] if info.inputs else -1
     size, strides = getattr(layer, "size", None), getattr(layer, "strides", None)
     stride = getattr(layer, "stride", None)

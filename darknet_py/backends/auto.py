@@ -24,18 +24,14 @@ from ..errors import BackendError, Say
 from ..files import cache_dir, write
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
+from ..onnx.metadata import read_contract
 from ..version import VERSION
-from .session import Session, available_backends
-from .session import open_session as open_backend
+from .backend import Backend, backends
+from .session import Session
+from .session import open_file as open_in
+from .session import open_session as open_graph_in
 
-# Who takes part, the default first: it wins unless another is faster by more than `LEAD`. The executors that define
-# what is right are not made to be fast.
-CONTENDERS = ("onnxruntime", "openvino", "ncnn", "opencv")
-DISTRIBUTIONS = (
-    "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "ncnn",
-    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
-)  # fmt: skip
-LEAD = 1.03
+LEAD = 1.03  # the first contender, the default, wins unless another is faster by more than this
 HOPELESS = 2.0  # who takes this many times as long as the fastest at first is not timed further
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
@@ -64,14 +60,37 @@ def open_session(
 ) -> Session:
     """The fastest back end on a graph with its parameters loaded.
 
-    `threads` are those of every back end; `explain` is told what was chosen and why; without `remember` it is measured
-    whatever is known, and not written down. Raises `BackendError` if no back end takes the network.
+    `threads` are those of every back end, and leave out who sets them for the whole process; `explain` is told what was
+    chosen and why; without `remember` it is measured whatever is known, and not written down. Raises `BackendError` if
+    no back end takes the network.
     """
-    names = [name for name in CONTENDERS if name in available_backends()]
-    openers = {name: partial(open_backend, graph, name, threads=threads) for name in names}
+    openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads) for b in contenders(threads)}
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
     return fastest(openers, shapes, f"{network}\n{threads}", explain, remember)
+
+
+def open_file(path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True) -> Session:
+    """The fastest back end that reads an exported ONNX file; the options are those of `open_session`.
+
+    Who takes one sample at a time is left out, unless the file does so too.
+    """
+    contract = read_contract(path)
+    able = [b for b in contenders(threads) if b.reads_onnx and (b.any_batch or contract.batch is not None)]
+    openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
+    shapes = [contract.shape, *(s.shape for s in contract.states)]
+    with path.open("rb") as opened:
+        content = hashlib.file_digest(opened, "sha256").hexdigest()
+    return fastest(openers, shapes, f"{content}\n{threads}", explain, remember, contract.batch or 1)
+
+
+def contenders(threads: int | None) -> list[Backend]:
+    """The fast back ends that are installed, the default first, and can be timed with so many threads.
+
+    To time somebody else must not change what the whole process does, and would not be undone when he loses.
+    """
+    able = [b for b in backends().values() if b.fast and b.installed]
+    return [b for b in able if threads is None or b.threads == "session"]
 
 
 def fastest(
@@ -165,7 +184,8 @@ def timed(session: Session, feed: list[np.ndarray]) -> float:
 
 def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
     """The file for a network on this machine with these versions."""
-    versions = [f"{name} {v}" for name in DISTRIBUTIONS if (v := _version(name))]
+    distributions = dict.fromkeys(d for b in backends().values() for d in b.distributions)
+    versions = [f"{name} {v}" for name in distributions if (v := _version(name))]
     machine = [cpu(), str(cores())]
     text = "\n".join([VERSION, *versions, *machine, *openers, str(batch), network])
     return cache_dir() / "backends" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

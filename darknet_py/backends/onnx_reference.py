@@ -2,48 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from onnx.reference import ReferenceEvaluator
+from ..errors import BackendError
+from .backend import Backend
 
-from ..ir.graph import Graph, Op, Value
-from ..ir.kernels import FLOAT_MIN
-from ..ir.ops import PRIMITIVES
-from ..onnx.operators import feed, to_onnx
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx.reference import ReferenceEvaluator
+
+    from ..ir.builder import Builder
+    from ..ir.graph import Graph, Op, Value
+
+BACKEND = Backend(
+    "onnx.reference", "onnx.reference", __name__, package="onnx", distributions=("onnx",), reads_onnx=True,
+    threads="none", fast=False,
+)  # fmt: skip
+
+Inputs = Sequence["np.ndarray"]
 
 
 class OnnxReferenceSession:
-    """The graph as emitted, without any optimization."""
+    """A model as it was written, without any optimization; `feed` names the inputs. Keeps nothing between runs."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._evaluator = ReferenceEvaluator(to_onnx(_pad_pools(graph)))
+    def __init__(self, evaluator: ReferenceEvaluator, feed: Callable[[Inputs], dict[str, np.ndarray]]) -> None:
+        self._evaluator, self._feed = evaluator, feed
 
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(self, inputs: Inputs) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
-        arrays = feed(self._graph, inputs)
-        with np.errstate(all="ignore"):
-            return [np.asarray(y, np.float32) for y in self._evaluator.run(None, arrays)]
+        import numpy as np
+
+        arrays = self._feed(inputs)
+        try:
+            with np.errstate(all="ignore"):
+                return [np.asarray(y, np.float32) for y in self._evaluator.run(None, arrays)]
+        except Exception as e:  # whatever NumPy raises inside an operator, as for a window that holds only NaN
+            raise BackendError(f"onnx.reference fails: {e}") from e
 
 
 def open_session(graph: Graph) -> OnnxReferenceSession:
     """onnx.reference on a graph with its parameters loaded."""
-    return OnnxReferenceSession(graph)
+    from onnx.reference import ReferenceEvaluator
+
+    from ..onnx.operators import feed, to_onnx
+
+    return OnnxReferenceSession(ReferenceEvaluator(to_onnx(_pad_pools(graph))), partial(feed, graph))
+
+
+def open_file(path: Path) -> OnnxReferenceSession:
+    """onnx.reference on an ONNX file."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(onnx.load(path))
+    return OnnxReferenceSession(evaluator, lambda inputs: dict(zip(evaluator.input_names, inputs, strict=True)))
 
 
 def _pad_pools(graph: Graph) -> Graph:
     """Each unevenly padded max_pool as a pad and a max_pool: onnx.reference mixes up the sides of `pads`."""
-    ops: list[Op] = []
-    for op in graph.ops:
+    from ..ir.kernels import FLOAT_MIN
+    from ..ir.rewrite import rewrite
+
+    def rule(b: Builder, op: Op) -> Value | None:
         pads = op.attrs["pads"] if op.kind == "max_pool" else ()
         if pads[:2] == pads[2:]:
-            ops.append(op)
-            continue
-        attrs = {**op.attrs, "pads": (0, 0, 0, 0)}
-        x = op.inputs[0]
-        padded = Value(f"{op.output.name}.border", PRIMITIVES["pad"].shape(x.shape, pads=pads, value=FLOAT_MIN))
-        ops.append(Op("pad", (x,), padded, {"pads": pads, "value": float(FLOAT_MIN)}, op.layer))
-        ops.append(Op("max_pool", (padded,), op.output, attrs, op.layer))
-    return replace(graph, ops=tuple(ops))
+            return None
+        padded = b.op("pad", op.inputs[0], pads=pads, value=float(FLOAT_MIN))
+        return b.compute(op.output, "max_pool", padded, **{**op.attrs, "pads": (0, 0, 0, 0)})
+
+    return rewrite(graph, "border", rule)

@@ -1,64 +1,72 @@
-"""What every executor offers: a compiled graph that maps arrays to arrays.
+"""What every back end offers: a graph, or an exported ONNX file, made into a session that maps arrays to arrays.
 
-Decision: a back end is one function `Graph → Session`. Heavy imports live inside it, so a runtime that is not installed
-costs nothing until it is asked for.
+Decision: a back end is one function `Graph → Session`, and one `Path → Session` where it reads ONNX. They are imported
+when they are called, so a runtime that is not installed costs nothing until it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import BackendError, did_you_mean
+from ..errors import BackendError
+from .backend import AUTO, DEFAULT, Backend, backends, find_backend
 
 if TYPE_CHECKING:
     from ..ir.graph import Graph
 
-AUTO = "auto"  # the fastest of those installed, measured by `auto.py`; not a back end of its own
-# The module of each back end, which has a function `open_session(graph, **options)`.
-BACKENDS = {
-    "numpy": "reference",
-    "onnxruntime": "onnxruntime.session",
-    "opencv": "opencv",
-    "openvino": "openvino",
-    "ncnn": "ncnn.session",
-    "onnx.reference": "onnx_reference",
-}
-# The package of each back end that is not installed by default: an extra of its name.
-EXTRAS = {"openvino": "openvino", "ncnn": "ncnn"}
-
 
 class Session(Protocol):
-    """A network ready to run: takes `graph.inputs`, gives `graph.outputs`, both with a batch axis in front."""
+    """A network ready to run: takes `graph.inputs`, gives `graph.outputs`, both with a batch axis in front.
+
+    Sessions are safe to share: any thread may call `run` at any time. A back end that keeps something between the steps
+    of a run, or for a batch size, guards it with a lock; runs of the same session then wait for each other.
+
+    Sessions remember nothing. The states of a recurrent network are inputs after the image, and their new values are
+    results after the outputs, in the same order; `initial_states` has those of the first step. Results are the
+    caller's own: no later run writes into them.
+    """
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """One step of the network; float32 in, float32 out."""
+        """One step of the network; float32 in, float32 out. Raises `BackendError` where the back end fails."""
         ...
 
 
-def available_backends() -> tuple[str, ...]:
-    """The names of the back ends, without those that are extras and not installed."""
-    return tuple(b for b in BACKENDS if b not in EXTRAS or find_spec(EXTRAS[b]))
-
-
-def open_session(graph: Graph, backend: str = "onnxruntime", **options: object) -> Session:
+def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Session:
     """Open `graph`, which must have its parameters loaded, in a back end, or in the fastest with "auto".
 
-    Raises `BackendError` if the back end is unknown, not installed, or refuses the network.
+    `options` are those of the back end. Raises `BackendError` if it is unknown, not installed, or refuses the network.
     """
-    if backend not in (AUTO, *BACKENDS):
-        hint = did_you_mean(backend, (AUTO, *BACKENDS)) or f"one of {AUTO}, {', '.join(BACKENDS)}"
-        raise BackendError(f"no back end {backend!r}; {hint}")
+    return _open(find_backend(backend), "open_session", graph, options)
+
+
+def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Session:
+    """Open an exported ONNX file in a back end that reads such files, or in the fastest of them with "auto".
+
+    Raises `BackendError` as `open_session` does, and for a back end that reads graphs only.
+    """
+    known = find_backend(backend)
+    if not known.reads_onnx:
+        others = ", ".join(b.name for b in (AUTO, *backends().values()) if b.reads_onnx)
+        raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {others}")
+    return _open(known, "open_file", Path(path), options)
+
+
+def initial_states(graph: Graph, batch: int = 1) -> list[np.ndarray]:
+    """What a recurrent network remembers before its first step, for a batch: zeros, one array for each state."""
+    return [np.zeros((batch, *state.input.shape), np.float32) for state in graph.states]
+
+
+def _open(backend: Backend, function: str, source: Graph | Path, options: Mapping[str, object]) -> Session:
     try:
-        module = import_module(f"{__package__}.{BACKENDS.get(backend, AUTO)}")
+        opener: Callable[..., Session] = getattr(import_module(backend.module), function)
+        return opener(source, **options)
     except ModuleNotFoundError as e:
-        hint = f": pip install 'darknet-compiler[{backend}]'" if backend in EXTRAS else ""
         raise BackendError(
-            f"the back end {backend!r} needs the package {e.name!r}, which is not installed{hint}"
+            f"the back end {backend.name!r} needs the package {e.name!r}, which is not installed: "
+            f"pip install {backend.install}"
         ) from None
-    opener: Callable[..., Session] = module.open_session
-    return opener(graph, **options)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .options import BACKENDS, message, network_of, network_options
+from ..backends.backend import backends
+from .options import message, network_of, network_options
 
 PLACE = ("Look into a network", 5)
 
@@ -23,7 +24,9 @@ PLACE = ("Look into a network", 5)
     help="The network's input: a .npy of (c, h, w), or (steps, c, h, w).",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .npz to write.")
-@click.option("--backend", type=click.Choice(BACKENDS), default="numpy", show_default=True, help="What computes.")
+@click.option(
+    "--backend", type=click.Choice(tuple(backends())), default="numpy", show_default=True, help="What computes."
+)
 @network_options
 def command(
     cfg: str, weights: Path | None, source: Path, output: Path, backend: str, **options: Any

@@ -70,7 +70,7 @@ def command(cfg: str, weights: Path | None, output: Path | None, **options: Any)
     """
     known = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     network = network_of(cfg, weights, **{k: options.pop(k) for k in known})
-    from ..onnx.export import export_onnx
+    from ..model.export import export_onnx
 
     path = output or Path(f"{network.cfg.stem}.onnx")
     contract = export_onnx(network, path, **options)

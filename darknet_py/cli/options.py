@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DIALECTS = tuple(dialects.DIALECTS)
-AUTO = "auto"  # where one is only to be fast
-BACKENDS = ("onnxruntime", "opencv", "openvino", "ncnn", "numpy", "onnx.reference")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5

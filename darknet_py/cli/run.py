@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import AUTO, BACKENDS, message, network_options, weights_option, write_json
+from .options import message, network_options, weights_option, write_json
 
 if TYPE_CHECKING:
     from ..errors import DataError
@@ -36,8 +37,8 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
     "--backend",
-    type=click.Choice((AUTO, *BACKENDS)),
-    default="onnxruntime",
+    type=click.Choice((AUTO.name, *backends())),
+    default=DEFAULT,
     show_default=True,
     help="What computes; auto: the fastest here, measured the first time.",
 )
@@ -119,13 +120,13 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
         say=message,
-        **({"explain": message} if options["verbose"] and options["backend"] == AUTO else {}),
+        **({"explain": message} if options["verbose"] and options["backend"] == AUTO.name else {}),
     )
     for diagnostic in model.contract.diagnostics:
         message(diagnostic)
     if options["random"] is not None:
         message("random weights: the results mean nothing")
-    message(f"class names: {model.contract.names.origin}")
+    message(f"class names: {model.contract.names_origin}")
     return model
 
 

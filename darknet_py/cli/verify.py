@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import BACKENDS, message, network_of, network_options, write_json
+from ..backends.backend import backends as known_backends
+from .options import message, network_of, network_options, write_json
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -24,7 +25,13 @@ PLACE = ("Check and compare", 4)
     type=click.Path(path_type=Path),
     help="A .npy with the network's input, (c, h, w) or (n, c, h, w) (default: random numbers).",
 )
-@click.option("--backend", "backends", multiple=True, type=click.Choice(BACKENDS), help="Only these (default: all).")
+@click.option(
+    "--backend",
+    "backends",
+    multiple=True,
+    type=click.Choice(tuple(known_backends())),
+    help="Only these (default: all).",
+)
 @click.option("--tolerance", type=click.FloatRange(0), help="Largest difference, relative to the scale of a layer.")
 @click.option("--all", "all_layers", is_flag=True, help="List every layer, not only those beyond the tolerance.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")

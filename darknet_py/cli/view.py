@@ -41,7 +41,7 @@ def command(network: str, onnx: bool, port: int | None, browser: bool, **options
 
 
 def _exported(cfg: str, folder: Path, options: dict[str, Any]) -> Path:
-    from ..onnx.export import export_onnx
+    from ..model.export import export_onnx
 
     network = network_of(cfg, options.pop("weights"), **options)
     path = folder / f"{network.cfg.stem}.onnx"

@@ -1,118 +1,163 @@
-"""What goes into a network and what comes out of it, as a `Model` needs it.
+"""The contract of a network: what goes in and what comes out, as plain data with a JSON form.
 
-Decision: sessions end before the heads: decoding looks at what the heads get, and only squashes what it keeps. Whoever
-wants the outputs of the layers themselves gets them from NumPy, from there on.
+Decision: one value for everybody. A cfg compiles to it, an exported file and an entry of the start cache carry it, and
+a `Model` or a server needs nothing else to prepare a picture and to make boxes of what comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Self
 
 import numpy as np
 
-from ..backends.session import Session, open_session
-from ..darknet.layers.heads.head import Head
-from ..zoo.names import Names, find_names
-from .boxes import Size
-from .decode import Detections, decode_heads, raw_outputs
-
-if TYPE_CHECKING:
-    from ..darknet.network import Network
-    from ..ir.graph import Graph, Value
-
-LETTERBOXING = ("pjreddie", "pytorch")  # dialects whose programs letterbox whatever the cfg says
-
-# (outputs of one sample, (height, width) of the picture, conf, iou, letterbox) → detections
-Decode = Callable[[Sequence[np.ndarray], Size, float, float, bool], Detections]
-Sample = Callable[[list[np.ndarray], int], list[np.ndarray]]
-Finish = Callable[[list[np.ndarray]], list[np.ndarray]]
+from ..errors import DataError
+from .boxes import Size, undo_letterbox
+from .candidates import Candidates, join
+from .decoders import Decoder, decoder_of
+from .detections import Boxes, to_boxes
+from .nms import nms
+from .thresholds import CONF, IOU
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class StateSpec:
+    """Memory of a recurrent layer: feed zeros first, then what came out; `shape` is without the batch axis."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Contract:
     """What goes into a network and what comes out of it.
 
-    `shape` is one input without batch axis; `decode` is None for classifiers and other networks without boxes;
-    `states` are the shapes of the memories of recurrent layers; `batch` is the only number of samples that the session
-    takes, if there is one; `sample` takes one sample out of the outputs. `finish` makes the outputs of the network's
-    last layers out of those of the session, which ends before its heads; None where that is the same. `origin` names
-    the network, and `diagnostics` are the messages about its cfg.
+    `shape` is one input: (channels, height, width), `colour` the order of the channels, and `scale` what 8-bit pixels
+    are multiplied with. `resize` is how a picture gets that size: 'stretch', 'letterbox' (padded with 0.5), or 'crop'
+    (the middle, for classifiers). `outputs` are the names of what comes out, and `boxes` is what that is: 'raw' (the
+    outputs of the heads, which `decoders` read, or of the last layer where there are none), 'input' (the inputs of
+    those heads that decoders can read as well), 'decoded' or 'nms'; see `export_onnx`. `batch` is the only number of
+    samples that is taken, None: any. The rest says where the network is from.
     """
 
     shape: tuple[int, ...]
-    names: Names
-    letterbox: bool
-    decode: Decode | None
-    states: tuple[tuple[int, ...], ...] = ()
+    classes: int
+    resize: str = "stretch"
+    names: tuple[str, ...] = ()
+    names_origin: str = ""
+    decoders: tuple[Decoder, ...] = ()
+    states: tuple[StateSpec, ...] = ()
+    outputs: tuple[str, ...] = ()
+    boxes: str = "raw"
+    threshold: float = CONF
+    iou: float = IOU
+    nms_kind: str = "default"
+    nms_beta: float = 0.6
     batch: int | None = None
-    sample: Sample = lambda outputs, index: [o[index] for o in outputs]
-    finish: Finish | None = None
-    origin: str = "ONNX"
+    input: str = "images"
+    colour: str = "RGB"
+    scale: float = 1 / 255
+    half: bool = False
+    int8: dict[str, Any] | None = None  # what the int8 form loses, as `quantize.Quantization` has it
+    origin: str = ""
+    producer: str = ""
+    cfg: str = ""
+    cfg_sha256: str = ""
+    weights_sha256: str | None = None
+    dialect: str = "alexeyab"
     diagnostics: tuple[str, ...] = ()
 
+    @property
+    def letterbox(self) -> bool:
+        """Whether pictures are padded."""
+        return self.resize == "letterbox"
 
-def contract_of(network: Network, names: str | Path | None = None, letterbox: bool | None = None) -> Contract:
-    """What a network takes and gives, from its cfg and the files around it, if its session gives `raw_outputs`."""
-    graph = network.graph
-    heads = [layer for i in graph.heads if isinstance(layer := graph.layers[i].layer, Head)]
-    found = find_names(classes(graph), network.cfg, names or network.files.names, classifier=not heads)
-    return Contract(
-        graph.image.shape, found, is_letterboxed(network) if letterbox is None else letterbox,
-        decoder(heads, graph.image.shape) if heads else None, tuple(s.input.shape for s in graph.states),
-        finish=finisher(lambda: graph) if heads else None, origin=str(network.cfg),
-        diagnostics=tuple(map(str, network.compilation.diagnostics)),
-    )  # fmt: skip
+    @property
+    def net_size(self) -> Size:
+        """The (height, width) of the input of a network with decoders."""
+        return self.shape[1], self.shape[2]
+
+    def sample(self, outputs: Sequence[np.ndarray], index: int) -> list[np.ndarray]:
+        """What the outputs of a batch say about one sample."""
+        if self.boxes == "nms":
+            return [rows[rows[:, 0] == index] for rows in outputs]
+        return [o[index] for o in outputs]
+
+    def decode(
+        self,
+        outputs: Sequence[np.ndarray],
+        image_size: Size,
+        *,
+        threshold: float | None = None,
+        iou: float | None = None,
+        letterbox: bool | None = None,
+    ) -> Boxes:
+        """The objects in the outputs for one sample, of a picture of (height, width), best first.
+
+        `outputs` are those of `sample`, without states. Thresholds and padding are the contract's own unless given.
+        Raises `DataError` for a network without decoders, or where the outputs are none of its.
+        """
+        if not self.decoders:
+            raise DataError(f"{self.cfg or 'the network'} has no layer that gives boxes")
+        found = self.candidates(outputs, self.threshold if threshold is None else threshold)
+        if self.letterbox if letterbox is None else letterbox:
+            found = found.with_boxes(undo_letterbox(found.boxes, image_size, self.net_size))
+        if self.boxes != "nms":
+            found = nms(found, self.nms_kind, self.iou if iou is None else iou, self.nms_beta)
+        return to_boxes(found, image_size)
+
+    def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
+        """The candidates in the outputs for one sample, relative to the network input, before suppression."""
+        if self.boxes in ("raw", "input"):
+            if len(outputs) != len(self.decoders):
+                raise DataError(f"{len(outputs)} arrays for {len(self.decoders)} heads")
+            return join([self._decode_head(d, o, threshold) for d, o in zip(self.decoders, outputs, strict=True)])
+        if self.boxes == "decoded":
+            xyxy, scores = outputs
+        else:
+            (rows,) = outputs
+            xyxy, scores = rows[:, 1:5], np.zeros((len(rows), self.classes), np.float32)
+            scores[np.arange(len(rows)), rows[:, 6].astype(np.int64)] = rows[:, 5]
+        kept = scores.max(1, initial=0) > np.float32(threshold)
+        xyxy, scores = xyxy[kept], np.where(scores[kept] > np.float32(threshold), scores[kept], np.float32(0))
+        relative = xyxy / np.array([self.net_size[1], self.net_size[0]] * 2, np.float32)
+        center, extent = (relative[:, :2] + relative[:, 2:]) / 2, relative[:, 2:] - relative[:, :2]
+        boxes = np.concatenate([center, extent], axis=1).astype(np.float32)
+        return Candidates(boxes, np.ones(len(boxes), np.float32), scores)
+
+    def _decode_head(self, decoder: Decoder, array: np.ndarray, threshold: float) -> Candidates:
+        try:
+            raw = self.boxes == "input" and decoder.reads_input
+            return decoder.decode(array, self.net_size, threshold, raw=raw)
+        except (ValueError, IndexError):
+            raise DataError(f"an array of {array.shape} is not the output of a {decoder.kind} head") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contract as plain data, which `Contract.of` reads."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Self:
+        """The contract again; `KeyError`, `TypeError` or `ValueError` for anything else."""
+        decoders = tuple(decoder_of(d) for d in data["decoders"])
+        states = tuple(StateSpec(s["input"], s["output"], tuple(s["shape"])) for s in data["states"])
+        rest: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k not in ("decoders", "states")
+        }
+        return cls(**rest, decoders=decoders, states=states)
 
 
-def classes(graph: Graph) -> int:
-    """How many classes a network tells apart."""
-    heads = (layer for i in graph.heads if isinstance(layer := graph.layers[i].layer, Head))
-    return max((h.classes for h in heads), default=int(np.prod(graph.outputs[-1].shape)))
+def resized(letterbox: bool, detects: bool) -> str:
+    """How a picture gets its size: the `resize` of a contract."""
+    return "letterbox" if letterbox else "stretch" if detects else "crop"
 
 
-def is_letterboxed(network: Network) -> bool:
-    """Whether pictures for it are padded unless somebody says otherwise."""
-    # classifier.c never looks at letter_box
-    asked = bool(network.graph.heads and network.compilation.net.letter_box)
-    return asked or network.compilation.dialect.name in LETTERBOXING
-
-
-def decoder(heads: Sequence[Head], shape: tuple[int, ...]) -> Decode:
-    """Decoding by heads for a network with an input of (channels, height, width)."""
-    net_size = (shape[1], shape[2])
-
-    def decode(outputs: Sequence[np.ndarray], size: Size, conf: float, iou: float, padded: bool) -> Detections:
-        return decode_heads(heads, outputs, net_size, size, conf, iou, padded)
-
-    return decode
-
-
-def finisher(graph: Callable[[], Graph]) -> Finish:
-    """The heads themselves, in NumPy: from `raw_outputs` to the outputs of their layers."""
-
-    @lru_cache(1)
-    def tails() -> list[Session | None]:
-        whole = graph()
-        return [_tail(whole, *pair) for pair in zip(whole.heads, raw_outputs(whole), strict=True)]
-
-    def finish(outputs: list[np.ndarray]) -> list[np.ndarray]:
-        pairs = zip(tails(), outputs, strict=True)
-        return [session.run([output])[0] if session else output for session, output in pairs]
-
-    return finish
-
-
-def _tail(graph: Graph, index: int, source: Value) -> Session | None:
-    """The operations of one layer behind `source`; None if that is its output."""
-    output = graph.layer_output(index)
-    if source is output:
-        return None
-    ops = tuple(op for op in graph.ops if op.layer == index)
-    data = {v: graph.data[v] for op in ops for v in op.inputs if v in graph.data}
-    return open_session(
-        replace(graph, image=source, ops=ops, params=(), states=(), outputs=(output,), data=data), "numpy"
-    )
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, Decoder):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)} if is_dataclass(value) else value

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import files
+from ..contract.decoders import Decoder
 from ..errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
 from .cfg import Cfg, Section, parse
@@ -21,8 +22,7 @@ from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, report_silu
 from .layers import LAYERS, Layer, LayerError, section_names
-from .layers.heads.head import Head
-from .layers.layer import COMMON_INERT
+from .layers.layer import COMMON_INERT, Decoded
 from .layers.lowering import Lowering
 from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
 
@@ -37,13 +37,17 @@ MAX_ELEMENTS = 1 << 31  # of one tensor: 8 GB; a cfg that asks for more is a mis
 
 @dataclass(frozen=True)
 class Compilation:
-    """What a cfg became: `graph` holds the layers up to what could be built, `diagnostics` all that was found."""
+    """What a cfg became: `graph` holds the layers up to what could be built, `diagnostics` all that was found.
+
+    `decoders` make boxes of the outputs of `graph.heads`, one each.
+    """
 
     cfg: Cfg
     net: Net
     dialect: Dialect
     graph: Graph
     diagnostics: tuple[Diagnostic, ...]
+    decoders: tuple[Decoder, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -96,10 +100,10 @@ def compile_cfg(
     chosen = find_dialect(dialect) if dialect else infer_dialect(cfg, found)
     report_silu(cfg, chosen, found)
     net = _read_net(cfg, size, chosen, found)
-    graph = _lower(cfg.sections[1:], net, chosen, folder, found)
+    graph, decoders = _lower(cfg.sections[1:], net, chosen, folder, found)
     if chosen is ALEXEYAB and len(net.shape) == 3 and graph.outputs:
         _lint_area(graph, cfg.sections[0].span, found)
-    return Compilation(cfg, net, chosen, graph, tuple(found.sorted()))
+    return Compilation(cfg, net, chosen, graph, tuple(found.sorted()), decoders)
 
 
 def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: Diagnostics) -> Net:
@@ -129,10 +133,13 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
     return net
 
 
-def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: str | None, found: Diagnostics) -> Graph:
+def _lower(
+    sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: str | None, found: Diagnostics
+) -> tuple[Graph, tuple[Decoder, ...]]:
     b = Lowering(dialect, folder)
     image = b.input("images", net.shape or (1,))
     infos: list[LayerInfo] = []
+    decoders: dict[int, Decoder] = {}
     layers = [_read_layer(section, dialect, found) for section in sections]
     b.read_as_numbers = _read_as_numbers(layers)
     for index, (section, layer) in enumerate(zip(sections, layers, strict=True)):
@@ -140,7 +147,9 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
         inputs: tuple[int, ...] = ()
         if layer is not None and net.shape:
             b.enter(index, section.name)
-            output, inputs = _lower_layer(layer, section, b, image, found)
+            output, inputs, decoder = _lower_layer(layer, section, b, image, found)
+            if decoder is not None:
+                decoders[index] = decoder
         b.layers.append(layer or Layer())
         b.outputs.append(output)
         if layer is not None and output is not None:
@@ -148,12 +157,15 @@ def _lower(sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: st
     if not sections and not found.errors:
         found.error(Code.EMPTY_FILE, "a network needs at least one layer", None)
     complete = not found.errors
+    built = {i.index for i in infos}  # a layer that failed halfway leaves nothing in the graph
+    ops = tuple(op for op in b.ops if op.layer in built)
+    made = {op.output for op in ops}
     graph = Graph(
-        image, tuple(b.ops), tuple(b.params), tuple(infos), outputs=_outputs(infos) if complete else (),
-        heads=tuple(i.index for i in infos if isinstance(i.layer, Head)), states=tuple(b.states), data=b.data,
-        dialect=dialect.name,
+        image, ops, tuple(p for p in b.params if p.layer in built), tuple(infos),
+        outputs=_outputs(infos, decoders) if complete else (), heads=tuple(decoders),
+        states=tuple(s for s in b.states if s.output in made), data=b.data,
     )  # fmt: skip
-    return check(graph) if complete else graph
+    return check(graph) if complete else graph, tuple(decoders.values())
 
 
 def _lint_area(graph: Graph, span: Span, found: Diagnostics) -> None:
@@ -166,8 +178,7 @@ def _has_area(info: LayerInfo, graph: Graph) -> bool:
     """Whether Darknet counts the layer in the average that parser.c prints, and divides by the number of these."""
     if info.section in FLAT:
         return False
-    first = info.inputs[0]
-    shape = (graph.image if first < 0 else graph.layer_output(first)).shape
+    shape = graph.layer_inputs(info)[0].shape
     return getattr(info.layer, "side", 1) > 1 or (len(shape) == 3 and min(shape[1:]) > 1)
 
 
@@ -177,10 +188,10 @@ def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:
     return frozenset(r if r >= 0 else index + r for index, layer in joining for r in layer.references())
 
 
-def _outputs(infos: list[LayerInfo]) -> tuple[Value, ...]:
+def _outputs(infos: list[LayerInfo], heads: Container[int]) -> tuple[Value, ...]:
     """The heads; without heads the last layer that computes something (network.c get_network_output skips costs)."""
-    heads = tuple(i.output for i in infos if isinstance(i.layer, Head))
-    return heads or tuple(i.output for i in infos if i.section != "cost")[-1:] or (infos[-1].output,)
+    decoded = tuple(i.output for i in infos if i.index in heads)
+    return decoded or tuple(i.output for i in infos if i.section != "cost")[-1:] or (infos[-1].output,)
 
 
 def _read_layer(section: Section, dialect: Dialect, found: Diagnostics) -> Layer | None:
@@ -204,16 +215,16 @@ def _read_layer(section: Section, dialect: Dialect, found: Diagnostics) -> Layer
 
 def _lower_layer(
     layer: Layer, section: Section, b: Lowering, image: Value, found: Diagnostics
-) -> tuple[Value | None, tuple[int, ...]]:
+) -> tuple[Value | None, tuple[int, ...], Decoder | None]:
     try:
         key = next((k for k in ("layers", "from") if section.find(k)), None)
         inputs = tuple(_resolve(r, b.index, key) for r in layer.references())
         values = [image if i < 0 else b.outputs[i] for i in inputs]
         if any(v is None for v in values):
-            return None, inputs
+            return None, inputs, None
         _check_blurred(layer, inputs, key, b)
         before = len(b.ops)
-        output = layer.lower(b, *(v for v in values if v is not None))
+        lowered = layer.lower(b, *(v for v in values if v is not None))
         for op in b.ops[before:]:
             if math.prod(op.output.shape) > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
@@ -223,15 +234,17 @@ def _lower_layer(
                 raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
     except LayerError as e:
         found.error(e.code, f"[{section.name}] {e}", _span(section, e.key), e.hint)
-        return None, ()
+        return None, (), None
     except ShapeError as e:
         found.error(Code.BAD_SHAPE, f"[{section.name}] {e}", section.span)
-        return None, ()
+        return None, (), None
     finally:
         for w in b.warnings:
             found.warning(w.code, f"[{section.name}] {w.message}", _span(section, w.key), w.hint)
         b.warnings.clear()
-    return output, inputs
+    if isinstance(lowered, Decoded):
+        return lowered.output, inputs, lowered.decoder
+    return lowered, inputs, None
 
 
 def _warn_of_random(layer: Layer, section: Section, b: Lowering) -> None:

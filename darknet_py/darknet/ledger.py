@@ -68,6 +68,6 @@ def read_ledger(path: str | Path, graph: Graph) -> Ledger:
         parts = tuple((p.role, p.size) for p in group)
         floats = sum(n for _, n in parts)
         end = offset + floats * FLOAT_BYTES
-        rows.append(Row(index, graph.layers[index].name, offset, floats, parts, end <= size))
+        rows.append(Row(index, graph.layer(index).name, offset, floats, parts, end <= size))
         offset = end
     return Ledger(path, header, size, offset, tuple(rows))

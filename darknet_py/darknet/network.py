@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..contract.contract import resized
+from ..contract.program import Program
 from ..errors import Say, WeightsError
 from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
+from ..zoo.names import find_names
 from .compile import Compilation, compile_file
+from .program import program_of
 from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
 
 
@@ -30,6 +34,20 @@ class Network:
     def cfg(self) -> Path:
         """The cfg file."""
         return self.files.cfg
+
+    def program(self, names: str | Path | None = None, letterbox: bool | None = None) -> Program:
+        """The graph and what goes in and comes out, with the names of classes from `names` or the files around the cfg.
+
+        `letterbox` pads pictures or not, whatever the cfg says. Raises `DataError` for names that do not fit.
+        """
+        program = program_of(self.compilation, self.graph)
+        own = program.contract
+        known = find_names(own.classes, self.cfg, names or self.files.names, classifier=not own.decoders)
+        contract = replace(
+            own, names=known.names, names_origin=known.origin, origin=str(self.cfg), cfg=self.cfg.name,
+            resize=own.resize if letterbox is None else resized(letterbox, bool(own.decoders)),
+        )  # fmt: skip
+        return Program(program.graph, contract)
 
 
 def open_network(

@@ -47,7 +47,7 @@ class Header:
 
     @property
     def transposed(self) -> bool:
-        """Whether [connected] matrices are stored transposed."""
+        """Whether [connected] matrices are stored column by column (parser.c load_connected_weights)."""
         return self.major > 1000 or self.minor > 1000
 
     def to_bytes(self) -> bytes:
@@ -146,7 +146,7 @@ def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> Wei
     own = [p for p in graph.params if p.layer == param.layer]
     before = sum(p.size for p in own[: own.index(param)])
     wanted = sum(p.size for p in own)
-    layer = next(i for i in graph.layers if i.index == param.layer)
+    layer = graph.layer(param.layer)
     total = sum(p.size for p in graph.params)
     message = (
         f"{name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
@@ -156,7 +156,7 @@ def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> Wei
 
 
 def _is_transposed(param: Param, header: Header) -> bool:
-    return param.transposed or (param.transposable and header.transposed)
+    return param.layout == "columns" or (param.layout == "either" and header.transposed)
 
 
 def _from_stored(stored: np.ndarray, param: Param, header: Header) -> np.ndarray:
@@ -168,11 +168,10 @@ def _from_stored(stored: np.ndarray, param: Param, header: Header) -> np.ndarray
 
 def find_wrong_values(weights: Weights, graph: Graph) -> Diagnostic | None:
     """A warning about the first parameters that make the network compute NaN; Darknet does, and detects nothing."""
-    layers = {i.index: i for i in graph.layers}
     for param in graph.params:
         wrong = _wrong_values(weights.arrays[param.value], param.role) if param.value in weights.arrays else None
         if wrong:
-            layer = layers[param.layer]
+            layer = graph.layer(param.layer)
             message = f"layer {layer.index} [{layer.section}]: {wrong}, and the network computes NaN from here on"
             hint = "a training that diverged, or the weights file of another cfg of the same size"
             return Diagnostic(Code.WEIGHTS_VALUES, Severity.WARNING, message, layer.span, hint)

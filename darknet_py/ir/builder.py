@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .graph import Op, Param, State, Value
+from .graph import Graph, Layout, Op, Param, State, Value
 from .ops import PRIMITIVES, Shape
 
 Operand = Value | float
@@ -30,21 +30,29 @@ class Builder:
         self.index, self._scope = index, f"{index}_{section}"
 
     def input(self, name: str, shape: Shape) -> Value:
-        """A value that comes from outside."""
-        return Value(self._name(name), shape)
+        """A value that comes from outside, under its own name."""
+        return Value(name, shape)
 
     def op(self, kind: str, *inputs: Operand, **attrs: Any) -> Value:
-        """Apply a primitive; numbers become constants. Raises `ShapeError` where the operands do not fit."""
-        values = tuple(v if isinstance(v, Value) else self.const(v) for v in inputs)
+        """Apply a primitive; numbers become constants, and attributes that are not given have their defaults.
+
+        Raises `ShapeError` where the operands do not fit.
+        """
+        values = [v if isinstance(v, Value) else self.const(v) for v in inputs]
         shape = PRIMITIVES[kind].shape(*(v.shape for v in values), **attrs)
         output = Value(self._name(kind), shape, any(v.batched for v in values))
-        self.ops.append(Op(kind, values, output, attrs, self.index))
+        return self.compute(output, kind, *values, **attrs)
+
+    def compute(self, output: Value, kind: str, *inputs: Value, **attrs: Any) -> Value:
+        """The same where the value that is computed exists: what a pass puts in the place of an operation."""
+        attrs = {**PRIMITIVES[kind].defaults, **attrs}
+        self.ops.append(Op(kind, inputs, output, attrs, self.index))
         return output
 
-    def param(self, role: str, shape: Shape, *, transposed: bool = False, transposable: bool = False) -> Value:
+    def param(self, role: str, shape: Shape, layout: Layout = "rows") -> Value:
         """The next parameter in the weights file."""
         value = Value(self._name(role), shape, batched=False)
-        self.params.append(Param(value, self.index, role, transposed, transposable))
+        self.params.append(Param(value, self.index, role, layout))
         return value
 
     def const(self, array: ArrayLike) -> Value:
@@ -65,6 +73,10 @@ class Builder:
     def params_of(self, index: int) -> dict[str, Value]:
         """The parameters of an earlier layer by role, for sharing."""
         return {p.role: p.value for p in self.params if p.layer == index}
+
+    def graph(self, image: Value, *outputs: Value) -> Graph:
+        """What has been built on an image, without layers: for passes to be shown and tested on."""
+        return Graph(image, tuple(self.ops), tuple(self.params), (), outputs, (), tuple(self.states), self.data)
 
     # The operations that lowerings use most, by their own names.
 

@@ -13,8 +13,9 @@ class InvalidGraph(AssertionError):
 def check(graph: Graph) -> Graph:
     """Return the graph if it is sound; raise `InvalidGraph` naming the first operation that is not.
 
-    Sound: every value is defined once and before its use, names are unique, every shape is what its primitive says,
-    every parameter and constant that is read has its place, and outputs and states are defined.
+    Sound: every value is defined once and before its use, names are unique, every operation has all attributes of its
+    primitive and the shape that this says, every parameter and constant that is read has its place, and outputs and
+    states are defined.
     """
     defined = {*graph.inputs, *graph.data, *(p.value for p in graph.params)}
     names = {v.name for v in defined}
@@ -24,7 +25,7 @@ def check(graph: Graph) -> Graph:
         _require(not problem, f"{op}: {problem}" if problem else "")
         defined.add(op.output)
         names.add(op.output.name)
-    for value in (*graph.outputs, *(s.output for s in graph.states)):
+    for value in graph.roots:
         _require(value in defined, f"the output {value} is not defined")
     for value, array in graph.data.items():
         _require(array.shape == value.shape, f"{value} holds an array of shape {array.shape}")
@@ -32,13 +33,19 @@ def check(graph: Graph) -> Graph:
 
 
 def _problem(op: Op, defined: set[Value], names: set[str]) -> str | None:
-    if op.kind not in PRIMITIVES:
+    primitive = PRIMITIVES.get(op.kind)
+    if primitive is None:
         return "unknown primitive"
+    if missing := primitive.attributes - op.attrs.keys():
+        return f"it lacks {' and '.join(sorted(missing))}"
     if not all(v in defined for v in op.inputs):
         return "reads a value that is not defined yet"
     if op.output.name in names:
         return "its name is taken"
-    shape = PRIMITIVES[op.kind].shape(*(v.shape for v in op.inputs), **op.attrs)
+    try:
+        shape = primitive.shape(*(v.shape for v in op.inputs), **op.attrs)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as e:  # a rule takes its operands apart as it likes
+        return str(e)
     if shape != op.output.shape:
         return f"its shape should be {shape}"
     batched = any(v.batched for v in op.inputs)

@@ -1,22 +1,22 @@
 """The graph: values, the operations between them, parameters in file order, and the layers they came from.
 
 Decision: everything is frozen and a pass returns a new graph; identity of values is identity of objects, names are for
-people. The graph knows tensors; of Darknet it only carries what errors and reports need (`LayerInfo`).
+people, and nothing is read out of one. The graph knows tensors; of layers it only carries what errors and reports need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import Span
 from .ops import PRIMITIVES, Shape
 
-if TYPE_CHECKING:
-    from ..darknet.layers.layer import Layer
+Layout = Literal["rows", "columns", "either"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One application of a primitive, and the index of the layer it was lowered from."""
+    """One application of a primitive, with all of its attributes, and the number of the layer it was lowered from."""
 
     kind: str
     inputs: tuple[Value, ...]
@@ -54,18 +54,16 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Param:
-    """A parameter: the value that holds it and how the weights file stores it.
+    """A parameter: the value that holds it and how a file stores it.
 
-    Arrays are stored in the order of `value.shape`, or, if `transposed`, as the transpose of the matrix that has the
-    first axis as its rows (`flipped` convolutions). `transposable` marks the matrices that a header with major or
-    minor > 1000 stores that way (parser.c load_connected_weights).
+    `layout` is of the matrix that has the first axis as its rows: stored row by row, which is the order of
+    `value.shape`, column by column, or either way, as the file says.
     """
 
     value: Value
     layer: int
     role: str
-    transposed: bool = False
-    transposable: bool = False
+    layout: Layout = "rows"
 
     @property
     def size(self) -> int:
@@ -83,11 +81,14 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class LayerInfo:
-    """A Darknet layer after lowering: its number, section, options, place in the text, inputs and output."""
+    """A layer after lowering: its number, section, options, place in the text, inputs and output.
+
+    `layer` is what the front end lowered, and only the front end's to open; of `inputs`, -1 is the image.
+    """
 
     index: int
     section: str
-    layer: Layer
+    layer: object
     span: Span
     inputs: tuple[int, ...]
     output: Value
@@ -100,10 +101,11 @@ class LayerInfo:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A whole network.
+    """A whole network, or the part of it that could be built.
 
-    `data` holds the arrays of constants, and of parameters once weights are loaded. `heads` are the indices of layers
-    that decode to boxes. `outputs` are what an executor returns; `with_outputs` chooses others.
+    `data` holds the arrays of constants, and of parameters once weights are loaded. `layers` may lack some numbers.
+    `heads` are the numbers of layers whose outputs are decoded. `outputs` are what an executor returns; `with_outputs`
+    chooses others.
     """
 
     image: Value
@@ -114,36 +116,76 @@ class Graph:
     heads: tuple[int, ...] = ()
     states: tuple[State, ...] = ()
     data: Mapping[Value, np.ndarray] = field(default_factory=dict)
-    dialect: str = "alexeyab"
 
     @property
     def inputs(self) -> tuple[Value, ...]:
         """The image, then the state of each recurrent layer."""
         return (self.image, *(s.input for s in self.states))
 
+    @property
+    def roots(self) -> tuple[Value, ...]:
+        """What has to be computed, whoever else reads it: the outputs, then what each state becomes."""
+        return (*self.outputs, *(s.output for s in self.states))
+
+    @cached_property
+    def _by_number(self) -> dict[int, LayerInfo]:
+        return {info.index: info for info in self.layers}
+
+    def layer(self, index: int) -> LayerInfo:
+        """The layer of that number; `IndexError` if there is none, or if it could not be built."""
+        if index not in self._by_number:
+            raise IndexError(f"the graph has no layer {index}")
+        return self._by_number[index]
+
     def layer_output(self, index: int) -> Value:
-        """The output of layer `index`, as Darknet numbers layers."""
-        return self.layers[index].output
+        """The output of the layer of that number; `IndexError` as `layer`."""
+        return self.layer(index).output
+
+    def layer_inputs(self, info: LayerInfo) -> tuple[Value, ...]:
+        """What a layer reads: the image, and outputs of layers."""
+        return tuple(self.image if i < 0 else self.layer_output(i) for i in info.inputs)
 
     def with_outputs(self, outputs: Iterable[Value]) -> Graph:
         """The same network returning other values, without the operations that these do not need."""
         wanted = tuple(outputs)
-        live: set[Value] = {*wanted, *(s.output for s in self.states)}
+        whole = replace(self, outputs=wanted)
+        live = {*whole.roots}
         kept = []
         for op in reversed(self.ops):
             if op.output in live:
                 kept.append(op)
                 live.update(op.inputs)
-        return replace(self, ops=tuple(reversed(kept)), outputs=wanted)
+        return replace(whole, ops=tuple(reversed(kept)))
 
     def with_data(self, data: Mapping[Value, np.ndarray]) -> Graph:
         """The same network with more arrays."""
         return replace(self, data={**self.data, **data})
 
+    # Computed anew at each call: ask once, then look up.
+
+    def producers(self) -> dict[Value, Op]:
+        """The operation that computes each value."""
+        return {op.output: op for op in self.ops}
+
     def readers(self) -> dict[Value, list[Op]]:
-        """Which operations read each value."""
-        found: dict[Value, list[Op]] = {}
-        for op in self.ops:
-            for value in op.inputs:
-                found.setdefault(value, []).append(op)
-        return found
+        """The operations that read each value, one twice that reads it twice."""
+        return readers(self.ops)
+
+    def sole_readers(self) -> dict[Value, Op]:
+        """For each value that is read once and is no root, the operation that reads it."""
+        return sole_readers(self.ops, self.roots)
+
+
+def readers(ops: Iterable[Op]) -> dict[Value, list[Op]]:
+    """`Graph.readers` of some operations."""
+    found: dict[Value, list[Op]] = {}
+    for op in ops:
+        for value in op.inputs:
+            found.setdefault(value, []).append(op)
+    return found
+
+
+def sole_readers(ops: Iterable[Op], roots: Iterable[Value]) -> dict[Value, Op]:
+    """`Graph.sole_readers` of some operations, with what others want of them."""
+    wanted = {*roots}
+    return {v: found[0] for v, found in readers(ops).items() if len(found) == 1 and v not in wanted}

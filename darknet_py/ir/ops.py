@@ -1,15 +1,17 @@
 """The primitives: a closed set of tensor operations, each with its shape rule and its cost.
 
 Decision: layers are lowered to these and nothing else, so an executor is one table from primitive to kernel, and a new
-Darknet layer costs no executor anything. Shapes are those of one sample: the batch axis is in front, and symbolic.
+layer costs no executor anything. Shapes are those of one sample: the batch axis is in front, and symbolic.
 Inputs come first and positional, attributes are keywords; the signature of a rule is the schema of its primitive.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -33,6 +35,16 @@ class Primitive:
     def doc(self) -> str:
         """What it computes, in a sentence."""
         return (self.shape.__doc__ or "").strip()
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The names of its attributes: an operation has them all."""
+        return frozenset(p.name for p in signature(self.shape).parameters.values() if p.kind is p.KEYWORD_ONLY)
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The attributes that need not be given."""
+        return self.shape.__kwdefaults__ or {}
 
 
 PRIMITIVES: dict[str, Primitive] = {}

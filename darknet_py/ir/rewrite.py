@@ -6,19 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .builder import Builder
-from .graph import Graph, Op
+from .graph import Graph, Op, Value
 
-Rule = Callable[[Builder, Op], Op]
+# Computes `op.output` by operations that it gives to the builder, and returns it; None: the operation stays as it is.
+Rule = Callable[[Builder, Op], Value | None]
 
 
 def rewrite(graph: Graph, what: str, rule: Rule) -> Graph:
-    """The graph with each operation as `rule` returns it, behind those that it gave to the builder.
-
-    New values are named after the operation's layer and `what`.
-    """
+    """The graph with what `rule` makes of each operation; new values are named after the layer and `what`."""
     b = Builder()
+    sections = {info.index: info.section for info in graph.layers}
     for op in graph.ops:
-        section = op.output.name.partition(".")[0].partition("_")[2]
-        b.enter(op.layer, f"{section}.{what}")
-        b.ops.append(rule(b, op))
+        b.enter(op.layer, f"{sections.get(op.layer, 'layer')}.{what}")
+        if rule(b, op) is None:
+            b.ops.append(op)
     return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})

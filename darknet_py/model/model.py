@@ -7,31 +7,32 @@ cfg, a cfg that was compiled before, and an ONNX file only differ in how these t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..backends.session import Session, open_session
-from ..contract.contract import Contract, classes, contract_of, decoder, finisher, is_letterboxed
-from ..contract.decode import raw_outputs
+from ..backends.backend import DEFAULT, find_backend
+from ..backends.session import Session, open_file, open_session
+from ..contract.contract import Contract
+from ..contract.detections import Boxes
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..vision.preprocess import to_center, to_input
-from ..vision.results import Boxes, Results
+from ..vision.results import Results
 from ..vision.sources import Loader, Picture, is_stream, loaders
-from ..zoo.names import Names, find_names
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Say
     from ..zoo.find import Found
-    from .kept import Recipe, Record
+    from .kept import Recipe
 
 Skip = Callable[[DataError], None]
 
@@ -55,11 +56,13 @@ class Model:
         self, session: Session, contract: Contract, network: Network | Callable[[], Network] | None = None
     ) -> None:
         self.session, self.contract, self._network = session, contract, network
-        self.names = dict(enumerate(contract.names.names))
+        self.names = dict(enumerate(contract.names))
+        self._tails = lru_cache(1)(self._open_tails)
+        self._lock = Lock()  # of what recurrent layers remember
         self.reset()
 
     def __repr__(self) -> str:
-        kind = "detector" if self.contract.decode else "network"
+        kind = "detector" if self.contract.decoders else "network"
         shape = "x".join(map(str, self.contract.shape))
         return f"<Model {self.contract.origin}: {kind}, input {shape}, {len(self.names)} classes>"
 
@@ -76,7 +79,7 @@ class Model:
 
     def export(self, path: str | Path, **options: Any) -> None:
         """Write the network as an ONNX file; `options` are those of `export_onnx`."""
-        from ..onnx.export import export_onnx
+        from .export import export_onnx
 
         if self.network is None:
             raise DataError("this model comes from an ONNX file: copy that")
@@ -88,18 +91,49 @@ class Model:
         Raises `DataError` if the shape does not fit.
         """
         outputs = self.run(inputs)
-        return self.contract.finish(outputs) if self.contract.finish else outputs
+        if self.contract.boxes != "input":
+            return outputs
+        pairs = zip(self._tails(), outputs, strict=True)
+        return [session.run([output])[0] if session else output for session, output in pairs]
+
+    def _open_tails(self) -> list[Session | None]:
+        """The heads themselves, in NumPy: from what the session gives to the outputs of their layers."""
+        assert self.network is not None, "only a compiled cfg ends before its heads"
+        return [open_session(tail, "numpy") if tail else None for tail in self.network.program().tails()]
 
     def run(self, inputs: np.ndarray) -> list[np.ndarray]:
         """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
+        if not self.contract.states:
+            return self.step(inputs)[0]
+        with self._lock:
+            outputs, self._states = self.step(inputs, self._states)
+        return outputs
+
+    def step(self, inputs: np.ndarray, states: Sequence[np.ndarray] = ()) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """`run` with what recurrent layers remember as a value: the outputs, and the states for the next step.
+
+        Without `states`, or with those of another number of samples, the memories are zeros. The model itself
+        remembers nothing of it, so any thread may step through a sequence of its own.
+        """
         if inputs.shape[1:] != self.contract.shape:
             raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
-        if not self._states or len(self._states[0]) != len(inputs):
-            self._states = [np.zeros((len(inputs), *s), np.float32) for s in self.contract.states]
-        results = self.session.run([inputs, *self._states])
+        if not states or len(states[0]) != len(inputs):
+            states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
+        results = self.session.run([inputs, *states])
         count = len(results) - len(self.contract.states)
-        self._states = results[count:]
-        return results[:count]
+        return results[:count], results[count:]
+
+    @overload
+    def __call__(
+        self, source: Iterator[Any], conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        letterbox: bool | None = None, skip: Skip | None = None,
+    ) -> Iterator[Results]: ...  # fmt: skip
+
+    @overload
+    def __call__(
+        self, source: Any, conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        letterbox: bool | None = None, skip: Skip | None = None,
+    ) -> list[Results]: ...  # fmt: skip
 
     def __call__(
         self,
@@ -111,7 +145,7 @@ class Model:
         workers: int = 0,
         letterbox: bool | None = None,
         skip: Skip | None = None,
-    ) -> Any:
+    ) -> list[Results] | Iterator[Results]:
         """Results for every picture of `source`: a list, or a generator if `source` is a generator.
 
         `source` is a path, folder, glob, bytes, array (BGR), PIL image, or a list or generator of these, as in
@@ -196,7 +230,7 @@ class Model:
         alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3
         image = pixels[:, :, :3] if alpha else pixels
         try:
-            if self.contract.decode is None and not letterbox:
+            if not self.contract.decoders and not letterbox:
                 to_center(image, self.contract.shape, bgr=True, out=out)
             else:
                 to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
@@ -207,9 +241,8 @@ class Model:
         self, outputs: list[np.ndarray], picture: Picture, conf: float, iou: float, letterbox: bool
     ) -> tuple[Boxes, np.ndarray | None]:
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
-        if self.contract.decode is not None:
-            found = self.contract.decode(outputs, size, conf, iou, letterbox)
-            return Boxes(found.xyxy, found.confidence, found.class_id, size), None
+        if self.contract.decoders:
+            return self.contract.decode(outputs, size, threshold=conf, iou=iou, letterbox=letterbox), None
         scores = outputs[-1]
         if scores.size != max(scores.shape):
             raise DataError(
@@ -226,7 +259,7 @@ def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
 def load(
     cfg: str | Path,
     weights: str | Path | None = None,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     dialect: str | None = None,
@@ -243,8 +276,8 @@ def load(
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is 'onnxruntime', 'opencv', 'openvino', 'ncnn', 'numpy', 'onnx.reference', or 'auto' (the fastest here,
-    measured the first time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
+    time), and `options` are its own. `size` overrides the (height, width) of the network's input;
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
     `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
@@ -275,6 +308,7 @@ def load(
             allow_partial=allow_partial, say=say,
         )  # fmt: skip
 
+    # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
         recipe = _recipe(files, weights, dialect, size, random_weights, strict, as_darknet)
         return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
@@ -309,64 +343,63 @@ def _load_compiled(
     options: dict[str, Any],
 ) -> Model:
     """The model of a recipe: as it was kept by an earlier run, else compiled, and kept."""
-    from .kept import Record, open_and_keep, recall
+    from .kept import open_and_keep, recall
 
     key, threads = recipe.key(), options.get("threads")
     if key is None:
         return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
     kept = recall(key, threads)
     if kept:
-        return _from_record(*kept, recipe.cfg, compile_, names, letterbox)
+        return _from_kept(*kept, recipe.cfg, compile_, names, letterbox)
     network = compile_()
-    contract = contract_of(network, names, letterbox)
-    record = Record.of(network, classes(network.graph), is_letterboxed(network))
-    return Model(open_and_keep(key, network, record, threads), contract, network)
+    session = open_and_keep(key, network, threads)
+    return Model(session, network.program(names, letterbox).before_heads().contract, network)
 
 
-def _from_record(
+def _from_kept(
     session: Session,
-    record: Record,
+    contract: Contract,
     cfg: Path,
     compile_: Callable[[], Network],
     names: str | Path | None,
     letterbox: bool | None,
 ) -> Model:
-    heads = record.restored()
-    known = find_names(record.classes, cfg, names, classifier=not heads)
-    network = lru_cache(1)(compile_)
-    contract = Contract(
-        record.shape, known, record.letterbox if letterbox is None else letterbox,
-        decoder(heads, record.shape) if heads else None, record.states,
-        finish=finisher(lambda: network().graph) if heads else None, origin=str(cfg), diagnostics=record.diagnostics,
-    )  # fmt: skip
-    return Model(session, contract, network)
+    from ..contract.contract import resized
+    from ..zoo.names import find_names
+
+    detects = bool(contract.decoders)
+    known = find_names(contract.classes, cfg, names, classifier=not detects)
+    resize = contract.resize if letterbox is None else resized(letterbox, detects)
+    contract = replace(contract, names=known.names, names_origin=known.origin, origin=str(cfg), resize=resize)
+    return Model(session, contract, lru_cache(1)(compile_))
 
 
 def from_network(
     network: Network,
-    backend: str = "onnxruntime",
+    backend: str = DEFAULT,
     *,
     names: str | Path | None = None,
     letterbox: bool | None = None,
     **options: object,
 ) -> Model:
     """A model of a network that is already open."""
-    graph = network.graph.with_outputs(raw_outputs(network.graph) or network.graph.outputs)
-    return Model(open_session(graph, backend, **options), contract_of(network, names, letterbox), network)
+    program = network.program(names, letterbox).before_heads()
+    return Model(open_session(program.graph, backend, **options), program.contract, network)
 
 
 def _load_onnx(
     path: str | Path, backend: str, names: str | Path | None, letterbox: bool | None, options: dict[str, object]
 ) -> Model:
-    from ..onnx.file import OnnxFile
+    from ..contract.contract import resized
+    from ..onnx.metadata import read_contract
+    from ..zoo.names import find_names
 
-    file = OnnxFile(path)
-    own = file.contract
-    known = Names(own.names, str(path)) if names is None else find_names(len(own.names), given=names)
-    padded = own.resize == "letterbox" if letterbox is None else letterbox
-    decode = file.decode if own.heads else None
-    states = tuple(s.shape for s in own.states)
-    contract = Contract(own.shape, known, padded, decode, states, file.batch, file.sample)
-    if backend == "opencv" and file.batch is None:
+    contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
+    if names is not None:
+        known = find_names(len(contract.names), given=names)
+        contract = replace(contract, names=known.names, names_origin=known.origin)
+    if letterbox is not None:
+        contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
+    if contract.batch is None and not find_backend(backend).any_batch:
         contract = replace(contract, batch=1)
-    return Model(file.open_session(backend, **options), contract)
+    return Model(open_file(path, backend, **options), contract)

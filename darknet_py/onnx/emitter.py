@@ -7,6 +7,7 @@ OpenCV since 4.8 and most converters take the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from itertools import chain, count
 from pathlib import PurePath
 from typing import Any
 
@@ -27,8 +28,8 @@ HALF_MAX = 65504.0  # the largest float16
 
 
 def input_names(graph: Graph) -> list[str]:
-    """`images`, then a name for the state of each recurrent layer."""
-    return [graph.image.name.removeprefix("net."), *(s.input.name for s in graph.states)]
+    """The name of the image, then of the state of each recurrent layer."""
+    return [v.name for v in graph.inputs]
 
 
 def output_names(graph: Graph) -> list[str]:
@@ -51,7 +52,8 @@ class Emitter:
         self.arrays: dict[str, np.ndarray] = {}  # the large initializers, not yet copied
         self.outputs: list[onnx.ValueInfoProto] = []
         self.op = graph.ops[0] if graph.ops else Op("none", (), graph.image, {}, 0)
-        self._wanted = list(zip((*graph.outputs, *(s.output for s in graph.states)), names, strict=True))
+        self.producers = graph.producers()
+        self._wanted = list(zip(graph.roots, names, strict=True))
         self._name_of = dict(zip(graph.inputs, input_names(graph), strict=True))
         self._dtypes: dict[str, type[np.generic]] = dict.fromkeys(self._name_of.values(), np.float32)
         self.repeats: dict[Value, Value] = {}  # what is a constant, once for each sample
@@ -141,11 +143,9 @@ class Emitter:
 
     def unique(self, name: str) -> str:
         """The name, or one close to it that is free."""
-        while name in self._taken:
-            stem, _, number = name.rpartition("~")
-            name = f"{stem}~{int(number) + 1}" if stem else f"{name}~2"
-        self._taken.add(name)
-        return name
+        free = next(n for n in chain([name], (f"{name}~{i}" for i in count(2))) if n not in self._taken)
+        self._taken.add(free)
+        return free
 
     # The model around the nodes.
 
@@ -173,7 +173,7 @@ class Emitter:
         return helper.make_model(body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="darknet-py")
 
     def _dtype_of(self, value: Value) -> type[np.generic]:
-        return next((np.float16 for op in self.graph.ops if op.output is value and op in self.half), np.float32)
+        return np.float16 if self.producers.get(value) in self.half else np.float32
 
     def _result(self) -> str:
         output = self.op.output

@@ -91,8 +91,8 @@ def _conv(e: Emitter) -> None:
 
 
 def _conv_transpose(e: Emitter) -> None:
-    pads: tuple[int, ...] = e.op.attrs.get("pads", (0, 0, 0, 0))
-    attrs: dict[str, Any] = dict(kernel_shape=e.op.inputs[1].shape[2:], strides=e.op.attrs.get("strides", (1, 1)))
+    pads: tuple[int, ...] = e.op.attrs["pads"]
+    attrs: dict[str, Any] = dict(kernel_shape=e.op.inputs[1].shape[2:], strides=e.op.attrs["strides"])
     if pads[:2] == pads[2:]:
         e.node("ConvTranspose", [e.x(), *e.weights()], pads=pads, **attrs)
         return
@@ -114,8 +114,8 @@ def _linear(e: Emitter) -> None:
 
 def _batch_norm(e: Emitter) -> None:
     outside = e.op.attrs["outside"]
-    before = next((op.kind for op in e.graph.ops if op.output is e.op.inputs[0]), None)
-    if before in FOLDABLE and not outside:
+    before = e.producers.get(e.op.inputs[0])
+    if before is not None and before.kind in FOLDABLE and not outside:
         e.node("BatchNormalization", [e.x(), *e.weights()], epsilon=e.op.attrs["epsilon"])
         return
     # A factor and an offset: ONNX knows only sqrt(variance + epsilon), not pjreddie's sqrt(variance) + epsilon; and

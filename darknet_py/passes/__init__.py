@@ -1,53 +1,36 @@
 """The optimizer: pure functions from graph to graph, run in order, with the checker after each.
 
-A pass needs the parameters loaded and changes no number beyond float32 rounding (or says by how much). `PASSES` serve
-every back end and exported files; what only one runtime gains from stands in that back end.
+A file for each idea; `table` says which back end takes which, in which order and at which price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..ir.check import InvalidGraph, check
 from ..ir.graph import Graph
-from .cascade_pools import cascade_pools
-from .fold_batch_norm import fold_batch_norm
+from .definition import Pass
 from .fold_constants import fold_constants
-from .im2col import unfold_convolutions
-from .maxout import maxout_of_slices
-from .spread_channels import spread_channels
-from .widen_groups import widen_groups
-from .winograd import tile_convolutions
+from .table import passes_for
 
-Pass = Callable[[Graph], Graph]
-
-PASSES: tuple[Pass, ...] = (fold_constants, fold_batch_norm)
+PASSES = passes_for("file")
 
 
 def optimize(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:
-    """Run passes over a graph with its parameters loaded, then drop what nothing reads."""
-    for function in passes:
+    """Run passes over a graph with its parameters loaded, then drop what nothing reads.
+
+    `InvalidGraph`, a bug of this package, says after which pass the graph was broken.
+    """
+    for step in passes:
         try:
-            graph = check(function(graph))
+            graph = check(step(graph))
         except InvalidGraph as e:
-            raise InvalidGraph(f"after the pass {function.__name__}: {e}") from None
+            raise InvalidGraph(f"after the pass {step.name}: {e}") from None
     graph = graph.with_outputs(graph.outputs)
-    read = {v for op in graph.ops for v in op.inputs} | {*graph.outputs, *(s.output for s in graph.states)}
+    read = {v for op in graph.ops for v in op.inputs} | {*graph.roots}
     read.update(p.value for p in graph.params)
     return replace(graph, data={v: array for v, array in graph.data.items() if v in read})
 
 
-__all__ = [
-    "PASSES",
-    "Pass",
-    "cascade_pools",
-    "fold_batch_norm",
-    "fold_constants",
-    "maxout_of_slices",
-    "optimize",
-    "spread_channels",
-    "tile_convolutions",
-    "unfold_convolutions",
-    "widen_groups",
-]
+__all__ = ["PASSES", "Pass", "fold_constants", "optimize", "passes_for"]

@@ -1,4 +1,4 @@
-"""The pools of a spatial pyramid (5, 9 and 13 wide, of one value) computed from one another, each 5 wide. Exact.
+"""The pools of a spatial pyramid (5, 9 and 13 wide, of one value) computed from one another, each 5 wide.
 
 A maximum over 9 x 9 is one over 5 x 5 of maxima over 5 x 5; what lies outside the image never wins in either.
 """
@@ -9,10 +9,19 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..ir.graph import Graph, Op, Value
+from .definition import Pass
 
 
-def cascade_pools(graph: Graph) -> Graph:
-    """Let each centred max_pool of stride 1 read the next smaller one of the same value."""
+def _cascade_pools(graph: Graph) -> Graph:
+    """Let each centred max_pool of stride 1 read the next smaller one of the same value.
+
+    >>> from darknet_py.ir.builder import Builder
+    >>> b = Builder()
+    >>> x = b.input("x", (1, 19, 19))
+    >>> pools = [b.op("max_pool", x, kernel=(n, n), strides=(1, 1), pads=(n // 2,) * 4) for n in (5, 9, 13)]
+    >>> [op.attrs["kernel"] for op in cascade_pools(b.graph(x, *pools)).ops]
+    [(5, 5), (5, 5), (5, 5)]
+    """
     pools: dict[Value, list[Op]] = {}
     for op in graph.ops:
         if op.kind == "max_pool" and _is_centred(op):
@@ -29,13 +38,16 @@ def cascade_pools(graph: Graph) -> Graph:
             return
         written.add(op)
         if op in smaller:
-            write(smaller[op])  # it may stand behind: Darknet's cfgs have 5, 9, 13 and 13, 9, 5
+            write(smaller[op])  # it may come later: cfgs have 5, 9, 13 and 13, 9, 5
             op = _rest(op, smaller[op])
         ops.append(op)
 
     for op in graph.ops:
         write(op)
     return replace(graph, ops=tuple(ops))
+
+
+cascade_pools = Pass("cascade_pools", True, _cascade_pools)
 
 
 def _is_centred(op: Op) -> bool:

@@ -8,12 +8,20 @@ import numpy as np
 
 from ..ir.graph import Graph, Op, Value
 from ..ir.kernels import run_op
+from .definition import Pass
 
 
-def fold_constants(graph: Graph) -> Graph:
-    """Replace each operation on constants by its result, as the reference executor computes it. Exact.
+def _fold_constants(graph: Graph) -> Graph:
+    """Replace each operation on constants by its result, as the reference executor computes it.
 
     What is the same for every sample, such as what follows an [implicit], is computed for one and repeated.
+
+    >>> from darknet_py.ir.builder import Builder
+    >>> b = Builder()
+    >>> x = b.input("x", (1,))
+    >>> after = fold_constants(b.graph(x, b.mul(x, b.add(b.const([2.0]), b.const([3.0])))))
+    >>> [op.kind for op in after.ops], after.data[after.ops[0].inputs[1]].tolist()
+    (['mul'], [5.0])
     """
     data, kept = dict(graph.data), []
     repeated: dict[Value, tuple[np.ndarray, Value]] = {}  # one sample, and what says how many there are
@@ -33,3 +41,6 @@ def fold_constants(graph: Graph) -> Graph:
         data[one], repeated[op.output] = result, (result, like)
         kept.append(Op("repeat_batch", (one, like), op.output, {}, op.layer))
     return replace(graph, ops=tuple(kept), data=data)
+
+
+fold_constants = Pass("fold_constants", True, _fold_constants)

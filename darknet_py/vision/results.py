@@ -7,65 +7,16 @@ function of them. Pictures are BGR, as OpenCV has them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..contract.detections import Boxes
 from ..errors import DataError
 from ..files import write
 from ..zoo.names import COCO, COCO_IDS
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes:
-    """Boxes of one picture, best first: `xyxy` (n, 4) float32 corners in its pixels, `conf` (n,), `cls` (n,) int.
-
-    Corners may lie outside the picture, as Darknet's do; `clip` cuts them. `shape` is the picture's (height, width).
-    """
-
-    xyxy: np.ndarray
-    conf: np.ndarray
-    cls: np.ndarray
-    shape: tuple[int, int]
-
-    def __len__(self) -> int:
-        return len(self.conf)
-
-    def __getitem__(self, index: Any) -> Boxes:
-        """Some of the boxes: an index, a slice or a mask."""
-        rows = np.atleast_1d(np.arange(len(self))[index])
-        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape)
-
-    def __iter__(self) -> Iterator[Boxes]:
-        return (self[i] for i in range(len(self)))
-
-    def clip(self) -> Boxes:
-        """The same boxes cut at the border of the picture."""
-        return Boxes(np.clip(self.xyxy, 0, self._scale), self.conf, self.cls, self.shape)
-
-    @property
-    def xywh(self) -> np.ndarray:
-        """Centres, widths and heights in pixels, (n, 4)."""
-        low, high = self.xyxy[:, :2], self.xyxy[:, 2:]
-        return np.concatenate([(low + high) / 2, high - low], 1)
-
-    @property
-    def xyxyn(self) -> np.ndarray:
-        """Corners relative to the picture, (n, 4)."""
-        return self.xyxy / self._scale
-
-    @property
-    def xywhn(self) -> np.ndarray:
-        """Centres, widths and heights relative to the picture, (n, 4): Darknet's and YOLO's own form."""
-        return self.xywh / self._scale
-
-    @property
-    def _scale(self) -> np.ndarray:
-        height, width = self.shape
-        return np.array([width, height, width, height], np.float32)
 
 
 @dataclass(frozen=True, eq=False)

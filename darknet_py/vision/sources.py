@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.opencv_log import silent_opencv
+from ..backends.opencv.log import silent_opencv
 from ..errors import DataError
 from ..files import read_whole
 

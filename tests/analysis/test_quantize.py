@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from networks import picture, write_classifier, write_detector
 
-from darknet_py import load
+from darknet_py import export_onnx, load
 from darknet_py.analysis.quantize import Loss, Quantization, heads, loss
 from darknet_py.cli import main
 from darknet_py.errors import DataError
-from darknet_py.onnx.export import export_onnx, read_contract
+from darknet_py.onnx.metadata import read_contract
 from darknet_py.vision.results import Boxes, Results
 
 DEEPER = """

@@ -52,7 +52,7 @@ def test_back_ends_agree(graph: Graph) -> None:
 
 
 def test_a_difference_is_found_in_the_layer_where_it_begins(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoiled(given: Graph) -> Graph:
+    def spoiled(given: Graph, _: object) -> Graph:
         weights = next(p.value for p in given.params if p.layer == 1 and p.role == "weights")
         return given.with_data({weights: given.data[weights] * 1.01})
 
@@ -68,7 +68,7 @@ def test_a_difference_is_found_in_the_layer_where_it_begins(graph: Graph, monkey
 
 
 def test_a_back_end_that_fails_is_reported_and_the_others_run(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(given: Graph) -> Graph:
+    def refuse(given: Graph, _: object) -> Graph:
         raise BackendError("not today")
 
     monkeypatch.setattr(onnxruntime, "optimize", refuse)

@@ -11,11 +11,10 @@ import pytest
 from agree import network, random_inputs
 from networks import picture, write_detector
 
-from darknet_py import load
+from darknet_py import export_onnx, load
 from darknet_py.backends import auto
 from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError
-from darknet_py.onnx.export import export_onnx
 
 SHAPES = [(3,)]
 

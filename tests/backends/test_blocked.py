@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 from agree import agree, network, random_inputs
+from blocks import in_blocks
 from goldens import error
 
 from darknet_py.backends.onnxruntime import session as backend
-from darknet_py.backends.onnxruntime.blocked import MICROSOFT, NCHWC, block_size, write_blocked
+from darknet_py.backends.onnxruntime.blocked import MICROSOFT, NCHWC, block_size
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph
-from darknet_py.passes import optimize
 
 NET = "[net]\nwidth=12\nheight=9\nchannels=3\n"
 CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nbatch_normalize=1\nactivation={}\n"
@@ -31,7 +31,7 @@ def last_layer(text: str) -> Graph:
 
 def nodes(graph: Graph, block: int = 16) -> Counter[str]:
     """How many nodes of each kind the model has."""
-    return Counter(n.op_type for n in write_blocked(optimize(graph), block).nodes)
+    return Counter(n.op_type for n in in_blocks(graph, block).nodes)
 
 
 def test_an_addition_and_its_activation_are_part_of_the_convolution() -> None:
@@ -68,7 +68,7 @@ def test_what_something_else_reads_is_not_swallowed() -> None:
 
 
 def test_the_model_says_that_it_is_for_onnxruntime_alone() -> None:
-    model = write_blocked(optimize(last_layer(STEM)), 8).model()
+    model = in_blocks(last_layer(STEM), 8).model()
     assert {NCHWC, MICROSOFT} < {o.domain for o in model.opset_import}
 
 

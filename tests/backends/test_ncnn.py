@@ -14,8 +14,9 @@ from agree import TOLERANCE, agree, compare, network, random_inputs
 from networks import picture, write_detector
 
 from darknet_py import load
+from darknet_py.backends.backend import available_backends
 from darknet_py.backends.ncnn.writer import Writer, has_layer
-from darknet_py.backends.session import available_backends, open_session
+from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize

@@ -11,12 +11,12 @@ import pytest
 from agree import agree, network, random_inputs
 from networks import picture, write_detector
 
-from darknet_py import load
-from darknet_py.backends.session import available_backends, open_session
+from darknet_py import export_onnx, load
+from darknet_py.backends.backend import available_backends
+from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.onnx import stream as onnx_stream
-from darknet_py.onnx.export import export_onnx
 
 CFG = "[net]\nwidth=8\nheight=6\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=mish\n"
 needs_openvino = pytest.mark.skipif(
@@ -30,7 +30,7 @@ def graph() -> Graph:
 
 
 def test_without_the_package_the_error_says_which_extra_has_it(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "darknet_py.backends.openvino", raising=False)
+    monkeypatch.delitem(sys.modules, "darknet_py.backends.openvino.session", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BackendError, match=r"darknet-compiler\[openvino\]"):
         open_session(graph, "openvino")
@@ -38,14 +38,16 @@ def test_without_the_package_the_error_says_which_extra_has_it(graph: Graph, mon
 
 @needs_openvino
 def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
-    script = "import sys, darknet_py.backends.openvino; print([m for m in sys.modules if 'openvino_telemetry' in m])"
+    script = (
+        "import sys, darknet_py.backends.openvino.session; print([m for m in sys.modules if 'openvino_telemetry' in m])"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @needs_openvino
 def test_it_computes_in_float32_with_the_threads_given(graph: Graph) -> None:
-    from darknet_py.backends.openvino import GraphSession
+    from darknet_py.backends.openvino.session import GraphSession
 
     session = open_session(graph, "openvino", threads=1)
     assert isinstance(session, GraphSession)

@@ -7,7 +7,7 @@ import pytest
 from agree import network, random_inputs
 from goldens import Golden, goldens
 
-from darknet_py.backends.reference import overwriting
+from darknet_py.backends.numpy.session import overwriting
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph
 from darknet_py.ir import kernels_conv as numpy_conv

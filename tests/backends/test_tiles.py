@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import pytest
 from agree import OPTIONS, agree, network, only_opencv_5, random_inputs
+from blocks import in_blocks
 from tiles import each_tile, force
 
-from darknet_py.backends import opencv
-from darknet_py.backends.onnxruntime import blocked
+from darknet_py.backends.opencv import session as opencv
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
 from darknet_py.passes import optimize
@@ -33,7 +33,7 @@ def test_tiles_in_onnxruntime(tile: Tile, outputs: str, monkeypatch: pytest.Monk
     force(monkeypatch, tile)
     graph = graph_of(outputs)
     agree(graph, runtimes=("onnxruntime",))
-    written = blocked.write_blocked(optimize(graph), 16)
+    written = in_blocks(graph)
     assert [n.op_type for n in written.nodes].count("Transpose") == 4
 
 
@@ -43,7 +43,7 @@ def test_tiles_in_onnxruntime(tile: Tile, outputs: str, monkeypatch: pytest.Monk
 def test_tiles_in_opencv(tile: Tile, outputs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     force(monkeypatch, tile)
     graph = graph_of(outputs)
-    after = optimize(graph, opencv.passes_for(cv2.__version__))
+    after = optimize(graph, opencv.passes_of_release(cv2.__version__))
     assert [op.kind for op in after.ops].count("untile") == 4
     monkeypatch.setitem(OPTIONS, "opencv", {})
     agree(graph, runtimes=("opencv",))
@@ -69,15 +69,13 @@ def test_opencv_does_without_where_they_do_not_fit_into_a_message(monkeypatch: p
 
 def test_the_blocked_layout_is_left_for_nothing_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     force(monkeypatch, *TILES)
-    kinds = [n.op_type for n in blocked.write_blocked(optimize(graph_of("last")), 16).nodes]
+    kinds = [n.op_type for n in in_blocks(graph_of("last")).nodes]
     assert (kinds.count("ReorderInput"), kinds.count("ReorderOutput"), kinds.count("Neg")) == (1, 1, 0)
 
 
 def test_it_can_be_switched_off() -> None:
     graph = network("[net]\nwidth=52\nheight=52\nchannels=64\n" + CONV.format(256, "leaky"))
-    optimized = optimize(graph)
-    assert any("tile" in name for name in blocked.write_blocked(optimized, 16).arrays)
-    assert not any("tile" in name for name in blocked.write_blocked(optimized, 16, winograd=False).arrays)
     for winograd in (True, False):
-        kinds = [op.kind for op in optimize(graph, opencv.passes_for("5.0.0", winograd)).ops]
+        assert any("tile" in name for name in in_blocks(graph, winograd=winograd).arrays) is winograd
+        kinds = [op.kind for op in optimize(graph, opencv.passes_of_release("5.0.0", winograd)).ops]
         assert ("untile" in kinds) is winograd

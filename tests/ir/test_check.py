@@ -17,6 +17,7 @@ width=8
 height=6
 channels=3
 [convolutional]
+batch_normalize=1
 filters=4
 size=3
 pad=1
@@ -57,6 +58,11 @@ BROKEN: dict[str, Callable[[Graph], Graph]] = {
     "the output": lambda g: replace(g, outputs=(stranger(g),)),
     "is not defined": lambda g: replace(g, states=(State(g.image, stranger(g)),)),
     "share a name": lambda g: replace(g, data={Value(g.image.name, ()): np.float32(1)}),
+    "it lacks outside": lambda g: changed(g, op(g, "batch_norm"), attrs={"epsilon": 1e-5}),
+    "unexpected keyword": lambda g: changed(g, 0, attrs={**g.ops[0].attrs, "stride": 2}),
+    "missing 1 required": lambda g: changed(g, 0, inputs=g.ops[0].inputs[:1]),
+    "values to unpack": lambda g: changed(g, 0, inputs=(g.ops[0].inputs[0],) * 2),
+    "by zero": lambda g: changed(g, 0, attrs={**g.ops[0].attrs, "strides": (0, 0)}),
     "holds an array": lambda g: replace(g, data={Value("c", (2,), False): np.zeros(3, np.float32)}),
 }
 
@@ -73,5 +79,5 @@ def test_a_broken_graph_is_named(message: str, graph: Graph) -> None:
 
 def test_a_shape_that_a_primitive_refuses_is_named(graph: Graph) -> None:
     last = op(graph, "max_pool")
-    with pytest.raises(Exception, match="does not fit"):
+    with pytest.raises(InvalidGraph, match=r"^%1_maxpool.max_pool.* = max_pool\(.*: a window of 99 does not fit"):
         check(changed(graph, last, attrs={"kernel": (99, 99), "strides": (1, 1), "pads": (0, 0, 0, 0)}))

@@ -7,7 +7,8 @@ import inspect
 import numpy as np
 import pytest
 
-from darknet_py.ir import PRIMITIVES, ShapeError
+from darknet_py.ir import PRIMITIVES, ShapeError, check
+from darknet_py.ir.builder import Builder
 from darknet_py.ir.kernels import KERNELS, run_op
 
 # For each primitive the shapes of some operands and its attributes.
@@ -55,6 +56,18 @@ def test_each_primitive_says_what_it_computes(kind: str) -> None:
     assert PRIMITIVES[kind].doc
     for parameter in inspect.signature(PRIMITIVES[kind].shape).parameters.values():
         assert parameter.annotation is not parameter.empty
+
+
+@pytest.mark.parametrize("kind", sorted(EXAMPLES))
+def test_the_builder_completes_every_attribute(kind: str) -> None:
+    shapes, attrs = EXAMPLES[kind]
+    needed = {k: v for k, v in attrs.items() if k not in PRIMITIVES[kind].defaults}
+    b = Builder()
+    x = b.input("x", shapes[0])
+    needed |= {"groups": attrs["groups"]} if "groups" in attrs else {}  # the shapes are made for it
+    graph = check(b.graph(x, b.op(kind, x, *(b.const(np.zeros(s)) for s in shapes[1:]), **needed)))
+    assert graph.ops[0].attrs == {**PRIMITIVES[kind].defaults, **needed}
+    assert graph.ops[0].attrs.keys() == PRIMITIVES[kind].attributes
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,9 @@ import pytest
 from networks import picture, write_classifier, write_detector, write_recurrent
 
 import darknet_py
+from darknet_py import export_onnx
 from darknet_py.errors import BackendError, DataError, WeightsError
 from darknet_py.model.model import Model, load
-from darknet_py.onnx.export import export_onnx
 
 RED = picture((1, 2, "red"))
 BOX = [12, 4, 28, 20]  # 16x16 around the centre (20, 12) of the cell in row 1, column 2
@@ -171,7 +172,7 @@ def test_too_few_names_are_an_error(cfg: Path, tmp_path: Path) -> None:
 def test_numbers_stand_in_for_names_and_say_so(tmp_path: Path) -> None:
     model = load(write_detector(tmp_path, names=False), backend="numpy")
     assert model.names == {0: "0", 1: "1"}
-    assert model.contract.names.origin.startswith("numbers")
+    assert model.contract.names_origin.startswith("numbers")
 
 
 def test_missing_weights_list_every_place(cfg: Path) -> None:
@@ -231,6 +232,24 @@ def test_a_classifier_sees_the_middle_of_a_picture(tmp_path: Path) -> None:
     (results,) = load(write_classifier(tmp_path), backend="numpy")(wide)
     assert results.pred_class == "blue"
     assert results.pred_score == pytest.approx(np.e / (np.e + 2), abs=1e-5)
+
+
+def test_threads_step_through_sequences_of_their_own(tmp_path: Path) -> None:
+    model = load(write_recurrent(tmp_path), backend="numpy")
+    rng = np.random.default_rng(0)
+    sequences = rng.random((8, 5, 1, *model.contract.shape), np.float32)
+
+    def last(sequence: np.ndarray) -> np.ndarray:
+        states: list[np.ndarray] = []
+        for x in sequence:
+            (y,), states = model.step(x, states)
+        return y
+
+    alone = [last(s) for s in sequences]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(last, sequences))
+    np.testing.assert_array_equal(alone, together)
+    assert not np.allclose(alone[0], alone[1])
 
 
 def test_a_recurrent_network_remembers_until_reset(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from darknet_py.backends.session import Session, open_session
 from darknet_py.contract.boxes import to_xyxy
-from darknet_py.contract.decode import Detections, find_detections
+from darknet_py.contract.detections import Boxes
 from darknet_py.darknet.compile import Compilation, compile_file
+from darknet_py.darknet.program import program_of
 from darknet_py.darknet.weights import read_weights
 from darknet_py.vision.preprocess import to_input
 from darknet_py.vision.sources import pictures
@@ -55,22 +56,20 @@ def check(shared: Path, name: str, photo: str, kind: str, decoder: str, image: n
     size = (image.shape[0], image.shape[1])
     assert size == (recording["im_h"], recording["im_w"])
     for wanted in recording["sets"]:
-        found = find_detections(
-            compiled.graph, compiled.net, outputs, size, threshold=wanted["thresh"], letterbox=letterbox
-        )
+        found = program_of(compiled).contract.decode(outputs, size, threshold=wanted["thresh"], letterbox=letterbox)
         assert len(found) == wanted["n_post"]
         compare(found, wanted["post"], size)
 
 
-def compare(found: Detections, wanted: list[dict[str, Any]], size: tuple[int, int]) -> None:
+def compare(found: Boxes, wanted: list[dict[str, Any]], size: tuple[int, int]) -> None:
     """Each wanted object is there once, with its probability, in its place."""
     left = list(range(len(found)))
     for post in wanted:
         (box,) = to_xyxy(np.array([post["box"]], np.float32), size)
         match = next((
             i for i in left
-            if found.class_id[i] == post["class"]
-            and abs(found.confidence[i] - post["prob"]) < 1e-5
+            if found.cls[i] == post["class"]
+            and abs(found.conf[i] - post["prob"]) < 1e-5
             and np.abs(found.xyxy[i] - box).max() < 0.05  # of a pixel
         ), None)  # fmt: skip
         assert match is not None, f"nothing like {post}"

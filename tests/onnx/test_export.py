@@ -12,13 +12,13 @@ import onnxruntime
 import pytest
 from goldens import goldens
 
+from darknet_py import export_onnx
 from darknet_py.backends.session import open_session
-from darknet_py.contract.decode import find_detections
-from darknet_py.darknet.layers.heads.head import Head
+from darknet_py.contract.contract import Contract
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import BackendError, DataError
-from darknet_py.onnx.export import BOXES, export_onnx, read_contract
-from darknet_py.onnx.metadata import OnnxContract
+from darknet_py.onnx.export import BOXES
+from darknet_py.onnx.metadata import read_contract
 from darknet_py.onnx.operators import OPERATORS
 
 SUPPRESSION = {"NonMaxSuppression", "GatherND", "Unsqueeze"}
@@ -40,9 +40,7 @@ def case(name: str) -> tuple[Network, np.ndarray]:
 
 def suppression_of(network: Network) -> str:
     """How the cfg says that boxes are suppressed."""
-    head = network.graph.layers[network.graph.heads[-1]].layer
-    assert isinstance(head, Head)
-    return head.suppression()[0]
+    return network.program().contract.nms_kind
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def test_raw_outputs_are_those_of_the_heads(tmp_path: Path, batch: int | None) -
     x = np.concatenate([x, x * 0.5])
     wanted = open_session(network.graph, "numpy").run([x])
     got = run(tmp_path / "net.onnx", x)
-    assert [h.output for h in contract.heads] == [o.name for o in onnx.load(tmp_path / "net.onnx").graph.output]
+    assert list(contract.outputs) == [o.name for o in onnx.load(tmp_path / "net.onnx").graph.output]
     for a, b in zip(got, wanted, strict=True):
         assert np.abs(a - b).max() < 1e-5 * np.abs(b).max()
 
@@ -78,19 +76,19 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     assert read.weights_sha256 == hashlib.sha256(network.weights.read_bytes()).hexdigest()
     assert read.shape == network.graph.image.shape
     assert (read.colour, read.scale, read.resize, read.threshold, read.iou) == ("RGB", 1 / 255, "letterbox", 0.3, 0.5)
-    assert [h.section for h in read.heads] == ["yolo", "yolo"]
-    assert len(read.names) == read.layers[0].classes
-    assert [info.layer for i in network.graph.heads if (info := network.graph.layers[i])] == list(read.layers)
+    assert [d.kind for d in read.decoders] == ["yolo", "yolo"]
+    assert len(read.names) == read.classes == read.decoders[0].classes
+    assert network.compilation.decoders == read.decoders
 
 
 @pytest.mark.parametrize("letterbox", [False, True])
 @pytest.mark.parametrize("name", HEADS)
 def test_boxes_are_the_same_however_they_are_exported(tmp_path: Path, name: str, letterbox: bool) -> None:
     network, x = case(name)
-    graph, net, size = network.graph, network.compilation.net, (200, 300)
+    graph, size = network.graph, (200, 300)
     outputs = [o[0] for o in open_session(graph, "numpy").run([x])]
     options = dict(threshold=0.05, iou=0.45)
-    wanted = find_detections(graph, net, outputs, size, letterbox=letterbox, **options)
+    wanted = network.program().contract.decode(outputs, size, letterbox=letterbox, **options)
     assert len(wanted) > 3
     suppression = suppression_of(network)
     for boxes in BOXES:
@@ -98,14 +96,14 @@ def test_boxes_are_the_same_however_they_are_exported(tmp_path: Path, name: str,
         export_onnx(network, path, boxes=boxes, letterbox=letterbox, max_detections=5000, **options)
         contract = read_contract(path)
         results = run(path, x)
-        got = contract.detections(results if boxes == "nms" else [r[0] for r in results], size)
+        got = contract.decode(results if boxes == "nms" else [r[0] for r in results], size)
         if boxes == "nms" and suppression not in ("default", "cornersnms"):
             assert 0.7 * len(wanted) < len(got) < 1.1 * len(wanted), "plain IoU is all that ONNX has"
             continue
         assert len(got) == len(wanted), boxes
-        assert np.allclose(got.confidence, wanted.confidence, atol=1e-5)
-        by_place = [np.lexsort((*d.xyxy.round(0).T, d.class_id)) for d in (got, wanted)]
-        assert np.array_equal(got.class_id[by_place[0]], wanted.class_id[by_place[1]])
+        assert np.allclose(got.conf, wanted.conf, atol=1e-5)
+        by_place = [np.lexsort((*d.xyxy.round(0).T, d.cls)) for d in (got, wanted)]
+        assert np.array_equal(got.cls[by_place[0]], wanted.cls[by_place[1]])
         assert np.allclose(got.xyxy[by_place[0]], wanted.xyxy[by_place[1]], atol=0.02)
 
 
@@ -127,7 +125,7 @@ def test_nothing_found_is_one_row_of_zeros(tmp_path: Path, tiny: Network) -> Non
     export_onnx(tiny, tmp_path / "nms.onnx", boxes="nms", threshold=0.999, batch=1)
     x = np.zeros((1, 3, 32, 32), np.float32)
     assert run(tmp_path / "nms.onnx", x)[0].tolist() == [[0.0] * 7]
-    assert len(read_contract(tmp_path / "nms.onnx").detections(run(tmp_path / "nms.onnx", x), (10, 10))) == 0
+    assert len(read_contract(tmp_path / "nms.onnx").decode(run(tmp_path / "nms.onnx", x), (10, 10))) == 0
 
 
 @pytest.mark.parametrize("boxes", BOXES)
@@ -231,9 +229,9 @@ def test_a_network_without_heads_has_no_boxes(tmp_path: Path) -> None:
     cfg = tmp_path / "classifier.cfg"
     cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
     contract = export_onnx(cfg, tmp_path / "net.onnx")
-    assert (contract.resize, contract.heads) == ("crop", ())
+    assert (contract.resize, contract.decoders) == ("crop", ())
     with pytest.raises(DataError, match="no layer that gives boxes"):
-        contract.detections([], (8, 8))
+        contract.decode([], (8, 8))
     with pytest.raises(BackendError, match="no layer that gives boxes"):
         export_onnx(cfg, tmp_path / "boxes.onnx", boxes="decoded")
 
@@ -243,6 +241,6 @@ def test_the_class_tree_travels_with_the_file(tmp_path: Path) -> None:
     export_onnx(network, tmp_path / "net.onnx")
     contract = read_contract(tmp_path / "net.onnx")
     outputs = run(tmp_path / "net.onnx", x)[0]
-    wanted = find_detections(network.graph, network.compilation.net, outputs, (100, 100))
-    assert np.array_equal(contract.detections(outputs, (100, 100)).class_id, wanted.class_id)
-    assert isinstance(contract, OnnxContract)
+    wanted = network.program().contract.decode(outputs, (100, 100))
+    assert np.array_equal(contract.decode(outputs, (100, 100)).cls, wanted.cls)
+    assert isinstance(contract, Contract)

@@ -10,11 +10,11 @@ from goldens import error
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph, Value, check
 from darknet_py.ir.builder import Builder
-from darknet_py.passes.im2col import Costs
+from darknet_py.passes.im2col import TapCosts
 
 ROUNDING = 1e-6
 # `unfold_convolutions` wherever it can; the second with its WORTH at 0 as well.
-ALL_TAPS, COLUMNS = Costs(1, tap=0, strided=2, edge=0), Costs(64, tap=0, strided=0, edge=0)
+ALL_TAPS, COLUMNS = TapCosts(1, tap=0, strided=2, edge=0), TapCosts(64, tap=0, strided=0, edge=0)
 
 
 def graph_of(body: Callable[[Builder, Value], Value | list[Value]], shape: tuple[int, ...]) -> Graph:
@@ -23,7 +23,7 @@ def graph_of(body: Callable[[Builder, Value], Value | list[Value]], shape: tuple
     x = b.input("images", shape)
     b.enter(0, "test")
     y = body(b, x)
-    return check(Graph(x, tuple(b.ops), (), (), tuple(y) if isinstance(y, list) else (y,), data=b.data))
+    return check(b.graph(x, *(y if isinstance(y, list) else [y])))
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:

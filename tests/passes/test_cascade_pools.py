@@ -7,7 +7,8 @@ from graphs import computes_the_same, graph_of, kinds
 
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
-from darknet_py.passes import cascade_pools, optimize
+from darknet_py.passes import optimize
+from darknet_py.passes.cascade_pools import cascade_pools
 
 
 def pool(b: Builder, x: Value, size: int, stride: int = 1, before: int | None = None) -> Value:

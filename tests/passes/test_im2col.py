@@ -10,14 +10,14 @@ import pytest
 from agree import OPTIONS, agree, network, only_opencv_5
 from graphs import ALL_TAPS, COLUMNS, ROUNDING, computes_the_same, graph_of, kinds, numbers
 
-from darknet_py.backends import opencv
+from darknet_py.backends.opencv import session as opencv
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
-from darknet_py.passes import optimize, unfold_convolutions
-from darknet_py.passes.im2col import Costs
+from darknet_py.passes import optimize
+from darknet_py.passes.im2col import TapCosts, unfold_convolutions
 
-COSTS = Costs(8, tap=60, strided=1.35, edge=12)
+COSTS = TapCosts(8, tap=60, strided=1.35, edge=12)
 
 
 def convolution(shape: tuple[int, int, int], filters: int, size: tuple[int, int], **attrs: Any) -> Graph:
@@ -112,7 +112,7 @@ def test_opencv_gets_both(monkeypatch: pytest.MonkeyPatch) -> None:
     text += "[convolutional]\nfilters=64\nsize=7\nstride=2\npad=1\nbatch_normalize=1\nactivation=leaky\n"
     text += "[convolutional]\nfilters=160\nsize=3\nstride=2\npad=1\nactivation=mish\n"
     graph = network(text)
-    after = optimize(graph, opencv.passes_for(cv2.__version__))
+    after = optimize(graph, opencv.passes_of_release(cv2.__version__))
     assert sum("im2col" in op.output.name for op in after.ops) == 1 + 9 + 1
     monkeypatch.setitem(OPTIONS, "opencv", {})
     agree(graph, runtimes=("opencv",))

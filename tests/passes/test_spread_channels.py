@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from graphs import computes_the_same, graph_of, kinds, numbers
 
-from darknet_py.passes import optimize, spread_channels
+from darknet_py.passes import optimize
+from darknet_py.passes.spread_channels import spread_channels
 
 
 @pytest.mark.parametrize("kind", ["add", "mul", "sub"])

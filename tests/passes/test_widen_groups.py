@@ -9,8 +9,8 @@ import pytest
 from graphs import ROUNDING, computes_the_same, graph_of, numbers
 
 from darknet_py.ir import Graph
-from darknet_py.passes import optimize, widen_groups
-from darknet_py.passes.widen_groups import join_groups
+from darknet_py.passes import optimize
+from darknet_py.passes.widen_groups import join_groups, widen_groups
 
 
 def grouped(channels: int, filters: int, groups: int) -> Graph:

@@ -9,14 +9,14 @@ from tiles import FREE, each_tile, force
 
 from darknet_py.backends.session import open_session
 from darknet_py.ir import Graph
-from darknet_py.passes import PASSES, optimize, tile_convolutions
-from darknet_py.passes.winograd import SIZE, TILES, Costs, Tile, best_tile
+from darknet_py.passes import PASSES, optimize
+from darknet_py.passes.winograd import SIZE, TILES, Tile, TileCosts, best_tile, tile_convolutions
 
 CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nbatch_normalize=1\nactivation={}\n"
-COSTS = Costs(16, point=93, product=27, result=68, weight=13)
+COSTS = TileCosts(16, point=93, product=27, result=68, weight=13)
 
 
-def tiled(graph: Graph, costs: Costs = FREE) -> tuple[Graph, int]:
+def tiled(graph: Graph, costs: TileCosts = FREE) -> tuple[Graph, int]:
     """The graph after the pass, and how many convolutions it computes by tiles."""
     after = optimize(graph, (*PASSES, tile_convolutions(costs)))
     return after, sum(op.kind == "untile" for op in after.ops)

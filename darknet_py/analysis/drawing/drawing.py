@@ -93,7 +93,8 @@ def draw(graph: Graph, title: str = "", *, full: bool = False) -> Drawing:
     ['image', 'conv 3×3', 'residual ×2']
     """
     links = Links(graph)
-    bflops = [layer.bflops_paper for layer in cost(graph).layers]
+    layers = zip(graph.layers, cost(graph).layers, strict=True)
+    bflops = {info.index: own.bflops_paper for info, own in layers}
     boxes = _every_layer(links, bflops) if full else _collapsed(links, bflops)
     raw = {info.index: tuple(max(i, IMAGE) for i in info.inputs) for info in graph.layers}
     sources = raw if full else links.sources
@@ -101,7 +102,7 @@ def draw(graph: Graph, title: str = "", *, full: bool = False) -> Drawing:
     ordered = [image, *_in_order(boxes, sources)]
     at = {layer: i for i, box in enumerate(ordered) for layer in box.layers}
     at[IMAGE] = 0
-    idle = set(range(len(graph.layers))) - set(at)
+    idle = {info.index for info in graph.layers} - set(at)
     return Drawing(title, tuple(ordered), _arrows(sources, at), stages_of(ordered, image.shape[1:], idle))
 
 
@@ -127,7 +128,7 @@ def gigas(bflops: float) -> str:
     return f"{bflops:.3g} BF" if bflops >= LEAST else f"<{LEAST} BF"
 
 
-def _every_layer(links: Links, bflops: Sequence[float]) -> list[Box]:
+def _every_layer(links: Links, bflops: Mapping[int, float]) -> list[Box]:
     units = find_units(links)
     kinds = {layer: unit.kind for unit in units for layer in unit.layers}
     kinds |= dict.fromkeys(links.graph.heads, "head")
@@ -139,10 +140,10 @@ def _every_layer(links: Links, bflops: Sequence[float]) -> list[Box]:
     return _with_roles(boxes, find_csp_blocks(links, units), links)
 
 
-def _collapsed(links: Links, bflops: Sequence[float]) -> list[Box]:
+def _collapsed(links: Links, bflops: Mapping[int, float]) -> list[Box]:
     units = find_units(links)
     chains = _chains(links, {layer for unit in units for layer in unit.layers})
-    idle = set(range(len(links.graph.layers))) - set(links.sources)
+    idle = {info.index for info in links.graph.layers} - set(links.sources)
     boxes = [_unit_box(links, u) for u in units] + [_chain_box(links, c) for c in chains]
     boxes = _with_roles(boxes, find_csp_blocks(links, units), links)
     boxes = [replace(b, bflops=sum(bflops[i] for i in b.layers), layers=_filled(b.layers, idle)) for b in boxes]

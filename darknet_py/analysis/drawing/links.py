@@ -27,9 +27,8 @@ class Links:
     @cached_property
     def sources(self) -> dict[int, tuple[int, ...]]:
         """The layers that each computing layer reads, in its order, each once."""
-        outputs = [info.output for info in self.graph.layers]
         return {
-            info.index: tuple(dict.fromkeys(IMAGE if i < 0 else self.owner[outputs[i]] for i in info.inputs))
+            info.index: tuple(dict.fromkeys(self.owner[v] for v in self.graph.layer_inputs(info)))
             for info in self.graph.layers if self.owner[info.output] == info.index
         }  # fmt: skip
 
@@ -82,8 +81,8 @@ class Links:
 
     def info(self, layer: int) -> LayerInfo:
         """The layer of that number."""
-        return self.graph.layers[layer]
+        return self.graph.layer(layer)
 
     def size(self, layer: int) -> tuple[int, ...]:
         """Height and width of an output; () for a vector."""
-        return self.graph.layers[layer].output.shape[1:]
+        return self.graph.layer_output(layer).shape[1:]

@@ -59,21 +59,22 @@ def layer_speeds(graph: Graph, nodes: Mapping[str, float], flops: float, traffic
         else:
             kind = _KIND.match(name)
             others[kind[0] if kind else "engine"] += seconds
-    costs = cost(graph).layers
+    costs = {info.index: own for info, own in zip(graph.layers, cost(graph).layers, strict=True)}
     fused: set[int] = set()
     rows = []
-    for info, own in zip(graph.layers, costs, strict=True):
+    for info in graph.layers:
         if info.index not in taken:
             continue
+        own = costs[info.index]
         macs, numbers, sources = own.macs, own.params_file + own.output, list(info.inputs)
         while sources:
             i = sources.pop()
             if i in taken or i in fused or i < 0:
-                numbers += math.prod((graph.image if i < 0 else graph.layers[i].output).shape)
+                numbers += math.prod((graph.image if i < 0 else graph.layer_output(i)).shape)
             else:
                 fused.add(i)
                 macs, numbers = macs + costs[i].macs, numbers + costs[i].params_file
-                sources += graph.layers[i].inputs
+                sources += graph.layer(i).inputs
         flops_, bytes_ = 2 * macs, FLOAT_BYTES * numbers
         limits = {"arithmetic": flops_ / flops, "memory": bytes_ / traffic}
         by = max(limits, key=lambda k: limits[k])

@@ -8,14 +8,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...analysis.cost import cost
-from ...backends.session import BACKENDS
+from ...backends.backend import backends as known_backends
 from ...darknet.network import Network, open_network
 from ...machine import cpu, thread_environment
 from ...vision.preprocess import to_input
@@ -25,9 +24,7 @@ from .process import Side, SideError
 from .race import agree, race
 from .roofline import LayerSpeed, layer_speeds
 
-SLOW = frozenset({"numpy", "onnx.reference"})  # references: timed when they are asked for
 PHOTO = (576, 768)  # height and width of the random picture that is detected on
-PACKAGES = {"opencv": "cv2", "onnx.reference": "onnx"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class BenchResult:
 
 def installed() -> list[str]:
     """The back ends whose packages are installed, without the slow references."""
-    return [b for b in BACKENDS if b not in SLOW and find_spec(PACKAGES.get(b, b))]
+    return [b.name for b in known_backends().values() if b.fast and b.installed]
 
 
 def bench(

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...backends.backend import find_backend
 from ...contract.thresholds import CONF, IOU, RANDOM_CONF
 from ...model.model import Model, load
 from .peaks import PEAKS
 from .process import peak_memory, seconds, serve_pipes
 from .profile import profile
-
-UNTHREADED = frozenset({"numpy", "onnx.reference"})  # whose threads the environment of the process sets
 
 
 class Contestant:
@@ -39,8 +40,7 @@ class Contestant:
 
         `input.npy` (1, c, h, w) and, for detecting, `photo.npy` (h, w, 3) uint8 BGR are what it gets.
         """
-        if backend not in UNTHREADED:
-            options["threads"] = threads
+        options |= _threads(backend, threads)
         self._conf = CONF if options.get("random_weights") is None else RANDOM_CONF
         start = time.perf_counter()
         self._model = load(cfg, weights, backend, **options)
@@ -64,15 +64,14 @@ class Contestant:
         """From the outputs of the network to boxes."""
         contract, size = self._opened.contract, self._photo.shape[:2]
         outputs = contract.sample(self._outputs, 0)
-        if contract.decode is None:
+        if not contract.decoders:
             return {"seconds": 0.0}
-        decode = contract.decode
-        return {"seconds": seconds(lambda: decode(outputs, (size[0], size[1]), self._conf, IOU, contract.letterbox))}
+        decode = partial(contract.decode, outputs, (size[0], size[1]), threshold=self._conf, iou=IOU)
+        return {"seconds": seconds(decode)}
 
     def layers(self, cfg: str, weights: str | None, backend: str, threads: int, folder: str, **options: Any) -> Any:
         """Seconds of each node of the engine, by its name; instead of `open`, because a trace slows an engine down."""
-        if backend not in UNTHREADED:
-            options["threads"] = threads
+        options |= _threads(backend, threads)
         image = np.load(Path(folder).parent / "input.npy")
         found = profile(backend, lambda: load(cfg, weights, backend, **options), lambda model: model.forward(image))
         return {"seconds": found}
@@ -95,12 +94,13 @@ class Contestant:
 
 def version(backend: str) -> str:
     """The name and version of an engine, for people."""
-    if backend == "opencv":
-        import cv2
+    known = find_backend(backend)
+    return f"{known.title} {import_module(known.package).__version__.split('-')[0]}"
 
-        return f"OpenCV {cv2.__version__}"
-    package = {"onnx.reference": "onnx"}.get(backend, backend)
-    return f"{package} {__import__(package).__version__.split('-')[0]}"
+
+def _threads(backend: str, count: int) -> dict[str, int]:
+    """The option of a back end for its threads. Who has none follows the environment of the process."""
+    return {} if find_backend(backend).threads == "none" else {"threads": count}
 
 
 def handlers(contestant: object) -> Mapping[str, Any]:

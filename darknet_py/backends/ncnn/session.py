@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from threading import Lock
 
 import ncnn
 import numpy as np
@@ -18,7 +19,8 @@ from ...errors import BackendError
 from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
-from ...passes import PASSES, cascade_pools, maxout_of_slices, optimize
+from ...passes import optimize, passes_for
+from . import BACKEND
 from .writer import Writer, has_layer
 
 Arrays = dict[Value, np.ndarray]
@@ -27,11 +29,12 @@ OLDEST = (1, 0, 20261020)  # the release of May 2026, and those before, clip wro
 
 
 class NcnnSession:
-    """A graph in ncnn."""
+    """A graph in ncnn, which keeps nothing between runs: each sample has an extractor, with memory of its own."""
 
     def __init__(self, graph: Graph, threads: int | None, winograd: bool) -> None:
         self._graph = graph
-        self._wanted = (*graph.outputs, *(s.output for s in graph.states))
+        self._wanted = graph.roots
+        self._lock = Lock()  # extractors share the allocators and threads of their network
         self._parts = [
             _NcnnPart(ops, gives, graph.data, threads, winograd) if inside else _NumpyPart(ops, graph.data)
             for inside, ops, gives in _parts(graph, self._wanted)
@@ -42,8 +45,9 @@ class NcnnSession:
         arrays = feed(self._graph, inputs).values()
         known: Arrays = dict(zip(self._graph.inputs, arrays, strict=True))
         batch = len(inputs[0])
-        for part in self._parts:
-            part.run(known, batch)
+        with self._lock:
+            for part in self._parts:
+                part.run(known, batch)
         data = self._graph.data
         return [known[v] if v in known else np.repeat(data[v][None], batch, 0) for v in self._wanted]
 
@@ -55,9 +59,9 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
     of ncnn that computes something else.
     """
     if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
-        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade 'darknet-compiler[ncnn]'")
+        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
     need_weights(graph)
-    return NcnnSession(optimize(graph, (*PASSES, maxout_of_slices, cascade_pools)), threads, winograd)
+    return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd)
 
 
 def _parts(graph: Graph, wanted: Sequence[Value]) -> Iterator[tuple[bool, list[Op], list[Value]]]:

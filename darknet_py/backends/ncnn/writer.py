@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ...ir.graph import Op, Value
+from ...ir.graph import Op, Value, sole_readers
 from ...ir.kernels import batch_norm_affine
 
 MAGIC = "7767517"  # the first line of the text format
@@ -99,16 +99,9 @@ def _images(op: Op) -> tuple[Value, ...]:
 
 def _activations(ops: Sequence[Op], gives: Sequence[Value]) -> dict[Op, Op]:
     """The activation that each convolution computes itself."""
-    readers: dict[Value, list[Op]] = {}
-    for op in ops:
-        for value in op.inputs:
-            readers.setdefault(value, []).append(op)
-    found = {}
-    for op in ops:
-        after = readers.get(op.output, [])
-        if op.kind == "conv" and len(after) == 1 and op.output not in gives and after[0].kind in FUSED:
-            found[op] = after[0]
-    return found
+    alone = sole_readers(ops, gives)
+    pairs = ((op, alone.get(op.output)) for op in ops if op.kind == "conv")
+    return {op: after for op, after in pairs if after is not None and after.kind in FUSED}
 
 
 def _parameter(key: int, value: object) -> str:
@@ -149,9 +142,9 @@ def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
 
 def _conv(w: Writer, op: Op) -> list[str]:
     a, weights, x = op.attrs, w.data[op.inputs[1]], w.read(op.inputs[0])
-    groups = a.get("groups", 1)
-    top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
-    (sy, sx), (dy, dx) = a.get("strides", (1, 1)), a.get("dilations", (1, 1))
+    groups, (top, left, bottom, right), (sy, sx), (dy, dx) = (
+        a[k] for k in ("groups", "pads", "strides", "dilations")
+    )  # fmt: skip
     told: dict[str, object] = dict(
         p0=weights.shape[0], p1=weights.shape[3], p2=dx, p3=sx, p4=left, p5=_weigh(w, op, weights),
         p6=weights.size, p11=weights.shape[2], p12=dy, p13=sy, p14=top, p15=right, p16=bottom,
@@ -166,8 +159,7 @@ def _conv(w: Writer, op: Op) -> list[str]:
 
 def _conv_transpose(w: Writer, op: Op) -> list[str]:
     a, weights, x = op.attrs, w.data[op.inputs[1]].swapaxes(0, 1), w.read(op.inputs[0])
-    top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
-    sy, sx = a.get("strides", (1, 1))
+    (top, left, bottom, right), (sy, sx) = a["pads"], a["strides"]
     return w.layer(
         "Deconvolution", [x], p0=weights.shape[0], p1=weights.shape[3], p2=1, p3=sx, p4=left, p5=_weigh(w, op, weights),
         p6=weights.size, p11=weights.shape[2], p12=1, p13=sy, p14=top, p15=right, p16=bottom,
@@ -212,7 +204,7 @@ def _power(w: Writer, op: Op) -> list[str]:
 
 def _batch_norm(w: Writer, op: Op) -> list[str]:
     x, (scale, bias, mean, variance) = w.read(op.inputs[0]), (w.data[v] for v in op.inputs[1:])
-    epsilon, outside = op.attrs["epsilon"], op.attrs.get("outside", False)
+    epsilon, outside = op.attrs["epsilon"], op.attrs["outside"]
     w.arrays += map(_flat, batch_norm_affine(scale, bias, mean, variance, epsilon, outside))
     return w.layer("Scale", [x], p0=op.output.shape[0], p1=1)
 

@@ -22,8 +22,6 @@ from onnx import helper, numpy_helper
 from ...ir.graph import Graph
 from ...onnx.emitter import IR_VERSION, OPSET, Emitter
 from ...onnx.operators import EMITTERS, need_weights
-from ...passes import cascade_pools, maxout_of_slices, optimize, tile_convolutions, widen_groups
-from ...passes.winograd import Costs
 from .blocked_conv import write_conv, write_untile
 from .blocked_emitter import MICROSOFT, NCHWC, BlockedEmitter
 from .fusion import fuse_convolutions
@@ -36,11 +34,9 @@ ELEMENTWISE = FINITE | {"div", "power", "exp", "sqrt"}
 WRITERS = {"conv": write_conv, "untile": write_untile}
 
 
-def write_blocked(graph: Graph, block: int, winograd: bool = True) -> BlockedEmitter:
+def write_blocked(graph: Graph, block: int) -> BlockedEmitter:
     """An optimized graph as a model for onnxruntime on a CPU whose blocks have `block` channels, still in parts."""
     need_weights(graph)
-    tiles = [tile_convolutions(Costs(block, point=93, product=27, result=68, weight=13))] if winograd else []
-    graph = optimize(graph, (widen_groups(block), maxout_of_slices, cascade_pools, *tiles))
     fused = fuse_convolutions(graph)
     swallowed = {op for f in fused.values() for op in f.swallowed}
     e = BlockedEmitter(graph, block)

@@ -15,7 +15,7 @@ def write_conv(e: BlockedEmitter, fused: Fused) -> str:
     conv, x, block = fused.conv, fused.conv.inputs[0], e.block
     weights, channels = e.graph.data[conv.inputs[1]], x.shape[0]
     bias = e.graph.data[conv.inputs[2]] if len(conv.inputs) > 2 else np.zeros(len(weights), np.float32)
-    groups, n = conv.attrs.get("groups", 1), len(weights)
+    groups, n = conv.attrs["groups"], len(weights)
     depthwise = groups > 1 and groups == channels == n
     direct = groups == 1 and channels < block and not e.is_blocked(x)  # such as the image: read in the plain layout
     if (

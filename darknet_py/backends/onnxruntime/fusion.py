@@ -52,27 +52,21 @@ def fuse_convolutions(graph: Graph) -> dict[Op, Fused]:
     A result that something else reads stays; an addition goes to the convolution that is computed last. What ends in
     `untile` can be negated, too, and takes nothing else.
     """
-    readers, places = graph.readers(), {op: i for i, op in enumerate(graph.ops)}
-    wanted = {*graph.outputs, *(s.output for s in graph.states)}
+    alone, places = graph.sole_readers(), {op: i for i, op in enumerate(graph.ops)}
     taken: set[Op] = set()
-
-    def only_reader(op: Op) -> Op | None:
-        found = readers.get(op.output, [])
-        return found[0] if len(found) == 1 and op.output not in wanted else None
-
     fused: dict[Op, Fused] = {}
     for conv in reversed(graph.ops):
         if conv.kind not in ("conv", "untile") or not all(v in graph.data for v in conv.inputs[1:]):
             continue
-        plan = _plan(conv, only_reader, taken)
+        plan = _plan(conv, alone, taken)
         taken.update(plan.ops)
         fused[plan.last] = plan
     assert all(places[f.conv] <= places[f.last] for f in fused.values())
     return fused
 
 
-def _plan(conv: Op, only_reader: Callable[[Op], Op | None], taken: set[Op]) -> Fused:
-    plan, after = Fused((conv,)), only_reader(conv)
+def _plan(conv: Op, alone: Mapping[Value, Op], taken: set[Op]) -> Fused:
+    plan, after = Fused((conv,)), alone.get(conv.output)
     if after is not None and after.kind == "mish":
         return Fused((conv, after), negated=True)
     if conv.kind == "untile":
@@ -80,7 +74,7 @@ def _plan(conv: Op, only_reader: Callable[[Op], Op | None], taken: set[Op]) -> F
     if after is not None and after.kind == "add" and after not in taken:
         addend = _addend(after, conv.output)
         if addend is not None:
-            plan, after = Fused((conv, after), addend), only_reader(after)
+            plan, after = Fused((conv, after), addend), alone.get(after.output)
     if after is not None and after.kind in ACTIVATIONS and after not in taken:
         plan = Fused((*plan.ops, after), plan.addend, ACTIVATIONS[after.kind](after.attrs))
     return plan

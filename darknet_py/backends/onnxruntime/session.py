@@ -12,9 +12,9 @@ from ...errors import BackendError
 from ...ir.graph import Graph
 from ...onnx.operators import feed, write_onnx
 from ...onnx.stream import declare
-from ...passes import optimize
+from ...passes import optimize, passes_for
 from .blocked import block_size, write_blocked
-from .file import CPU, session_options, write_optimized
+from .file import CPU, FileSession, session_options, write_optimized
 
 
 class OnnxRuntimeSession:
@@ -29,9 +29,10 @@ class OnnxRuntimeSession:
             write_optimized(options, save)
         block = block_size() if list(providers) == [CPU] else None
         if block is None:
-            written = write_onnx(graph)
+            written = write_onnx(optimize(graph, passes_for("onnxruntime")))
         else:
-            written = write_blocked(graph, block, winograd)
+            passes = passes_for("onnxruntime, blocked", block, winograd=winograd)
+            written = write_blocked(optimize(graph, passes), block)
             # Nothing is left for its pass over layouts, which takes more than half of a session's time to open.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         # Given as they are: in the model they would be copied three times before the session has them.
@@ -62,7 +63,12 @@ def open_session(
 ) -> OnnxRuntimeSession:
     """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core.
 
-    `save` is a folder for the optimized model, which `ort.FileSession` opens. Without `winograd`, 3x3 convolutions
+    `save` is a folder for the optimized model, which `FileSession` opens. Without `winograd`, 3x3 convolutions
     are slower, and round a quarter to a third as much.
     """
-    return OnnxRuntimeSession(optimize(graph), threads, providers, save, winograd)
+    return OnnxRuntimeSession(graph, threads, providers, save, winograd)
+
+
+def open_file(path: Path, *, threads: int | None = None, providers: Sequence[str] = (CPU,)) -> FileSession:
+    """onnxruntime on an ONNX file; `threads` None: one for each core."""
+    return FileSession(path, threads=threads, providers=providers)

@@ -28,7 +28,7 @@ class Connection:
         """Declare the parameters in file order (parser.c load_connected_weights)."""
         n = self.outputs
         params = {"biases": b.param(prefix + "biases", (n,))}
-        params["weights"] = b.param(prefix + "weights", (n, inputs), transposable=True)
+        params["weights"] = b.param(prefix + "weights", (n, inputs), layout="either")
         roles = ("scales", "mean", "variance") if self.batch_normalize else ()
         return params | {role: b.param(prefix + role, (n,)) for role in roles}
 

@@ -73,7 +73,7 @@ class Convolution:
         roles = ["biases", *(("scales", "mean", "variance") if self.batch_normalize else ())]
         params = {role: b.param(prefix + role, (n,)) for role in roles}
         shape = (n, channels // self.groups, k, k)
-        params["weights"] = b.param(prefix + "weights", shape, transposed=self.flipped)
+        params["weights"] = b.param(prefix + "weights", shape, "columns" if self.flipped else "rows")
         return params
 
     def apply(self, b: Lowering, x: Value, params: dict[str, Value]) -> Value:

@@ -11,6 +11,7 @@ from ..dialects import DIALECTS
 from .activations import ACTIVATIONS
 
 if TYPE_CHECKING:
+    from ...contract.decoders import Decoder
     from ...ir.graph import LayerInfo, Value
     from .lowering import Lowering
 
@@ -26,6 +27,14 @@ class LayerError(ValueError):
     def __init__(self, code: Code, message: str, key: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.code, self.key, self.hint = code, key, hint
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What lowering a head returns: its output, and how boxes come out of it."""
+
+    output: Value
+    decoder: Decoder
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,8 @@ class Layer:
         """Those of them that an option names: what is read from memory, not handed on by the layer before."""
         return ()
 
-    def lower(self, b: Lowering, *inputs: Value) -> Value:
-        """Append the operations of this layer to `b` and return its output."""
+    def lower(self, b: Lowering, *inputs: Value) -> Value | Decoded:
+        """Append the operations of this layer to `b` and return its output, a head with its decoder."""
         raise NotImplementedError  # abstract: `Layer` itself is no section
 
 

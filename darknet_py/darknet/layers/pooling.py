@@ -211,15 +211,26 @@ class Maxout(Layer):
 
 def maxout(b: Lowering, x: Value, out_channels: int, key: str) -> Value:
     """The maximum over strided groups of channels (maxpool_layer.c:245); the last channels need not fill a round."""
-    channels, height, width = image(x)
+    channels = image(x)[0]
     if out_channels > channels:
         message = f"{key}={out_channels} is more than the {channels} channels there are"
         raise LayerError(Code.BAD_SHAPE, f"{message}; Darknet leaves the rest at -FLT_MAX", key)
     rounds, rest = divmod(channels, out_channels)
-    whole = b.slice(x, 0, 0, rounds * out_channels)
-    table = b.reshape(whole, rounds, out_channels * height, width)
-    y = b.reshape(b.op("reduce_max", table, axes=(0,)), out_channels, height, width)
+    y = _largest_part(b, b.slice(x, 0, 0, channels - rest), rounds)
     if not rest:
         return y
-    head = b.op("maximum", b.slice(y, 0, 0, rest), b.slice(x, 0, rounds * out_channels, channels))
+    head = b.op("maximum", b.slice(y, 0, 0, rest), b.slice(x, 0, channels - rest, channels))
     return b.concat([head, b.slice(y, 0, rest, out_channels)])
+
+
+def _largest_part(b: Lowering, x: Value, count: int) -> Value:
+    """The maximum of so many equal parts of the channels: halves of them at a time, so that many parts stay few slices.
+
+    Slices and not a table to reduce: these stay in a runtime's blocked layout, and OpenCV before 4.10 has them right.
+    """
+    if count == 1:
+        return x
+    half = count // 2 * (x.shape[0] // count)
+    y = b.op("maximum", b.slice(x, 0, 0, half), b.slice(x, 0, half, 2 * half))
+    y = _largest_part(b, y, count // 2)
+    return b.op("maximum", y, b.slice(x, 0, 2 * half, x.shape[0])) if count % 2 else y

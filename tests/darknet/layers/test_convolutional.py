@@ -114,7 +114,7 @@ def test_a_dilated_even_kernel_is_an_error_only_where_darknet_miscounts_its_wind
 def test_flipped_weights_may_be_grouped_but_not_in_pjreddies_dialect() -> None:
     flipped = f"{LINEAR}flipped=1\nfilters=2\ngroups=2"
     _, weights = compiled(flipped, (4, 1, 1)).check().graph.params
-    assert (weights.transposed, weights.value.shape) == (True, (2, 2, 1, 1))
+    assert (weights.layout, weights.value.shape) == ("columns", (2, 2, 1, 1))
     assert diagnosed(flipped, dialect="pjreddie").code == "DK309"
 
 

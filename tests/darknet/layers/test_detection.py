@@ -3,18 +3,16 @@ from __future__ import annotations
 import numpy as np
 from tiny import compiled, diagnosed, output
 
-from darknet_py.darknet.layers.heads.head import Head
+from darknet_py.contract.decoders import Decoder
 
 # 1 x 1 cells: 2 class scores, 2 objectness, 2 boxes
 NUMBERS = np.array([0, np.log(3), 0.5, 2, 0.5, 0.25, 0.3, 0.4, 0.75, 1, 0.1, 0.2], np.float32)
 ONE = "[detection]\nclasses=2\ncoords=4\nside=1\nnum=2\n"
 
 
-def head_of(cfg: str, shape: tuple[int, ...]) -> Head:
-    """The last layer of a cfg."""
-    head = compiled(cfg, shape).check().graph.layers[-1].layer
-    assert isinstance(head, Head)
-    return head
+def decoder_of(cfg: str, shape: tuple[int, ...]) -> Decoder:
+    """The decoder of the last layer of a cfg."""
+    return compiled(cfg, shape).check().decoders[-1]
 
 
 def test_the_output_is_the_input_as_a_vector() -> None:
@@ -28,7 +26,7 @@ def test_a_softmax_is_over_the_classes_of_a_cell() -> None:
 
 
 def test_all_boxes_of_a_cell_share_its_classes() -> None:
-    found = head_of(ONE, (12, 1, 1)).decode(NUMBERS, (32, 32), 0.6)
+    found = decoder_of(ONE, (12, 1, 1)).decode(NUMBERS, (32, 32), 0.6)
     np.testing.assert_allclose(found.boxes, [[0.5, 0.25, 0.3, 0.4], [0.75, 1, 0.1, 0.2]])
     np.testing.assert_allclose(found.objectness, [0.5, 2])
     np.testing.assert_allclose(found.probabilities, [[0, 0], [0, 2 * np.log(3)]], rtol=1e-6)
@@ -38,12 +36,12 @@ def test_centres_count_from_their_cell() -> None:
     cfg = "[detection]\nclasses=1\ncoords=4\nside=2\nnum=1\n"
     numbers = np.zeros(4 * 6, np.float32)
     numbers[8:] = 0.5
-    boxes = head_of(cfg, (6, 2, 2)).decode(numbers, (32, 32), 0.25).boxes
+    boxes = decoder_of(cfg, (6, 2, 2)).decode(numbers, (32, 32), 0.25).boxes
     np.testing.assert_allclose(boxes[:, :2], [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]])
 
 
 def test_sqrt_squares_the_sizes() -> None:
-    boxes = head_of(ONE + "sqrt=1\n", (12, 1, 1)).decode(NUMBERS, (32, 32), 0.25).boxes
+    boxes = decoder_of(ONE + "sqrt=1\n", (12, 1, 1)).decode(NUMBERS, (32, 32), 0.25).boxes
     np.testing.assert_allclose(boxes[:, 2:], [[0.09, 0.16], [0.01, 0.04]], rtol=1e-6)
 
 

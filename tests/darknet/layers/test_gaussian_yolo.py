@@ -5,7 +5,6 @@ import pytest
 from tiny import compiled, output
 
 from darknet_py.contract.candidates import Candidates
-from darknet_py.darknet.layers.heads.head import Head
 
 LOG2, LOG3 = np.log(2), np.log(3)
 ONE = "[Gaussian_yolo]\nclasses=1\nnum=1\nanchors=10,20\n"
@@ -15,9 +14,7 @@ IMAGE = np.array([0, LOG3, 0, 0, LOG2, 0, LOG3, -LOG3, LOG3, LOG3], np.float32).
 
 def decoded(cfg: str) -> Candidates:
     """The candidates of the one cell, for a network input of 100 x 100."""
-    head = compiled(cfg, IMAGE.shape).check().graph.layers[-1].layer
-    assert isinstance(head, Head)
-    return head.decode(output(cfg, IMAGE), (100, 100), 0.25)
+    return compiled(cfg, IMAGE.shape).check().decoders[-1].decode(output(cfg, IMAGE), (100, 100), 0.25)
 
 
 def test_all_is_logistic_but_width_and_height() -> None:

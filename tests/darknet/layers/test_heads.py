@@ -8,8 +8,8 @@ from agree import agree
 
 from darknet_py.backends.session import open_session
 from darknet_py.contract.boxes import to_xyxy
+from darknet_py.contract.decoders import Decoder
 from darknet_py.darknet.compile import compile_cfg
-from darknet_py.darknet.layers.heads.head import Head
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph, check
 from darknet_py.ir.builder import Builder
@@ -30,22 +30,20 @@ HEADS = {
 }
 
 
-def network(name: str) -> tuple[Graph, Head]:
-    """The net of a head, and the head."""
+def network(name: str) -> tuple[Graph, Decoder]:
+    """The net of a head, and the decoder."""
     channels, cfg = HEADS[name]
     width = 48 if "detection" in name else 64  # `side` wants a square
     text = NET.format(width=width, channels=channels, cfg=cfg)
-    graph = compile_cfg(text).check().graph
-    head = graph.layers[-1].layer
-    assert isinstance(head, Head)
-    return graph, head
+    compiled = compile_cfg(text).check()
+    return compiled.graph, compiled.decoders[-1]
 
 
-def boxes_of(head: Head, output_shape: tuple[int, ...], net_size: tuple[int, int]) -> Graph:
+def boxes_of(decoder: Decoder, output_shape: tuple[int, ...], net_size: tuple[int, int]) -> Graph:
     """A graph from the output of a head to boxes and scores."""
     b = Builder()
     output = b.input("output", output_shape)
-    outputs = head.lower_boxes(b, output, net_size)
+    outputs = decoder.lower_boxes(b, output, net_size)
     return check(Graph(output, tuple(b.ops), (), (), outputs, data=b.data))
 
 
@@ -56,14 +54,14 @@ def test_every_runtime_computes_the_same_head(name: str) -> None:
 
 @pytest.mark.parametrize("name", HEADS)
 def test_boxes_in_primitives_are_the_decoded_boxes(name: str) -> None:
-    graph, head = network(name)
+    graph, decoder = network(name)
     (output,) = graph.outputs
     size = graph.image.shape[1:]
     x = np.random.default_rng(0).random((1, *graph.image.shape), np.float32)
     (raw,) = open_session(graph, "numpy").run([x])
-    lowered = boxes_of(head, output.shape, (size[0], size[1]))
+    lowered = boxes_of(decoder, output.shape, (size[0], size[1]))
     boxes, scores = open_session(lowered, "numpy").run([raw])
-    candidates = head.decode(raw[0], (size[0], size[1]), 0.0)
+    candidates = decoder.decode(raw[0], (size[0], size[1]), 0.0)
     assert len(candidates) == len(boxes[0])
     np.testing.assert_allclose(boxes[0], to_xyxy(candidates.boxes, (size[0], size[1])), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(scores[0], candidates.probabilities, rtol=1e-5, atol=1e-6)
@@ -71,15 +69,13 @@ def test_boxes_in_primitives_are_the_decoded_boxes(name: str) -> None:
 
 @pytest.mark.parametrize("name", HEADS)
 def test_every_runtime_computes_the_same_boxes(name: str) -> None:
-    graph, head = network(name)
+    graph, decoder = network(name)
     size = graph.image.shape[1:]
-    agree(boxes_of(head, graph.outputs[0].shape, (size[0], size[1])))
+    agree(boxes_of(decoder, graph.outputs[0].shape, (size[0], size[1])))
 
 
 def test_a_tree_has_no_scores_without_a_threshold() -> None:
     cfg = SHRINK + "[region]\nclasses=2\nnum=2\nanchors=1,2,3,1\ntree=none.tree\n"
-    graph = compile_cfg(NET.format(width=64, channels=14, cfg=cfg)).check().graph
-    head = graph.layers[-1].layer
-    assert isinstance(head, Head)
+    compiled = compile_cfg(NET.format(width=64, channels=14, cfg=cfg)).check()
     with pytest.raises(BackendError, match="class tree"):
-        boxes_of(head, graph.outputs[0].shape, (48, 64))
+        boxes_of(compiled.decoders[-1], compiled.graph.outputs[0].shape, (48, 64))

@@ -69,6 +69,31 @@ def test_maxout_with_a_rest_gives_it_to_the_first_channels() -> None:
     assert output("[maxpool]\nmaxpool_depth=1\nout_channels=3", x).ravel().tolist() == [9, 5, 3]
 
 
+@pytest.mark.parametrize(
+    ("channels", "kinds"),
+    [
+        (2, []),
+        (4, ["slice", "slice", "maximum"]),
+        (6, ["slice", "slice", "maximum", "slice", "maximum"]),
+        (8, ["slice", "slice", "maximum"] * 2),
+        (64, ["slice", "slice", "maximum"] * 5),
+    ],
+)
+def test_maxout_is_maxima_of_slices_and_few_where_there_are_many_channels(channels: int, kinds: list[str]) -> None:
+    ops = compiled("[maxout]\nout_channels=2", (channels, 2, 3)).check().graph.ops
+    assert [op.kind for op in ops] == kinds
+
+
+@pytest.mark.parametrize("channels", range(1, 24))
+@pytest.mark.parametrize("out", [1, 2, 3])
+def test_channel_k_of_maxout_is_the_largest_of_k_and_every_nth_after(channels: int, out: int) -> None:
+    if channels < out:
+        return
+    x = np.random.default_rng(channels).permutation(channels).reshape(channels, 1, 1)
+    wanted = [x[k::out].max() for k in range(out)]
+    assert output(f"[maxout]\nout_channels={out}", x).ravel().tolist() == wanted
+
+
 def test_maxout_keeps_places_apart_and_ignores_windows() -> None:
     x = np.array([[[1, 2], [3, 4]], [[4, 3], [2, 1]]])
     got = output("[maxpool]\nmaxpool_depth=1\nsize=2\nstride=2", x)

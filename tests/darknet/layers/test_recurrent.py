@@ -122,4 +122,4 @@ def test_a_network_remembers_from_zeros() -> None:
 @pytest.mark.parametrize("section", ["rnn", "gru", "lstm"])
 def test_matrices_may_be_stored_transposed(section: str) -> None:
     params = compiled(f"[{section}]\noutput=3", SHAPE).graph.params
-    assert all(p.transposable == p.role.endswith("weights") for p in params)
+    assert all(p.layout == ("either" if p.role.endswith("weights") else "rows") for p in params)

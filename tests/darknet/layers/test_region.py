@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from tiny import compiled, counting, diagnosed, output
 
+from darknet_py.contract.decoders import Decoder
 from darknet_py.darknet.compile import compile_file
-from darknet_py.darknet.layers.heads.head import Head
-from darknet_py.darknet.layers.heads.region import Region
 from darknet_py.errors import DataError
 
 LOG2, LOG3 = np.log(2), np.log(3)
@@ -20,11 +19,9 @@ def pixels(*numbers: float) -> np.ndarray:
     return np.array(numbers, np.float32).reshape(-1, 1, 1)
 
 
-def head_of(cfg: str, shape: tuple[int, ...]) -> Head:
-    """The last layer of a cfg."""
-    head = compiled(cfg, shape).check().graph.layers[-1].layer
-    assert isinstance(head, Head)
-    return head
+def decoder_of(cfg: str, shape: tuple[int, ...]) -> Decoder:
+    """The decoder of the last layer of a cfg."""
+    return compiled(cfg, shape).check().decoders[-1]
 
 
 def test_the_output_is_cells_first_and_the_numbers_of_a_box_last() -> None:
@@ -48,7 +45,7 @@ def test_classes_go_through_a_softmax_if_asked() -> None:
 def test_boxes_are_in_cells_and_every_box_is_a_candidate() -> None:
     output_ = np.zeros((7, 1, 2), np.float32).reshape(2, 7)
     output_[1] = [0, LOG3, LOG2, 0, 0.5, 0.8, 0.4]
-    found = head_of(ONE, (7, 1, 2)).decode(output_.reshape(7, 1, 2), (32, 64), 0.25)
+    found = decoder_of(ONE, (7, 1, 2)).decode(output_.reshape(7, 1, 2), (32, 64), 0.25)
     np.testing.assert_allclose(found.boxes, [[0.25, 0.5, 1, 3], [0.75, 0.75, 2, 3]], rtol=1e-6)
     assert found.objectness.tolist() == [1, 1]
     np.testing.assert_allclose(found.probabilities, [[0, 0], [0.4, 0]], rtol=1e-6)
@@ -56,8 +53,8 @@ def test_boxes_are_in_cells_and_every_box_is_a_candidate() -> None:
 
 def test_classfix_drops_boxes_with_an_objectness_below_a_half() -> None:
     numbers = np.array([0, 0, 0, 0, 0.49, 1, 0.9], np.float32).reshape(7, 1, 1)
-    assert head_of(ONE, (7, 1, 1)).decode(numbers, (32, 32), 0.25).probabilities.any()
-    assert not head_of(ONE + "classfix=-1\n", (7, 1, 1)).decode(numbers, (32, 32), 0.25).probabilities.any()
+    assert decoder_of(ONE, (7, 1, 1)).decode(numbers, (32, 32), 0.25).probabilities.any()
+    assert not decoder_of(ONE + "classfix=-1\n", (7, 1, 1)).decode(numbers, (32, 32), 0.25).probabilities.any()
 
 
 TREE = "animal -1\nthing -1\ncat 0\ndog 0\n"
@@ -65,13 +62,11 @@ CFG = "[net]\nchannels=9\nheight=1\nwidth=1\n[region]\nclasses=4\nnum=1\nanchors
 
 
 @pytest.fixture
-def hierarchical(tmp_path: Path) -> Region:
+def hierarchical(tmp_path: Path) -> Decoder:
     """A region with a tree of two roots and two children."""
     (tmp_path / "words.tree").write_text(TREE)
     (tmp_path / "net.cfg").write_text(CFG)
-    head = compile_file(tmp_path / "net.cfg").check().graph.layers[-1].layer
-    assert isinstance(head, Region)
-    return head
+    return compile_file(tmp_path / "net.cfg").check().decoders[-1]
 
 
 @pytest.mark.parametrize(("scores", "wanted"), [
@@ -80,7 +75,7 @@ def hierarchical(tmp_path: Path) -> Region:
     ((0.5, 0.5, 0.6, 0.4), (0, 0, 0, 0)),  # nothing is
 ])  # fmt: skip
 def test_a_tree_gives_the_deepest_likely_node_without_the_objectness(
-    hierarchical: Region, scores: tuple[float, ...], wanted: tuple[float, ...]
+    hierarchical: Decoder, scores: tuple[float, ...], wanted: tuple[float, ...]
 ) -> None:
     numbers = np.array([0, 0, 0, 0, 0.3, *scores], np.float32).reshape(9, 1, 1)
     found = hierarchical.decode(numbers, (32, 32), 0.25)
@@ -93,7 +88,7 @@ def test_without_its_tree_a_network_compiles_with_a_warning_and_decodes_no_boxes
     problem = diagnosed(cfg, (7, 1, 1))
     assert (problem.code, problem.severity) == ("DK501", "warning")
     with pytest.raises(DataError, match=r"nowhere\.tree"):
-        head_of(cfg, (7, 1, 1)).decode(np.zeros((7, 1, 1), np.float32), (32, 32), 0.25)
+        decoder_of(cfg, (7, 1, 1)).decode(np.zeros((7, 1, 1), np.float32), (32, 32), 0.25)
 
 
 def test_wrong_filters_are_an_error_that_names_the_right_ones() -> None:
@@ -112,5 +107,5 @@ def test_what_darknet_reads_or_writes_out_of_bounds_is_diagnosed(option: str, se
 def test_missing_anchors_are_half_a_cell() -> None:
     cfg = "[region]\nclasses=2\nnum=1\n"
     assert diagnosed(cfg, (7, 1, 1)).code == "DK311"
-    boxes = head_of(cfg, (7, 1, 1)).decode(np.zeros((7, 1, 1), np.float32), (32, 32), 0.25).boxes
+    boxes = decoder_of(cfg, (7, 1, 1)).decode(np.zeros((7, 1, 1), np.float32), (32, 32), 0.25).boxes
     np.testing.assert_allclose(boxes, [[0.5] * 4])

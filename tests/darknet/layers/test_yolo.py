@@ -6,7 +6,6 @@ from tiny import compiled, diagnosed, output
 
 from darknet_py.contract.candidates import Candidates
 from darknet_py.darknet.compile import compile_cfg
-from darknet_py.darknet.layers.heads.head import Head
 from darknet_py.darknet.layers.heads.yolo import Yolo
 
 LOG2, LOG3 = np.log(2), np.log(3)
@@ -20,10 +19,12 @@ def pixels(*numbers: float) -> np.ndarray:
 
 def decoded(cfg: str, image: np.ndarray, threshold: float = 0.0, dialect: str | None = None) -> Candidates:
     """The candidates of the last layer, a head, for a network input of 100 x 100."""
-    compilation = compiled(cfg, image.shape, dialect).check()
-    head = compilation.graph.layers[-1].layer
-    assert isinstance(head, Head)
-    return head.decode(output(cfg, image, dialect=dialect), (100, 100), threshold)
+    return (
+        compiled(cfg, image.shape, dialect)
+        .check()
+        .decoders[-1]
+        .decode(output(cfg, image, dialect=dialect), (100, 100), threshold)
+    )
 
 
 def test_centre_objectness_and_classes_are_logistic_and_sizes_are_not() -> None:

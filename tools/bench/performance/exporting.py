@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from darknet_py import export_onnx
 from darknet_py.apps.bench.process import peak_memory
-from darknet_py.onnx.export import export_onnx
 
 
 def main(cfg: str, weights: str, folder: str) -> None:

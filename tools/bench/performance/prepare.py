@@ -108,7 +108,7 @@ def sparing(graph: Graph, image: np.ndarray) -> Graph:
 
     Every channel gets the mean and spread over the cells that training leaves it, by scaling its weights.
     """
-    heads = [graph.layers[i] for i in graph.heads if isinstance(graph.layers[i].layer, Yolo)]
+    heads = [info for info in map(graph.layer, graph.heads) if isinstance(info.layer, Yolo)]
     if not heads:
         return graph
     outputs = open_session(graph.with_outputs(h.output for h in heads), "onnxruntime").run([image])
@@ -148,9 +148,9 @@ def _logits(output: np.ndarray, layer: object) -> np.ndarray:
     """The numbers of a head (anchors, entries, cells) before the logistic function, where it was applied."""
     assert isinstance(layer, Yolo)
     found = output.reshape(len(layer.masks), layer.entries, -1).astype(np.float64)
-    found[:, :2] = (found[:, :2] - 0.5) / layer.stretch + 0.5
+    found[:, :2] = (found[:, :2] - 0.5) / layer.decoder.stretch + 0.5
     logistic = np.full(layer.entries, True)
-    logistic[2:4] = layer.squared
+    logistic[2:4] = layer.decoder.squared
     tiny = 1 / (1 + np.exp(SURE))
     scores = np.clip(found[:, logistic], tiny, 1 - tiny)
     found[:, logistic] = np.log(scores / (1 - scores))
@@ -159,7 +159,7 @@ def _logits(output: np.ndarray, layer: object) -> np.ndarray:
 
 def _reference(graph: Graph, image: np.ndarray) -> list[np.ndarray]:
     """The outputs, then what goes into the heads."""
-    before = [graph.layer_output(graph.layers[i].inputs[0]) for i in graph.heads]
+    before = [graph.layer_inputs(graph.layer(i))[0] for i in graph.heads]
     return open_session(graph.with_outputs([*graph.outputs, *before]), "numpy").run([image])
 
 
@@ -179,14 +179,14 @@ def _swish(e: Emitter) -> None:
 
 
 def _job(graph: Graph, folder: Path, threads: int) -> dict[str, Any]:
-    heads = [(graph.layers[i], graph.layers[i].layer) for i in graph.heads]
+    heads = [(graph.layer(i), graph.layer(i).layer) for i in graph.heads]
     return {
         "folder": str(folder), "cfg": str(folder / "net.cfg"), "weights": str(folder / "net.weights"),
         "onnx": str(folder / "net.onnx"), "threads": threads, "size": graph.image.shape[1:], "conf": CONF, "iou": IOU,
         "outputs": output_names(graph), "output shape": graph.outputs[-1].shape,
         "before heads": [info.inputs[0] for info, _ in heads],
         "heads": [
-            {"anchors": layer.sizes.tolist(), "squared": layer.squared, "shape": info.output.shape}
+            {"anchors": layer.decoder.sizes.tolist(), "squared": layer.decoder.squared, "shape": info.output.shape}
             for info, layer in heads if isinstance(layer, Yolo)
         ],
     }  # fmt: skip
@@ -196,7 +196,7 @@ def layer_shares(graph: Graph) -> float:
     """The part of the multiplications that 3x3 convolutions in one group do."""
     convs = [op for op in graph.ops if op.kind == "conv"]
     total = sum(op.macs for op in convs) or 1
-    return sum(op.macs for op in convs if _is_full_3x3(op.inputs[1].shape, op.attrs.get("groups", 1))) / total
+    return sum(op.macs for op in convs if _is_full_3x3(op.inputs[1].shape, op.attrs["groups"])) / total
 
 
 def _is_full_3x3(shape: Sequence[int], groups: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from darknet_py.apps.bench.process import Side, SideError
-from darknet_py.backends.session import BACKENDS
+from darknet_py.backends.backend import backends
 
 from ..environments import (
     DARKNET_PY,
@@ -49,7 +49,7 @@ class Contestant:
 
     def takes(self, network: str, allowed: Sequence[str]) -> bool:
         """Whether it runs that network; `allowed` are parts of names, or nothing for all."""
-        if self.backend and self.backend not in BACKENDS:
+        if self.backend and self.backend not in backends():
             return False
         return (not self.only or network in self.only) and (not allowed or any(a in self.name for a in allowed))
 

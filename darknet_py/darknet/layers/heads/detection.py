@@ -1,25 +1,17 @@
-"""[detection]: the head of YOLOv1, a vector with all class scores first, then all objectness, then all boxes.
-
-Decision: boxes are relative like those of the other heads. Darknet gives these, and only these, in pixels of the image.
-"""
+"""[detection]: the head of YOLOv1, a vector with all class scores first, then all objectness, then all boxes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from ....contract.candidates import Candidates, class_probabilities
+from ....contract.decoders import Detection as Decoder
+from ....contract.decoders.detection import BOX
 from ....errors import Code
-from ....ir.builder import Builder
 from ....ir.graph import Value
 from ...cfg.options import opt
-from ..layer import COMMON_INERT, LayerError
+from ..layer import COMMON_INERT, Decoded, LayerError
 from ..lowering import Lowering
-from .head import MAX_ANCHORS, MAX_CLASSES, Head, corners, grid
-from .yolo import cell_centers
-
-BOX = 4  # detection_layer.c get_detection_detections steps by 4 whatever `coords` says
+from .head import MAX_ANCHORS, MAX_CLASSES, Head
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Detection(Head):
     softmax: int = opt(0, "class scores go through a softmax")
     sqrt: int = opt(0, "sizes are square roots")
 
-    def lower(self, b: Lowering, *inputs: Value) -> Value:
+    def lower(self, b: Lowering, *inputs: Value) -> Decoded:
         x = b.flatten(inputs[0])
         cells = self.side * self.side
         wanted = cells * ((1 + self.coords) * self.num + self.classes)
@@ -56,40 +48,11 @@ class Detection(Head):
         if self.coords > BOX:
             message = f"coords={self.coords}: Darknet decodes {BOX} numbers for each box, not those it trained"
             b.warn(Code.SUSPICIOUS, message, "coords", f"set coords={BOX}")
-        return self._softmax(b, x) if self.softmax else x
+        decoder = Decoder(self.classes, self.side, self.num, bool(self.sqrt))
+        return Decoded(self._softmax(b, x) if self.softmax else x, decoder)
 
     def _softmax(self, b: Lowering, x: Value) -> Value:
         cells = self.side * self.side
         count = cells * self.classes
         scores = b.op("softmax", b.reshape(b.slice(x, 0, 0, count), cells, self.classes), axis=1)
         return b.concat([b.flatten(scores), b.slice(x, 0, count, x.shape[0])])
-
-    def decode(
-        self, output: np.ndarray, net_size: tuple[int, int], threshold: float, *, raw: bool = False
-    ) -> Candidates:
-        cells, n, side = self.side * self.side, self.num, self.side
-        scores, scale, boxes = np.split(output[: cells * (self.classes + n + n * BOX)], self._ends())
-        found = boxes.reshape(cells, n, BOX)
-        places = np.empty((cells, n, 4), np.float32)
-        places[..., :2] = (found[..., :2] + grid(side, side)) / np.float32(side)
-        places[..., 2:] = found[..., 2:] ** 2 if self.sqrt else found[..., 2:]
-        each = np.repeat(scores.reshape(cells, self.classes), n, axis=0)
-        return Candidates(places.reshape(-1, 4), scale, class_probabilities(scale, each, threshold))
-
-    def _ends(self) -> tuple[int, int]:
-        """Where the class scores and the objectness end."""
-        cells = self.side * self.side
-        return cells * self.classes, cells * (self.classes + self.num)
-
-    def lower_boxes(self, b: Builder, output: Value, net_size: tuple[int, int]) -> tuple[Value, Value]:
-        cells, n, side = self.side * self.side, self.num, self.side
-        first, second = self._ends()
-        scores = b.reshape(b.slice(output, 0, 0, first), cells, 1, self.classes)
-        scale = b.reshape(b.slice(output, 0, first, second), cells, n, 1)
-        boxes = b.reshape(b.slice(output, 0, second, second + cells * n * BOX), cells, n, BOX)
-        center = cell_centers(b, b.slice(boxes, 2, 0, 2), (side, side), net_size)
-        wh = b.slice(boxes, 2, 2, 4)
-        size = b.op("power", wh, exponent=2.0) if self.sqrt else wh
-        pixels = np.array([net_size[1], net_size[0]], np.float32).reshape(1, 1, 2)
-        joint = b.reshape(b.mul(scores, scale), cells * n, self.classes)
-        return corners(b, center, b.mul(size, b.const(pixels))), joint

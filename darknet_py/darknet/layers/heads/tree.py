@@ -1,20 +1,12 @@
-"""The class tree of YOLO9000: a side file whose lines say `name parent`.
-
-Decision: a group of siblings is what Darknet makes it, a run of consecutive lines with the same parent (tree.c
-read_tree).
-"""
+"""The side file of a class tree: its lines say `name parent`."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ....contract.tree import ROOT, Tree
 from ....errors import Code, DataError
 from ....files import read_whole
 from ..layer import LayerError
@@ -23,39 +15,6 @@ if TYPE_CHECKING:
     from ..lowering import Lowering
 
 MAX_BYTES = 1 << 24
-ROOT = -1  # the parent of a node that has none
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Nodes in file order: their names, and the index of the parent of each, or -1."""
-
-    names: tuple[str, ...]
-    parents: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.parents)
-
-    @cached_property
-    def groups(self) -> tuple[int, ...]:
-        """The length of each run of consecutive siblings."""
-        return tuple(len(list(run)) for _, run in groupby(self.parents))
-
-    @cached_property
-    def levels(self) -> tuple[np.ndarray, ...]:
-        """The indices of the nodes below the roots, one array for each depth."""
-        depths = np.zeros(len(self), int)
-        for node, parent in enumerate(self.parents):
-            depths[node] = 0 if parent == ROOT else depths[parent] + 1
-        return tuple(np.flatnonzero(depths == d) for d in range(1, depths.max() + 1))
-
-    def absolute(self, conditional: np.ndarray) -> np.ndarray:
-        """(n, nodes) probabilities given the parent, as products along the path (tree.c hierarchy_predictions)."""
-        result = conditional.copy()
-        parents = np.array(self.parents)
-        for level in self.levels:
-            result[:, level] *= result[:, parents[level]]
-        return result
 
 
 def read_tree(path: str | Path) -> Tree:

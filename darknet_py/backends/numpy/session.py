@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..errors import BackendError
-from ..ir.graph import Graph, Op, Value
-from ..ir.kernels import ELEMENTWISE, EXACT_KERNELS, KERNELS, VIEWS, Array, run_op
-from ..passes import optimize
+from ...errors import BackendError
+from ...ir.graph import Graph, Op, Value
+from ...ir.kernels import ELEMENTWISE, EXACT_KERNELS, KERNELS, VIEWS, Array, run_op
+from ...passes import optimize, passes_for
 
 
 class NumpySession:
@@ -27,7 +27,7 @@ class NumpySession:
         self.graph = graph
         self._kernels = EXACT_KERNELS if exact else KERNELS
         self._last = {v: i for i, op in enumerate(graph.ops) for v in op.inputs}
-        for value in (*graph.outputs, *(s.output for s in graph.states)):
+        for value in graph.roots:
             self._last.pop(value, None)
         self._overwriting = frozenset(overwriting(graph, self._last))
 
@@ -45,14 +45,13 @@ class NumpySession:
                 if self._last.get(v) == i:
                     env.pop(v, None)
         batch = len(inputs[0])
-        wanted = (*graph.outputs, *(s.output for s in graph.states))
-        return [_batched(v, env[v] if v in env else graph.data[v], batch) for v in wanted]
+        return [_batched(v, env[v] if v in env else graph.data[v], batch) for v in graph.roots]
 
 
 def open_session(graph: Graph, exact: bool = False) -> NumpySession:
     """The NumPy executor for a graph with its parameters loaded; `exact` rounds as Darknet does, slowly."""
     if exact:
-        graph = optimize(graph)
+        graph = optimize(graph, passes_for("numpy, exact"))
     return NumpySession(graph, exact)
 
 
@@ -62,13 +61,13 @@ def overwriting(graph: Graph, last: Mapping[Value, int]) -> Iterator[Op]:
     `last` is the index of the last operation that reads a value, for those that are not kept. The operand must be an
     array of its own: nothing else reads it later, and it shares its memory with no other value.
     """
-    producers = {op.output: op.kind for op in graph.ops}
+    producers = graph.producers()
     viewed = {v for op in graph.ops if op.kind in VIEWS for v in op.inputs}
     for i, op in enumerate(graph.ops):
         if op.kind not in ELEMENTWISE or not op.output.batched:
             continue
         x, *others = op.inputs
-        own = x in producers and producers[x] not in VIEWS and x not in viewed and x not in others
+        own = x in producers and producers[x].kind not in VIEWS and x not in viewed and x not in others
         if own and x.batched and last.get(x) == i and x.shape == op.output.shape:
             yield op
 

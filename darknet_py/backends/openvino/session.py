@@ -9,15 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from ..errors import BackendError
-from ..ir.graph import Graph
-from ..onnx.operators import feed, mish_of_softplus, write_onnx
-from ..onnx.stream import readable
-from ..passes import optimize
+from ...errors import BackendError
+from ...ir.graph import Graph
+from ...onnx.operators import feed, mish_of_softplus, write_onnx
+from ...onnx.stream import readable
+from ...passes import optimize, passes_for
 
 TELEMETRY = "openvino_telemetry"
 
@@ -39,7 +40,10 @@ ov = _import()
 
 
 class OpenVINOSession:
-    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size."""
+    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size, and one request.
+
+    A second request would not be faster: tuned for latency, one run takes all the threads there are.
+    """
 
     def __init__(self, model: bytes | Path, threads: int | None, cache: str | Path | None) -> None:
         self._core = ov.Core()
@@ -49,6 +53,7 @@ class OpenVINOSession:
         if cache is not None:
             self._config["CACHE_DIR"] = str(cache)
         self._batch: int | None = None
+        self._lock = Lock()  # from the batch size to the copies of the results
         try:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
@@ -58,13 +63,14 @@ class OpenVINOSession:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs for a batch of inputs, in the order of the model."""
-        if len(inputs[0]) != self._batch:
-            self._open(len(inputs[0]))
-        try:
-            self._request.infer(list(inputs), share_inputs=True)
-            return [np.array(self._request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
-        except Exception as e:  # as above
-            raise BackendError(f"OpenVINO fails: {e}") from e
+        with self._lock:
+            if len(inputs[0]) != self._batch:
+                self._open(len(inputs[0]))
+            try:
+                self._request.infer(list(inputs), share_inputs=True)
+                return [np.array(self._request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
+            except Exception as e:  # as above
+                raise BackendError(f"OpenVINO fails: {e}") from e
 
     def _open(self, batch: int) -> None:
         shapes = {port: [batch, *list(port.partial_shape)[1:]] for port in self._model.inputs}
@@ -96,7 +102,7 @@ def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path 
 
     `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
     """
-    return GraphSession(optimize(graph), threads, cache)
+    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache)
 
 
 def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:

@@ -6,30 +6,21 @@ and a network is quickly read again when the batch size changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
+import onnx
 
-from ..errors import BackendError
-from ..ir.graph import Graph
-from ..onnx.operators import feed, mish_of_softplus, write_onnx
-from ..onnx.stream import fits, serialize
-from ..passes import (
-    PASSES,
-    Pass,
-    cascade_pools,
-    maxout_of_slices,
-    optimize,
-    spread_channels,
-    tile_convolutions,
-    unfold_convolutions,
-    widen_groups,
-)
-from ..passes.im2col import Costs as TapCosts
-from ..passes.winograd import Costs as TileCosts
-from .opencv_log import silent_opencv
+from ...errors import BackendError
+from ...ir.graph import Graph
+from ...onnx.operators import feed, mish_of_softplus, write_onnx
+from ...onnx.stream import fits, serialize
+from ...passes import Pass, optimize, passes_for
+from .log import silent_opencv
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
 # What all releases get wrong is written in another way by the emitter.
@@ -39,45 +30,34 @@ WRONG_BEFORE = (
     ("reduce_sum", (4, 10), "takes the sum over channels of something else"),
 )
 
-# What OpenCV 5 gains from; OpenCV 4 does not. It keeps channels in blocks of 8, and multiplies ten pixels at once: in a
-# convolution with strides it computes their addresses for every block, and each by itself where they leave a row.
-# Where the prices are from: tools/bench/PASSES.md.
-IN_BLOCKS_OF_8 = (
-    widen_groups(8),
-    spread_channels,
-    unfold_convolutions(TapCosts(8, tap=60, strided=1.35, edge=12)),
-)
-TILES = tile_convolutions(TileCosts(8, point=56, product=0, result=270, weight=20))
+BLOCK = 8  # channels that OpenCV 5 keeps together
 
 
 class OpenCVSession:
-    """A graph in OpenCV; keeps the network of the last batch size."""
+    """A graph in OpenCV; keeps the network of the last batch size, whose inputs and outputs are buffers of its own."""
 
     def __init__(self, graph: Graph, engine: int | None, winograd: bool) -> None:
         self._graph, self._engine, self._winograd = graph, engine, winograd
+        self._lock = Lock()  # from the batch size to the copies of the results
         self._open(1)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
-        arrays = feed(self._graph, inputs)
-        if len(inputs[0]) != self._batch:
-            self._open(len(inputs[0]))
+        arrays, batch = feed(self._graph, inputs), len(inputs[0])
         known = dict(zip(self._graph.inputs, arrays.values(), strict=True))
-        try:
-            for name, x in arrays.items():
-                self._net.setInput(x, name)
-            results = self._net.forward(self._outputs) if self._outputs else []
-        except cv2.error as e:
-            raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
-        # The buffers are reused by the next forward, and lose axes of length 1 in OpenCV 4.
-        for value, y in zip(self._results, results, strict=True):
-            known[value] = np.array(y, np.float32).reshape(self._batch, *value.shape)
-        return [known[v] if v in known else np.repeat(self._constants[v][None], self._batch, 0) for v in self._wanted]
+        with self._lock:
+            if batch != self._batch:
+                self._open(batch)
+            shapes = [(batch, *value.shape) for value in self._results]
+            known |= zip(self._results, _forward(self._net, arrays, self._outputs, shapes), strict=True)
+            wanted, constants = self._wanted, self._constants
+        return [known[v] if v in known else np.repeat(constants[v][None], batch, 0) for v in wanted]
 
     def profile(self) -> dict[str, float]:
         """Seconds of each layer of OpenCV in the last run; their names contain those of the network's layers."""
-        ticks = np.ravel(self._net.getPerfProfile()[1])
-        return dict(zip(self._net.getLayerNames(), (ticks / cv2.getTickFrequency()).tolist(), strict=True))
+        with self._lock:
+            names, (_, ticks) = self._net.getLayerNames(), self._net.getPerfProfile()
+        return dict(zip(names, (np.ravel(ticks) / cv2.getTickFrequency()).tolist(), strict=True))
 
     def _open(self, batch: int) -> None:
         buffer = self._write(batch, self._winograd)
@@ -93,10 +73,10 @@ class OpenCVSession:
 
         Arrays that the passes made are dropped: they can be several times as large as the weights.
         """
-        graph = optimize(self._graph, passes_for(cv2.__version__, winograd))
+        graph = optimize(self._graph, passes_of_release(cv2.__version__, winograd))
         _refuse_what_is_wrong(graph, cv2.__version__)
         states = tuple(s.output for s in graph.states)
-        self._wanted = (*graph.outputs, *states)
+        self._wanted = graph.roots
         repeated = {op.output: graph.data[op.inputs[0]] for op in graph.ops if op.kind == "repeat_batch"}
         self._constants = {v: a for v, a in {**graph.data, **repeated}.items() if v in self._wanted}
         # What no layer computes, OpenCV cannot return: inputs and constants are given back here.
@@ -109,6 +89,28 @@ class OpenCVSession:
         return np.frombuffer(serialize(model, written.arrays), np.uint8) if fits(model, written.arrays) else None
 
 
+class OpenCVFile:
+    """An ONNX file in OpenCV, which wants fixed shapes: one sample at a time unless the file says otherwise."""
+
+    def __init__(self, path: Path, engine: int | None) -> None:
+        model = onnx.load(path)
+        for value in (*model.graph.input, *model.graph.output):
+            batch = value.type.tensor_type.shape.dim[0]
+            if batch.dim_param and value.name != "detections":
+                batch.dim_value = 1
+        self._inputs = [i.name for i in model.graph.input]
+        self._outputs = [o.name for o in model.graph.output]
+        self._shapes = [[d.dim_value or -1 for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
+        self._net = _read(np.frombuffer(model.SerializeToString(), np.uint8), engine)
+        self._lock = Lock()  # from the inputs to the copies of the results
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Outputs, then the new states, in the order of the file."""
+        arrays = [np.ascontiguousarray(x, np.float32) for x in inputs]
+        with self._lock:
+            return _forward(self._net, dict(zip(self._inputs, arrays, strict=True)), self._outputs, self._shapes)
+
+
 def open_session(
     graph: Graph, *, engine: int | None = None, threads: int | None = None, winograd: bool = True
 ) -> OpenCVSession:
@@ -117,17 +119,20 @@ def open_session(
     `engine` is one of cv2.dnn.ENGINE_* (OpenCV 5); `threads` is set for the whole process, as OpenCV has it. Without
     `winograd`, 3x3 convolutions are slower, and round a quarter to a tenth as much.
     """
-    if threads is not None:
-        cv2.setNumThreads(threads)
+    _set_threads(threads)
     return OpenCVSession(graph, engine, winograd)
 
 
-def passes_for(version: str, winograd: bool = True) -> tuple[Pass, ...]:
+def open_file(path: Path, *, engine: int | None = None, threads: int | None = None) -> OpenCVFile:
+    """OpenCV on an ONNX file; `engine` and `threads` are those of `open_session`."""
+    _set_threads(threads)
+    return OpenCVFile(path, engine)
+
+
+def passes_of_release(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     """The passes for a release of OpenCV."""
-    passes = (*PASSES, maxout_of_slices, cascade_pools)
-    if int(version.split(".")[0]) < 5:
-        return passes
-    return (*passes, *IN_BLOCKS_OF_8, *([TILES] if winograd else []))
+    major = int(version.split(".")[0])
+    return passes_for("opencv 5" if major >= 5 else "opencv 4", BLOCK, winograd=winograd)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:
@@ -144,3 +149,24 @@ def _read(buffer: np.ndarray, engine: int | None) -> cv2.dnn.Net:
             return cv2.dnn.readNetFromONNX(buffer) if engine is None else cv2.dnn.readNetFromONNX(buffer, engine)
     except cv2.error as e:
         raise BackendError(f"OpenCV {cv2.__version__} refuses the network: {e.err or e}") from e
+
+
+def _forward(
+    net: cv2.dnn.Net, inputs: Mapping[str, np.ndarray], outputs: Sequence[str], shapes: Sequence[Sequence[int]]
+) -> list[np.ndarray]:
+    """The outputs in these shapes, copied: the next forward writes into the same buffers.
+
+    OpenCV 4 drops axes of length 1.
+    """
+    try:
+        for name, x in inputs.items():
+            net.setInput(x, name)
+        results = net.forward(outputs) if outputs else []
+    except cv2.error as e:
+        raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
+    return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        cv2.setNumThreads(threads)

@@ -1,0 +1,90 @@
+"""What is known of a back end without importing it, and the table of all of them.
+
+Decision: each back end states its own `BACKEND` in a module of this folder that imports no runtime, not even NumPy; a
+long one is a package whose sessions are in a module of their own. Every list of back ends is read off the folder, so a
+new one is a new file, and nobody else's business.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Literal
+
+from ..errors import BackendError, did_you_mean
+
+DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
+NOT_BACK_ENDS = frozenset(("auto", "backend", "session"))  # what else is in this folder
+PROJECT = "darknet-compiler"  # our own distribution, whose extras some back ends are
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A back end.
+
+    `module` has `open_session(graph, **options)`, and `open_file(path, **options)` where it `reads_onnx`; `package` is
+    what it imports, one of `distributions` brings that, and `extra` is the one of this project that does, None if it is
+    installed with it.
+
+    `threads` says what the option of that name sets: one 'session', the whole 'process', or 'none' where there is no
+    such option. One that is not `fast` defines what is right: it is timed when asked for, and never chosen for its
+    speed. Without `any_batch`, files whose batch axis is free are run one sample at a time.
+    """
+
+    name: str
+    title: str
+    module: str
+    package: str
+    distributions: tuple[str, ...]
+    extra: str | None = None
+    reads_onnx: bool = False
+    threads: Literal["session", "process", "none"] = "session"
+    fast: bool = True
+    any_batch: bool = True
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return find_spec(self.package) is not None
+
+    @property
+    def install(self) -> str:
+        """How to get its package: what to give to `pip install`."""
+        return f"'{PROJECT}[{self.extra}]'" if self.extra else self.distributions[0]
+
+
+# The fastest of those that are installed, measured by `auto.py`: opened as they are, and in none of the lists.
+AUTO = Backend("auto", "the fastest", f"{__package__}.auto", "numpy", ("numpy",), reads_onnx=True)
+
+
+@cache
+def backends() -> Mapping[str, Backend]:
+    """All back ends by name: the default, the other fast ones, then the references; extras after what is there anyway.
+
+    >>> next(iter(backends()))
+    'onnxruntime'
+    """
+    room = import_module(__package__)
+    names = [m.name for m in pkgutil.iter_modules(room.__path__) if m.name not in NOT_BACK_ENDS]
+    found: list[Backend] = [import_module(f"{__package__}.{name}").BACKEND for name in names]
+    found.sort(key=lambda b: (b.name != DEFAULT, not b.fast, b.extra is not None, b.name))
+    return MappingProxyType({b.name: b for b in found})
+
+
+def find_backend(name: str) -> Backend:
+    """The back end of that name, which may be "auto". Raises `BackendError` if there is none."""
+    known = {AUTO.name: AUTO, **backends()}
+    if name not in known:
+        hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
+        raise BackendError(f"no back end {name!r}; {hint}")
+    return known[name]
+
+
+def available_backends() -> tuple[str, ...]:
+    """The names of the back ends whose packages are installed."""
+    return tuple(b.name for b in backends().values() if b.installed)

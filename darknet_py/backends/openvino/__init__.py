@@ -1,0 +1,13 @@
+"""OpenVINO, for the processors of Intel above all."""
+
+from ..backend import Backend
+
+BACKEND = Backend(
+    "openvino",
+    "OpenVINO",
+    f"{__name__}.session",
+    package="openvino",
+    distributions=("openvino",),
+    extra="openvino",
+    reads_onnx=True,
+)

@@ -1,0 +1,27 @@
+"""The decoders: how the array of a head becomes boxes, as plain data with a JSON form; one file a family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .anchors import Gaussian, Yolo
+from .decoder import Decoder
+from .detection import Detection
+from .region import Region
+
+DECODERS: dict[str, type[Decoder]] = {d.kind: d for d in (Yolo, Gaussian, Region, Detection)}
+
+
+def decoder_of(data: dict[str, Any]) -> Decoder:
+    """The decoder that `Decoder.to_dict` wrote; `ValueError` or `TypeError` for anything else.
+
+    >>> decoder_of(Detection(classes=2, side=3, num=1).to_dict())
+    Detection(classes=2, side=3, num=1, sqrt=False)
+    """
+    kind, *_ = [data.get("kind")]
+    if kind not in DECODERS:
+        raise ValueError(f"no decoder {kind!r}")
+    return DECODERS[kind].of({k: v for k, v in data.items() if k != "kind"})
+
+
+__all__ = ["DECODERS", "Decoder", "Detection", "Gaussian", "Region", "Yolo", "decoder_of"]

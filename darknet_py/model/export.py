@@ -1,0 +1,91 @@
+"""`export_onnx`: a network of any origin, opened, written as ONNX, and quantized where that is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from ..contract.contract import Contract
+from ..contract.program import Program
+from ..contract.thresholds import CONF, IOU
+from ..darknet.network import Network, open_network
+from ..errors import DataError
+from ..onnx.export import Exported, to_exported
+
+
+def export_onnx(
+    network: Network | str | Path,
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    batch: int | None = None,
+    boxes: str = "raw",
+    half: bool = False,
+    int8: str | Path | None = None,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    threshold: float = CONF,
+    iou: float = IOU,
+    max_detections: int = 300,
+    external: bool = False,
+) -> Contract:
+    r"""Write a network as an ONNX file and return what the file says about itself.
+
+    `network` is an open network or the path of a cfg (`weights` as in `load`). The input `images` is (N, channels,
+    height, width) float32, RGB from 0 to 1, with N symbolic or `batch`; the states of recurrent layers are further
+    inputs and outputs. `boxes`:
+
+    - 'raw': the outputs of the heads as Darknet has them, (N, channels, h, w), named after their layers; for networks
+      without heads the output of the last layer;
+    - 'decoded': `boxes` (N, n, 4), left, top, right, bottom in pixels of the input, and `scores` (N, n, classes);
+    - 'nms': `detections` (k + 1, 7), a row for each object: sample, left, top, right, bottom, score, class; the last
+      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class among scores above `threshold`,
+      at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
+      greedynms or diounms, which go by the distance of the centres too, some boxes differ.
+
+    `half` stores and computes in float16, with float32 at both ends and in decoding. `int8` is a folder, glob or path
+    of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
+    of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
+    arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
+    or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
+    cannot be expressed.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "tiny.cfg").write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
+    >>> export_onnx(folder / "tiny.cfg", folder / "tiny.onnx").shape
+    (3, 8, 8)
+    """
+    if half and int8 is not None:
+        raise DataError("half and int8 exclude each other")
+    if not isinstance(network, Network):
+        network = open_network(network, weights)
+    elif weights is not None:
+        raise DataError("an open network has its weights already")
+    program = network.program(names, letterbox)
+    contract = replace(
+        program.contract, cfg_sha256=_sha256(network.cfg),
+        weights_sha256=_sha256(network.weights) if network.weights else None,
+    )  # fmt: skip
+    exported = to_exported(
+        Program(program.graph, contract), batch=batch, boxes=boxes, half=half,
+        threshold=threshold, iou=iou, max_detections=max_detections,
+    )  # fmt: skip
+    if int8 is not None:
+        exported = _quantized(exported, int8)
+    exported.model.graph.name = network.cfg.stem
+    return exported.save(path, external=external)
+
+
+def _quantized(exported: Exported, images: str | Path) -> Exported:
+    from ..analysis.quantize import quantize
+    from .model import load
+
+    model, found = quantize(exported.whole(), images, load)
+    return Exported(model, {}, replace(exported.contract, int8=found.to_dict()))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
