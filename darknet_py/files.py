@@ -23,7 +23,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "darknet-py"
 
 
-def read(path: str | Path, limit: int) -> bytes:
+def read_at_most(path: str | Path, limit: int) -> bytes:
     """At most `limit` bytes of a file: a device or a pipe may have no end."""
     with Path(path).open("rb") as file:
         return file.read(limit)
@@ -32,7 +32,7 @@ def read(path: str | Path, limit: int) -> bytes:
 def read_whole(path: str | Path, limit: int, what: str) -> bytes:
     """A whole file. Raises `DataError` if it cannot be read, or has more than the `limit` bytes of any sound `what`."""
     try:
-        data = read(path, limit + 1)
+        data = read_at_most(path, limit + 1)
     except OSError as e:
         raise DataError(f"cannot read the {what} {path}: {e.strerror or e}") from None
     if len(data) > limit:
@@ -40,7 +40,7 @@ def read_whole(path: str | Path, limit: int, what: str) -> bytes:
     return data
 
 
-def write(path: str | Path, data: bytes) -> Path:
+def write_whole(path: str | Path, data: bytes) -> Path:
     """Write a whole file at once, making the folders above it; its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

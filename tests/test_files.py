@@ -10,7 +10,7 @@ import pytest
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import read_weights
 from darknet_py.errors import DarknetError
-from darknet_py.files import replacing, write
+from darknet_py.files import replacing, write_whole
 from darknet_py.ir import Graph
 from darknet_py.vision.sources import pictures
 from darknet_py.zoo.names import read_names
@@ -42,7 +42,7 @@ def tiny_graph(tmp_path: Path) -> Graph:
 def test_a_folder_in_the_way_is_named_not_the_neighbour_written_first(tmp_path: Path) -> None:
     (tmp_path / "out.txt" / "full").mkdir(parents=True)
     with pytest.raises(OSError) as caught:
-        write(tmp_path / "out.txt", b"whole")
+        write_whole(tmp_path / "out.txt", b"whole")
     assert caught.value.filename == str(tmp_path / "out.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
 
@@ -59,7 +59,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write(pipe, b"whole")
+    write_whole(pipe, b"whole")
     assert os.read(reader, 9) == b"whole"
     os.close(reader)
     assert pipe.is_fifo()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.analysis.cost import CONVOLUTIONS, Cost, cost
+from darknet_py.analysis.cost import CONVOLUTIONS, NetworkCost, cost
 from darknet_py.analysis.diff import diff
 from darknet_py.backends.session import open_session
 from darknet_py.darknet.cfg import parse
@@ -96,7 +96,7 @@ def built(program: object, activation: str = "leaky", size: int = 256) -> Graph:
     return compile_cfg(text).check().graph
 
 
-def of_layers(total: Cost) -> list[float]:
+def of_layers(total: NetworkCost) -> list[float]:
     return [c.bflops_paper for c in total.layers]
 
 

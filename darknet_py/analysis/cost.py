@@ -64,7 +64,7 @@ def _cells(layer: LayerCost) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Cost:
+class NetworkCost:
     """All layers and what they sum up to; memory in bytes of float32, for one image.
 
     weights_bytes: the parameters. activation_bytes: the outputs of all layers, side by side, as Darknet keeps them.
@@ -142,7 +142,7 @@ class Cost:
         return FLOAT_BYTES * sum(c.output for c in self.layers)
 
 
-def cost(graph: Graph) -> Cost:
+def cost(graph: Graph) -> NetworkCost:
     r"""The cost of each layer of a graph and of the whole.
 
     >>> from darknet_py.darknet.compile import compile_cfg
@@ -164,7 +164,7 @@ def cost(graph: Graph) -> Cost:
         layers.append(_layer(graph, info, ops[info.index], params[info.index], row.bflops, own))
         owners.add(info.output)
     peak, where = _peak(graph)
-    return Cost(tuple(layers), FLOAT_BYTES * peak, where)
+    return NetworkCost(tuple(layers), FLOAT_BYTES * peak, where)
 
 
 def _layer(

@@ -26,7 +26,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """One layer. Shapes are (channels, height, width), a vector of n numbers (n,)."""
 
     index: int
@@ -49,7 +49,7 @@ class Row:
 class Summary:
     """The table of a network."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
 
     @property
     def bflops(self) -> float:
@@ -104,7 +104,7 @@ def layer_type(info: LayerInfo) -> str:
     return layer_of(info).sections[0]
 
 
-def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], params: int) -> Row:
+def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], params: int) -> SummaryRow:
     layer, kind = layer_of(info), layer_type(info)
     source = info.inputs[0] if info.inputs else -1
     size, strides = getattr(layer, "size", None), getattr(layer, "strides", None)
@@ -114,7 +114,7 @@ def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], par
     if kind in ("maxpool", "local_avgpool") and size is None:
         size = stride
     filters, groups = getattr(layer, "filters", None), getattr(layer, "groups", 1)
-    return Row(
+    return SummaryRow(
         info.index, kind, filters if isinstance(filters, int) else None, groups,
         size if isinstance(size, int) else None, strides, getattr(layer, "dilation", 1), info.inputs,
         outputs.get(source, graph.image.shape), info.output.shape, 0.0, params, info.span.line,
@@ -122,7 +122,7 @@ def _row(info: LayerInfo, graph: Graph, outputs: dict[int, tuple[int, ...]], par
     )  # fmt: skip
 
 
-def _operations(row: Row, layer: Layer, ops: list[Op], fixed: Set[Value]) -> float:
+def _operations(row: SummaryRow, layer: Layer, ops: list[Op], fixed: Set[Value]) -> float:
     outputs = math.prod(row.output)
     if row.type == "shortcut":
         weighted = row.params > 0  # a product for each element as well
@@ -141,7 +141,7 @@ def _operations(row: Row, layer: Layer, ops: list[Op], fixed: Set[Value]) -> flo
     return total
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: SummaryRow) -> dict[str, Any]:
     return {
         "index": row.index, "type": row.type, "filters": row.filters, "size": row.size,
         "stride": list(row.strides) if row.strides else None, "dilation": row.dilation, "groups": row.groups,
@@ -154,13 +154,13 @@ def _chw(shape: tuple[int, ...]) -> list[int]:
     return list(shape) if len(shape) == 3 else [math.prod(shape), 1, 1]
 
 
-def _line(row: Row) -> str:
+def _line(row: SummaryRow) -> str:
     read = _size(row.input) if row.group is None else f"{f'{row.group}/{row.groups}':>16}"  # route_layer.c
     text = f"{row.index:4d} {_label(row):<17}{_window(row):<12}{read} -> {_size(row.output)}"
     return f"{text} {row.bflops:5.3f} BF" if row.bflops else text
 
 
-def _label(row: Row) -> str:
+def _label(row: SummaryRow) -> str:
     name = _NAMES.get(row.type, row.type)
     if row.filters is not None:
         return f"{name:<5} {row.filters:5d}" + (f"/{row.groups:4d} " if row.groups > 1 else "")
@@ -168,7 +168,7 @@ def _label(row: Row) -> str:
     return " ".join([name, *map(str, sources)])
 
 
-def _window(row: Row) -> str:
+def _window(row: SummaryRow) -> str:
     if row.strides is None:
         return ""
     down, across = row.strides

@@ -22,7 +22,7 @@ TOLERANCE = 1e-4  # of the largest number of a layer
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """A layer or an output: its scale, the largest absolute number in the reference, and for each back end the largest
     difference divided by the scale (infinite where shapes or non-finite numbers differ).
     """
@@ -36,8 +36,8 @@ class Row:
 class Report:
     """What `verify` found; `failures` says why a back end could not run."""
 
-    layers: tuple[Row, ...]
-    outputs: tuple[Row, ...]
+    layers: tuple[ReportRow, ...]
+    outputs: tuple[ReportRow, ...]
     backends: tuple[str, ...]
     failures: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = TOLERANCE
@@ -56,7 +56,7 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """The report as plain data; infinite differences are None."""
 
-        def plain(row: Row) -> dict[str, object]:
+        def plain(row: ReportRow) -> dict[str, object]:
             found = {k: d if np.isfinite(d) else None for k, d in row.differences.items()}
             return {"name": row.name, "scale": row.scale, "differences": found}
 
@@ -103,8 +103,8 @@ def verify(
             failures[name] = str(e)
     by_value = {info.output: info.name for info in graph.layers}
 
-    def row(title: str, value: Value, which: int) -> Row:
-        return Row(title, scale(expected[value]), {b: found[b][which][value] for b in found})
+    def row(title: str, value: Value, which: int) -> ReportRow:
+        return ReportRow(title, scale(expected[value]), {b: found[b][which][value] for b in found})
 
     return Report(
         tuple(row(info.name, info.output, 0) for info in graph.layers),
@@ -128,7 +128,7 @@ def format_report(report: Report, *, all_layers: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _line(row: Row, report: Report, width: int) -> str:
+def _line(row: ReportRow, report: Report, width: int) -> str:
     found = [row.differences[b] for b in report.backends]
     cells = [f"{d:.1e}" + ("!" if d > report.tolerance else " ") for d in found]
     return f"  {row.name:22} {row.scale:9.3g}  " + "  ".join(f"{c:>{width}}" for c in cells)

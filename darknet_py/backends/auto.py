@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 
 from ..errors import BackendError, Say
-from ..files import cache_dir, write
+from ..files import cache_dir, write_whole
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
@@ -117,7 +117,7 @@ def fastest(
     say(str(choice))
     if remember:
         try:
-            write(path, json.dumps(vars(choice), indent=2).encode())
+            write_whole(path, json.dumps(vars(choice), indent=2).encode())
         except OSError as e:
             say(f"cannot remember that in {path}: {e.strerror or e}")
     return session

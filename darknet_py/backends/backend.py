@@ -17,10 +17,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..errors import BackendError, did_you_mean
+from ..version import PROJECT
 
 DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
 NOT_BACK_ENDS = frozenset(("auto", "backend", "session"))  # what else is in this folder
-PROJECT = "darknet-compiler"  # our own distribution, whose extras some back ends are
 
 
 @dataclass(frozen=True)

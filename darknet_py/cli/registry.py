@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..errors import DarknetError
+from ..version import PROJECT
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "darknet_py.commands"
 PACKAGE = Path(__file__).parents[1]
-DISTRIBUTION = "darknet-compiler"
 SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert")  # those first, in this order
 OTHERS, UNUSABLE = "Others", "Cannot be used"
 
@@ -108,7 +108,7 @@ def _own(paths: Iterable[Path]) -> Iterator[Entry]:
         text = path.read_text("utf-8")
         if _sentence(name, text):
             module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-            yield _entry(name, text, module, "command", DISTRIBUTION, ())
+            yield _entry(name, text, module, "command", PROJECT, ())
 
 
 def _others() -> Iterator[Entry]:

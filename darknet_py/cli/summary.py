@@ -11,7 +11,7 @@ import click
 from .options import DIALECTS, Size, message, show, write_json
 
 if TYPE_CHECKING:
-    from ..analysis.cost import Cost, LayerCost
+    from ..analysis.cost import LayerCost, NetworkCost
     from ..analysis.summary import Summary
 
 PLACE = ("Look into a network", 1)
@@ -62,7 +62,7 @@ def command(
     ctx.exit(1 if compilation.errors else 0)
 
 
-def _json(summary: Summary, total: Cost | None) -> dict[str, Any]:
+def _json(summary: Summary, total: NetworkCost | None) -> dict[str, Any]:
     data = summary.to_json()
     if total is None:
         return data

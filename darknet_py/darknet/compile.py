@@ -64,7 +64,7 @@ class Compilation:
 def read_cfg_file(path: str | Path) -> bytes:
     """The bytes of a cfg file, or more of it than a cfg can have; `DataError` where there is none."""
     try:
-        return files.read(path, MAX_BYTES + 1)
+        return files.read_at_most(path, MAX_BYTES + 1)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 

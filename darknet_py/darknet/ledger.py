@@ -15,7 +15,7 @@ from .weights import FLOAT_BYTES, Header, read_header
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """The parameters of a layer: byte offset in the file, floats, parts in file order, and whether they are there."""
 
     index: int
@@ -34,7 +34,7 @@ class Ledger:
     header: Header
     size: int
     wanted: int
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerRow, ...]
 
     @property
     def fits(self) -> bool:
@@ -68,6 +68,6 @@ def read_ledger(path: str | Path, graph: Graph) -> Ledger:
         parts = tuple((p.role, p.size) for p in group)
         floats = sum(n for _, n in parts)
         end = offset + floats * FLOAT_BYTES
-        rows.append(Row(index, graph.layer(index).name, offset, floats, parts, end <= size))
+        rows.append(LedgerRow(index, graph.layer(index).name, offset, floats, parts, end <= size))
         offset = end
     return Ledger(path, header, size, offset, tuple(rows))

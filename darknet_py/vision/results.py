@@ -15,7 +15,7 @@ import numpy as np
 
 from ..contract.detections import Boxes
 from ..errors import DataError
-from ..files import write
+from ..files import write_whole
 from ..zoo.names import COCO, COCO_IDS
 
 
@@ -98,7 +98,7 @@ class Results:
             fine = False
         if not fine:
             raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
-        return write(path, data.tobytes())
+        return write_whole(path, data.tobytes())
 
     # -- text ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Results:
 
     def save_txt(self, path: str | Path, *, conf: bool = False) -> Path:
         """Write `yolo_text`; folders are made."""
-        return write(path, self.yolo_text(conf=conf).encode())
+        return write_whole(path, self.yolo_text(conf=conf).encode())
 
     def darknet_text(self) -> str:
         """The lines that Darknet prints (image.c draw_detections_v3 with -ext_output, classifier.c): boxes from left to

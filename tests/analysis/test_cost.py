@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from darknet_py.analysis.cost import Cost, cost
+from darknet_py.analysis.cost import NetworkCost, cost
 from darknet_py.darknet.compile import compile_cfg
 
 NET = "[net]\nwidth=8\nheight=8\nchannels=3\n"
 CONV = "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
 
 
-def of(text: str) -> Cost:
+def of(text: str) -> NetworkCost:
     return cost(compile_cfg(NET + text).check().graph)
 
 

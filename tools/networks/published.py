@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from darknet_py.analysis.cost import Cost, cost
+from darknet_py.analysis.cost import NetworkCost, cost
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.ir import Graph
 
@@ -65,7 +65,7 @@ def graph_of(name: str, size: int) -> Graph:
 
 
 @cache
-def cost_of(name: str, size: int) -> Cost:
+def cost_of(name: str, size: int) -> NetworkCost:
     """Its cost."""
     return cost(graph_of(name, size))
 

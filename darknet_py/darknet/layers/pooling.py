@@ -21,7 +21,7 @@ MAX_WINDOW = 4096
 
 
 @dataclass(frozen=True)
-class Span:
+class AxisWindows:
     """The windows along one axis: how many there are, and how far they reach beyond the image on either side."""
 
     count: int
@@ -30,7 +30,7 @@ class Span:
     outside: bool  # a window touches nothing of the image
 
     @classmethod
-    def of(cls, length: int, size: int, stride: int, padding: int) -> Span:
+    def of(cls, length: int, size: int, stride: int, padding: int) -> AxisWindows:
         """The windows of maxpool_layer.c; its division truncates, so a window may hang over the far edge."""
         count = int((length + padding - size) / stride) + 1
         before = padding // 2
@@ -58,7 +58,7 @@ class Window(Layer):
         _, height, width = image(x)
         size = self.stride if self.size is None else self.size
         padding = size - 1 if self.padding is None else self.padding
-        rows, columns = (Span.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
+        rows, columns = (AxisWindows.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
         if kind == "avg_pool" and (rows.outside or columns.outside):
             raise LayerError(Code.UNDEFINED, "a window wholly outside the image: Darknet divides 0 by 0", "padding")
         pads: Pads = (rows.before, columns.before, rows.after, columns.after)

@@ -1,0 +1,42 @@
+"""One name means one thing: no two public classes or functions of the package share theirs."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import darknet_py
+
+PACKAGE = Path(darknet_py.__file__).parent
+
+# What several modules define on purpose, and why.
+SHARED = {
+    "command": "what the command line looks for in the file of a command",
+    "open_session": "what each back end has, and the function that chooses one",
+    "open_file": "the same for files",
+    "batch_norm": "a primitive: its rule, and how layers of Darknet write it",
+    "conv": "a primitive: its rule, and its kernel",
+    "conv_transpose": "a primitive: its rule, and its kernel",
+    "Detection": "a section of a cfg, and the decoder that its lowering returns",
+    "Region": "a section of a cfg, and the decoder that its lowering returns",
+    "Yolo": "a section of a cfg, and the decoder that its lowering returns",
+}
+
+
+def homes() -> dict[str, list[str]]:
+    """The modules that define each public name."""
+    found = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                found[node.name].append(str(path.relative_to(PACKAGE)))
+    return found
+
+
+def test_no_two_public_things_have_one_name() -> None:
+    found = homes()
+    assert len(found) > 400
+    several = {name: modules for name, modules in found.items() if len(set(modules)) > 1}
+    assert {name: modules for name, modules in several.items() if name not in SHARED} == {}
+    assert set(SHARED) <= set(several), "SHARED may only shrink"
