@@ -24,7 +24,7 @@ from ..backends.session import Session
 from ..contract.nms import box_iou
 from ..errors import BackendError, DataError
 from ..vision.results import Results
-from ..vision.sources import expand
+from ..vision.sources import PictureFile, expand
 
 HELD_OUT = 4  # every fourth picture
 ROUNDS = 5  # of the timing
@@ -92,9 +92,9 @@ def quantize(
     held out. `open_model` opens an ONNX file, as `load` does. Raises `DataError` for too few pictures, and
     `BackendError` where onnxruntime cannot quantize the model.
     """
-    paths = expand(images)
-    held_out = paths[HELD_OUT - 1 :: HELD_OUT] or paths[-1:]
-    others = [p for p in paths if p not in held_out]
+    files = expand(images)
+    held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
+    others = [f for f in files if f not in held_out]
     if not others:
         raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
     with tempfile.TemporaryDirectory() as folder:
@@ -108,8 +108,8 @@ def quantize(
         calibration = _Calibration(reference, recorder, [i.name for i in model.graph.input], others)
         _quantize(model, plain, small, calibration)
         candidate = open_model(small)
-        pairs = [(_look(reference, p), _look(candidate, p)) for p in held_out]
-        again = [_look(candidate, p) for p in others]
+        pairs = [(_look(reference, f), _look(candidate, f)) for f in held_out]
+        again = [_look(candidate, f) for f in others]
         feed = recorder.inputs
         speeds = [timed(recorder, feed) / timed(candidate.session, feed) for _ in range(ROUNDS)]
         losses = loss(*zip(*pairs, strict=True)), loss(calibration.found, again)
@@ -171,24 +171,24 @@ class _Recorder:
         return self._session.run(inputs)
 
 
-def _look(model: Opened, path: Path) -> Results:
+def _look(model: Opened, file: PictureFile) -> Results:
     model.reset()
-    (results,) = model(path)
+    (results,) = model(file)
     return results
 
 
 class _Calibration:
     """What onnxruntime asks for the inputs: those that the float network gets for each picture."""
 
-    def __init__(self, model: Opened, recorder: _Recorder, names: Sequence[str], paths: Iterable[Path]) -> None:
-        self._model, self._recorder, self._names, self._paths = model, recorder, names, iter(paths)
+    def __init__(self, model: Opened, recorder: _Recorder, names: Sequence[str], files: Iterable[PictureFile]) -> None:
+        self._model, self._recorder, self._names, self._files = model, recorder, names, iter(files)
         self.found: list[Results] = []
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        path = next(self._paths, None)
-        if path is None:
+        file = next(self._files, None)
+        if file is None:
             return None
-        self.found.append(_look(self._model, path))
+        self.found.append(_look(self._model, file))
         return dict(zip(self._names, self._recorder.inputs, strict=True))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..errors import DataError
     from ..model.model import Model
     from ..vision.results import Results
+    from ..vision.sources import PictureFile
 
 PLACE = ("Run", 1)
 
@@ -82,14 +83,14 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     """
     from ..vision.sources import expand
 
-    paths = [path for source in sources for path in expand(source)]
+    files = [file for source in sources for file in expand(source)]
     model = _open(cfg, options)
     if options["conf"] is None:
         options["conf"] = CONF if options["random"] is None else RANDOM_CONF
     taken: set[Path] = set()
     broken: list[DataError] = []
     found = []
-    for results in _bar(_results(model, paths, broken, options), len(paths)):
+    for results in _bar(_results(model, files, broken, options), len(files)):
         if options["as_json"]:
             found.append(results.to_dict())
         else:
@@ -130,7 +131,9 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
     return model
 
 
-def _results(model: Model, paths: list[Path], broken: list[DataError], options: dict[str, Any]) -> Iterator[Results]:
+def _results(
+    model: Model, files: list[PictureFile], broken: list[DataError], options: dict[str, Any]
+) -> Iterator[Results]:
     """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
 
     def skip(error: DataError) -> None:
@@ -138,7 +141,7 @@ def _results(model: Model, paths: list[Path], broken: list[DataError], options: 
         broken.append(error)
 
     results: Iterator[Results] = model(
-        iter(paths), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
+        iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
         letterbox=options["letterbox"], skip=skip,
     )  # fmt: skip
     return results

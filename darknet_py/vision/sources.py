@@ -32,13 +32,20 @@ class Picture:
     path: str
 
 
+@dataclass(frozen=True)
+class PictureFile:
+    """A file that was found already: its path is no pattern and no folder, whatever characters it has."""
+
+    path: Path
+
+
 def pictures(source: Any, channels: int = 3) -> Iterator[Picture]:
     """The pictures of a source, one at a time.
 
     `source` is a path, folder or glob pattern (str or Path), encoded bytes, an array ((h, w), (h, w, 1), (h, w, 3) BGR
-    or (h, w, 4) BGRA uint8; (n, h, w, c) is n pictures), a PIL image, or any iterable of these. Files are read as grey
-    for networks of one channel, as Darknet does, and with all their channels for networks of other than 1 or 3. Raises
-    `DataError` for what cannot be read.
+    or (h, w, 4) BGRA uint8; (n, h, w, c) is n pictures), a PIL image, what `expand` found, or any iterable of these.
+    Files are read as grey for networks of one channel, as Darknet does, and with all their channels for networks of
+    other than 1 or 3. Raises `DataError` for what cannot be read.
     """
     return (load() for load in loaders(source, channels))
 
@@ -56,7 +63,7 @@ def is_stream(source: Any) -> bool:
     return isinstance(source, Iterator)
 
 
-def expand(source: str | PathLike[str]) -> list[Path]:
+def expand(source: str | PathLike[str]) -> list[PictureFile]:
     """The files that a path, folder or glob pattern means. Raises `DataError` if there are none."""
     path = Path(source)
     if path.is_dir():
@@ -65,7 +72,7 @@ def expand(source: str | PathLike[str]) -> list[Path]:
             raise DataError(f"no pictures in the folder {path}")
         return found
     if path.exists() or not has_magic(fspath(source)):
-        return [path]
+        return [PictureFile(path)]
     matches = map(Path, glob(fspath(source), recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     found = _pictures_of(matches)
     if not found:
@@ -73,15 +80,17 @@ def expand(source: str | PathLike[str]) -> list[Path]:
     return found
 
 
-def _pictures_of(paths: Iterable[Path]) -> list[Path]:
-    return sorted(p for p in paths if p.suffix.lower() in SUFFIXES and not p.is_dir())
+def _pictures_of(paths: Iterable[Path]) -> list[PictureFile]:
+    return [PictureFile(p) for p in sorted(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
 
 
 def _loaders(source: Any, channels: int) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
+    elif isinstance(source, PictureFile):
+        yield partial(_read, source.path, channels)
     elif isinstance(source, str | PathLike):
-        yield from (partial(_read, p, channels) for p in expand(source))
+        yield from (partial(_read, file.path, channels) for file in expand(source))
     elif isinstance(source, bytes | bytearray | memoryview):
         yield lambda: Picture(_decode(bytes(source), channels, "the bytes"), "")
     elif isinstance(source, np.ndarray):

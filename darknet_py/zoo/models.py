@@ -57,7 +57,7 @@ Package = Callable[[Wheel], dict[str, bytes]]  # the files in a package by their
 
 @dataclass(frozen=True)
 class ZooModel:
-    """An entry of the zoo; `photo` is one to try it on."""
+    """An entry of the zoo: `names` is a list that `known_names` knows, `photo` is one to try it on."""
 
     name: str
     title: str
@@ -160,11 +160,11 @@ def _fetch_files(model: ZooModel, wanted: Sequence[File], say: Say | None) -> No
 
 
 def _fetched(model: ZooModel) -> Fetched:
-    from .names import COCO
+    from .names import known_names
 
     names = model.folder / f"{model.name}.names"
     if not names.exists():
-        write_whole(names, ("\n".join(COCO) + "\n").encode())
+        write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
     photo = model.folder / model.photo.name if model.photo and _is_cached(model, model.photo) else None
     return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 

@@ -64,13 +64,22 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     return read_names(found)
 
 
+def known_names(name: str) -> tuple[str, ...]:
+    """The list called `name`: 'coco', or one that lies here as NAME.names. Raises `DataError` if there is none.
+
+    >>> known_names("coco")[16], known_names("imagenet")[14]
+    ('dog', 'malamute')
+    """
+    return COCO if name == "coco" else read_names(Path(__file__).with_name(f"{name}.names"))
+
+
 def imagenet_names() -> tuple[str, ...]:
     """The 1000 classes of ImageNet in the order of Darknet's networks (the first of data/imagenet.shortnames.list).
 
     >>> imagenet_names()[14], imagenet_names().index("tench")
     ('malamute', 448)
     """
-    return read_names(Path(__file__).with_name("imagenet.names"))
+    return known_names("imagenet")
 
 
 def find_names(

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from networks import write_classifier
 
+from darknet_py.vision import sources
+from darknet_py.vision.sources import expand
+
 from .conftest import Run
 
 LINE = "red: 100%\t(left_x:   12   top_y:    4   width:   16   height:   16)"
@@ -30,6 +33,17 @@ def test_prints_darknets_lines_and_draws(run: Run, cfg: Path, photos: Path) -> N
 def test_takes_folders_and_globs(run: Run, cfg: Path, photos: Path) -> None:
     assert run("run", cfg, photos).stdout.count("1 object") == 3
     assert run("run", cfg, f"{photos}/*.png", photos / "c.bmp").stdout.count("1 object") == 3
+
+
+def test_paths_are_looked_up_once(run: Run, cfg: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photos / "a.png").rename(photos / "a[1].png")
+    (photos / "b.png").rename(photos / "a1.png")
+    looked: list[object] = []
+    monkeypatch.setattr(sources, "expand", lambda source: looked.append(source) or expand(source))
+    lines = run("run", cfg, photos / "a[1].png", photos, "--no-save").stdout.splitlines()
+    names = [Path(line.partition(": ")[0]).name for line in lines if "1 object" in line]
+    assert names == ["a[1].png", "a1.png", "a[1].png", "c.bmp"]
+    assert looked == [str(photos / "a[1].png"), str(photos)]
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(run: Run, cfg: Path, photos: Path) -> None:

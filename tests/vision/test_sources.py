@@ -62,5 +62,21 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_called_like_a_picture_is_not_one_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "album.jpg").mkdir()
     cv2.imwrite(str(tmp_path / "dog.png"), np.zeros((4, 4, 3), np.uint8))
-    assert [p.name for p in expand(tmp_path)] == ["dog.png"]
-    assert [p.name for p in expand(str(tmp_path / "*"))] == ["dog.png"]
+    assert [f.path.name for f in expand(tmp_path)] == ["dog.png"]
+    assert [f.path.name for f in expand(str(tmp_path / "*"))] == ["dog.png"]
+
+
+def test_what_was_found_is_read_as_it_was_found_and_is_no_pattern(tmp_path: Path) -> None:
+    odd, plain = photo(2, 3), photo(4, 5)
+    cv2.imwrite(str(tmp_path / "a[1].png"), odd)
+    cv2.imwrite(str(tmp_path / "a1.png"), plain)
+    files = expand(tmp_path)
+    assert [f.path.name for f in files] == ["a1.png", "a[1].png"]
+    assert [p.pixels.shape[:2] for p in pictures(files)] == [(4, 5), (2, 3)]
+    assert decoded(tmp_path / "a[1].png").shape == odd.shape
+    (tmp_path / "a[1].png").unlink()
+    with pytest.raises(DataError, match=r"cannot read the picture .*a\[1\]\.png"):  # and not a1.png in its place
+        list(pictures(files))
+    (tmp_path / "a[1].png").mkdir()
+    with pytest.raises(DataError, match="cannot read"):
+        list(pictures(files))

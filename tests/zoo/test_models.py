@@ -17,7 +17,7 @@ from darknet_py.errors import ZooError
 from darknet_py.model.model import load
 from darknet_py.zoo import models as zoo
 from darknet_py.zoo.find import find_cfg, find_network, find_weights
-from darknet_py.zoo.names import COCO
+from darknet_py.zoo.names import COCO, imagenet_names, known_names
 
 CFG, WEIGHTS = b"[net]\nwidth=8\nheight=8\nchannels=3\n[connected]\noutput=2\n", bytes(range(256)) * 40
 
@@ -114,6 +114,18 @@ def test_a_mirror_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert fetched.weights.read_bytes() == WEIGHTS
     assert tuple(fetched.names.read_text().splitlines()) == COCO
     assert fetched.weights.is_relative_to(tmp_path / "cache" / "tiny")
+
+
+def test_a_model_has_the_names_that_its_entry_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = replace(offer(monkeypatch), names="imagenet")
+    monkeypatch.setattr(zoo, "models", lambda: {"tiny": model})
+    mirror(tmp_path, monkeypatch, cfg=CFG, weights=WEIGHTS)
+    assert tuple(zoo.fetch("tiny").names.read_text().splitlines()) == imagenet_names()
+
+
+def test_every_entry_of_the_zoo_has_names_that_are_known() -> None:
+    assert zoo.models()
+    assert all(known_names(model.names) for model in zoo.models().values())
 
 
 def test_what_is_cached_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
