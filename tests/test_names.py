@@ -1,4 +1,4 @@
-"""One name means one thing: no two public classes or functions of the package share theirs."""
+"""Names and sentences: no two public things of the package share a name, and every file says what it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import darknet_py
 
 PACKAGE = Path(darknet_py.__file__).parent
+
+TESTS = Path(__file__).parent
 
 # What several modules define on purpose, and why.
 SHARED = {
@@ -40,3 +42,14 @@ def test_no_two_public_things_have_one_name() -> None:
     several = {name: modules for name, modules in found.items() if len(set(modules)) > 1}
     assert {name: modules for name, modules in several.items() if name not in SHARED} == {}
     assert set(SHARED) <= set(several), "SHARED may only shrink"
+
+
+def test_every_file_opens_with_a_sentence() -> None:
+    files = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
+    assert len(files) > 200
+    assert [path for path in files if not opening(path).endswith((".", ":", "?"))] == []
+
+
+def opening(path: Path) -> str:
+    """The first paragraph of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n\n")[0]

@@ -162,8 +162,8 @@ def _stated(name: str, text: str) -> Any:
 def _sentence(name: str, text: str) -> str:
     """What a command's file says first, without the name of the command; empty if it does not begin so.
 
-    >>> _sentence("diff", '\"""`darknet-py diff`: whether two cfgs are the same network.\"""')
-    'whether two cfgs are the same network'
+    >>> _sentence("diff", 3 * '"' + "`darknet-py diff`: whether two cfgs describe the same network." + 3 * '"')
+    'whether two cfgs describe the same network'
     """
     opening = f'"""`darknet-py {name}`: '
     first = text.removeprefix(opening).partition("\n")[0]

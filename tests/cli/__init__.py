@@ -1,0 +1,1 @@
+"""The command line's tests, a package because they share the fixtures of `conftest`."""

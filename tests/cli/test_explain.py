@@ -1,3 +1,5 @@
+"""`darknet-py explain`: every section, from the schema that the reader uses."""
+
 from __future__ import annotations
 
 from darknet_py.darknet.layers import section_names

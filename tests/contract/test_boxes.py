@@ -1,3 +1,5 @@
+"""Boxes go from the network's input back to the picture: letterboxes are undone, pixels may lie outside."""
+
 from __future__ import annotations
 
 import numpy as np

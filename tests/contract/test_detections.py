@@ -1,3 +1,5 @@
+"""Raw outputs become detections: rows by class, sorted, in pixels of the picture."""
+
 from __future__ import annotations
 
 import numpy as np

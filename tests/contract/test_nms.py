@@ -1,3 +1,5 @@
+"""Suppression against cases worked out by hand and against the textbook's loop."""
+
 from __future__ import annotations
 
 import numpy as np

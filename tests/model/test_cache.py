@@ -1,3 +1,5 @@
+"""The start cache: the second start compiles nothing and finds the same, and whatever changes is made again."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Reading, computing and decoding at the same time gives what one after the other gives, in order."""
+
 from __future__ import annotations
 
 import threading

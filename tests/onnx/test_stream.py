@@ -1,3 +1,5 @@
+"""A model that is written in pieces is the model, checked around its arrays."""
+
 from __future__ import annotations
 
 from io import BytesIO

@@ -1,3 +1,5 @@
+"""Pictures become inputs number for number as Darknet makes them."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Pictures from files, folders, patterns and bytes, and what is none."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""What a process of the benchmark times, and what it leaves out."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""[sam], [scale_channels] and the PyTorch forks' layers that multiply or add what another layer says."""
+
 from __future__ import annotations
 
 import numpy as np

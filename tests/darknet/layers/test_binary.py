@@ -1,3 +1,5 @@
+"""Convolutions with xnor=1 and bin_output=1: signs for weights and inputs, worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np

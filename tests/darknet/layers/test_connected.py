@@ -1,3 +1,5 @@
+"""[connected] against answers worked out by hand: the order of its inputs, of its file, and what follows."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[deconvolutional] of pjreddie's Darknet against answers worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np

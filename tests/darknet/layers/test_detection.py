@@ -1,3 +1,5 @@
+"""[detection], YOLOv1's head: its output, its boxes, and lengths that do not fit."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[Gaussian_yolo]: means and deviations of a box, and what they make of its probability."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[implicit] and its PyTorch names: a layer that is its parameter."""
+
 from __future__ import annotations
 
 import numpy as np

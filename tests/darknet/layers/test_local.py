@@ -1,3 +1,5 @@
+"""[local]: a convolution with a kernel of its own at each place."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[batchnorm] and [normalization] against answers worked out by hand, in both epsilons."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Sections that change nothing or little when a network is used: [dropout], [cost], [crop], [activation] and others."""
+
 from __future__ import annotations
 
 import numpy as np

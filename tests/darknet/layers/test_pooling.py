@@ -1,3 +1,5 @@
+"""[maxpool], [local_avgpool] and [avgpool]: windows, padding and Maxout, against answers worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[region], YOLOv2's head: the order of its output, its boxes, class trees, and filters that do not fit."""
+
 from __future__ import annotations
 
 from pathlib import Path

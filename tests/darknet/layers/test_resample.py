@@ -1,3 +1,5 @@
+"""[upsample], [reorg] and [reorg3d]: pixels repeated, and the permutations that Darknet's loops make."""
+
 from __future__ import annotations
 
 import numpy as np

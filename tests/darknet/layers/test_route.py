@@ -1,3 +1,5 @@
+"""[route] and its relatives: channels joined and parts taken, as memory has them."""
+
 from __future__ import annotations
 
 import numpy as np

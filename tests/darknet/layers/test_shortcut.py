@@ -1,3 +1,5 @@
+"""[shortcut]: sums of layers that agree and of those that do not, and weighted ones."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""[softmax]: one group, equal groups, those of a tree, over channels."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""[se] against an answer worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np

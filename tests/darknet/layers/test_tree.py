@@ -1,3 +1,5 @@
+"""Class trees: their groups, the probability along a path, and files that are none."""
+
 from __future__ import annotations
 
 from pathlib import Path

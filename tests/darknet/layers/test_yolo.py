@@ -1,3 +1,5 @@
+"""[yolo]: its output, its boxes in every option, and options that do not fit together."""
+
 from __future__ import annotations
 
 import numpy as np
