@@ -178,7 +178,7 @@ class Diagnostics:
     """Collects the problems of one file; `check` raises once, with all of them.
 
     `strict` makes errors of warnings. `as_darknet` reads what Darknet reads silently wrong (an unknown activation, a
-    comment behind a value) as Darknet does, with a warning instead of an error.
+    comment after a value) as Darknet does, with a warning instead of an error.
     """
 
     items: list[Diagnostic] = field(default_factory=list)
@@ -256,8 +256,8 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-# What users of other programs call Darknet's things: no spelling leads from `sigmoid` to `logistic`. Nothing behind a
-# word: Darknet has nothing like it, and what is spelt alike (prelu, relu) would mislead.
+# What users of other programs call Darknet's things: no spelling leads from `sigmoid` to `logistic`. An empty
+# tuple: Darknet has nothing like it, and what is spelt alike (prelu, relu) would mislead.
 FOREIGN: dict[str, tuple[str, ...]] = {
     "sigmoid": ("logistic",), "none": ("linear",), "identity": ("linear",), "lrelu": ("leaky",),
     "hardtanh": ("hardtan",), "prelu": (), "hardswish": (), "hswish": (), "hard_swish": (), "softplus": (),

@@ -68,7 +68,7 @@ class NetworkCost:
     """All layers and what they sum up to; memory in bytes of float32, for one image.
 
     weights_bytes: the parameters. activation_bytes: the outputs of all layers, side by side, as Darknet keeps them.
-    peak_bytes: the most that must exist at once when an output is dropped behind its last reader, and where.
+    peak_bytes: the most that must exist at once when an output is dropped after its last reader, and where.
     """
 
     layers: tuple[LayerCost, ...]

@@ -23,7 +23,7 @@ def command(pattern: str, as_json: bool) -> None:
 
     PATTERN selects by name. A cfg is listed with its task, input size, millions of parameters and billions of
     floating-point operations; it has no weights until you train it. Where both lists have a name, the name means the
-    trained model, and with `.cfg` behind it the cfg.
+    trained model, and with `.cfg` after it the cfg.
 
     \b
     darknet-py models

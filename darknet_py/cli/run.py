@@ -148,7 +148,7 @@ def _results(
 
 
 def _bar(results: Iterator[Results], count: int) -> Iterator[Results]:
-    """The same results behind a progress bar on stderr, when there are many and somebody looks."""
+    """The same results, with a progress bar on stderr, when there are many and somebody looks."""
     import sys
 
     if count < 2 or not sys.stderr.isatty():

@@ -80,7 +80,7 @@ def find_weights(cfg: Path) -> Path:
 def list_models(pattern: str = "*") -> list[str]:
     """The names that `load` knows without a path: trained models of the zoo, and the cfgs that come with this package.
 
-    A name that both have (yolov3-tiny) means the trained model, and with `.cfg` behind it the cfg.
+    A name that both have (yolov3-tiny) means the trained model, and with `.cfg` after it the cfg.
 
     >>> list_models("csppelee-g*")
     ['csppelee-g25', 'csppelee-g75']

@@ -41,7 +41,7 @@ def test_a_bias_reaches_each_result_once(tile: Tile) -> None:
 
 @each_tile
 def test_a_tile_rounds_little_more_than_a_sum_of_products(tile: Tile) -> None:
-    """Images as they are behind a ReLU, 128 channels; both in float32, against float64."""
+    """Images as they are after a ReLU, 128 channels; both in float32, against float64."""
     rng = np.random.default_rng(0)
     channels, filters, size = 128, 16, tile.length + SIZE - 1
     image = np.maximum(0, rng.standard_normal((200, channels, size, size))).astype(np.float32)

@@ -138,7 +138,7 @@ def _beside(b: Builder, above: Tensor, tap: Tensor, channels: int) -> Tensor:
 
 
 def fpn_spp(b: Builder, taps: Sequence[Tensor], yolo: Yolo = YOLOV3, *, reduce: bool = True) -> None:
-    """YOLOv3's three scales behind a spatial pyramid; `reduce` gives the taps a 1x1, as FPN does."""
+    """YOLOv3's three scales after a spatial pyramid; `reduce` gives the taps a 1x1, as FPN does."""
     *_, c3, c4, c5 = taps
     x = b.conv(_pairs(b, _spatial_pyramid(b, c5), 512, 1), 512)
     yolo(b, b.conv(x, 1024, 3), 2)

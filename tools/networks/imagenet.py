@@ -22,7 +22,7 @@ CSP_PELEE_NOTE = (
     "ours reproduces; stages have 2, 4, 8 and 4 dense layers. "
 )
 GAMMA_NOTE = CSP_PELEE_NOTE + "Three published BFLOPs say that gamma applies to stages 2 to 4. "
-OPEN_NOTE = "One open point: the first 1x1 may be 32 -> 8 before the pool instead of 32 -> 32 behind it."
+OPEN_NOTE = "One open point: the first 1x1 may be 32 -> 8 before the pool instead of 32 -> 32 after it."
 SPARSE_NOTE = (
     " Here the dense layers read the outputs 1, 2, 4 and 8 steps back, the only one of 12 rules that gives both "
     "published numbers; those of SPeleeNet-PRN agree (yolov3-spelee-prn.cfg)."
@@ -44,7 +44,7 @@ SE_NOTE = (
     "which fits both published numbers."
 )
 LAST_NOTE = (
-    "Fusion last is the same network without the 1x1 convolutions behind the pools; three published BFLOPs fix it."
+    "Fusion last is the same network without the 1x1 convolutions after the pools; three published BFLOPs fix it."
 )
 FIRST_NOTE = (
     "Of 180,000 regular variants none that is a fusion first by the paper's definition gives the published BFLOPs, "

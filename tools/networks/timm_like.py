@@ -19,7 +19,7 @@ class CrossStages:
     expansion: tuple[float, ...]
     inner: tuple[int, ...]
     groups: int = 1
-    bottleneck: bool = True  # three convolutions and an activation behind the shortcut; False: two, and none
+    bottleneck: bool = True  # three convolutions and an activation after the shortcut; False: two, and none
     pool: bool = True
     grow_early: bool = False  # the strided 3x3 has the stage's output channels already
 

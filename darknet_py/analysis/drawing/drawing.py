@@ -214,7 +214,7 @@ def _set(boxes: list[Box], which: Iterable[int], **changes: object) -> None:
 
 
 def _is_transition(box: Box, links: Links) -> bool:
-    """Whether a box behind a concatenation only mixes its channels, and perhaps pools."""
+    """Whether a box after a concatenation only mixes its channels, and perhaps pools."""
     infos = [links.info(i) for i in box.layers]
     convs = [i for i in infos if i.section in CONVOLUTIONS]
     pointwise = all(getattr(i.layer, "size", 0) == 1 for i in convs)

@@ -123,7 +123,7 @@ def _size(shape: tuple[int, ...]) -> dict[str, object]:
 
 Rule = Callable[[Writer, Op], list[str]]
 
-# What a convolution computes behind itself: the number of the activation, and its parameters.
+# What a convolution computes after itself: the number of the activation, and its parameters.
 FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
     "relu": lambda op: (1, ()),
     "leaky_relu": lambda op: (2, (float(op.attrs["slope"]),)),

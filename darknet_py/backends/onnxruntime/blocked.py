@@ -1,7 +1,7 @@
 """A graph in onnxruntime's blocked layout: channels in blocks of one SIMD register, as its own optimizer lays them out.
 
 Decision: we write the blocked operators ourselves (domain com.microsoft.nchwc). onnxruntime does it only for what its
-pattern matching knows, and goes back to the plain layout, which is two copies, at each activation behind an addition,
+pattern matching knows, and goes back to the plain layout, which is two copies, at each activation after an addition,
 at Mish, at squeeze and excitation, and at groups of few channels. The model fits this machine's registers: it is for a
 session, never for a file.
 """

@@ -25,7 +25,7 @@ def session_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SEVERITY_FATAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Within a run threads wait for work without sleeping; behind it they would go on so for 50 ms, and take the
+    # Within a run threads wait for work without sleeping; after it they would go on so for 50 ms, and take the
     # processor from whatever comes next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if threads is not None:

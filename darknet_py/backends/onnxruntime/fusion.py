@@ -28,7 +28,7 @@ class Fused:
     ops: tuple[Op, ...]
     addend: Value | None = None
     activation: Mapping[str, Any] = field(default_factory=dict)
-    negated: bool = False  # the convolution is to give -x, for the Mish behind it
+    negated: bool = False  # the convolution is to give -x, for the Mish after it
 
     @property
     def conv(self) -> Op:
