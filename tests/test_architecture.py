@@ -29,8 +29,8 @@ FLOORS = (
     ("analysis",),
     ("model",),
     ("compat", "cv2_compat"),
+    ("apps",),
     ("cli",),
-    ("apps",),  # found by the command line, which never imports them: they bring commands, as other packages do
     ("__init__", "__main__"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -6,7 +6,7 @@ command. The file opens with a sentence that begins with the program and the nam
     PLACE = ("Convert", 2)  # the section of `darknet-py --help`, and where in it
     EXTRA = "train"         # what to install for it, if it needs more than the package does
 
-Ours are `cli/NAME.py`, and `apps/NAME/command.py` of an application; each has the click command in `command`. Others
+Ours are `cli/NAME.py`, thin over a public function or an application; each has the click command in `command`. Others
 are entry points of the group `darknet_py.commands`, `NAME = package.module:command`.
 """
 
@@ -48,8 +48,7 @@ class Entry(NamedTuple):  # a dataclass would take a millisecond of each start
 def find_command(name: str) -> Entry | None:
     """The command called `name`; others are asked only if none of ours is called so."""
     if name.isidentifier():
-        places = (PACKAGE / "cli" / f"{name}.py", PACKAGE / "apps" / name / "command.py")
-        own = _own(path for path in places if path.is_file())
+        own = _own(path for path in [PACKAGE / "cli" / f"{name}.py"] if path.is_file())
         if entry := next(own, None):
             return entry
     return next((entry for entry in _others() if entry.name == name), None)
@@ -57,7 +56,7 @@ def find_command(name: str) -> Entry | None:
 
 def list_commands() -> list[Entry]:
     """Every command in the order of the help text; those in the section `UNUSABLE` say in `help` what is wrong."""
-    own = list(_own((*PACKAGE.glob("cli/*.py"), *PACKAGE.glob("apps/*/command.py"))))
+    own = list(_own(PACKAGE.glob("cli/*.py")))
     taken = {entry.name for entry in own}
     others = (_unusable(e, "darknet-py has a command of this name") if e.name in taken else e for e in _others())
     sections = {title: i for i, title in enumerate((*SECTIONS, OTHERS))}
@@ -90,7 +89,7 @@ def load_command(entry: Entry) -> click.Command:
 def missing(entry: Entry, error: Exception) -> DarknetError | None:
     """What to raise where a command lacks a library, with what to install; None if something else is wrong.
 
-    >>> entry = Entry("train", "", "", 0, "darknet_py.apps.train.command", "command", "darknet-compiler[train]")
+    >>> entry = Entry("train", "", "", 0, "darknet_py.cli.train", "command", "darknet-compiler[train]")
     >>> print(missing(entry, ModuleNotFoundError(name="torch")))
     darknet-py train needs torch, which is not installed: pip install 'darknet-compiler[train]'
     """
@@ -104,7 +103,7 @@ def missing(entry: Entry, error: Exception) -> DarknetError | None:
 def _own(paths: Iterable[Path]) -> Iterator[Entry]:
     """The commands among files of this package; what several commands share opens with another sentence."""
     for path in paths:
-        name = path.stem if path.parent.name == "cli" else path.parent.name
+        name = path.stem
         text = path.read_text("utf-8")
         if _sentence(name, text):
             module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)

@@ -52,7 +52,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package like ours, without a command."""
     folder = tmp_path / "found_py"
     (folder / "cli").mkdir(parents=True)
-    (folder / "apps" / "greet").mkdir(parents=True)
     (folder / "cli" / "options.py").write_text('"""What several commands share."""\n')
     monkeypatch.setattr(registry, "PACKAGE", folder)
     monkeypatch.syspath_prepend(tmp_path)
@@ -61,16 +60,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("place", ["cli/greet.py", "apps/greet/command.py"])
-def test_a_command_is_one_new_file(run: Run, package: Path, place: str) -> None:
-    (package / place).write_text(GREET)
+def test_a_command_is_one_new_file(run: Run, package: Path) -> None:
+    (package / "cli/greet.py").write_text(GREET)
     assert [(e.name, e.help, e.section) for e in list_commands()] == [("greet", "a friendly word", "Run")]
     assert run("greet").stdout == "hello\n"
     assert "  greet  a friendly word" in run("--help").stdout
 
 
 def test_each_file_of_ours_with_a_command_says_what_the_list_needs() -> None:
-    files = (*registry.PACKAGE.glob("cli/*.py"), *registry.PACKAGE.glob("apps/*/command.py"))
+    files = registry.PACKAGE.glob("cli/*.py")
     commands = {path for path in files if "def command(" in path.read_text() or "as command" in path.read_text()}
     entries = list_commands()
     assert len(entries) == len(commands) > 15
@@ -149,7 +147,7 @@ def test_a_missing_extra_is_one_line_with_what_to_install(run: Run, plugin: Plug
 
 def test_an_application_of_ours_says_its_extra_itself(run: Run, package: Path) -> None:
     text = f'import a_library_that_is_not_here\n\nEXTRA = "warm"\n{GREET}'
-    (package / "apps/greet/command.py").write_text(GREET.partition("\n")[0] + "\n" + text)
+    (package / "cli/greet.py").write_text(GREET.partition("\n")[0] + "\n" + text)
     assert "pip install 'darknet-compiler[warm]'\n" in run("greet").stderr
 
 

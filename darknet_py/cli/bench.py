@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ...cli.options import DIALECTS, Size, message, write_json
+from .options import DIALECTS, Size, message, write_json
 
 PLACE = ("Check and compare", 5)
 
@@ -40,9 +40,9 @@ def command(
     darknet-py bench yolov4-tiny
     darknet-py bench my.cfg --random-weights 0 --backend onnxruntime --layers
     """
-    from ...zoo.find import find_network
-    from .report import format_result, plain
-    from .run import bench
+    from ..apps.bench.report import format_result, plain
+    from ..apps.bench.run import bench
+    from ..zoo.find import find_network
 
     found = find_network(cfg, message, trained=random is None)
     result = bench(
