@@ -11,6 +11,7 @@ import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import files
 from ..contract.decoders import Decoder
@@ -25,6 +26,7 @@ from .layers import LAYERS, Layer, LayerError, section_names
 from .layers.layer import COMMON_INERT, Decoded
 from .layers.lowering import Lowering
 from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
+from .reading import Reading
 
 # After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.
 UNUSABLE = frozenset({Code.BAD_NUMBER, Code.OUT_OF_RANGE, Code.MISSING_OPTION, Code.VARIABLE})
@@ -69,11 +71,12 @@ def read_cfg_file(path: str | Path) -> bytes:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
 
 
-def compile_file(path: str | Path, **options: object) -> Compilation:
-    """`compile_cfg` of a file; side files such as trees are looked up beside it."""
-    folder = str(Path(path).parent)
-    text = read_cfg_file(path)
-    return compile_cfg(text, str(path), folder=folder, **options)  # type: ignore[arg-type]  # handed on as they are
+def compile_file(path: str | Path, reading: Reading | None = None, **options: Any) -> Compilation:
+    """`compile_cfg` of a file; side files such as trees are looked up beside it.
+
+    `reading` says how it is read, or `options`, its fields, do.
+    """
+    return _compile(read_cfg_file(path), str(path), str(Path(path).parent), reading or Reading(**options))
 
 
 def compile_cfg(
@@ -88,18 +91,20 @@ def compile_cfg(
 ) -> Compilation:
     r"""Compile a cfg from its text or bytes; look at `.errors`, or call `.check()`.
 
-    `dialect` is 'alexeyab', 'pjreddie' or 'pytorch' (default: inferred from the file, and reported); `size` overrides
-    the (height, width) of [net]; `strict` makes errors of warnings; `as_darknet` reads silently wrong values as
-    Darknet does.
+    `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`.
 
     >>> compile_cfg("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]").graph.layer_output(0).shape
     (3, 1, 1)
     """
-    found = Diagnostics(strict=strict, as_darknet=as_darknet)
+    return _compile(data, name, folder, Reading(dialect, size, strict, as_darknet))
+
+
+def _compile(data: str | bytes, name: str, folder: str | None, reading: Reading) -> Compilation:
+    found = Diagnostics(strict=reading.strict, as_darknet=reading.as_darknet)
     cfg = parse(data, name, found)
-    chosen = find_dialect(dialect) if dialect else infer_dialect(cfg, found)
+    chosen = find_dialect(reading.dialect) if reading.dialect else infer_dialect(cfg, found)
     report_silu(cfg, chosen, found)
-    net = _read_net(cfg, size, chosen, found)
+    net = _read_net(cfg, reading.size, chosen, found)
     graph, decoders = _lower(cfg.sections[1:], net, chosen, folder, found)
     if chosen is ALEXEYAB and len(net.shape) == 3 and graph.outputs:
         _lint_area(graph, cfg.sections[0].span, found)

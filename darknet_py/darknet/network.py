@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..contract.contract import resized
 from ..contract.program import Program
@@ -17,6 +18,7 @@ from ..zoo.find import Found, find_network, find_weights
 from ..zoo.names import find_names
 from .compile import Compilation, compile_file
 from .program import program_of
+from .reading import Reading
 from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
 
 
@@ -54,43 +56,32 @@ def open_network(
     cfg: str | Path,
     weights: str | Path | None = None,
     *,
-    dialect: str | None = None,
-    size: tuple[int, int] | None = None,
     random: int | None = None,
-    strict: bool = False,
-    as_darknet: bool = False,
     allow_partial: bool = False,
     say: Say | None = None,
+    **reading: Any,
 ) -> Network:
     """Compile `cfg` (a path, an installed name, or a model of the zoo) and load its weights.
 
-    `size` overrides the (height, width) of [net]; `random` is a seed for random parameters instead of weights;
+    `reading` are the fields of `Reading`, as in `load`; `random` is a seed for random parameters instead of weights;
     `allow_partial` accepts a file for the first layers only and leaves the other parameters random. Raises `CfgError`,
     `WeightsError`, `DataError` or `ZooError`.
     """
     files = find_network(cfg, say, trained=random is None)
-    return open_files(
-        files, weights, dialect=dialect, size=size, random=random, strict=strict, as_darknet=as_darknet,
-        allow_partial=allow_partial, say=say,
-    )  # fmt: skip
+    return open_files(files, weights, Reading(**reading), random=random, allow_partial=allow_partial, say=say)
 
 
 def open_files(
     files: Found,
-    weights: str | Path | None = None,
+    weights: str | Path | None,
+    reading: Reading,
     *,
-    dialect: str | None = None,
-    size: tuple[int, int] | None = None,
     random: int | None = None,
-    strict: bool = False,
-    as_darknet: bool = False,
     allow_partial: bool = False,
     say: Say | None = None,
 ) -> Network:
     """`open_network` where the files are known."""
-    compilation = compile_file(
-        files.cfg, dialect=dialect, size=size, strict=strict, as_darknet=as_darknet
-    ).check()  # fmt: skip
+    compilation = compile_file(files.cfg, reading).check()
     graph = compilation.graph
     if random is not None:
         return Network(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
@@ -99,7 +90,7 @@ def open_files(
     path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
     loaded = read_weights(path, graph, allow_partial=allow_partial)
     wrong = find_wrong_values(loaded, graph)
-    if wrong and strict:
+    if wrong and reading.strict:
         raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
     if wrong:
         compilation = replace(compilation, diagnostics=(*compilation.diagnostics, wrong))

@@ -20,6 +20,7 @@ from . import cache
 if TYPE_CHECKING:
     from ..backends.session import Session
     from ..darknet.network import Network
+    from ..darknet.reading import Reading
 
 FILE = "network.json"
 # An option that names a file beside the cfg; Darknet drops white space wherever it stands in a line.
@@ -32,11 +33,8 @@ class Recipe:
 
     cfg: Path
     weights: Path | None
-    dialect: str | None
-    size: tuple[int, int] | None
     random: int | None
-    strict: bool
-    as_darknet: bool
+    reading: Reading
 
     def key(self) -> str | None:
         """The name of its entry; None where a file beside the cfg (a class tree) decides too, or one cannot be read."""
@@ -49,8 +47,9 @@ class Recipe:
             weights = cache.fingerprint(self.weights) if self.weights else self.random
         except OSError:
             return None
-        options = (self.dialect, self.size, self.strict, self.as_darknet, onnxruntime.__version__, cpu())
-        return None if NAMES_TREE.search(text) else cache.key(self.cfg, text, weights, *options)
+        if NAMES_TREE.search(text):
+            return None
+        return cache.key(self.cfg, text, weights, self.reading, onnxruntime.__version__, cpu())
 
 
 def recall(key: str, threads: int | None) -> tuple[Session, Contract] | None:

@@ -30,6 +30,7 @@ from ..vision.sources import Loader, Picture, is_stream, loaders
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
+    from ..darknet.reading import Reading
     from ..errors import Say
     from ..zoo.find import Found
     from .kept import Recipe
@@ -277,7 +278,7 @@ def load(
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
     `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
-    time), and `options` are its own. `size` overrides the (height, width) of the network's input;
+    time), and `options` are its own. `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`;
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
     `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
@@ -296,34 +297,25 @@ def load(
         if wrong := [k for k, v in cfg_only.items() if v is not None]:
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
         return _load_onnx(cfg, backend, names, letterbox, options)
+    from ..darknet.reading import Reading
     from ..zoo.find import find_network
 
     files = find_network(cfg, say, trained=random_weights is None)
+    reading = Reading(dialect, size, strict, as_darknet)
 
     def compiled() -> Network:
         from ..darknet.network import open_files
 
-        return open_files(
-            files, weights, dialect=dialect, size=size, random=random_weights, strict=strict, as_darknet=as_darknet,
-            allow_partial=allow_partial, say=say,
-        )  # fmt: skip
+        return open_files(files, weights, reading, random=random_weights, allow_partial=allow_partial, say=say)
 
     # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
-        recipe = _recipe(files, weights, dialect, size, random_weights, strict, as_darknet)
+        recipe = _recipe(files, weights, random_weights, reading)
         return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
     return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
 
 
-def _recipe(
-    files: Found,
-    weights: str | Path | None,
-    dialect: str | None,
-    size: tuple[int, int] | None,
-    random: int | None,
-    strict: bool,
-    as_darknet: bool,
-) -> Recipe:
+def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading) -> Recipe:
     from ..errors import WeightsError
     from ..zoo.find import find_weights
     from .kept import Recipe
@@ -332,7 +324,7 @@ def _recipe(
     if path is None and random is None:
         with suppress(WeightsError):  # a network without parameters has none
             path = find_weights(files.cfg)
-    return Recipe(files.cfg, None if random is not None else path, dialect, size, random, strict, as_darknet)
+    return Recipe(files.cfg, None if random is not None else path, random, reading)
 
 
 def _load_compiled(
