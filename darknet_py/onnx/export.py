@@ -125,7 +125,7 @@ def _widened(b: Builder, scores: Value, classes: int) -> Value:
 
 
 def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
-    """Write NonMaxSuppression behind `boxes` and `scores`, and gather what it selects into one table."""
+    """Write NonMaxSuppression after `boxes` and `scores`, and gather what it selects into one table."""
 
     def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
         e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))

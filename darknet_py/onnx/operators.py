@@ -148,7 +148,7 @@ def _binary(kind: str) -> Emit:
         computed = len(a) == len(b) == 3 and all(v.batched for v in e.op.inputs)
         if computed and (a[0] != b[0] or (kind == "Add" and a != b)):
             # OpenCV 5 cannot broadcast channels that it keeps in blocks, nor add to a convolution what has not its
-            # shape; behind an Identity it does neither.
+            # shape; after an Identity it does neither.
             y = e.node("Identity", [y], "broadcast")
         e.node(kind, [x, y])
 
