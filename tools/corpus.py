@@ -34,7 +34,7 @@ MEANING = {
     SAME: "lowers, every layer as Darknet built it",
     UNRECORDED: "lowers, and no Darknet in C loaded it: files for WongKinYiu's PyTorch code, and very large ones",
     PJREDDIE: "lowers in pjreddie's dialect only, as AlexeyAB's Darknet refuses it",
-    LENIENT: "lowers, although Darknet skips most of it: it has comments behind its section names",
+    LENIENT: "lowers, although Darknet skips most of it: it has comments after its section names",
     MISLEADING: "an error, as Darknet takes a misspelt word for something else; with --as-darknet the same as Darknet",
     REFUSED: "an error that names what is wrong",
     DIFFERENT: "lowers, and some layer is not as Darknet built it (there must be none)",
@@ -76,7 +76,7 @@ def examine(folder: Path, file: str, recorded: Mapping[str, Any] | None) -> tupl
         return Result(file, REFUSED, codes, detail), compiled
     if not recorded:
         return Result(file, UNRECORDED), compiled
-    if any(d.code == "DK106" and "behind [" in d.message for d in compiled.diagnostics):
+    if any(d.code == "DK106" and "after [" in d.message for d in compiled.diagnostics):
         return Result(file, LENIENT), compiled
     return Result(file, DIFFERENT if difference else SAME, codes, detail), compiled
 
