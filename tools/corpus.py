@@ -76,7 +76,7 @@ def examine(folder: Path, file: str, recorded: Mapping[str, Any] | None) -> tupl
         return Result(file, REFUSED, codes, detail), compiled
     if not recorded:
         return Result(file, UNRECORDED), compiled
-    if any(d.code == "DK106" and "behind [" in d.message for d in compiled.diagnostics):
+    if any(d.code == "DK106" and "after [" in d.message for d in compiled.diagnostics):
         return Result(file, LENIENT), compiled
     return Result(file, DIFFERENT if difference else SAME, codes, detail), compiled
 

@@ -1,7 +1,8 @@
 """What a network costs: parameters, BFLOPs, memory traffic and memory, per layer and in all.
 
-Decision: costs are read off the lowered graph, so every layer has them without saying so. Several conventions exist and
-each has its name: the paper's numbers are `params_conv` and `bflops_paper`, the size of a weights file `params_file`.
+Decision: costs are read off the lowered graph, so every layer has them without saying so; only what Darknet and the
+paper count differently the layers state themselves. Several conventions exist, each with a name: the paper's numbers
+are `params_conv` and `bflops_paper`, the size of a weights file `params_file`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from ..ir.graph import Graph, LayerInfo, Op, Param, Value
-from .summary import GIGA, summarize
+from ..darknet.layers.layer import Lowered, layer_of
+from ..ir.graph import Graph, LayerInfo, Param, Value
+from .summary import GIGA, lowered_layers
 
 FLOAT_BYTES = 4
-CONVOLUTIONS = frozenset({"convolutional", "conv"})
-MAX_POOLS = frozenset({"maxpool", "max", "maxout"})
-AVERAGE_POOLS = frozenset({"avgpool", "avg", "local_avgpool", "local_avg"})
+COUNTED_BY_CIO = frozenset({"convolution", "max pool", "maxout", "average pool"})  # families of layers
 STATISTICS = ("mean", "variance")  # of batch normalization: stored, not trained by gradient
 
 
@@ -151,54 +151,33 @@ def cost(graph: Graph) -> NetworkCost:
     >>> total.params_file, total.params_conv, total.macs, total.cio
     (112, 108, 6912, 448)
     """
-    ops: dict[int, list[Op]] = {info.index: [] for info in graph.layers}
     params: dict[int, list[Param]] = {info.index: [] for info in graph.layers}
-    for op in graph.ops:
-        ops[op.layer].append(op)
     for param in graph.params:
         params[param.layer].append(param)
     owners: set[Value] = {graph.image}
     layers = []
-    for info, row in zip(graph.layers, summarize(graph).rows, strict=True):
+    for info, lowered in lowered_layers(graph):
         own = 0 if info.output in owners else _elements(info.output)
-        layers.append(_layer(graph, info, ops[info.index], params[info.index], row.bflops, own))
+        layers.append(_layer(info, lowered, params[info.index], own))
         owners.add(info.output)
     peak, where = _peak(graph)
     return NetworkCost(tuple(layers), FLOAT_BYTES * peak, where)
 
 
-def _layer(
-    graph: Graph, info: LayerInfo, ops: list[Op], params: list[Param], bflops_darknet: float, output: int
-) -> LayerCost:
+def _layer(info: LayerInfo, lowered: Lowered, params: list[Param], output: int) -> LayerCost:
+    layer = layer_of(info)
     return LayerCost(
         name=info.name,
         shape=info.output.shape,
         params_file=sum(p.size for p in params),
         params_trained=sum(p.size for p in params if not p.role.endswith(STATISTICS)),
         params_conv=sum(p.size for p in params if len(p.value.shape) == 4),
-        macs=sum(op.macs for op in ops),
-        bflops_paper=_operations(graph, info, ops) / GIGA,
-        bflops_darknet=bflops_darknet,
-        cio=_cio(graph, info),
+        macs=sum(op.macs for op in lowered.ops),
+        bflops_paper=layer.paper_operations(lowered) / GIGA,
+        bflops_darknet=layer.darknet_operations(lowered) / GIGA,
+        cio=lowered.read + _elements(info.output) if layer.family in COUNTED_BY_CIO else 0,
         output=output,
     )
-
-
-def _operations(graph: Graph, info: LayerInfo, ops: list[Op]) -> int:
-    if info.section in CONVOLUTIONS:
-        return sum(2 * op.macs for op in ops if op.kind == "conv")
-    if info.section not in MAX_POOLS:
-        return 0
-    pools = [op for op in ops if op.kind == "max_pool"]
-    if pools:
-        return sum(math.prod(op.attrs["kernel"]) * _elements(op.output) for op in pools)
-    return sum(_elements(v) for v in graph.layer_inputs(info))  # Maxout: maxpool_layer.c counts its input channels
-
-
-def _cio(graph: Graph, info: LayerInfo) -> int:
-    if info.section not in CONVOLUTIONS | MAX_POOLS | AVERAGE_POOLS:
-        return 0
-    return sum(_elements(v) for v in graph.layer_inputs(info)) + _elements(info.output)
 
 
 def _peak(graph: Graph) -> tuple[int, str]:

@@ -8,13 +8,15 @@ heads decode do. Equal graphs take each other's weights files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph, Op, Param, Value
+from ..darknet.cfg.options import phase_of
+from ..darknet.layers.layer import layer_of
+from ..ir.graph import Graph, LayerInfo, Op, Param, Value
 
 Place = tuple[str, int]  # the n-th operation, parameter, input or state: what a value is, whatever its name
 
@@ -115,12 +117,18 @@ def _diff_ends(a: Graph, b: Graph) -> Difference | None:
 
 def _diff_heads(a: Graph, b: Graph) -> Difference | None:
     for i, j in zip(a.heads, b.heads, strict=True):
-        options_a, options_b = vars(a.layer(i).layer), vars(b.layer(j).layer)
+        options_a, options_b = (_decoding(g.layer(k)) for g, k in ((a, i), (b, j)))
         for key in sorted({*options_a, *options_b}):
             x, y = options_a.get(key), options_b.get(key)
             if x != y:
                 return Difference(f"{key} {_plain(x)} against {_plain(y)}", a.layer(i).name, b.layer(j).name)
     return None
+
+
+def _decoding(info: LayerInfo) -> dict[str, Any]:
+    """The options of a head, without those of training."""
+    layer = layer_of(info)
+    return {f.name: getattr(layer, f.name) for f in fields(layer) if phase_of(f) == "infer"}
 
 
 def _surplus(op: Op) -> str:

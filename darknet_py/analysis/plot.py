@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..darknet.layers.layer import layer_of
 from ..errors import BackendError, DataError
 from ..ir.graph import Graph
 from .cost import LayerCost, cost
@@ -87,7 +88,7 @@ def layer_series(graph: Graph, what: str = "bflops", label: str = "") -> Series:
         raise DataError(f"cannot plot {what!r}\n  hint: {' or '.join(QUANTITIES)}")
     layers = zip(cost(graph).layers, graph.layers, strict=True)
     quantity = QUANTITIES[what]
-    values = (quantity.value(c) for c, info in layers if not info.section.startswith("route"))
+    values = (quantity.value(c) for c, info in layers if layer_of(info).family != "concatenation")
     return Series(label, tuple(v for v in values if v or quantity.all_layers))
 
 

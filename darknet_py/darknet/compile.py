@@ -18,21 +18,18 @@ from ..contract.decoders import Decoder
 from ..errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
 from .cfg import Cfg, Section, parse
-from .cfg.options import atoi, read
+from .cfg.options import read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, report_silu
 from .layers import LAYERS, Layer, LayerError, section_names
-from .layers.layer import COMMON_INERT, Decoded
+from .layers.layer import Decoded, layer_of
 from .layers.lowering import Lowering
-from .layers.net import NET_INERT, NET_SECTIONS, Net, lint_training
+from .layers.net import NET_SECTIONS, Net, lint_training
 from .reading import Reading
 
-# After these the shape of a layer is not known; after an unknown activation it is, and the layers behind it are built.
+# After these the shape of a layer is not known; after an unknown activation it is, and the layers after it are built.
 UNUSABLE = frozenset({Code.BAD_NUMBER, Code.OUT_OF_RANGE, Code.MISSING_OPTION, Code.VARIABLE})
-
-# Layers that have no width and height, or 1, whatever they read.
-FLAT = frozenset({"connected", "conn", "rnn", "gru", "lstm", "cost", "implicit"})
 
 MAX_ELEMENTS = 1 << 31  # of one tensor: 8 GB; a cfg that asks for more is a mistake or an attack
 
@@ -120,7 +117,7 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         found.error(Code.NO_NET, f"the first section must be [net], not [{first.name}]", first.span, hint)
         return Net()
     sound = len(found.errors)
-    net = read(Net, first, found, NET_INERT)
+    net = read(Net, first, found)
     lint_training(first, found)
     if size:
         net = dataclasses.replace(net, height=size[0], width=size[1])
@@ -174,17 +171,10 @@ def _lower(
 
 
 def _lint_area(graph: Graph, span: Span, found: Diagnostics) -> None:
-    if not any(_has_area(i, graph) for i in graph.layers):
+    first = ((i, (*graph.layer_inputs(i), graph.image)[0].shape) for i in graph.layers)
+    if not any(layer_of(info).has_area(shape) for info, shape in first):
         message = "no layer reads an image of more than a row or column: AlexeyAB's Darknet divides by zero on it"
         found.warning(Code.NO_INPUT_SIZE, message, span)
-
-
-def _has_area(info: LayerInfo, graph: Graph) -> bool:
-    """Whether Darknet counts the layer in the average that parser.c prints, and divides by the number of these."""
-    if info.section in FLAT:
-        return False
-    shape = graph.layer_inputs(info)[0].shape
-    return getattr(info.layer, "side", 1) > 1 or (len(shape) == 3 and min(shape[1:]) > 1)
 
 
 def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:
@@ -196,14 +186,14 @@ def _read_as_numbers(layers: Sequence[Layer | None]) -> frozenset[int]:
 def _outputs(infos: list[LayerInfo], heads: Container[int]) -> tuple[Value, ...]:
     """The heads; without heads the last layer that computes something (network.c get_network_output skips costs)."""
     decoded = tuple(i.output for i in infos if i.index in heads)
-    return decoded or tuple(i.output for i in infos if i.section != "cost")[-1:] or (infos[-1].output,)
+    return decoded or tuple(i.output for i in infos if layer_of(i).may_be_output)[-1:] or (infos[-1].output,)
 
 
 def _read_layer(section: Section, dialect: Dialect, found: Diagnostics) -> Layer | None:
     cls = LAYERS.get((section.name, dialect.name))
     if cls is not None:
         before = len(found.items)
-        layer = read(cls, section, found, cls.inert | COMMON_INERT)
+        layer = read(cls, section, found)
         if found.as_darknet and dialect is not PYTORCH and getattr(layer, "activation", None) == "silu":
             layer = dataclasses.replace(layer, activation="relu")  # type: ignore[call-arg]  # asked for above
         return None if any(d.code in UNUSABLE and d.severity == "error" for d in found.items[before:]) else layer
@@ -233,7 +223,7 @@ def _lower_layer(
         for op in b.ops[before:]:
             if math.prod(op.output.shape) > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
-        _warn_of_random(layer, section, b)
+        _warn_of_random(layer, b)
         for param in b.params:
             if param.layer == b.index and param.size > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
@@ -252,12 +242,12 @@ def _lower_layer(
     return lowered, inputs, None
 
 
-def _warn_of_random(layer: Layer, section: Section, b: Lowering) -> None:
+def _warn_of_random(layer: Layer, b: Lowering) -> None:
     """Warn about parameters that parser.c load_weights_upto passes over, without passing over them in the file."""
     roles = {p.role for p in b.params if p.layer == b.index}
-    keys = {"dontload": bool(roles) and layer.dontload, "dontloadscales": "scales" in roles}
+    keys = {"dontload": bool(roles) and layer.dontload, "dontloadscales": "scales" in roles and layer.dontloadscales}
     for key, matters in keys.items():
-        if matters and atoi(section.find(key), 0):
+        if matters:
             message = f"{key}: Darknet leaves these weights as they are before training; here the file has them"
             b.warn(Code.UNDEFINED, message, key)
 
@@ -274,7 +264,7 @@ def _check_blurred(layer: Layer, inputs: tuple[int, ...], key: str | None, b: Lo
         after = b.outputs[index] if before else None
         if after is not None and after.shape != before:
             message = f"layer {index} has antialiasing: Darknet takes its {after.shape} for {before}"
-            raise LayerError(Code.UNDEFINED, message, key, f"read the layer behind layer {index}")
+            raise LayerError(Code.UNDEFINED, message, key, f"read the layer after layer {index}")
 
 
 def _resolve(reference: int, index: int, key: str | None) -> int:

@@ -26,7 +26,7 @@ def infer_dialect(cfg: Cfg, found: Diagnostics) -> Dialect:
         found.warning(Code.DIALECT, f"{why}: reading the file in the dialect of {dialect.title}", span, hint)
         return dialect
     heads = _heads_at_pytorch_scale(cfg)
-    if len(heads) >= 3 and sum(s.name in ("convolutional", "conv") for s in cfg.sections) >= DEEP:
+    if len(heads) >= 3 and sum(map(_is_convolution, cfg.sections)) >= DEEP:
         message = f"scale_x_y={PYTORCH_SCALE} in all heads of a deep network: read as {dialect.title} does"
         hint = f"if it comes from PyTorch_YOLOv4 or yolor, say --dialect {PYTORCH.name}: they decode boxes differently"
         found.note(Code.DIALECT, message, heads[0].span, hint)
@@ -56,6 +56,11 @@ def _evidence(cfg: Cfg) -> Iterator[tuple[Dialect, str, Span]]:
         if activation is not None and activation.value == "silu":
             why = f"no Darknet knows 'silu', and the heads have scale_x_y={PYTORCH_SCALE} without new_coords"
             yield PYTORCH, why, activation.value_span
+
+
+def _is_convolution(section: Section) -> bool:
+    layer = LAYERS.get((section.name, ALEXEYAB.name))
+    return layer is not None and layer.family == "convolution"
 
 
 def _heads_at_pytorch_scale(cfg: Cfg) -> list[Section]:

@@ -6,13 +6,13 @@ import dataclasses
 from typing import Any
 
 from ..errors import DataError, did_you_mean
-from .cfg.options import schema
+from .cfg.options import Phase, phase_of, schema
 from .dialects import DIALECTS
 from .layers import LAYERS, Layer, section_names
-from .layers.layer import COMMON_INERT
-from .layers.net import NET_INERT, NET_SECTIONS, Net
+from .layers.net import NET_SECTIONS, Net
 
 KINDS = {"ints": "int, int, …", "floats": "float, float, …"}
+TITLES: dict[Phase, str] = {"infer": "", "train": "for training only:", "none": "known, and without effect here:"}
 
 
 def list_sections() -> str:
@@ -30,18 +30,20 @@ def list_sections() -> str:
 
 
 def describe_section(name: str) -> str:
-    """What a section computes, and its options with types, defaults and ranges. Raises `DataError` for unknown ones.
+    """What a section computes, and its options with types, defaults and ranges, those for inference first.
+
+    Raises `DataError` for a section that nobody knows.
 
     >>> print(describe_section("sam").splitlines()[0])
     [sam] (alexeyab)
     """
     if name in NET_SECTIONS:
-        return _describe("net", Net, list(DIALECTS), NET_INERT)
+        return _describe("net", Net, list(DIALECTS))
     found = _classes(name)
     if not found:
         hint = did_you_mean(name, section_names()) or "`darknet-py explain` lists them"
         raise DataError(f"no section [{name}]; {hint}")
-    return "\n\n".join(_describe(name, cls, dialects, cls.inert | COMMON_INERT) for cls, dialects in found)
+    return "\n\n".join(_describe(name, cls, dialects) for cls, dialects in found)
 
 
 def _classes(name: str) -> list[tuple[type[Layer], list[str]]]:
@@ -57,16 +59,21 @@ def _sentence(cls: type) -> str:
     return (cls.__doc__ or "").strip().splitlines()[0]
 
 
-def _describe(name: str, cls: type, dialects: list[str], inert: frozenset[str]) -> str:
-    rows = [(key, _kind(kind, field), _default(field), field.metadata["doc"]) for key, (field, kind) in _options(cls)]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+def _describe(name: str, cls: type, dialects: list[str]) -> str:
     lines = [f"[{name}] ({', '.join(dialects)})", *(f"  {line.strip()}" for line in (cls.__doc__ or "").splitlines())]
-    lines += ["  ".join(["", *(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
-    return "\n".join(line.rstrip() for line in [*lines, f"  no effect here: {', '.join(sorted(inert))}"])
+    for phase, title in TITLES.items():
+        rows = _rows(cls, phase)
+        lines += [f"  {title}"] if title and rows else []
+        lines += rows
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _options(cls: type) -> list[tuple[str, tuple[dataclasses.Field[Any], str]]]:
-    return list(schema(cls).items())
+def _rows(cls: type, phase: Phase) -> list[str]:
+    """A line for each option of a phase, in columns."""
+    options = [(key, kind, f) for key, (f, kind) in schema(cls).items() if phase_of(f) == phase]
+    rows = [(key, _kind(kind, f), _default(f), f.metadata["doc"]) for key, kind, f in options]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+    return ["  ".join(["", *(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
 
 
 def _kind(kind: str, field: dataclasses.Field[Any]) -> str:

@@ -19,6 +19,10 @@ def compare(a: str, b: str, head: str = NET) -> Difference | None:
     return diff(compile_cfg(head + a).check().graph, compile_cfg(head + b).check().graph)
 
 
+def test_how_a_network_is_trained_does_not_count() -> None:
+    assert compare(CONV + YOLO, CONV + YOLO + "ignore_thresh=.9\niou_loss=ciou\n") is None
+
+
 def test_a_network_equals_itself() -> None:
     assert compare(CONV + YOLO, CONV + YOLO) is None
 

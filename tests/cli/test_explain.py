@@ -15,7 +15,13 @@ def test_every_section_is_listed(run: Run) -> None:
 def test_a_section_is_explained_from_its_schema(run: Run) -> None:
     text = run("explain", "[maxpool]").stdout
     assert "out_channels" in text
-    assert "no effect here: burnin_update" in text
+    assert text.index("out_channels") < text.index("for training only:") < text.index("burnin_update")
+    assert text.index("without effect here:") < text.index("maxpool_zero_nonmax")
+
+
+def test_no_default_is_a_number_that_stands_for_none(run: Run) -> None:
+    for name in ("convolutional", "yolo"):
+        assert not {"-1000000000", "999999", "3.4028234663852886e+38"} & set(run("explain", name).stdout.split())
 
 
 def test_every_section_can_be_explained(run: Run) -> None:

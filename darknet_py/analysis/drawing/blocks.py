@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ...darknet.layers.layer import Family, layer_of
 from ...ir.graph import LayerInfo
 from .links import IMAGE, Links
 
 LARGEST_UNIT = 100  # layers; what parts and meets over more of them is the shape of the network, not a unit
 FEWEST_CONVOLUTIONS = 3  # on the main way of a CSP block: fewer are a fork, not a stage
-CONVOLUTIONS = frozenset({"convolutional", "conv"})
-POOLS = frozenset({"maxpool", "max"})
-GATES = {"scale_channels": "channel attention", "sam": "spatial attention"}
+ATTENTION = frozenset({"channel attention", "spatial attention"})
 LONGEST = 120  # characters that say what is in a unit; more are counted instead
 
 
@@ -59,7 +58,7 @@ def find_csp_blocks(links: Links, units: Iterable[Unit]) -> list[CspBlock]:
     in_units = {layer for u in units for layer in u.layers}
     found = []
     for join, sources in links.sources.items():
-        if len(sources) != 2 or not is_concatenation(links.info(join)) or join in in_units:
+        if len(sources) != 2 or family(links.info(join)) != "concatenation" or join in in_units:
             continue
         start = links.dominators[join]
         inside = links.between(start, join, taps=True) if start != IMAGE else None
@@ -70,15 +69,14 @@ def find_csp_blocks(links: Links, units: Iterable[Unit]) -> list[CspBlock]:
     return found
 
 
-def is_concatenation(info: LayerInfo) -> bool:
-    """Whether a layer is a [route] or one of its relatives."""
-    return info.section.startswith("route")
-
-
 def is_slice(info: LayerInfo) -> bool:
     """Whether a layer takes a part of one layer's channels."""
-    parts = is_concatenation(info) and getattr(info.layer, "groups", 1) > 1
-    return len(info.inputs) == 1 and (parts or info.section == "route_lhalf")
+    return layer_of(info).part() is not None
+
+
+def family(info: LayerInfo) -> Family:
+    """What people take a layer for."""
+    return layer_of(info).family
 
 
 def describe(links: Links, layers: Iterable[int]) -> str:
@@ -87,8 +85,8 @@ def describe(links: Links, layers: Iterable[int]) -> str:
     before = ""
     for layer in layers:
         info = links.info(layer)
-        word = _word(info, links)
-        is_conv = info.section in CONVOLUTIONS
+        word = _word(info)
+        is_conv = family(info) == "convolution"
         words.append(word.removeprefix("conv ") if is_conv and before == "conv" else word)
         before = "conv" if is_conv else ""
     return ", ".join(_counted(words))
@@ -113,16 +111,15 @@ def _unit(links: Links, join: int, found: list[Unit]) -> Unit | None:
 
 
 def _kind(links: Links, join: LayerInfo, inside: tuple[int, ...], direct: bool, nested: list[Unit]) -> str | None:
-    if join.section == "shortcut":
+    if family(join) == "addition":
         return "residual"
     if not direct:
         return None
-    if join.section in GATES:
+    if family(join) in ATTENTION:
         return "attention"
-    sections = {links.info(i).section for i in inside}
-    if not is_concatenation(join):
+    if family(join) != "concatenation":
         return None
-    if sections <= POOLS:
+    if all(family(links.info(i)) == "max pool" for i in inside):
         return "pyramid"
     blocks = any(u.kind in ("dense", "residual") and u.start in links.sources[u.join] for u in nested)
     return None if blocks or any(is_slice(links.info(i)) for i in inside) else "dense"
@@ -131,7 +128,7 @@ def _kind(links: Links, join: LayerInfo, inside: tuple[int, ...], direct: bool, 
 def _name(kind: str, join: LayerInfo, content: str) -> str:
     if kind == "dense":
         return "two-way dense layer" if content.count("∥") == 1 else "dense layer"
-    return GATES.get(join.section) or {"pyramid": "spatial pyramid"}.get(kind, kind)
+    return family(join) if kind == "attention" else {"pyramid": "spatial pyramid"}.get(kind, kind)
 
 
 def _ways(links: Links, start: int, join: int, named: dict[int, Unit]) -> str:
@@ -164,7 +161,7 @@ def _bracketed(ways: str) -> str:
 
 def _count(links: Links, layers: Iterable[int]) -> str:
     infos = [links.info(i) for i in layers]
-    convs, joins = sum(i.section in CONVOLUTIONS for i in infos), sum(len(links.sources[i.index]) > 1 for i in infos)
+    convs, joins = sum(family(i) == "convolution" for i in infos), sum(len(links.sources[i.index]) > 1 for i in infos)
     return f"{convs} convolutions, {joins} {'join' if joins == 1 else 'joins'}"
 
 
@@ -190,48 +187,18 @@ def _csp_block(links: Links, start: int, join: int, inside: tuple[int, ...]) -> 
         main = tuple(i for i in inside if i not in bypass)
         if bypass and (links.sources[short] != (start,) or not _is_light(links.info(short))):
             continue
-        if long != start and sum(links.info(i).section in CONVOLUTIONS for i in main) >= FEWEST_CONVOLUTIONS:
+        if long != start and sum(family(links.info(i)) == "convolution" for i in main) >= FEWEST_CONVOLUTIONS:
             return CspBlock(start, join, bypass, main)
     return None
 
 
 def _is_light(info: LayerInfo) -> bool:
-    cheap = getattr(info.layer, "size", 0) == 1 or getattr(info.layer, "groups", 1) > 1
-    return is_slice(info) or (info.section in CONVOLUTIONS and cheap)
+    columns = layer_of(info).columns()
+    return is_slice(info) or (family(info) == "convolution" and (columns.size == 1 or columns.groups > 1))
 
 
-def _word(info: LayerInfo, links: Links) -> str:
-    layer, section = info.layer, info.section
-    size, stride = getattr(layer, "size", None), getattr(layer, "stride", None)
-    if section in CONVOLUTIONS:
-        down = getattr(layer, "strides", (1, 1))[0]
-        return f"conv {size}×{size}" + (f"/{down}" if down > 1 else "") + _groups(info)
-    if is_slice(info):
-        parts, part = getattr(layer, "groups", 2), getattr(layer, "group_id", 0)
-        return f"part {part + 1} of {parts}"
-    if is_concatenation(info):
-        return "concat" if len(info.inputs) > 1 else "route"
-    if section in POOLS | {"local_avgpool", "local_avg"}:
-        return _pool(info)
-    if section == "upsample":
-        return f"upsample ×{stride}"
-    return "add" if section == "shortcut" else section
-
-
-def _pool(info: LayerInfo) -> str:
-    layer = info.layer
-    if getattr(layer, "maxpool_depth", 0):
-        return "maxout"
-    stride = getattr(layer, "stride", 1)
-    kind = "maxpool" if info.section in POOLS else "avgpool"
-    return f"{kind} {getattr(layer, 'size', None) or stride}" + (f"/{stride}" if stride > 1 else "")
-
-
-def _groups(info: LayerInfo) -> str:
-    groups = getattr(info.layer, "groups", 1)
-    if groups == 1:
-        return ""
-    return " depthwise" if groups == getattr(info.layer, "filters", 0) else f" in {groups} groups"
+def _word(info: LayerInfo) -> str:
+    return layer_of(info).word() or info.section
 
 
 def _counted(words: list[str]) -> list[str]:

@@ -9,9 +9,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from ...darknet.layers.layer import layer_of
 from ...ir.graph import Graph
 from ..cost import cost
-from .blocks import CONVOLUTIONS, POOLS, CspBlock, Unit, describe, find_csp_blocks, find_units, is_concatenation
+from .blocks import CspBlock, Unit, describe, family, find_csp_blocks, find_units
 from .links import IMAGE, Links
 
 LEAST = 0.0001  # BFLOPs that are worth a number
@@ -178,10 +179,9 @@ def _follows(links: Links, before: int, layer: int) -> bool:
 
 
 def _join_kind(links: Links, layer: int) -> str | None:
-    info = links.info(layer)
     if len(links.sources.get(layer, ())) < 2:
         return None
-    return "concat" if is_concatenation(info) else "add" if info.section == "shortcut" else "join"
+    return {"concatenation": "concat", "addition": "add"}.get(family(links.info(layer)), "join")
 
 
 def _chain_box(links: Links, chain: list[int]) -> Box:
@@ -216,9 +216,9 @@ def _set(boxes: list[Box], which: Iterable[int], **changes: object) -> None:
 def _is_transition(box: Box, links: Links) -> bool:
     """Whether a box after a concatenation only mixes its channels, and perhaps pools."""
     infos = [links.info(i) for i in box.layers]
-    convs = [i for i in infos if i.section in CONVOLUTIONS]
-    pointwise = all(getattr(i.layer, "size", 0) == 1 for i in convs)
-    only = all(i.section in CONVOLUTIONS | POOLS for i in infos)
+    convs = [i for i in infos if family(i) == "convolution"]
+    pointwise = all(layer_of(i).columns().size == 1 for i in convs)
+    only = all(family(i) in ("convolution", "max pool") for i in infos)
     return box.kind == "chain" and not box.role and len(convs) == 1 and pointwise and only
 
 

@@ -4,6 +4,9 @@ A field made with `opt` states everything about an option: its type (the annotat
 a line of documentation. The reader below, its error messages and the reference documentation all come from those
 fields. Numbers are read as C's `atoi` and `atof` read them, and every value that C reads in a surprising way is
 reported.
+
+Decision: an option also states its phase. Only what inference needs is examined. The value of another option is taken
+as Darknet takes it, which never fails, so that no network is refused for how it was trained.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar
 
 from ...errors import Code, Diagnostics, Span, did_you_mean
 from .model import Option, Section
 
 T = TypeVar("T")
+
+# What reads an option: inference, training, or parts of Darknet that change neither (printing, tracking, CUDA streams).
+Phase = Literal["infer", "train", "none"]
 
 INT_LIMIT = 2**31 - 1  # a C int
 MAX_HINTS = 200  # looking for similar words takes time, and nobody reads that many
@@ -38,46 +44,54 @@ def opt(
     code: Code = Code.BAD_CHOICE,
     fallback: str | None = None,
     comments: bool = False,
+    phase: Phase = "infer",
 ) -> Any:
     """A dataclass field that is a cfg option; a trailing `_` in its name is not part of the key (`from_`).
 
     `low` and `high` bound the value (each item of a list), `choices` names the legal strings, and a `required` option
-    has no default in Darknet. Where Darknet silently reads an unknown choice as another, `fallback` is that other;
-    with `comments` it ends a list at a '#'.
+    has no default in Darknet. Where Darknet silently takes an unknown choice for a known one, that is `fallback`; with
+    `comments` it ends a list at a '#'. Sections that differ only in options of other phases than `infer` are equal.
     """
     known = tuple(choices) if choices is not None else None
     metadata = dict(
-        doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments
-    )
-    return dataclasses.field(default=default, metadata=metadata)
+        doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments,
+        phase=phase,
+    )  # fmt: skip
+    needed = phase == "infer"
+    return dataclasses.field(default=default, repr=needed, compare=needed, metadata=metadata)
 
 
 @cache
 def schema(cls: type) -> dict[str, tuple[dataclasses.Field[Any], str]]:
-    """The options of a class: key → (field, kind), where kind is 'int', 'float', 'str', 'ints' or 'floats'."""
-    hints = get_type_hints(cls)
-    return {
-        f.name.rstrip("_"): (f, _KINDS[str(hints[f.name])])
-        for f in dataclasses.fields(cls)
-        if "doc" in f.metadata
-    }  # fmt: skip
+    """The options of a class: key → (field, kind), where kind is 'int', 'float', 'bool', 'str', 'ints' or 'floats'."""
+    return {f.name.rstrip("_"): (f, _kind(f)) for f in dataclasses.fields(cls) if "doc" in f.metadata}
+
+
+def phase_of(field: dataclasses.Field[Any]) -> Phase:
+    """What reads an option; a field that is no option is a matter of inference."""
+    return field.metadata.get("phase", "infer")
+
+
+def _kind(field: dataclasses.Field[Any]) -> str:
+    """From the annotation as it is written: to evaluate those of all options takes longer than to read a file."""
+    written = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    return _KINDS[written.removesuffix(" | None")]
 
 
 _KINDS = {
-    "<class 'int'>": "int", "<class 'float'>": "float", "<class 'str'>": "str", "<class 'bool'>": "bool",
-    "int | None": "int", "float | None": "float", "str | None": "str",
+    "int": "int", "float": "float", "str": "str", "bool": "bool",
     "tuple[int, ...]": "ints", "tuple[float, ...]": "floats",
-    "tuple[int, ...] | None": "ints", "tuple[float, ...] | None": "floats",
 }  # fmt: skip
 
 
-def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str] = ()) -> T:
-    """Fill the dataclass `cls` from a section; what is wrong with it goes to `found`.
+@cache
+def _required(cls: type) -> tuple[str, ...]:
+    return tuple(key for key, (field, _) in schema(cls).items() if field.metadata["required"])
 
-    Keys in `inert` are known and have no effect on inference: they pass silently.
-    """
+
+def read(cls: type[T], section: Section, found: Diagnostics) -> T:
+    """Fill the dataclass `cls` from a section; what is wrong with it goes to `found`."""
     options = schema(cls)  # type: ignore[arg-type]  # a class is hashable
-    inert = frozenset(inert)
     values: dict[str, Any] = {}
     first: dict[str, Option] = {}
     for option in section.options:
@@ -89,29 +103,58 @@ def read(cls: type[T], section: Section, found: Diagnostics, inert: Iterable[str
             _report_duplicate(first[option.key], option, found)
             continue
         first[option.key] = option
-        if option.key in options:
-            field, kind = options[option.key]
-            ended = option.value.partition("#")[0] if field.metadata["comments"] else option.value
-            part = dataclasses.replace(option, value=ended)
-            value = _choice(field, _READERS[kind](part, found), option, found)
-            if value is not None and _in_range(field, value, option, found):
-                values[field.name] = value
-        elif option.key not in inert:
-            hint = _key_hint(option.key, [*options, *inert]) if len(found.items) < MAX_HINTS else None
+        if option.key not in options:
+            hint = _key_hint(option.key, [*options]) if len(found.items) < MAX_HINTS else None
             message = f"[{section.name}] has no option {option.key!r}; it is ignored"
             found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
-    for key, (field, _) in options.items():
-        if field.metadata["required"] and (key not in first or first[key].bare):
-            found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {field.metadata['doc']}", section.span)
+            continue
+        field, kind = options[option.key]
+        value = _examined(field, kind, option, found) if phase_of(field) == "infer" else _taken(field, kind, option)
+        if value is not None:
+            values[field.name] = value
+    for key in _required(cls):  # type: ignore[arg-type]  # as above
+        if key not in first or first[key].bare:
+            doc = options[key][0].metadata["doc"]
+            found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {doc}", section.span)
     return cls(**values)
+
+
+def _examined(field: dataclasses.Field[Any], kind: str, option: Option, found: Diagnostics) -> Any:
+    """The value of an option, or None where there is something wrong with it, which goes to `found`."""
+    text = _ended(field, option)
+    ended = option if text == option.value else dataclasses.replace(option, value=text)
+    value = _choice(field, _READERS[kind](ended, found), option, found)
+    return value if value is not None and _in_range(field, value, option, found) else None
+
+
+def _taken(field: dataclasses.Field[Any], kind: str, option: Option) -> Any:
+    """The value of an option as Darknet takes it, whatever is written there."""
+    text, choices = _ended(field, option), field.metadata["choices"]
+    if kind in ("ints", "floats"):
+        return tuple(_as_c(kind.removesuffix("s"), item) for item in text.split(","))
+    value = _as_c(kind, text)
+    return value if not choices or value in choices else field.metadata["fallback"]
+
+
+def _ended(field: dataclasses.Field[Any], option: Option) -> str:
+    text = option.value or ""
+    return text.partition("#")[0] if field.metadata["comments"] else text
+
+
+def _as_c(kind: str, text: str) -> Any:
+    """Text as C's `atoi` (of a switch: is it 0?) and `atof` read it: 0 where it is no number; a name as it is."""
+    if kind == "str":
+        return text
+    match = (_FLOAT if kind == "float" else _INT).match(text)
+    if kind == "float":
+        return float(match[0]) if match else 0.0
+    number = _bounded_int(match[0]) if match else 0
+    return bool(number) if kind == "bool" else number
 
 
 def atoi(option: Option | None, default: int) -> int:
     """The value of an option that nothing else reads, as C's `atoi` reads it: 0 where it is no number."""
-    if option is None:
-        return default
-    match = _INT.match(option.value or "")
-    return _bounded_int(match[0]) if match else 0
+    return default if option is None else int(_as_c("int", option.value or ""))
 
 
 def _key_hint(key: str, known: list[str]) -> str | None:
@@ -214,7 +257,7 @@ def _no_number_hint(text: str) -> str:
 
 
 def _rest_hint(number: str, rest: str) -> str | None:
-    """What the characters behind a number were probably meant to be."""
+    """What the characters after a number were probably meant to be."""
     if re.match(r",\d", rest):
         return "this is one number, and its fraction begins with '.'"
     if rest.startswith(("//", "/*")):

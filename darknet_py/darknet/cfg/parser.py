@@ -1,7 +1,7 @@
 """Text to sections: what AlexeyAB's reader reads, plus leniencies that are always reported.
 
 Decision: the grammar is Darknet's line format and nothing more; everything friendlier than the C reader (byte-order
-marks, bare CR, a comment behind a section name or a value, `$variables`) is a named function here that says what it
+marks, bare CR, a comment after a section name or a value, `$variables`) is a named function here that says what it
 did.
 """
 
@@ -124,9 +124,9 @@ def _header_name(text: str, span: Span, found: Diagnostics) -> str:
         found.error(Code.BAD_HEADER, f"the section name {_short(text.strip())} has no closing ']'", span)
     elif tail and tail[0] in "#;":
         hint = "Darknet takes it into the name; put the comment on its own line"
-        found.warning(Code.INLINE_COMMENT, f"comment behind [{name}]", span, hint)
+        found.warning(Code.INLINE_COMMENT, f"comment after [{name}]", span, hint)
     elif tail:
-        found.error(Code.BAD_HEADER, f"unexpected {_short(tail)} behind [{_short(name)[1:-1]}]", span)
+        found.error(Code.BAD_HEADER, f"unexpected {_short(tail)} after [{_short(name)[1:-1]}]", span)
     return name
 
 
@@ -140,7 +140,7 @@ def _option(tokens: list[Token], source: Source) -> Option:
 
 
 def _report_odd(option: Option, found: Diagnostics) -> Option:
-    """Say what is odd about an option, and cut a comment behind its value."""
+    """Say what is odd about an option, and cut a comment after its value."""
     if option.value is None:
         text = option.span.source.text[option.span.start : option.span.end]
         message = f"no '=' in {_short(text)}; Darknet ignores the line"
@@ -156,8 +156,8 @@ def _report_odd(option: Option, found: Diagnostics) -> Option:
     cut = re.search("[#;]", option.value)
     if not cut:
         return option
-    hint = "Darknet has no comments behind values; put it on its own line"
-    found.warning(Code.INLINE_COMMENT, f"comment behind the value of {option.key!r}", option.value_span, hint)
+    hint = "Darknet has no comments after values; put it on its own line"
+    found.warning(Code.INLINE_COMMENT, f"comment after the value of {option.key!r}", option.value_span, hint)
     return option if found.as_darknet else replace(option, value=option.value[: cut.start()] or None)
 
 

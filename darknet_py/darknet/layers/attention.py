@@ -15,6 +15,7 @@ from .implicit import TorchImplicit
 from .layer import Layer, LayerError, activation, image
 from .lowering import Lowering
 from .route import need_layers
+from .training import unused
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Sam(Layer):
 
     sections = ("sam",)
     dialects = ("alexeyab",)
+    family = "spatial attention"
 
     from_: int = opt(0, "the layer to multiply with; negative counts back", required=True)
     activation: str = activation("linear")
@@ -48,6 +50,8 @@ class ScaleChannels(Layer):
 
     sections = ("scale_channels",)
     dialects = ("alexeyab",)
+    family = "channel attention"
+    short = "scale"
 
     from_: int = opt(0, "the layer to scale; negative counts back", required=True)
     scale_wh: int = opt(0, "1: the layer before holds one number for each place instead")
@@ -77,9 +81,8 @@ class ScaleChannels(Layer):
 class TorchPair(Layer):
     """Base of the PyTorch dialect's two-input layers (utils/layers.py); none of them has an activation."""
 
-    inert = frozenset({"activation"})
-
-    from_: int = opt(0, "the other layer; negative counts back", required=True)
+    from_: int = opt(0, "the layer to join with the layer before; negative counts back", required=True)
+    activation: str = unused("linear", "without effect in the PyTorch code")
 
     def references(self) -> tuple[int, ...]:
         return (-1, self.from_)
@@ -104,6 +107,7 @@ class TorchSam(TorchPair):
 
     sections = ("sam",)
     dialects = ("pytorch",)
+    family = "spatial attention"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
@@ -117,6 +121,8 @@ class TorchScaleChannels(TorchPair):
 
     sections = ("scale_channels",)
     dialects = ("pytorch",)
+    family = "channel attention"
+    short = "scale"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")

@@ -45,6 +45,7 @@ class Connected(Layer):
     """Every input number times a weight for every output, then batch normalization and activation."""
 
     sections = ("connected", "conn")
+    flat = True
 
     output: int = opt(1, "how many numbers come out", low=1, high=MAX_OUTPUTS)
     activation: str = activation("logistic")

@@ -12,8 +12,9 @@ from ...ir.ops import Pads
 from ..cfg.options import opt
 from .activations import activate
 from .binary import binarized, packed_conv, sign
-from .layer import COMMON_INERT, Layer, LayerError, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image
 from .lowering import Lowering
+from .training import train, unused
 
 MAX_CHANNELS = 1 << 20
 NO_SHARING = -1_000_000_000  # parser.c parse_convolutional
@@ -93,7 +94,10 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Kernels(Layer):
-    """The options of a convolution that every dialect knows."""
+    """The options of a convolution that every dialect knows, and what is said of it."""
+
+    family = "convolution"
+    short = "conv"
 
     filters: int = opt(1, "number of kernels", low=1, high=MAX_CHANNELS)
     size: int = opt(1, "height and width of a kernel", low=1, high=4096)
@@ -105,6 +109,28 @@ class Kernels(Layer):
     activation: str = activation("logistic")
     flipped: int = opt(0, "weights are stored transposed")
     xnor: int = opt(0, "binarize input and weights")
+    binary: int = unused(0, "1: Darknet's GPU code binarizes weights; its CPU code does not")
+    dot: float = unused(0.0, "without effect in Darknet")
+
+    def darknet_operations(self, x: Lowered) -> float:
+        # convolutional_layer.c: 32 operations on bits are one instruction
+        return super().darknet_operations(x) / (32 if self.xnor else 1)
+
+    def paper_operations(self, x: Lowered) -> int:
+        return 2 * x.macs("conv")
+
+    def window(self) -> str:
+        size, (down, across), dilation = self.size, self.columns().strides or (1, 1), self.columns().dilation
+        if down != across:
+            return f"{size:2d}x{size:2d}/{across:2d}x{down:2d}"
+        return f"{size:2d} x{size:2d}/{across:2d}" + (f"({dilation})" if dilation > 1 else "")
+
+    def word(self) -> str:
+        down, _ = self.columns().strides or (1, 1)
+        text = f"conv {self.size}×{self.size}" + (f"/{down}" if down > 1 else "")
+        if self.groups == 1:
+            return text
+        return text + (" depthwise" if self.groups == self.filters else f" in {self.groups} groups")
 
 
 @dataclass(frozen=True)
@@ -113,37 +139,46 @@ class Convolutional(Kernels):
 
     sections = ("convolutional", "conv")
     dialects = ("alexeyab", "pytorch")
-    inert = COMMON_INERT | frozenset(
-        """
-        assisted_excitation binary angle dot grad_centr reverse coordconv stream wait_stream
-        """.split()
-    )
 
     groups: int = opt(1, "groups of channels that do not see each other; 1 where it is less, and with xnor")
-    stride_x: int = opt(-1, "horizontal step; default: stride")
-    stride_y: int = opt(-1, "vertical step; default: stride")
+    stride_x: int | None = opt(None, "horizontal step; default, and where it is less than 1: stride")
+    stride_y: int | None = opt(None, "vertical step; default, and where it is less than 1: stride")
     dilation: int = opt(1, "distance between the taps of a kernel; 1 where size is 1", low=1, high=4096)
     cbn: int = opt(0, "cross-iteration batch normalization: batch_normalize=2")
     antialiasing: int = opt(0, "not 0: blur with a 3x3 binomial at the stride; 2: with a 2x2 box")
-    share_index: int = opt(NO_SHARING, "use the parameters of that layer; negative counts back")
+    share_index: int | None = opt(
+        None, "use the parameters of that layer; negative counts back; default: this layer has its own"
+    )
     bin_output: int = opt(0, "with xnor: the next layer reads bits, and no activation is applied")
-    sway: int = opt(0, "a way to train on turned kernels, without effect here")
-    rotate: int = opt(0, "another")
-    stretch: int = opt(0, "another")
-    stretch_sway: int = opt(0, "another")
+    sway: int = opt(0, "1: train on kernels that sway by `angle`; here only checked")
+    rotate: int = opt(0, "1: train on kernels that are rotated; here only checked")
+    stretch: int = opt(0, "1: train on kernels that are stretched; here only checked")
+    stretch_sway: int = opt(0, "1: train on kernels that are stretched and sway; here only checked")
+    angle: float = train(15.0, "how far kernels sway, in degrees")
+    grad_centr: int = train(0, "1: gradients of each filter have a mean of 0")
+    reverse: float = train(0.0, "not 0: the gradient that goes back is reversed")
+    assisted_excitation: float = train(0.0, "iterations at the beginning in which places of objects are amplified")
+    coordconv: int = unused(0, "1: Darknet's GPU code writes coordinates into channels; its CPU code does not")
+    stream: int = unused(-1, "number of a CUDA stream")
+    wait_stream: int = unused(-1, "number of the CUDA stream to wait for")
 
     @property
     def strides(self) -> tuple[int, int]:
         """The step (down, across)."""
-        down, across = (s if s >= 1 else self.stride for s in (self.stride_y, self.stride_x))
+        down, across = (s if s is not None and s >= 1 else self.stride for s in (self.stride_y, self.stride_x))
         return down, across
+
+    @property
+    def shared_with(self) -> int | None:
+        """The layer whose parameters these are; None: its own."""
+        return None if self.share_index == NO_SHARING else self.share_index
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
         shape = image(x)
         self._check_deformation()
         core = self._core(b, shape)
-        if self.share_index == NO_SHARING:
+        if self.shared_with is None:
             params = core.declare(b, shape[0])
         else:
             params = self._shared(b, core, shape[0])
@@ -215,9 +250,9 @@ class Convolutional(Kernels):
     def _owner(self, b: Lowering) -> int:
         """The layer whose parameters these are; it may be shared by a layer that is shared."""
         layer, index = self, b.index
-        while layer.share_index != NO_SHARING:
+        while (shared := layer.shared_with) is not None:
             before = index
-            index = layer.share_index if layer.share_index >= 0 else index + layer.share_index
+            index = shared if shared >= 0 else index + shared
             if not 0 <= index < before:
                 raise LayerError(Code.BAD_REFERENCE, f"there is no layer {index} before this one", "share_index")
             found = b.layers[index]
@@ -233,7 +268,6 @@ class PjreddieConvolutional(Kernels):
 
     sections = ("convolutional", "conv")
     dialects = ("pjreddie",)
-    inert = COMMON_INERT | {"binary", "dot"}
 
     @property
     def strides(self) -> tuple[int, int]:

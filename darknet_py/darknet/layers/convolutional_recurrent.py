@@ -6,6 +6,7 @@ the size of the image, because the state is read by the same kernels as the inpu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import MAX_CHANNELS, Convolution
-from .layer import Layer, LayerError, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image
 from .lowering import Lowering
+from .training import train, unused
 
 GATES = "figo"  # forget, input, candidate, output: their order in the weights file
 DEFAULT_CONSTRAINT = 32  # parser.c parse_conv_lstm: 32 for each time step, and inference has one
@@ -115,12 +117,14 @@ class ConvLstm(ConvolutionalRecurrent):
     """Long short-term memory whose gates are sums of convolutions: of the state, the input and (peephole) the cell."""
 
     sections = ("conv_lstm",)
-    inert = frozenset({"time_normalizer", "lstm_activation", "shortcut"})  # training, or Darknet's GPU code only
 
     activation: str = activation("linear")
     peephole: int = opt(0, "1: the gates see the cell")
     bottleneck: int = opt(0, "squeeze state and input first; Darknet has it for the GPU only")
     state_constrain: int = opt(DEFAULT_CONSTRAINT, "keep the cell between minus and plus this; 0: do not", low=0)
+    time_normalizer: float = train(1.0, "factor of the gradient that goes back in time")
+    lstm_activation: str = unused("tanh", "activation of the cell in Darknet's GPU code; its CPU code takes tanh")
+    shortcut: int = unused(0, "1: Darknet's GPU code adds the input to the output; its CPU code does not")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.bottleneck:
@@ -144,6 +148,9 @@ class ConvLstm(ConvolutionalRecurrent):
         limit = float(self.state_constrain)
         b.keep(cell, b.op("clip", new_cell, low=-limit, high=limit) if limit else new_cell)
         return new_hidden
+
+    def darknet_operations(self, x: Lowered) -> float:
+        return super().darknet_operations(x) + (12 if self.peephole else 9) * math.prod(x.output)
 
     @property
     def _peeping(self) -> str:

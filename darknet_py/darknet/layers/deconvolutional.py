@@ -17,6 +17,7 @@ class Deconvolutional(Layer):
     """Every pixel spreads `filters` kernels of size x size over the output (deconvolutional_layer.c)."""
 
     sections = ("deconvolutional", "deconv")
+    short = "deconv"
     dialects = ("pjreddie",)
 
     filters: int = opt(1, "number of channels that come out", low=1, high=MAX_CHANNELS)

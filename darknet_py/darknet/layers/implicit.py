@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .layer import COMMON_INERT, Layer
+from .layer import Layer
 from .lowering import Lowering
+from .training import train
 
 MAX_FILTERS = 1 << 20
 
@@ -21,10 +22,12 @@ class Implicit(Layer):
 
     sections = ("implicit",)
     dialects = ("alexeyab",)
-    inert = COMMON_INERT | {"mean", "std"}  # of the random numbers that training starts from
+    flat = True
 
     filters: int = opt(128, "channels", low=1, high=MAX_FILTERS)
     atoms: int = opt(1, "rows of each channel", low=1, high=MAX_FILTERS)
+    mean: float = train(0.0, "mean of the random numbers that training starts from")
+    std: float = train(0.2, "standard deviation of the random numbers that training starts from")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return b.op("repeat_batch", b.param("weights", (self.filters, self.atoms, 1)), inputs[0])

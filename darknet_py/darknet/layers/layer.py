@@ -1,24 +1,34 @@
-"""What may be asked of a layer: its options (its dataclass fields), the layers it reads, and its lowering."""
+"""What may be asked of a layer: its options (its dataclass fields), the layers it reads, its lowering, how it is shown.
+
+Decision: other rooms list no sections. What they want to know of a layer its class states here, with a default, so that
+another layer is one file.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...errors import Code
 from ..cfg.options import opt
 from ..dialects import DIALECTS
 from .activations import ACTIVATIONS
+from .training import Training
 
 if TYPE_CHECKING:
     from ...contract.decoders import Decoder
-    from ...ir.graph import LayerInfo, Value
+    from ...ir.graph import LayerInfo, Op, Value
+    from ...ir.ops import Shape
     from .lowering import Lowering
 
-# What AlexeyAB's parser reads for every section and inference does not need (parser.c:1641-1650).
-COMMON_INERT = frozenset(
-    "clip onlyforward dont_update burnin_update stopbackward train_only_bn dontloadscales learning_rate".split()
-)
+
+# What people take a layer for, whatever its section is called.
+Family = Literal[
+    "", "convolution", "max pool", "maxout", "average pool", "concatenation", "addition", "channel attention",
+    "spatial attention",
+]  # fmt: skip
 
 
 class LayerError(ValueError):
@@ -37,16 +47,52 @@ class Decoded:
     decoder: Decoder
 
 
-@dataclass(frozen=True)
-class Layer:
-    """Base of all layers. A subclass registers itself under its `sections` for its `dialects`.
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """What a layer became: the shapes it reads and gives, its operations, and its number of floats in the weights file.
 
-    `inert` lists the options that Darknet reads and inference does not need.
+    A layer that reads nothing has the image as its `first`; `constants` are the values with data that no file holds.
     """
 
+    first: Shape
+    inputs: tuple[Shape, ...]
+    output: Shape
+    ops: tuple[Op, ...]
+    params: int
+    constants: Set[Value]
+
+    def macs(self, *kinds: str) -> int:
+        """Multiply-accumulates of the operations of some kinds."""
+        return sum(op.macs for op in self.ops if op.kind in kinds)
+
+    @property
+    def read(self) -> int:
+        """Numbers that are read."""
+        return sum(math.prod(shape) for shape in self.inputs)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The numbers of a layer that tables show; `group` is the part of its input that a [route] takes, if not all."""
+
+    filters: int | None = None
+    groups: int = 1
+    size: int | None = None
+    strides: tuple[int, int] | None = None
+    dilation: int = 1
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class Layer(Training):
+    """Base of all layers. A subclass registers itself under its `sections` for its `dialects`."""
+
     sections: ClassVar[tuple[str, ...]] = ()
-    inert: ClassVar[frozenset[str]] = frozenset()
     dialects: ClassVar[tuple[str, ...]] = tuple(DIALECTS)
+    family: ClassVar[Family] = ""
+    short: ClassVar[str] = ""  # what Darknet's table calls it, where that is not the first of `sections`
+    flat: ClassVar[bool] = False  # it has no width and height, or 1, whatever it reads
+    may_be_output: ClassVar[bool] = True  # False: network.c get_network_output looks for an earlier layer
 
     dontload: int = opt(0, "1: Darknet reads no weights for this layer and leaves it random; here they are read")
 
@@ -56,6 +102,13 @@ class Layer:
             for dialect in cls.dialects:
                 assert (name, dialect) not in LAYERS, f"[{name}] is registered twice for {dialect}"
                 LAYERS[name, dialect] = cls
+
+    def has_area(self, shape: tuple[int, ...]) -> bool:
+        """Whether Darknet counts this layer, which reads `shape`, in the average area that parser.c prints.
+
+        It divides by the number of these layers, and so by zero where there is none.
+        """
+        return not self.flat and len(shape) == 3 and min(shape[1:]) > 1
 
     def references(self) -> tuple[int, ...]:
         """The layers read: negative numbers count back from this layer, others count from the first."""
@@ -68,6 +121,41 @@ class Layer:
     def lower(self, b: Lowering, *inputs: Value) -> Value | Decoded:
         """Append the operations of this layer to `b` and return its output, a head with its decoder."""
         raise NotImplementedError  # abstract: `Layer` itself is no section
+
+    def darknet_operations(self, x: Lowered) -> float:
+        """Floating-point operations as Darknet counts them: here those of convolutions whose kernels are learned."""
+        kinds = ("conv", "conv_transpose")
+        return sum(2 * op.macs for op in x.ops if op.kind in kinds and op.inputs[1] not in x.constants)
+
+    def paper_operations(self, x: Lowered) -> int:
+        """Floating-point operations as the CSPNet paper counts them: of [convolutional] and of max pools only."""
+        return 0
+
+    def columns(self) -> Columns:
+        """What tables show of this layer: the options that have those names."""
+        stride = getattr(self, "stride", None)
+        return Columns(
+            getattr(self, "filters", None), getattr(self, "groups", None) or 1, getattr(self, "size", None),
+            getattr(self, "strides", None if stride is None else (stride, stride)), getattr(self, "dilation", 1),
+        )  # fmt: skip
+
+    def window(self) -> str:
+        """Size and step as Darknet prints them, across before down."""
+        size, strides = self.columns().size, self.columns().strides
+        if strides is None:
+            return ""
+        down, across = strides
+        if size is None:
+            return f"      /{across:2d}"
+        return f"{size:3d}x{size:2d}/{across:2d}" + (f"x{down:2d}" if down != across else "")
+
+    def word(self) -> str:
+        """What drawings call this layer; '': by the name of its section."""
+        return ""
+
+    def part(self) -> tuple[int, int] | None:
+        """Which part (from 0) of how many it takes of the channels of one layer, and nothing else."""
+        return None
 
 
 LAYERS: dict[tuple[str, str], type[Layer]] = {}

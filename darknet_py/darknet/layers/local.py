@@ -13,7 +13,7 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import MAX_CHANNELS
-from .layer import Layer, LayerError, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image
 from .lowering import Lowering
 
 MAX_SIZE = 64  # of a kernel, which takes some operations for each of its taps; published networks have 3
@@ -42,6 +42,9 @@ class Local(Layer):
         y = b.reshape(b.op("conv", windows, weights, groups=places), places, n)
         y = b.reshape(b.op("transpose", y, order=(1, 0)), n, h, w)
         return activate(b, b.add(y, biases), self.activation)
+
+    def darknet_operations(self, x: Lowered) -> float:
+        return 0  # local_layer.c counts nothing
 
     def _places(self, length: int) -> int:
         """Windows along one axis: local_layer.c assumes that padding keeps the size, im2col_cpu takes it literally."""

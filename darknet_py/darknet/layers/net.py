@@ -1,4 +1,4 @@
-"""[net]: the size of the input; the training options are read past."""
+"""[net]: the size of the input; its options for training have a class of their own."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from dataclasses import dataclass
 from ...errors import Code, Diagnostics
 from ..cfg import Section
 from ..cfg.options import atoi, opt
+from .training import NetTraining
 
 NET_SECTIONS = ("net", "network")
 
-# parser.c parse_net_options, and what trainers that share the format put there
-NET_INERT = frozenset(
-    """
-    batch subdivisions learning_rate momentum decay max_batches burn_in policy power steps scales seq_scales step scale
-    gamma angle saturation exposure hue aspect flip max_crop min_crop mosaic mosaic_bound mixup cutmix blur
-    gaussian_noise label_smooth_eps ema_alpha adam B1 B2 eps sgdr_mult sgdr_cycle learning_rate_min
-    sequential_subdivisions augment_speed track dynamic_minibatch optimized_memory workspace_size_limit_MB
-    use_cuda_graph loss_scale try_fix_nan weights_reject_freq equidistant_point badlabels_rejection_percentage
-    num_sigmas_reject_badlabels unsupervised contrastive contrastive_jit_flip contrastive_color attention
-    adversarial_lr max_chart_loss resize_step show_receptive_field
-    """.split()
-)
-
 
 @dataclass(frozen=True)
-class Net:
+class Net(NetTraining):
     """The network's own options."""
 
     width: int = opt(0, "input width in pixels", low=0, high=65536)

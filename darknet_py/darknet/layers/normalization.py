@@ -33,6 +33,7 @@ class Normalization(Layer):
     """x / (kappa + alpha * sum of squares of neighbouring channels) ^ beta."""
 
     sections = ("normalization", "lrn")
+    short = "lrn"
 
     alpha: float = opt(0.0001, "weight of the squares")
     beta: float = opt(0.75, "exponent")

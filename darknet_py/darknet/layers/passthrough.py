@@ -15,11 +15,13 @@ from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
+from .heads.yolo import Yolo
 from .layer import Layer, LayerError, activation, image
 from .lowering import Lowering
+from .training import train, unused
 
 
-def _behind_a_layer(b: Lowering) -> None:
+def _after_a_layer(b: Lowering) -> None:
     # parser.c takes the output of layer -1 for [dropout] and [empty]: memory in front of its array.
     if b.index == 0:
         raise LayerError(Code.UNDEFINED, "cannot be the first layer: Darknet reads out of bounds")
@@ -36,10 +38,14 @@ class Dropout(Layer):
     """Noise for training; the identity afterwards."""
 
     sections = ("dropout",)
-    inert = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
+
+    probability: float = train(0.2, "share of the numbers that are set to 0; 0.5 in pjreddie's Darknet")
+    dropblock: int = train(0, "1: set whole squares to 0")
+    dropblock_size_rel: float = train(0.0, "side of a square, in parts of the image")
+    dropblock_size_abs: float = train(0.0, "side of a square, in pixels; 7 where neither is given")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b)
+        _after_a_layer(b)
         return inputs[0]
 
 
@@ -50,7 +56,7 @@ class Empty(Layer):
     sections = ("empty", "silence")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
-        _behind_a_layer(b)
+        _after_a_layer(b)
         return inputs[0]
 
 
@@ -59,7 +65,12 @@ class Cost(Layer):
     """The loss of a classifier: zeros after training, and not the output of the network."""
 
     sections = ("cost",)
-    inert = frozenset({"type", "scale", "ratio"})
+    flat = True
+    may_be_output = False
+
+    type_: str = train("sse", "kind of loss", choices=("sse", "masked", "smooth"), fallback="sse")
+    scale: float = train(1.0, "factor of the gradient")
+    ratio: float = unused(0.0, "without effect in Darknet")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return zeros_like(b, inputs[0])
@@ -70,13 +81,17 @@ class Contrastive(Layer):
     """The loss of an embedding beside a [yolo]: zeros after training."""
 
     sections = ("contrastive",)
-    inert = frozenset({"classes", "temperature", "cls_normalizer", "max_delta", "contrastive_neg_max"})
 
+    classes: int = train(1000, "number of classes")
+    temperature: float = train(1.0, "divisor of likenesses")
+    cls_normalizer: float = train(1.0, "factor of the gradient")
+    max_delta: float | None = train(None, "what the gradient is limited to; default: without limit")
+    contrastive_neg_max: int = train(3, "pairs of different objects for each pair of the same")
     yolo_layer: int = opt(0, "the [yolo] that the embedding belongs to; negative counts back")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         index = self.yolo_layer if self.yolo_layer >= 0 else b.index + self.yolo_layer
-        if not 0 < index < b.index or "yolo" not in b.layers[index].sections:
+        if not 0 < index < b.index or not isinstance(b.layers[index], Yolo):
             message = f"layer {index} is no [yolo] before this one; Darknet crashes or refuses"
             raise LayerError(Code.BAD_REFERENCE, message, "yolo_layer", "name the [yolo], such as yolo_layer=-2")
         return zeros_like(b, inputs[0])
@@ -123,11 +138,15 @@ class Crop(Layer):
     """The centre of an image, and its numbers from 0…1 to -1…1."""
 
     sections = ("crop",)
-    inert = frozenset({"flip", "angle", "saturation", "exposure", "shift"})
 
     crop_height: int = opt(1, "height of the part", low=1)
     crop_width: int = opt(1, "width of the part", low=1)
     noadjust: int = opt(0, "1: keep the numbers as they are")
+    flip: int = train(0, "1: mirror half of the images")
+    angle: float = train(0.0, "how far images are turned, in degrees")
+    saturation: float = train(1.0, "how far saturation is multiplied or divided")
+    exposure: float = train(1.0, "how far brightness is multiplied or divided")
+    shift: float = train(0.0, "how far colours are shifted")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]

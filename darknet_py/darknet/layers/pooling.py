@@ -5,7 +5,8 @@ Decision: only the padding that a window touches is emitted, so the common 2x2 /
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from ...ir.graph import Value
 from ...ir.ops import Pads, Pair
 from ..cfg.options import opt
 from .convolutional import blur
-from .layer import COMMON_INERT, Layer, LayerError, image
+from .layer import Columns, Layer, LayerError, Lowered, image
 from .lowering import Lowering
+from .training import unused
 
 MAX_WINDOW = 4096
 
@@ -41,7 +43,34 @@ class AxisWindows:
 
 
 @dataclass(frozen=True)
-class Window(Layer):
+class Pooling(Layer):
+    """What is said of everything that pools."""
+
+    def darknet_operations(self, x: Lowered) -> float:
+        # before a blur, and with all input channels: maxpool_layer.c counts so for maxpool_depth too
+        pooled = next((op.output.shape for op in x.ops if op.kind in ("max_pool", "avg_pool")), x.output)
+        return (self.columns().size or 1) ** 2 * math.prod((*x.first[:1], *pooled[1:]))
+
+    def paper_operations(self, x: Lowered) -> int:
+        if self.family == "average pool":
+            return 0
+        pools = [op for op in x.ops if op.kind == "max_pool"]
+        if not pools:
+            return x.read  # Maxout: maxpool_layer.c counts its input channels
+        return sum(math.prod((*op.attrs["kernel"], *op.output.shape)) for op in pools)
+
+    def word(self) -> str:
+        size, strides = self.columns().size, self.columns().strides
+        if strides is None:
+            return ""
+        kind = "maxpool" if self.family == "max pool" else "avgpool"
+        down, across = strides
+        step = f"{down}" if down == across else f"{down}×{across}"
+        return f"{kind} {size}" + (f"/{step}" if step != "1" else "")
+
+
+@dataclass(frozen=True)
+class Window(Pooling):
     """The windows that all of Darknet's pooling layers share."""
 
     stride: int = opt(1, "step between windows", low=1, high=MAX_WINDOW)
@@ -53,10 +82,18 @@ class Window(Layer):
         """The step (down, across)."""
         return self.stride, self.stride
 
+    @property
+    def side(self) -> int:
+        """Height and width of a window."""
+        return self.stride if self.size is None else self.size
+
+    def columns(self) -> Columns:
+        return replace(super().columns(), size=self.side)
+
     def pool(self, b: Lowering, x: Value, kind: str, strides: Pair) -> Value:
         """Pool with `kind`, a primitive; an average without anything to average is an error."""
         _, height, width = image(x)
-        size = self.stride if self.size is None else self.size
+        size = self.side
         padding = size - 1 if self.padding is None else self.padding
         rows, columns = (AxisWindows.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
         if kind == "avg_pool" and (rows.outside or columns.outside):
@@ -84,11 +121,16 @@ class Maxpool(Strided):
 
     sections = ("maxpool", "max")
     dialects = ("alexeyab",)
-    inert = COMMON_INERT | {"maxpool_zero_nonmax"}  # the GPU zeroes its own input for training
+    family = "max pool"
+    short = "max"
 
     maxpool_depth: int = opt(0, "1: Maxout, the maximum over channels; windows are ignored")
     out_channels: int = opt(1, "channels that Maxout leaves", low=1)
     antialiasing: int = opt(0, "not 0: pool at stride 1, then blur with a 3x3 binomial; 2: a 2x2 box")
+    maxpool_zero_nonmax: int = unused(0, "1: Darknet's GPU code zeroes what is not the largest of its own input")
+
+    def word(self) -> str:
+        return "maxout" if self.maxpool_depth else super().word()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.maxpool_depth:
@@ -116,6 +158,8 @@ class PjreddieMaxpool(Window):
 
     sections = ("maxpool", "max")
     dialects = ("pjreddie",)
+    family = "max pool"
+    short = "max"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return self.pool(b, inputs[0], "max_pool", self.strides)
@@ -127,13 +171,15 @@ class LocalAvgpool(Strided):
 
     sections = ("local_avgpool", "local_avg")
     dialects = ("alexeyab",)
+    family = "average pool"
+    short = "avg"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return self.pool(b, inputs[0], "avg_pool", self.strides)
 
 
 @dataclass(frozen=True)
-class TorchWindow(Layer):
+class TorchWindow(Pooling):
     """The windows of WongKinYiu's PyTorch code: (size - 1) / 2 on each side, and no other options (models.py)."""
 
     size: int = opt(1, "height and width of a window", low=1, high=MAX_WINDOW, required=True)
@@ -152,6 +198,8 @@ class TorchMaxpool(TorchWindow):
 
     sections = ("maxpool",)
     dialects = ("pytorch",)
+    family = "max pool"
+    short = "max"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
@@ -167,6 +215,8 @@ class TorchLocalAvgpool(TorchWindow):
 
     sections = ("local_avgpool",)
     dialects = ("pytorch",)
+    family = "average pool"
+    short = "avg"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
@@ -181,6 +231,8 @@ class Avgpool(Layer):
     """The mean of each channel, as (channels, 1, 1)."""
 
     sections = ("avgpool", "avg")
+    family = "average pool"
+    short = "avg"
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         image(inputs[0])
@@ -188,16 +240,17 @@ class Avgpool(Layer):
 
 
 @dataclass(frozen=True)
-class Maxout(Layer):
+class Maxout(Pooling):
     """Channel k of the result is the largest of the channels k, k + out_channels, k + 2 out_channels, …
 
     Our own section: what `[maxpool] maxpool_depth=1` computes, under the name that the CSPNet paper gives it.
     """
 
     sections = ("maxout",)
+    family = "maxout"
 
     out_channels: int | None = opt(None, "channels of the result", low=1)
-    groups: int | None = opt(None, "another name for out_channels", low=1)
+    groups: int | None = opt(None, "the same as out_channels, under the name that [convolutional] has for it", low=1)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         given = {n for n in (self.out_channels, self.groups) if n is not None}

@@ -50,6 +50,7 @@ class Rnn(Layer):
 
     sections = ("rnn",)
     dialects = ALEXEYAB
+    flat = True
 
     output: int = opt(1, "how many numbers come out", low=1, high=MAX_OUTPUTS)
     hidden: int = opt(1, "how many numbers are remembered", low=1, high=MAX_OUTPUTS)
@@ -95,6 +96,7 @@ class Gru(Layer):
 
     sections = ("gru",)
     dialects = ALEXEYAB
+    flat = True
     order: ClassVar[tuple[str, ...]] = ("input_z", "input_r", "input_h", "state_z", "state_r", "state_h")
 
     output: int = opt(1, "how many numbers come out, and are remembered", low=1, high=MAX_OUTPUTS)
@@ -142,6 +144,7 @@ class Lstm(Layer):
 
     sections = ("lstm",)
     dialects = ALEXEYAB
+    flat = True
     order: ClassVar[str] = "figo"  # forget, input, candidate, output
 
     output: int = opt(1, "how many numbers come out, and are remembered", low=1, high=MAX_OUTPUTS)

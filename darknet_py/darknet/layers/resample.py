@@ -31,6 +31,12 @@ class Upsample(Layer):
     stride: int = opt(2, "factor; negative: make the image smaller", low=-MAX_STRIDE, high=MAX_STRIDE)
     scale: float = opt(1.0, "factor of every value")
 
+    def window(self) -> str:
+        return f"{self.stride:7d}x"
+
+    def word(self) -> str:
+        return f"upsample ×{self.stride}"
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         image(inputs[0])
         if self.stride == 0:

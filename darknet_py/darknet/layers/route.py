@@ -7,28 +7,36 @@ no size and aborts at the next convolution.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .layer import COMMON_INERT, Layer, LayerError
+from .layer import Columns, Layer, LayerError
 from .lowering import Lowering
+from .training import unused
 
 
 @dataclass(frozen=True)
 class Routing(Layer):
     """What all routes share: the list of layers."""
 
-    inert = COMMON_INERT | {"stream", "wait_stream"}  # CUDA streams
+    family = "concatenation"
 
     layers: tuple[int, ...] = opt((), "the layers to join; negative counts back", required=True)
+    stream: int = unused(-1, "number of a CUDA stream")
+    wait_stream: int = unused(-1, "number of the CUDA stream to wait for")
 
     def references(self) -> tuple[int, ...]:
         return self.layers
 
     def joined(self) -> tuple[int, ...]:
         return self.layers
+
+    def word(self) -> str:
+        if part := self.part():
+            return f"part {part[0] + 1} of {part[1]}"
+        return "concat" if len(self.layers) > 1 else "route"
 
     def check_inputs(self, b: Lowering, inputs: tuple[Value, ...]) -> None:
         """Raise `LayerError` unless the inputs are earlier layers of the same height and width."""
@@ -50,6 +58,12 @@ class Route(Routing):
 
     groups: int = opt(1, "parts that each input is cut into", low=1)
     group_id: int = opt(0, "which of the parts to take, from 0", low=0)
+
+    def part(self) -> tuple[int, int] | None:
+        return (self.group_id, self.groups) if self.groups > 1 and len(self.layers) == 1 else None
+
+    def columns(self) -> Columns:
+        return replace(super().columns(), group=self.group_id if self.groups > 1 else None)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)
@@ -121,6 +135,9 @@ class RouteLhalf(Routing):
 
     sections = ("route_lhalf",)
     dialects = ("pytorch",)
+
+    def part(self) -> tuple[int, int] | None:
+        return (0, 2) if len(self.layers) == 1 else None
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)

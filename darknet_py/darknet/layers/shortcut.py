@@ -6,6 +6,7 @@ are sampled at a stride as in pjreddie's Darknet: AlexeyAB's build asserts, and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,10 @@ from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
-from .layer import Layer, LayerError, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image
 from .lowering import Lowering
 from .route import need_layers
+from .training import unused
 
 SUM_EPSILON = 1e-4  # network.c fuse_conv_batchnorm
 RELU_FLOOR = 1e-3  # network.c lrelu: fused weights never fall to 0
@@ -24,7 +26,21 @@ MAX_SPREAD = 1 << 24  # pixels of a map that a smaller one is spread over
 
 
 @dataclass(frozen=True)
-class Shortcut(Layer):
+class Sum(Layer):
+    """What is said of every shortcut."""
+
+    family = "addition"
+
+    def darknet_operations(self, x: Lowered) -> float:
+        weighted = x.params > 0  # a product for each number as well
+        return (len(x.inputs) - 1) * math.prod(x.output) * (2 if weighted else 1)
+
+    def word(self) -> str:
+        return "add"
+
+
+@dataclass(frozen=True)
+class Shortcut(Sum):
     """The layer before plus the layers `from`, with learned weights if `weights_type` is set, then an activation."""
 
     sections = ("shortcut",)
@@ -83,13 +99,13 @@ class Shortcut(Layer):
         if _input_shape(b, index) == x.shape:  # forward_shortcut_layer compares the wrong end
             message = (
                 f"layer {reference} makes {term.shape[0]} channels of {x.shape[0]}, and the layer before has as many as"
-                " it reads: Darknet adds what lies behind its output in memory"
+                " it reads: Darknet adds what lies after its output in memory"
             )
             raise LayerError(Code.UNDEFINED, message, "from")
 
 
 @dataclass(frozen=True)
-class PjreddieShortcut(Layer):
+class PjreddieShortcut(Sum):
     """`alpha` times the layer before plus `beta` times the layer `from`, where that has a value; then an activation."""
 
     sections = ("shortcut",)
@@ -110,7 +126,7 @@ class PjreddieShortcut(Layer):
 
 
 @dataclass(frozen=True)
-class TorchShortcut(Layer):
+class TorchShortcut(Sum):
     """The layer before plus the layers `from`; any `weights_type` means a factor 2 sigmoid(w) / n for each of the n.
 
     A weights file holds them in the place of the layer; the code's own converter (models.py) leaves them out.
@@ -118,10 +134,11 @@ class TorchShortcut(Layer):
 
     sections = ("shortcut",)
     dialects = ("pytorch",)
-    inert = frozenset({"activation", "weights_normalization"})  # utils/layers.py WeightedFeatureFusion reads neither
 
     from_: tuple[int, ...] = opt((), "the layers to add; negative counts back", required=True)
     weights_type: str | None = opt(None, "anything: weigh the inputs")
+    activation: str = unused("linear", "without effect in the PyTorch code (utils/layers.py WeightedFeatureFusion)")
+    weights_normalization: str = unused("none", "without effect in the PyTorch code")
 
     def references(self) -> tuple[int, ...]:
         return (-1, *self.from_)

@@ -12,6 +12,7 @@ from ..cfg.options import opt
 from .heads.tree import find_tree
 from .layer import Layer, LayerError, image
 from .lowering import Lowering
+from .training import train
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,12 @@ class Softmax(Layer):
     """exp(x / temperature) divided by its sum; the result is a vector."""
 
     sections = ("softmax", "soft")
-    inert = frozenset({"noloss"})
 
     groups: int = opt(1, "that many equal parts, each with its own softmax", low=1)
     temperature: float = opt(1.0, "divisor of the input; larger is softer")
     tree: str | None = opt(None, "file of a class hierarchy: one softmax for the children of each node")
     spatial: int = opt(0, "over the channels of each pixel, without temperature")
+    noloss: int = train(0, "1: no loss is computed here")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, count = inputs[0], math.prod(inputs[0].shape)

@@ -11,6 +11,8 @@ from darknet_py.darknet.cfg import parse
 from darknet_py.darknet.cfg.options import opt, read, schema
 from darknet_py.errors import Code, Diagnostics
 
+TRAINING = ["known", "rate", "steps", "policy", "printed"]
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -21,14 +23,17 @@ class Sample:
     items: tuple[int, ...] = opt((), "whole numbers")
     reals: tuple[float, ...] | None = opt(None, "numbers")
     from_: int | None = opt(None, "a layer")
+    known: int = opt(1, "a whole number for training", low=1, phase="train")
+    rate: float = opt(0.1, "a number for training", phase="train")
+    steps: tuple[int, ...] = opt((), "whole numbers for training", comments=True, phase="train")
+    policy: str = opt("fixed", "a word for training", choices=("fixed", "poly"), fallback="fixed", phase="train")
+    printed: bool = opt(True, "a switch of nothing here", phase="none")
     unnamed: int = 3
 
 
 def sample(lines: str, **how: bool) -> tuple[Sample, list[Code]]:
     found = Diagnostics(**how)
-    return read(Sample, parse(f"[sample]\n{lines}\n", "x", found).sections[0], found, {"known"}), [
-        d.code for d in found.items
-    ]
+    return read(Sample, parse(f"[sample]\n{lines}\n", "x", found).sections[0], found), [d.code for d in found.items]
 
 
 def test_defaults_are_those_of_the_class() -> None:
@@ -36,7 +41,7 @@ def test_defaults_are_those_of_the_class() -> None:
 
 
 def test_the_schema_is_the_class_body() -> None:
-    assert list(schema(Sample)) == ["whole", "real", "switch", "word", "items", "reals", "from"]
+    assert list(schema(Sample)) == ["whole", "real", "switch", "word", "items", "reals", "from", *TRAINING]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +117,31 @@ def test_an_unknown_key_gets_the_closest_known_one_as_a_hint() -> None:
 
 def test_a_known_key_without_effect_passes_silently() -> None:
     assert sample("known=1") == (Sample(), [])
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("known=4", 4), ("known=-3", -3), ("known=many", 0), ("known=12k", 12), ("known=$x", 0), ("rate=.5x", 0.5),
+        ("rate=fast", 0.0), ("rate=-1e-4", -1e-4), ("steps=1, 2", (1, 2)), ("steps=x,,3d,", (0, 0, 3, 0)),
+        ("policy=poly", "poly"), ("policy=unheard", "fixed"), ("printed=no", False), ("printed=2", True),
+    ],
+)  # fmt: skip
+def test_what_inference_does_not_need_is_taken_as_darknet_takes_it(text: str, value: Any, strict: bool) -> None:
+    got, codes = sample(text, strict=strict)
+    assert getattr(got, text.split("=")[0]) == value
+    assert codes == []
+
+
+def test_sections_that_differ_in_their_training_only_are_equal() -> None:
+    assert sample("known=5\nrate=2")[0] == sample("policy=poly")[0] == Sample()
+    assert sample("whole=5")[0] != Sample()
+
+
+def test_what_inference_does_not_need_is_still_reported_where_it_stands_twice() -> None:
+    assert sample("known=5\nknown=6")[1] == [Code.DUPLICATE_KEY]
+    assert sample("know=5")[1] == [Code.UNKNOWN_KEY]
 
 
 def test_warnings_are_errors_under_strict() -> None:

@@ -54,13 +54,13 @@ def test_an_option_is_split_at_its_first_equals_sign() -> None:
     assert options("[net]\na=b=c\n") == [("a", "b=c")]
 
 
-def test_a_comment_behind_a_value_is_cut_and_reported() -> None:
+def test_a_comment_after_a_value_is_cut_and_reported() -> None:
     cfg, codes = read("[conv]\nactivation=leaky # not relu\nfilters=18#255=x\n")
     assert [(o.key, o.value) for o in cfg.sections[0].options] == [("activation", "leaky"), ("filters", "18")]
     assert codes == [Code.INLINE_COMMENT] * 2
 
 
-def test_a_comment_behind_a_value_belongs_to_it_as_darknet_reads() -> None:
+def test_a_comment_after_a_value_belongs_to_it_as_darknet_reads() -> None:
     found = Diagnostics(as_darknet=True)
     cfg = parse("[conv]\nactivation=leaky # x\n", "net.cfg", found)
     assert cfg.sections[0].options[0].value == "leaky#x"
@@ -149,10 +149,10 @@ def test_a_diagnostic_shows_the_line_and_points_at_the_place() -> None:
     found = Diagnostics()
     parse("[net]\n\tname =  leaky  # no\n", "a.cfg", found)
     assert str(found.items[0]).splitlines() == [
-        "a.cfg:2:10: warning[DK106]: comment behind the value of 'name'",
+        "a.cfg:2:10: warning[DK106]: comment after the value of 'name'",
         "  \tname =  leaky  # no",
         "  \t        ^^^^^^^^^^^",
-        "  hint: Darknet has no comments behind values; put it on its own line",
+        "  hint: Darknet has no comments after values; put it on its own line",
     ]
 
 

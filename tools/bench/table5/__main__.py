@@ -30,6 +30,7 @@ import numpy as np
 from darknet_py.analysis.cost import cost
 from darknet_py.apps.bench.interleave import Spread, Timing, interleave
 from darknet_py.apps.bench.process import Side, SideError
+from darknet_py.darknet.layers.layer import layer_of
 from darknet_py.ir import Graph
 from darknet_py.machine import cpu
 
@@ -160,11 +161,12 @@ def kinds_of(graph: Graph, profile: Mapping[str, float]) -> dict[str, Kind]:
         found = _LAYER.search(name)
         seconds[int(found[1]) if found else -1] += taken
     kinds = {"3x3": Kind(0, 0, 0), "1x1": Kind(0, 0, 0), "rest": Kind(0, 0, seconds[-1])}
-    for info, layer in zip(graph.layers, cost(graph).layers, strict=True):
-        size = getattr(info.layer, "size", None) if info.section == "convolutional" else None
+    for info, paid in zip(graph.layers, cost(graph).layers, strict=True):
+        layer = layer_of(info)
+        size = layer.columns().size if layer.family == "convolution" else None
         key = f"{size}x{size}" if f"{size}x{size}" in kinds else "rest"
         k = kinds[key]
-        kinds[key] = Kind(k.layers + 1, k.bflops + layer.bflops_paper, k.seconds + seconds[info.index])
+        kinds[key] = Kind(k.layers + 1, k.bflops + paid.bflops_paper, k.seconds + seconds[info.index])
     return kinds
 
 

@@ -9,28 +9,29 @@ from ....contract.decoders.detection import BOX
 from ....errors import Code
 from ....ir.graph import Value
 from ...cfg.options import opt
-from ..layer import COMMON_INERT, Decoded, LayerError
+from ..layer import Decoded, LayerError
 from ..lowering import Lowering
+from ..training import GridTraining, train, unused
 from .head import MAX_ANCHORS, MAX_CLASSES, Head
 
 
 @dataclass(frozen=True)
-class Detection(Head):
+class Detection(Head, GridTraining):
     """`num` boxes and one set of class scores for each of side x side cells."""
 
     sections = ("detection",)
-    inert = COMMON_INERT | frozenset(
-        """
-        rescore max coord_scale forced object_scale noobject_scale class_scale jitter resize random reorg
-        """.split()
-    )
 
+    forced: int = train(0, "1: small objects belong to the second box of a cell, others to the first")
+    reorg: int = unused(0, "without effect in Darknet")
     classes: int = opt(1, "number of classes", low=1, high=MAX_CLASSES)
     coords: int = opt(1, "numbers of a box; Darknet decodes 4", low=1, high=MAX_ANCHORS)
     side: int = opt(7, "rows and columns of cells", low=1, high=4096)
     num: int = opt(1, "boxes in each cell", low=1, high=MAX_ANCHORS)
     softmax: int = opt(0, "class scores go through a softmax")
     sqrt: int = opt(0, "sizes are square roots")
+
+    def has_area(self, shape: tuple[int, ...]) -> bool:
+        return self.side > 1 or super().has_area(shape)
 
     def lower(self, b: Lowering, *inputs: Value) -> Decoded:
         x = b.flatten(inputs[0])

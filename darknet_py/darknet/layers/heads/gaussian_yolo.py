@@ -9,7 +9,8 @@ from ....contract.decoders.anchors import POINTS, Gaussian
 from ....errors import Code
 from ...cfg.options import opt
 from ..layer import Decoded
-from .yolo import TRAINING, AnchorHead
+from ..training import train
+from .yolo import AnchorHead
 
 if TYPE_CHECKING:
     from ....ir.graph import Value
@@ -21,9 +22,9 @@ class GaussianYolo(AnchorHead):
     """Boxes (x, σx, y, σy, w, σw, h, σh, objectness, class scores) for each masked anchor in each cell."""
 
     sections = ("Gaussian_yolo",)
-    inert = TRAINING | frozenset({"uc_normalizer"})
     before = 9
 
+    uc_normalizer: float = train(1.0, "factor of the gradient of standard deviations")
     yolo_point: str = opt("center", "the point of the box that x and y are", choices=POINTS, fallback="center")
 
     def lower(self, b: Lowering, *inputs: Value) -> Decoded:

@@ -38,7 +38,7 @@ def check_channels(b: Lowering, channels: int, boxes: int, entries: str, each: i
     if channels == wanted:
         return
     before = b.layers[b.index - 1] if b.index else None
-    where = "the convolution before" if hasattr(before, "filters") else "the layer before"
+    where = "the convolution before" if before is not None and before.family == "convolution" else "the layer before"
     message = f"{where} gives {channels} channels, and {boxes} boxes of {entries} numbers want {wanted}"
     raise LayerError(Code.HEAD_MISMATCH, message, hint=f"set filters={wanted} in {where}")
 

@@ -14,25 +14,28 @@ from ....contract.tree import Tree
 from ....errors import Code
 from ....ir.graph import Value
 from ...cfg.options import opt
-from ..layer import COMMON_INERT, Decoded, LayerError, image
+from ..layer import Decoded, LayerError, image
 from ..lowering import Lowering
 from ..softmax import softmax_by_groups
+from ..training import GridTraining, train, unused
 from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channels, check_classes
 from .tree import find_tree
 
 
 @dataclass(frozen=True)
-class Region(Head):
+class Region(Head, GridTraining):
     """Boxes (x, y, w, h, objectness, class scores) for each anchor in each cell; anchors are in cells."""
 
     sections = ("region",)
-    inert = COMMON_INERT | frozenset(
-        """
-        max log sqrt focal_loss jitter resize rescore thresh absolute random coord_scale object_scale noobject_scale
-        mask_scale class_scale bias_match map
-        """.split()
-    )
 
+    thresh: float = train(0.5, "IoU with an object above which a box without one is not punished")
+    bias_match: int = train(0, "1: the anchor closest in size learns an object, not the box closest to it")
+    focal_loss: int = train(0, "1: focal loss of classes")
+    map_: str | None = unused(None, "file of class numbers, for measuring against another data set")
+    absolute: int = unused(0, "without effect in Darknet")
+    mask_scale: float = unused(1.0, "without effect in Darknet")
+    log: int = unused(0, "without effect in Darknet")
+    sqrt: int = unused(0, "without effect in Darknet")
     coords: int = opt(4, "numbers of a box; Darknet decodes 4")
     num: int = opt(1, "number of anchors", low=1, high=MAX_ANCHORS)
     anchors: tuple[float, ...] | None = opt(None, "width, height of each anchor in cells; default: 0.5 everywhere")

@@ -12,25 +12,17 @@ from ....contract.decoders import Yolo as Decoder
 from ....contract.nms import NMS_KINDS
 from ....errors import Code
 from ...cfg.options import opt
-from ..layer import COMMON_INERT, Decoded, LayerError, image
+from ..layer import Decoded, LayerError, image
+from ..training import YoloTraining, unused
 from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channels, check_classes
 
 if TYPE_CHECKING:
     from ....ir.graph import Value
     from ..lowering import Lowering
 
-# parser.c parse_yolo and parse_gaussian_yolo: read for training, and `map` for the recall of old data sets
-TRAINING = COMMON_INERT | frozenset(
-    """
-    max show_details max_delta label_smooth_eps objectness_smooth iou_normalizer obj_normalizer
-    cls_normalizer delta_normalizer iou_loss iou_thresh_kind jitter resize focal_loss ignore_thresh truth_thresh
-    iou_thresh random map
-    """.split()
-)
-
 
 @dataclass(frozen=True)
-class AnchorHead(Head):
+class AnchorHead(Head, YoloTraining):
     """What [yolo] and [Gaussian_yolo] share: anchors in pixels, of which `mask` selects some, and the suppression."""
 
     before: ClassVar[int] = 0  # numbers of a box before its class scores
@@ -96,13 +88,14 @@ class Yolo(AnchorHead):
 
     sections = ("yolo",)
     dialects: ClassVar[tuple[str, ...]] = ("alexeyab", "pjreddie")
-    inert = TRAINING | frozenset(
-        """
-        track_history_size sim_thresh dets_for_track dets_for_show track_ciou_norm embedding_layer
-        """.split()
-    )
     before = 5
 
+    track_history_size: int = unused(5, "images that Darknet's tracker looks back")
+    sim_thresh: float = unused(0.8, "least likeness of two detections that the tracker takes for one object")
+    dets_for_track: int = unused(1, "detections after which the tracker follows an object")
+    dets_for_show: int = unused(1, "detections after which the tracker shows an object")
+    track_ciou_norm: float = unused(0.01, "weight of places, against embeddings, in the tracker")
+    embedding_layer: int | None = unused(None, "the layer whose output the tracker compares; default: none")
     new_coords: int = opt(0, "1: the convolution before ends in a logistic; sizes are (2 w)² of the anchor, not exp(w)")
 
     @property
