@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from darknet_py.darknet.cfg.options import opt
 from darknet_py.darknet.compile import Compilation, compile_cfg
 from darknet_py.darknet.explain import describe_section, list_sections
 from darknet_py.darknet.layers import LAYERS, Layer
-from darknet_py.darknet.layers.layer import Lowered, image
+from darknet_py.darknet.layers.layer import Lowered, image, layer
 from darknet_py.darknet.layers.lowering import Lowering
 from darknet_py.darknet.layers.training import train
 from darknet_py.ir.graph import Value
@@ -29,7 +28,7 @@ CFG = "[net]\nwidth=8\nheight=6\nchannels=3\n[fading]\nsize=2\nstride=2\nstrengt
 def net() -> Iterator[Compilation]:
     before = dict(LAYERS)
 
-    @dataclass(frozen=True)
+    @layer
     class Fading(Layer):
         """The largest value under each window, times `strength`."""
 
@@ -70,8 +69,8 @@ def test_it_is_read_and_lowered(net: Compilation) -> None:
 def test_it_is_summarized_and_costed(net: Compilation) -> None:
     (line,) = summarize(net).format_table().splitlines()[1:-1]
     assert line.split() == "0 fade 2x 2/ 2 8 x 6 x 3 -> 4 x 3 x 3 2.000 BF".split()
-    (layer,) = cost(net.graph).layers
-    assert (layer.bflops_darknet, layer.cio, layer.params_file) == (2, 3 * 6 * 8 + 3 * 3 * 4, 0)
+    (paid,) = cost(net.graph).layers
+    assert (paid.bflops_darknet, paid.cio, paid.params_file) == (2, 3 * 6 * 8 + 3 * 3 * 4, 0)
 
 
 def test_it_is_drawn_and_compared(net: Compilation) -> None:

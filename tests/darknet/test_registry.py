@@ -94,3 +94,18 @@ def test_each_layer_is_its_own_reference(cls: type) -> None:
     for key, (field, _) in schema(cls).items():
         assert field.metadata["doc"], key
     assert dataclasses.is_dataclass(cls)
+
+
+def test_a_layer_is_a_value() -> None:
+    kinds = [LAYERS[name, A] for name in ("conv", "yolo", "route")]
+    for cls in kinds:
+        assert cls() == dataclasses.replace(cls())
+        assert {cls(): 1}[cls(clip=3.0)] == 1, "how it is trained makes no other layer"
+        assert repr(cls()).startswith(f"{cls.__name__}(dontload=0, ")
+        assert "clip" not in repr(cls(clip=3.0))
+        with pytest.raises(TypeError, match="no option colour"):
+            cls(colour=1)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            cls().clip = 1.0  # type: ignore[misc]  # that is the point
+    assert len({cls() for cls in kinds}) == 3
+    assert LAYERS["conv", A](filters=2) != LAYERS["conv", A](filters=3)  # type: ignore[call-arg]  # known to be one

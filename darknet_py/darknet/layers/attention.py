@@ -5,20 +5,18 @@ Decision: Darknet's two check shapes as its asserts do; the PyTorch ones broadca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .implicit import TorchImplicit
-from .layer import Layer, LayerError, activation, image
+from .layer import Layer, LayerError, activation, image, layer
 from .lowering import Lowering
 from .route import need_layers
 from .training import unused
 
 
-@dataclass(frozen=True)
+@layer
 class Sam(Layer):
     """Spatial attention: the layer before times the layer `from`, of the same shape; then an activation."""
 
@@ -44,7 +42,7 @@ class Sam(Layer):
         return activate(b, b.mul(x, a), self.activation)
 
 
-@dataclass(frozen=True)
+@layer
 class ScaleChannels(Layer):
     """The layer `from` times the layer before: one number for each channel, or with `scale_wh` for each place."""
 
@@ -77,7 +75,7 @@ class ScaleChannels(Layer):
         return activate(b, b.mul(x, scale), self.activation)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchPair(Layer):
     """Base of the PyTorch dialect's two-input layers (utils/layers.py); none of them has an activation."""
 
@@ -101,7 +99,7 @@ class TorchPair(Layer):
         return x, a
 
 
-@dataclass(frozen=True)
+@layer
 class TorchSam(TorchPair):
     """The layer before times the layer `from`."""
 
@@ -115,7 +113,7 @@ class TorchSam(TorchPair):
         return b.mul(inputs[0], inputs[1])
 
 
-@dataclass(frozen=True)
+@layer
 class TorchScaleChannels(TorchPair):
     """The layer `from` times the layer before, which is stretched to it."""
 
@@ -134,7 +132,7 @@ class TorchScaleChannels(TorchPair):
         return y
 
 
-@dataclass(frozen=True)
+@layer
 class ShiftChannels(TorchPair):
     """The layer before plus the layer `from`, which is stretched to it."""
 
@@ -145,7 +143,7 @@ class ShiftChannels(TorchPair):
         return b.add(*self.stretched(b, *inputs))
 
 
-@dataclass(frozen=True)
+@layer
 class ControlChannels(TorchPair):
     """The layer before times the layer `from`, which is stretched to it."""
 
@@ -156,7 +154,7 @@ class ControlChannels(TorchPair):
         return b.mul(*self.stretched(b, *inputs))
 
 
-@dataclass(frozen=True)
+@layer
 class SelectChannels(TorchPair):
     """The layer before times the sigmoid of the layer `from`, which is stretched to it."""
 
@@ -168,7 +166,7 @@ class SelectChannels(TorchPair):
         return b.mul(x, b.op("sigmoid", a))
 
 
-@dataclass(frozen=True)
+@layer
 class AlternateChannels(TorchPair):
     """The layer `from`, stretched to the layer before, and then the layer before, along the channels."""
 

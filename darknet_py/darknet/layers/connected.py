@@ -11,7 +11,7 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import batch_norm
-from .layer import Layer, activation
+from .layer import Layer, activation, layer
 from .lowering import Lowering
 
 MAX_OUTPUTS = 1 << 24
@@ -40,7 +40,7 @@ class Connection:
         return batch_norm(b, y, params["scales"], params["biases"], params["mean"], params["variance"])
 
 
-@dataclass(frozen=True)
+@layer
 class Connected(Layer):
     """Every input number times a weight for every output, then batch normalization and activation."""
 

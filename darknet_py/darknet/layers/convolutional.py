@@ -12,7 +12,7 @@ from ...ir.ops import Pads
 from ..cfg.options import opt
 from .activations import activate
 from .binary import binarized, packed_conv, sign
-from .layer import Layer, LayerError, Lowered, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image, layer
 from .lowering import Lowering
 from .training import train, unused
 
@@ -92,7 +92,7 @@ class Convolution:
         return batch_norm(b, y, params["scales"], params["biases"], params["mean"], params["variance"])
 
 
-@dataclass(frozen=True)
+@layer
 class Kernels(Layer):
     """The options of a convolution that every dialect knows, and what is said of it."""
 
@@ -133,7 +133,7 @@ class Kernels(Layer):
         return text + (" depthwise" if self.groups == self.filters else f" in {self.groups} groups")
 
 
-@dataclass(frozen=True)
+@layer
 class Convolutional(Kernels):
     """`filters` kernels of size x size over an image, then batch normalization and activation."""
 
@@ -262,7 +262,7 @@ class Convolutional(Kernels):
         return index
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieConvolutional(Kernels):
     """[convolutional] without what AlexeyAB added to it (pjreddie's parser.c parse_convolutional)."""
 

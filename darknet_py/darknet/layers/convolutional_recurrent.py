@@ -16,7 +16,7 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import MAX_CHANNELS, Convolution
-from .layer import Layer, LayerError, Lowered, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image, layer
 from .lowering import Lowering
 from .training import train, unused
 
@@ -36,7 +36,7 @@ class Kernel:
         return activate(b, self.core.apply(b, x, self.params), self.activation)
 
 
-@dataclass(frozen=True)
+@layer
 class ConvolutionalRecurrent(Layer):
     """The options that the inner convolutions of [crnn] and [conv_lstm] share."""
 
@@ -66,7 +66,7 @@ class ConvolutionalRecurrent(Layer):
         return Kernel(core, function, core.declare(b, x[0], name + "_"))
 
 
-@dataclass(frozen=True)
+@layer
 class Crnn(ConvolutionalRecurrent):
     """state = input(x) + self(state), result = output(state); each of the three is a convolution with activation."""
 
@@ -94,7 +94,7 @@ class Crnn(ConvolutionalRecurrent):
         return out(b, new)
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieCrnn(Layer):
     """[crnn] with other names for its numbers of channels, and 3x3 kernels always (crnn_layer.c make_crnn_layer)."""
 
@@ -112,7 +112,7 @@ class PjreddieCrnn(Layer):
         return same.recur(b, inputs[0], self.hidden_filters, self.output_filters)
 
 
-@dataclass(frozen=True)
+@layer
 class ConvLstm(ConvolutionalRecurrent):
     """Long short-term memory whose gates are sums of convolutions: of the state, the input and (peephole) the cell."""
 
@@ -160,7 +160,7 @@ class ConvLstm(ConvolutionalRecurrent):
         return b.add(total, kernel(b, cell)) if kernel else total
 
 
-@dataclass(frozen=True)
+@layer
 class History(Layer):
     """The input, and room for earlier ones: with the one step of inference it stays empty (forward_history_layer)."""
 

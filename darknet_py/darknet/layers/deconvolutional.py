@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import MAX_CHANNELS, batch_norm
-from .layer import Layer, activation, image
+from .layer import Layer, activation, image, layer
 from .lowering import Lowering
 
 
-@dataclass(frozen=True)
+@layer
 class Deconvolutional(Layer):
     """Every pixel spreads `filters` kernels of size x size over the output (deconvolutional_layer.c)."""
 

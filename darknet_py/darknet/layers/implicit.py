@@ -5,18 +5,16 @@ Decision: their output has a batch axis as every layer's has; the layers made to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .layer import Layer
+from .layer import Layer, layer
 from .lowering import Lowering
 from .training import train
 
 MAX_FILTERS = 1 << 20
 
 
-@dataclass(frozen=True)
+@layer
 class Implicit(Layer):
     """A parameter of shape (filters, atoms, 1)."""
 
@@ -33,7 +31,7 @@ class Implicit(Layer):
         return b.op("repeat_batch", b.param("weights", (self.filters, self.atoms, 1)), inputs[0])
 
 
-@dataclass(frozen=True)
+@layer
 class TorchImplicit(Layer):
     """A parameter of shape (filters, 1, 1), made to be added, multiplied or joined.
 

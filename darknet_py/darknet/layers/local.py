@@ -6,20 +6,18 @@ image, and a grouped convolution uses the weights in the very order of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .convolutional import MAX_CHANNELS
-from .layer import Layer, LayerError, Lowered, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image, layer
 from .lowering import Lowering
 
 MAX_SIZE = 64  # of a kernel, which takes some operations for each of its taps; published networks have 3
 
 
-@dataclass(frozen=True)
+@layer
 class Local(Layer):
     """`filters` kernels of size x size for every place of the output, a bias for every number of it, an activation."""
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .convolutional import batch_norm
-from .layer import Layer, LayerError, image
+from .layer import Layer, LayerError, image, layer
 from .lowering import Lowering
 
 MAX_CHANNELS = 4096  # of a local response normalization, which takes some operations for each
 
 
-@dataclass(frozen=True)
+@layer
 class BatchNorm(Layer):
     """Batch normalization with stored statistics, for each channel."""
 
@@ -28,7 +26,7 @@ class BatchNorm(Layer):
         return batch_norm(b, inputs[0], scales, biases, mean, variance)
 
 
-@dataclass(frozen=True)
+@layer
 class Normalization(Layer):
     """x / (kappa + alpha * sum of squares of neighbouring channels) ^ beta."""
 

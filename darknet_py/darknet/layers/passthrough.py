@@ -7,7 +7,6 @@ output.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .heads.yolo import Yolo
-from .layer import Layer, LayerError, activation, image
+from .layer import Layer, LayerError, activation, image, layer
 from .lowering import Lowering
 from .training import train, unused
 
@@ -33,7 +32,7 @@ def zeros_like(b: Lowering, x: Value) -> Value:
     return b.op("repeat_batch", zeros, x)
 
 
-@dataclass(frozen=True)
+@layer
 class Dropout(Layer):
     """Noise for training; the identity afterwards."""
 
@@ -49,7 +48,7 @@ class Dropout(Layer):
         return inputs[0]
 
 
-@dataclass(frozen=True)
+@layer
 class Empty(Layer):
     """The identity."""
 
@@ -60,7 +59,7 @@ class Empty(Layer):
         return inputs[0]
 
 
-@dataclass(frozen=True)
+@layer
 class Cost(Layer):
     """The loss of a classifier: zeros after training, and not the output of the network."""
 
@@ -76,7 +75,7 @@ class Cost(Layer):
         return zeros_like(b, inputs[0])
 
 
-@dataclass(frozen=True)
+@layer
 class Contrastive(Layer):
     """The loss of an embedding beside a [yolo]: zeros after training."""
 
@@ -97,7 +96,7 @@ class Contrastive(Layer):
         return zeros_like(b, inputs[0])
 
 
-@dataclass(frozen=True)
+@layer
 class Activation(Layer):
     """An activation function, nothing else."""
 
@@ -109,7 +108,7 @@ class Activation(Layer):
         return activate(b, inputs[0], self.activation)
 
 
-@dataclass(frozen=True)
+@layer
 class Logistic(Layer):
     """The logistic function, and in training its loss; pjreddie's only."""
 
@@ -120,7 +119,7 @@ class Logistic(Layer):
         return b.op("sigmoid", inputs[0])
 
 
-@dataclass(frozen=True)
+@layer
 class L2Norm(Layer):
     """Each pixel divided by the length of its vector of channels; pjreddie's only."""
 
@@ -133,7 +132,7 @@ class L2Norm(Layer):
         return b.op("div", x, b.op("sqrt", b.op("reduce_sum", b.mul(x, x), axes=(0,))))
 
 
-@dataclass(frozen=True)
+@layer
 class Crop(Layer):
     """The centre of an image, and its numbers from 0…1 to -1…1."""
 

@@ -15,7 +15,7 @@ from ...ir.graph import Value
 from ...ir.ops import Pads, Pair
 from ..cfg.options import opt
 from .convolutional import blur
-from .layer import Columns, Layer, LayerError, Lowered, image
+from .layer import Columns, Layer, LayerError, Lowered, image, layer
 from .lowering import Lowering
 from .training import unused
 
@@ -42,7 +42,7 @@ class AxisWindows:
         return cls(count, before, max(0, reach + size - length), before >= size or reach >= length)
 
 
-@dataclass(frozen=True)
+@layer
 class Pooling(Layer):
     """What is said of everything that pools."""
 
@@ -69,7 +69,7 @@ class Pooling(Layer):
         return f"{kind} {size}" + (f"/{step}" if step != "1" else "")
 
 
-@dataclass(frozen=True)
+@layer
 class Window(Pooling):
     """The windows that all of Darknet's pooling layers share."""
 
@@ -102,7 +102,7 @@ class Window(Pooling):
         return b.op(kind, x, kernel=(size, size), strides=strides, pads=pads)
 
 
-@dataclass(frozen=True)
+@layer
 class Strided(Window):
     """Windows whose step may differ down and across."""
 
@@ -115,7 +115,7 @@ class Strided(Window):
         return self.stride_y or self.stride, self.stride_x or self.stride
 
 
-@dataclass(frozen=True)
+@layer
 class Maxpool(Strided):
     """The largest value under each window; with `maxpool_depth`, Maxout over groups of channels instead."""
 
@@ -152,7 +152,7 @@ class Maxpool(Strided):
         return b.concat([x, b.const(np.broadcast_to(np.finfo(np.float32).min, (more, height, width)))])
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieMaxpool(Window):
     """The largest value under each window."""
 
@@ -165,7 +165,7 @@ class PjreddieMaxpool(Window):
         return self.pool(b, inputs[0], "max_pool", self.strides)
 
 
-@dataclass(frozen=True)
+@layer
 class LocalAvgpool(Strided):
     """The mean of what lies inside the image under each window."""
 
@@ -178,7 +178,7 @@ class LocalAvgpool(Strided):
         return self.pool(b, inputs[0], "avg_pool", self.strides)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchWindow(Pooling):
     """The windows of WongKinYiu's PyTorch code: (size - 1) / 2 on each side, and no other options (models.py)."""
 
@@ -192,7 +192,7 @@ class TorchWindow(Pooling):
         return (0, 0, 1, 1) if (self.size, self.stride) == (2, 1) else (half, half, half, half)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchMaxpool(TorchWindow):
     """The largest value under each window; 2x2 / 1 sees zeros beyond the right and lower edge."""
 
@@ -209,7 +209,7 @@ class TorchMaxpool(TorchWindow):
         return b.op("max_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=pads)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchLocalAvgpool(TorchWindow):
     """The mean under each window, the zeros outside the image counted in (`nn.AvgPool2d`)."""
 
@@ -226,7 +226,7 @@ class TorchLocalAvgpool(TorchWindow):
         return b.op("avg_pool", x, kernel=(self.size,) * 2, strides=(self.stride,) * 2, pads=(0, 0, 0, 0))
 
 
-@dataclass(frozen=True)
+@layer
 class Avgpool(Layer):
     """The mean of each channel, as (channels, 1, 1)."""
 
@@ -239,7 +239,7 @@ class Avgpool(Layer):
         return b.op("reduce_mean", inputs[0], axes=(1, 2))
 
 
-@dataclass(frozen=True)
+@layer
 class Maxout(Pooling):
     """Channel k of the result is the largest of the channels k, k + out_channels, k + 2 out_channels, …
 

@@ -13,7 +13,7 @@ from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
 from .connected import MAX_OUTPUTS, Connection
-from .layer import Layer, activation
+from .layer import Layer, activation, layer
 from .lowering import Lowering
 
 ALEXEYAB: tuple[str, ...] = ("alexeyab", "pytorch")
@@ -44,7 +44,7 @@ def gated(b: Lowering, a: Value, c: Value, function: str) -> Value:
     return activate(b, b.add(a, c), function)
 
 
-@dataclass(frozen=True)
+@layer
 class Rnn(Layer):
     """state = input(x) + self(state), result = output(state); each of the three is a dense layer with activation."""
 
@@ -77,7 +77,7 @@ class Rnn(Layer):
         return b.reshape(activate(b, output(b, new), self.activation), self.output, 1, 1)
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieRnn(Rnn):
     """[rnn] that remembers as many numbers as it gives."""
 
@@ -90,7 +90,7 @@ class PjreddieRnn(Rnn):
         return self.output
 
 
-@dataclass(frozen=True)
+@layer
 class Gru(Layer):
     """A gated recurrent unit, as Darknet has it: z keeps the old state, and the candidate is logistic."""
 
@@ -122,7 +122,7 @@ class Gru(Layer):
         return new
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieGru(Gru):
     """[gru] with the layers on the state first in the file, and a choice of the candidate's activation."""
 
@@ -138,7 +138,7 @@ class PjreddieGru(Gru):
         return "tanh" if self.tanh else "logistic"
 
 
-@dataclass(frozen=True)
+@layer
 class Lstm(Layer):
     """Long short-term memory: a cell that forgets and takes in, and a gated view of it."""
 
@@ -164,7 +164,7 @@ class Lstm(Layer):
         return b.reshape(new_hidden, n, 1, 1)
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieLstm(Lstm):
     """[lstm] with the gates in pjreddie's order (parser.c load_weights_upto)."""
 

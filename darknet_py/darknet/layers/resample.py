@@ -7,7 +7,6 @@ transposition; where Darknet's indices run across channels, the same numbers are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,14 +14,14 @@ from ...errors import Code
 from ...ir.graph import Value
 from ...ir.ops import Shape
 from ..cfg.options import opt
-from .layer import Layer, LayerError, image
+from .layer import Layer, LayerError, image, layer
 from .lowering import Lowering
 
 MAX_STRIDE = 4096
 MAX_GATHERED = 1 << 22  # numbers that are moved one by one
 
 
-@dataclass(frozen=True)
+@layer
 class Upsample(Layer):
     """Each pixel `stride` times across and down, times `scale`; a negative stride sums -stride x -stride pixels."""
 
@@ -53,7 +52,7 @@ class Upsample(Layer):
         return b.mul(means, self.scale * stride * stride)
 
 
-@dataclass(frozen=True)
+@layer
 class Reorg(Layer):
     """Pixels to channels in Darknet's historical order (reorg_old_layer.c), which YOLOv2's weights expect."""
 
@@ -68,7 +67,7 @@ class Reorg(Layer):
         return reorg(b, inputs[0], shape, _reorged(shape, self.stride, self.reverse), self.stride, self.reverse)
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieReorg(Reorg):
     """Pixels to channels in the historical order; or with `flatten` channels last, with `extra` a longer vector."""
 
@@ -96,7 +95,7 @@ class PjreddieReorg(Reorg):
         return b.reshape(b.op("transpose", rows, order=(1, 0)), *out)
 
 
-@dataclass(frozen=True)
+@layer
 class Reorg3d(Layer):
     """Pixels to channels: block (dy, dx) holds the pixels at that offset in each stride x stride square."""
 
@@ -111,7 +110,7 @@ class Reorg3d(Layer):
         return reorg(b, inputs[0], out, out, self.stride, self.reverse)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchReorg(Layer):
     """The pixels at offsets (0, 0), (1, 0), (0, 1), (1, 1) down and across of each 2x2 square, along the channels.
 

@@ -7,17 +7,17 @@ no size and aborts at the next convolution.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .layer import Columns, Layer, LayerError
+from .layer import Columns, Layer, LayerError, layer
 from .lowering import Lowering
 from .training import unused
 
 
-@dataclass(frozen=True)
+@layer
 class Routing(Layer):
     """What all routes share: the list of layers."""
 
@@ -46,7 +46,7 @@ class Routing(Layer):
             raise LayerError(Code.BAD_SHAPE, f"the inputs differ in height and width: {found}", "layers")
 
 
-@dataclass(frozen=True)
+@layer
 class Route(Routing):
     """Earlier outputs one after another; with `groups`, part `group_id` of each of them.
 
@@ -93,7 +93,7 @@ class Route(Routing):
         return b.reshape(flat, *shape) if math.prod(shape) == outputs else flat
 
 
-@dataclass(frozen=True)
+@layer
 class PlainRoute(Routing):
     """Earlier outputs one after another; pjreddie's Darknet knows no groups."""
 
@@ -105,7 +105,7 @@ class PlainRoute(Routing):
         return b.concat(list(inputs))
 
 
-@dataclass(frozen=True)
+@layer
 class Route2(Routing):
     """Two earlier outputs one after another; the second gets no gradient in training."""
 
@@ -121,7 +121,7 @@ class Route2(Routing):
         return b.concat(list(inputs))
 
 
-@dataclass(frozen=True)
+@layer
 class Route3(Route2):
     """Three earlier outputs one after another; only the first gets a gradient in training."""
 
@@ -129,7 +129,7 @@ class Route3(Route2):
     count = 3
 
 
-@dataclass(frozen=True)
+@layer
 class RouteLhalf(Routing):
     """The lower half of the channels of each input, one after another (Darknet's yolov4-tiny takes the upper)."""
 

@@ -7,7 +7,6 @@ are sampled at a stride as in pjreddie's Darknet: AlexeyAB's build asserts, and 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
-from .layer import Layer, LayerError, Lowered, activation, image
+from .layer import Layer, LayerError, Lowered, activation, image, layer
 from .lowering import Lowering
 from .route import need_layers
 from .training import unused
@@ -25,7 +24,7 @@ RELU_FLOOR = 1e-3  # network.c lrelu: fused weights never fall to 0
 MAX_SPREAD = 1 << 24  # pixels of a map that a smaller one is spread over
 
 
-@dataclass(frozen=True)
+@layer
 class Sum(Layer):
     """What is said of every shortcut."""
 
@@ -39,7 +38,7 @@ class Sum(Layer):
         return "add"
 
 
-@dataclass(frozen=True)
+@layer
 class Shortcut(Sum):
     """The layer before plus the layers `from`, with learned weights if `weights_type` is set, then an activation."""
 
@@ -104,7 +103,7 @@ class Shortcut(Sum):
             raise LayerError(Code.UNDEFINED, message, "from")
 
 
-@dataclass(frozen=True)
+@layer
 class PjreddieShortcut(Sum):
     """`alpha` times the layer before plus `beta` times the layer `from`, where that has a value; then an activation."""
 
@@ -125,7 +124,7 @@ class PjreddieShortcut(Sum):
         return activate(b, add_common(b, inputs[0], term, self.alpha), self.activation)
 
 
-@dataclass(frozen=True)
+@layer
 class TorchShortcut(Sum):
     """The layer before plus the layers `from`; any `weights_type` means a factor 2 sigmoid(w) / n for each of the n.
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import accumulate
 
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .heads.tree import find_tree
-from .layer import Layer, LayerError, image
+from .layer import Layer, LayerError, image, layer
 from .lowering import Lowering
 from .training import train
 
 
-@dataclass(frozen=True)
+@layer
 class Softmax(Layer):
     """exp(x / temperature) divided by its sum; the result is a vector."""
 

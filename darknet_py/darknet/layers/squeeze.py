@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
 from .activations import activate
-from .layer import Layer, LayerError, image
+from .layer import Layer, LayerError, image, layer
 from .lowering import Lowering
 
 
-@dataclass(frozen=True)
+@layer
 class SqueezeExcitation(Layer):
     """Each channel times hard_sigmoid(W2 relu(W1 mean)), without biases (SpursLipu's utils/layers.py SE).
 

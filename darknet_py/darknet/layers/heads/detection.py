@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ....contract.decoders import Detection as Decoder
 from ....contract.decoders.detection import BOX
 from ....errors import Code
 from ....ir.graph import Value
 from ...cfg.options import opt
-from ..layer import Decoded, LayerError
+from ..layer import Decoded, LayerError, layer
 from ..lowering import Lowering
 from ..training import GridTraining, train, unused
 from .head import MAX_ANCHORS, MAX_CLASSES, Head
 
 
-@dataclass(frozen=True)
+@layer
 class Detection(Head, GridTraining):
     """`num` boxes and one set of class scores for each of side x side cells."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....contract.decoders.anchors import POINTS, Gaussian
 from ....errors import Code
 from ...cfg.options import opt
-from ..layer import Decoded
+from ..layer import Decoded, layer
 from ..training import train
 from .yolo import AnchorHead
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from ..lowering import Lowering
 
 
-@dataclass(frozen=True)
+@layer
 class GaussianYolo(AnchorHead):
     """Boxes (x, σx, y, σy, w, σw, h, σh, objectness, class scores) for each masked anchor in each cell."""
 

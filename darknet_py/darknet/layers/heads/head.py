@@ -5,12 +5,11 @@ Decision: a head lowers to exactly what Darknet's layer outputs, and returns wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....errors import Code
 from ...cfg.options import opt
-from ..layer import Decoded, Layer, LayerError
+from ..layer import Decoded, Layer, LayerError, layer
 
 if TYPE_CHECKING:
     from ....ir.graph import Value
@@ -21,7 +20,7 @@ MAX_ANCHORS = 1 << 16
 DEFAULT_ANCHOR = 0.5  # what the layers' make functions put into biases
 
 
-@dataclass(frozen=True)
+@layer
 class Head(Layer):
     """Base of [yolo], [Gaussian_yolo], [region] and [detection]."""
 

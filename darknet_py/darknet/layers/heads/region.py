@@ -6,15 +6,13 @@ under the name of an image (region_layer.c forward_region_layer flattens and kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ....contract.decoders import Region as Decoder
 from ....contract.decoders.region import BEFORE
 from ....contract.tree import Tree
 from ....errors import Code
 from ....ir.graph import Value
 from ...cfg.options import opt
-from ..layer import Decoded, LayerError, image
+from ..layer import Decoded, LayerError, image, layer
 from ..lowering import Lowering
 from ..softmax import softmax_by_groups
 from ..training import GridTraining, train, unused
@@ -22,7 +20,7 @@ from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channel
 from .tree import find_tree
 
 
-@dataclass(frozen=True)
+@layer
 class Region(Head, GridTraining):
     """Boxes (x, y, w, h, objectness, class scores) for each anchor in each cell; anchors are in cells."""
 

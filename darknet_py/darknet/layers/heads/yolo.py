@@ -5,14 +5,13 @@ Decision: the PyTorch dialect is a class of its own, because it decodes one way 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ....contract.decoders import Yolo as Decoder
 from ....contract.nms import NMS_KINDS
 from ....errors import Code
 from ...cfg.options import opt
-from ..layer import Decoded, LayerError, image
+from ..layer import Decoded, LayerError, image, layer
 from ..training import YoloTraining, unused
 from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channels, check_classes
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from ..lowering import Lowering
 
 
-@dataclass(frozen=True)
+@layer
 class AnchorHead(Head, YoloTraining):
     """What [yolo] and [Gaussian_yolo] share: anchors in pixels, of which `mask` selects some, and the suppression."""
 
@@ -82,7 +81,7 @@ class AnchorHead(Head, YoloTraining):
         return channels, h, w
 
 
-@dataclass(frozen=True)
+@layer
 class Yolo(AnchorHead):
     """Boxes (x, y, w, h, objectness, class scores) for each masked anchor in each cell."""
 
@@ -134,7 +133,7 @@ class Yolo(AnchorHead):
         b.warn(Code.SUSPICIOUS, message, "new_coords", hint)
 
 
-@dataclass(frozen=True)
+@layer
 class PytorchYolo(Yolo):
     """The same with WongKinYiu's fixed decoding: logistic everywhere, 2 xy - 0.5, (2 wh)² (yolor models.py)."""
 
