@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from operator import truediv as divide
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnx
 
 from ..backends.auto import timed
-from ..backends.session import Session
+from ..backends.session import Session, open_file
+from ..contract.contract import Contract
 from ..contract.nms import box_iou
+from ..contract.thresholds import CONF, IOU
 from ..errors import BackendError, DataError
+from ..onnx.metadata import contract_of
+from ..vision.inference import prepare, results_of
 from ..vision.results import Results
-from ..vision.sources import PictureFile, expand
+from ..vision.sources import PictureFile, expand, pictures
 
 HELD_OUT = 4  # every fourth picture
 ROUNDS = 5  # of the timing
@@ -83,14 +88,11 @@ class Quantization:
         return cls(Loss(**data["held_out"]), Loss(**data["calibration"]), data["speed"])
 
 
-def quantize(
-    model: onnx.ModelProto, images: str | Path, open_model: Callable[[Path], Opened]
-) -> tuple[onnx.ModelProto, Quantization]:
+def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProto, Quantization]:
     """The int8 form (QDQ, weights by channel) of a model that `export_onnx` made, and what it loses.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
-    held out. `open_model` opens an ONNX file, as `load` does. Raises `DataError` for too few pictures, and
-    `BackendError` where onnxruntime cannot quantize the model.
+    held out. Raises `DataError` for too few pictures, and `BackendError` where onnxruntime cannot quantize the model.
     """
     files = expand(images)
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
@@ -103,15 +105,15 @@ def quantize(
             plain.write_bytes(model.SerializeToString())
         except ValueError as e:  # what does not fit into protobuf's 2 GB
             raise BackendError(f"the network cannot be quantized: {e}") from None
-        reference = open_model(plain)
-        recorder = reference.session = _Recorder(reference.session)
-        calibration = _Calibration(reference, recorder, [i.name for i in model.graph.input], others)
+        contract = contract_of(model)
+        reference = _Opened(open_file(plain), contract)
+        calibration = _Calibration(reference, [i.name for i in model.graph.input], others)
         _quantize(model, plain, small, calibration)
-        candidate = open_model(small)
-        pairs = [(_look(reference, f), _look(candidate, f)) for f in held_out]
-        again = [_look(candidate, f) for f in others]
-        feed = recorder.inputs
-        speeds = [timed(recorder, feed) / timed(candidate.session, feed) for _ in range(ROUNDS)]
+        candidate = _Opened(open_file(small), contract)
+        pairs = [(reference.look(f), candidate.look(f)) for f in held_out]
+        again = [candidate.look(f) for f in others]
+        sessions = reference.session, candidate.session
+        speeds = [divide(*(timed(s, reference.inputs) for s in sessions)) for _ in range(ROUNDS)]
         losses = loss(*zip(*pairs, strict=True)), loss(calibration.found, again)
         return onnx.load(small), Quantization(*losses, speed=median(speeds))
 
@@ -145,51 +147,37 @@ def _compare_boxes(a: Results, b: Results) -> Iterator[tuple[float, float]]:
             yield float(a.boxes.conf[i]), float(b.boxes.conf[j])
 
 
-class Opened(Protocol):
-    """What is asked of an open network: `Model` is one."""
+class _Opened:
+    """An exported network in onnxruntime, and the inputs that its last picture became."""
 
-    session: Session
-
-    def reset(self) -> None:
-        """Forget what recurrent layers remember."""
-        ...
-
-    def __call__(self, source: Any) -> list[Results]:
-        """Results for pictures."""
-        ...
-
-
-class _Recorder:
-    """A session that keeps its last inputs."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, contract: Contract) -> None:
+        self.session, self.contract = session, contract
         self.inputs: list[np.ndarray] = []
 
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        self.inputs = list(inputs)
-        return self._session.run(inputs)
-
-
-def _look(model: Opened, file: PictureFile) -> Results:
-    model.reset()
-    (results,) = model(file)
-    return results
+    def look(self, file: PictureFile) -> Results:
+        """What it finds in a picture, with memories of zeros and Darknet's thresholds."""
+        contract = self.contract
+        (picture,) = pictures(file, contract.shape[0])
+        batch = np.zeros((contract.batch or 1, *contract.shape), np.float32)
+        prepare(picture, contract, contract.letterbox, batch[0])
+        self.inputs = [batch, *(np.zeros((len(batch), *s.shape), np.float32) for s in contract.states)]
+        outputs = contract.sample(self.session.run(self.inputs)[: len(contract.outputs)], 0)
+        return results_of(outputs, picture, contract, dict(enumerate(contract.names)), threshold=CONF, iou=IOU)
 
 
 class _Calibration:
     """What onnxruntime asks for the inputs: those that the float network gets for each picture."""
 
-    def __init__(self, model: Opened, recorder: _Recorder, names: Sequence[str], files: Iterable[PictureFile]) -> None:
-        self._model, self._recorder, self._names, self._files = model, recorder, names, iter(files)
+    def __init__(self, reference: _Opened, names: Sequence[str], files: Iterable[PictureFile]) -> None:
+        self._reference, self._names, self._files = reference, names, iter(files)
         self.found: list[Results] = []
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         file = next(self._files, None)
         if file is None:
             return None
-        self.found.append(_look(self._model, file))
-        return dict(zip(self._names, self._recorder.inputs, strict=True))
+        self.found.append(self._reference.look(file))
+        return dict(zip(self._names, self._reference.inputs, strict=True))
 
 
 def _quantize(model: onnx.ModelProto, plain: Path, small: Path, reader: _Calibration) -> None:

@@ -80,9 +80,8 @@ def export_onnx(
 
 def _quantized(exported: Exported, images: str | Path) -> Exported:
     from ..analysis.quantize import quantize
-    from .model import load
 
-    model, found = quantize(exported.whole(), images, load)
+    model, found = quantize(exported.whole(), images)
     return Exported(model, {}, replace(exported.contract, int8=found.to_dict()))
 
 

@@ -21,10 +21,9 @@ import numpy as np
 from ..backends.backend import DEFAULT, find_backend
 from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract
-from ..contract.detections import Boxes
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
-from ..vision.preprocess import to_center, to_input
+from ..vision.inference import prepare, results_of
 from ..vision.results import Results
 from ..vision.sources import Loader, Picture, is_stream, loaders
 
@@ -60,12 +59,22 @@ class Model:
         self.names = dict(enumerate(contract.names))
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
+        self._recipe: dict[str, Any] | None = None  # the arguments of `load`
         self.reset()
 
     def __repr__(self) -> str:
         kind = "detector" if self.contract.decoders else "network"
         shape = "x".join(map(str, self.contract.shape))
         return f"<Model {self.contract.origin}: {kind}, input {shape}, {len(self.names)} classes>"
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any]]]:
+        """A model travels to another process as what was said to `load`, and is opened there again.
+
+        What recurrent layers remember stays behind.
+        """
+        if self._recipe is None:
+            raise DataError("this model was not made by load, and cannot be opened elsewhere: open it in each process")
+        return _load_again, (self._recipe,)
 
     @property
     def network(self) -> Network | None:
@@ -199,7 +208,7 @@ class Model:
         for load in group:
             try:
                 picture = load()
-                self._prepare(picture, padded, inputs[len(pictures)])
+                prepare(picture, self.contract, padded, inputs[len(pictures)])
             except DataError as e:
                 if skip is None:
                     raise
@@ -219,37 +228,15 @@ class Model:
 
     def _results(self, group: _Group, conf: float, iou: float, padded: bool) -> list[Results]:
         start = time.perf_counter()
-        sample = self.contract.sample
-        found = [self._decode(sample(group.arrays, i), p, conf, iou, padded) for i, p in enumerate(group.pictures)]
-        seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
-        pairs = zip(group.pictures, found, strict=True)
-        return [Results(p.pixels, p.path, self.names, boxes, scores, seconds) for p, (boxes, scores) in pairs]
-
-    def _prepare(self, picture: Picture, letterbox: bool, out: np.ndarray) -> None:
-        """Write a picture as one input of the network, in Darknet's order of colours."""
-        pixels = picture.pixels
-        alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and self.contract.shape[0] == 3
-        image = pixels[:, :, :3] if alpha else pixels
-        try:
-            if not self.contract.decoders and not letterbox:
-                to_center(image, self.contract.shape, bgr=True, out=out)
-            else:
-                to_input(image, self.contract.shape, letterbox, bgr=True, out=out)
-        except DataError as e:
-            raise DataError(f"{picture.path}: {e}") from None
-
-    def _decode(
-        self, outputs: list[np.ndarray], picture: Picture, conf: float, iou: float, letterbox: bool
-    ) -> tuple[Boxes, np.ndarray | None]:
-        size = (picture.pixels.shape[0], picture.pixels.shape[1])
-        if self.contract.decoders:
-            return self.contract.decode(outputs, size, threshold=conf, iou=iou, letterbox=letterbox), None
-        scores = outputs[-1]
-        if scores.size != max(scores.shape):
-            raise DataError(
-                f"the network gives an array of {scores.shape}, neither boxes nor class scores: use forward"
+        contract, names = self.contract, self.names
+        found = [
+            results_of(
+                contract.sample(group.arrays, i), picture, contract, names, threshold=conf, iou=iou, letterbox=padded
             )
-        return Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size), scores.ravel()
+            for i, picture in enumerate(group.pictures)
+        ]
+        seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
+        return [replace(results, seconds=seconds) for results in found]
 
 
 def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
@@ -289,6 +276,45 @@ def load(
     >>> load(cfg, backend="numpy")(np.zeros((8, 8, 3), np.uint8))[0].pred_score.__round__(3)
     0.333
     """
+    given: dict[str, Any] = dict(
+        names=names, dialect=dialect, size=size, random_weights=random_weights, letterbox=letterbox, strict=strict,
+        as_darknet=as_darknet, allow_partial=allow_partial, cache=cache,
+    )  # fmt: skip
+    model = _load(cfg, weights, backend, **given, say=say, options=options)
+    told = {"say", "explain"}  # functions, which do not travel
+    model._recipe = {
+        "cfg": _absolute(cfg), "weights": _absolute(weights), "backend": backend, **given, "names": _absolute(names),
+        **{k: v for k, v in options.items() if k not in told},
+    }  # fmt: skip
+    return model
+
+
+def _load_again(recipe: dict[str, Any]) -> Model:
+    return load(**recipe)
+
+
+def _absolute(path: str | Path | None) -> str | Path | None:
+    """A file's whole path: another process may stand elsewhere. What is the name of a network stays as it is."""
+    return Path(path).absolute() if path is not None and Path(path).exists() else path
+
+
+def _load(
+    cfg: str | Path,
+    weights: str | Path | None,
+    backend: str,
+    *,
+    names: str | Path | None,
+    dialect: str | None,
+    size: tuple[int, int] | None,
+    random_weights: int | None,
+    letterbox: bool | None,
+    strict: bool,
+    as_darknet: bool,
+    allow_partial: bool,
+    cache: bool,
+    say: Say | None,
+    options: dict[str, Any],
+) -> Model:
     if Path(cfg).suffix == ".onnx":
         cfg_only = dict(
             weights=weights, dialect=dialect, size=size, random_weights=random_weights,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -232,6 +234,31 @@ def test_a_classifier_sees_the_middle_of_a_picture(tmp_path: Path) -> None:
     (results,) = load(write_classifier(tmp_path), backend="numpy")(wide)
     assert results.pred_class == "blue"
     assert results.pred_score == pytest.approx(np.e / (np.e + 2), abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "opencv", "numpy"])
+def test_a_model_travels_as_what_was_said_to_load(cfg: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cfg.parent)
+    model = load(cfg.name, backend=backend, say=print)
+    text = pickle.dumps(model)
+    monkeypatch.chdir("/")
+    again = pickle.loads(text)
+    assert type(again.session) is type(model.session) or backend == "onnxruntime"
+    (wanted,), (found,) = model(RED), again(RED)
+    np.testing.assert_allclose(found.boxes.xyxy, wanted.boxes.xyxy)
+    assert again.names == model.names
+
+
+def test_another_process_opens_the_model_it_is_sent(cfg: Path) -> None:
+    model = load(cfg)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        (results,) = pool.submit(model, RED).result()
+    np.testing.assert_allclose(results.boxes.xyxy, model(RED)[0].boxes.xyxy, atol=1e-3)
+
+
+def test_a_model_made_of_parts_says_that_it_cannot_travel(model: Model) -> None:
+    with pytest.raises(DataError, match="open it in each process"):
+        pickle.dumps(Model(model.session, model.contract))
 
 
 def test_threads_step_through_sequences_of_their_own(tmp_path: Path) -> None:
