@@ -24,7 +24,7 @@ EXAMPLES = {m["title"]: (m["file"], m["code"], m["check"]) for m in EXAMPLE.find
 
 
 def test_every_kind_has_an_example() -> None:
-    assert list(EXAMPLES) == ["A layer of Darknet", "A back end", "A command", "A pass"]
+    assert list(EXAMPLES) == ["A layer of Darknet", "A back end", "An output format", "A command", "A pass"]
 
 
 @pytest.mark.parametrize("title", EXAMPLES)

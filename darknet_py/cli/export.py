@@ -1,4 +1,4 @@
-"""`darknet-py export`: a network as an ONNX file."""
+"""`darknet-py export`: a network as a file for other programs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..contract.thresholds import CONF, IOU
 from .options import message, network_of, network_options, weights_option
 
 PLACE = ("Convert", 1)
+
+# What `network_of` takes; the other options are those of a format.
+NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 
 
 @click.command("export")
@@ -19,6 +23,7 @@ PLACE = ("Convert", 1)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: CFG's name with .onnx)."
 )
+@click.option("--format", "format_", metavar="NAME", help="What to write (default: what the suffix of the file says).")
 @click.option(
     "--boxes",
     type=click.Choice(("raw", "decoded", "nms")),
@@ -58,7 +63,10 @@ PLACE = ("Convert", 1)
     help="With --boxes nms: the most boxes of a class.",
 )
 @network_options
-def command(cfg: str, weights: Path | None, output: Path | None, **options: Any) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, /, cfg: str, weights: Path | None, output: Path | None, format_: str | None, **options: Any
+) -> None:
     """Write the network CFG as an ONNX file.
 
     The input is (N, channels, height, width), RGB from 0 to 1. Sizes, colours, names and thresholds are in the
@@ -68,15 +76,12 @@ def command(cfg: str, weights: Path | None, output: Path | None, **options: Any)
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     """
-    known = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
-    network = network_of(cfg, weights, **{k: options.pop(k) for k in known})
-    from ..model.export import export_onnx
+    from ..model.formats import find_format
 
-    path = output or Path(f"{network.cfg.stem}.onnx")
-    contract = export_onnx(network, path, **options)
-    if contract.int8:
-        from ..analysis.quantize import Quantization
-
-        message(str(Quantization.of(contract.int8)))
-    message(f"input images {'x'.join(map(str, contract.shape))}, {contract.resize}, boxes: {contract.boxes}")
+    chosen = find_format(output or Path("net.onnx"), format_)
+    network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
+    path = output or Path(f"{network.cfg.stem}{chosen.suffix}")
+    given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
+    for sentence in chosen.write(network, path, **given):
+        message(sentence)
     click.echo(path)

@@ -87,13 +87,17 @@ class Model:
         """Forget what recurrent layers remember."""
         self._states: list[np.ndarray] = []
 
-    def export(self, path: str | Path, **options: Any) -> None:
-        """Write the network as an ONNX file; `options` are those of `export_onnx`."""
-        from .export import export_onnx
+    def export(self, path: str | Path, format: str | None = None, **options: Any) -> None:  # noqa: A002 - its name
+        """Write the network for other programs, as the suffix of `path` or `format` says.
+
+        `options` are those of the format; for ONNX those of `export_onnx`. Raises `DataError` for a format or an option
+        that does not exist, or a model that comes from an ONNX file.
+        """
+        from .formats import find_format
 
         if self.network is None:
             raise DataError("this model comes from an ONNX file: copy that")
-        export_onnx(self.network, path, **options)
+        find_format(Path(path), format).write(self.network, Path(path), **options)
 
     def forward(self, inputs: np.ndarray) -> list[np.ndarray]:
         """The network alone: a batch of inputs (n, c, h, w) float32 to its outputs, with the batch axis in front.

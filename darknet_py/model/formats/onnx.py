@@ -1,0 +1,46 @@
+"""ONNX: what onnxruntime, OpenCV and most converters read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...contract.thresholds import CONF, IOU
+from . import Format
+
+if TYPE_CHECKING:
+    from ...darknet.network import Network
+
+
+def _write(
+    network: Network,
+    path: Path,
+    *,
+    batch: int | None = None,
+    boxes: str = "raw",
+    half: bool = False,
+    int8: str | Path | None = None,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    threshold: float = CONF,
+    iou: float = IOU,
+    max_detections: int = 300,
+    external: bool = False,
+) -> tuple[str, ...]:
+    """`export_onnx`; what its input and its output are, and what an int8 form loses."""
+    from ..export import export_onnx
+
+    contract = export_onnx(
+        network, path, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox,
+        threshold=threshold, iou=iou, max_detections=max_detections, external=external,
+    )  # fmt: skip
+    size = "x".join(map(str, contract.shape))
+    told = (f"input images {size}, {contract.resize}, boxes: {contract.boxes}",)
+    if not contract.int8:
+        return told
+    from ...analysis.quantize import Quantization
+
+    return (str(Quantization.of(contract.int8)), *told)
+
+
+FORMAT = Format("onnx", ".onnx", "ONNX", _write)
