@@ -25,8 +25,9 @@ def names(taker: str, **options: bool) -> list[str]:
     return [step.name for step in passes_for(taker, **options)]
 
 
-def test_each_back_end_is_in_the_table() -> None:
-    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} == {*backends(), "file"}
+def test_the_table_is_about_back_ends_that_there_are() -> None:
+    # A back end that wants nothing of its own takes the passes of "file", and needs no line.
+    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} <= {*backends(), "file"}
     assert {taker for _, takers in TABLE for taker in takers} == {*FOLDING} == {*TAKERS} - {*UNTOUCHED}
 
 
