@@ -141,14 +141,14 @@ def test_without_a_place_to_write_it_runs_all_the_same(cfg: Path, monkeypatch: p
 
 
 def test_what_was_not_used_for_longest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LIMIT", 25)
+    monkeypatch.setattr(cache, "LIMIT", 2500)
     for time, name in enumerate("ab"):
-        put(name, 10)
+        put(name, 1000)
         os.utime(cache.root() / name, (time, time))
     assert cache.find("a")
-    put("c", 10)
+    put("c", 1000)
     assert [e.name for e in entries()] == ["a", "c"]
-    put("huge", 100)
+    put("huge", 10000)
     assert [e.name for e in entries()] == ["huge"]
 
 
