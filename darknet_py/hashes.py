@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 import zlib
 from collections.abc import Callable
@@ -34,7 +33,6 @@ SETTLED = 0.25
 KEPT = 200  # files that are remembered, the latest
 LINE = 200  # bytes of each, at most
 CHUNK = 1 << 20
-_NOTE = re.compile(r"(?P<what>\w+ \d+ \d+ \d+ -?\d+ -?\d+) (?P<digest>[0-9a-f]{8,64})")
 
 
 def sha256_of(path: Path) -> str:
@@ -105,7 +103,11 @@ def _read_notes() -> dict[str, str]:
         lines = read_at_most(notes() / "notes", KEPT * LINE).decode("ascii", "replace").splitlines()
     except OSError:
         return {}
-    return {found["what"]: found["digest"] for line in lines if (found := _NOTE.fullmatch(line))}
+    return {what: digest for what, _, digest in (line.rpartition(" ") for line in lines) if _is_digest(digest)}
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) in (8, 64) and text.strip("0123456789abcdef") == ""
 
 
 def _remember(what: str, digest: str) -> None:

@@ -8,7 +8,6 @@ was: `.NAME.PID`.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from .machine import lives
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 SEARCH = stat.S_IXGRP | stat.S_IXOTH
 ABANDONED = 86400.0  # seconds; what nobody has touched for so long is no work in progress, whoever has its number now
-_PID = re.compile(r"\..*\.(\d+)")
 
 
 def make_private(folder: Path) -> None:
@@ -84,20 +82,30 @@ def working_folder(folder: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def find_left(folder: Path, name: str) -> list[Path]:
+    """The `.NAME….PID` in a folder whose process is no more."""
+    found = []
+    for path in folder.glob(f".{name}.*"):
+        with suppress(OSError):
+            if _is_left(path):
+                found.append(path)
+    return found
+
+
 def sweep(folder: Path, name: str) -> None:
     """Remove the `.NAME….PID` in a folder whose process is no more; those of living processes stay."""
     import shutil
 
-    for path in folder.glob(f".{name}.*"):
-        with suppress(OSError):
-            if not _is_left(path):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for path in find_left(folder, name):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _is_left(path: Path) -> bool:
-    pid = _PID.fullmatch(path.name)
-    return pid is not None and (not lives(int(pid[1])) or time.time() - path.lstat().st_mtime > ABANDONED)
+    pid = path.suffix.removeprefix(".")
+    if not (pid.isascii() and pid.isdigit()):
+        return False
+    return not lives(int(pid)) or time.time() - path.lstat().st_mtime > ABANDONED

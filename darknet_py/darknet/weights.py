@@ -7,6 +7,7 @@ mapped one the arrays would change when a training writes its next weights over 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import struct
@@ -227,14 +228,28 @@ def write_weights(path: str | Path, graph: Graph, weights: Weights, *, upto: int
         raise WeightsError(f"no array for {missing.value.name}", Code.WEIGHTS_SHORT)
     try:
         with replacing(path) as file:
-            file.write(weights.header.to_bytes())
-            for param in params:
-                array = np.asarray(weights.arrays[param.value], np.float32)
-                if _is_transposed(param, weights.header):
-                    array = array.reshape(param.value.shape[0], -1).T
-                file.write(np.ascontiguousarray(array).data)
+            for piece in _stored(params, weights):
+                file.write(piece)
     except OSError as e:
         raise WeightsError(f"cannot write {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+
+
+def hash_weights(graph: Graph, weights: Weights) -> str:
+    """The SHA-256 of the file that weights were read from, whatever has become of it since."""
+    digest = hashlib.sha256()
+    for piece in _stored([p for p in graph.params if p.value in weights.arrays], weights):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _stored(params: Sequence[Param], weights: Weights) -> Iterator[bytes | memoryview]:
+    """The pieces of a weights file: its header, and each array as it is stored."""
+    yield weights.header.to_bytes()
+    for param in params:
+        array = np.asarray(weights.arrays[param.value], np.float32)
+        if _is_transposed(param, weights.header):
+            array = array.reshape(param.value.shape[0], -1).T
+        yield np.ascontiguousarray(array).data
 
 
 def random_weights(graph: Graph, seed: int) -> Weights:

@@ -373,12 +373,20 @@ def _load_compiled(
         return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
     kept = recall(key, threads)
     if kept:
-        return _from_kept(*kept, recipe.cfg, compile_, names, letterbox)
+        return _from_kept(*kept, recipe.cfg, partial(_compile_same, recipe, key, compile_), names, letterbox)
     network = compile_()
     if recipe.key() != key:  # somebody wrote to a file between
         return from_network(network, names=names, letterbox=letterbox, threads=threads)
     session = open_and_keep(key, network, threads)
     return Model(session, network.program(names, letterbox).before_heads().contract, network)
+
+
+def _compile_same(recipe: Recipe, key: str, compile_: Callable[[], Network]) -> Network:
+    """The network of a model that was opened as it was kept; `DataError` if its files have changed since."""
+    network = compile_()
+    if recipe.key() != key:
+        raise DataError(f"{recipe.cfg} or its weights have changed since the model was loaded: load it again")
+    return network
 
 
 def _from_kept(
