@@ -30,6 +30,7 @@ from .files import cache_dir, read_at_most, write_whole
 from .private import find_intruder, make_private
 
 SETTLED = 0.25
+SMALL = 1 << 20  # bytes; to read so little is quicker than to remember that it was read
 KEPT = 200  # files that are remembered, the latest
 LINE = 200  # bytes of each, at most
 CHUNK = 1 << 20
@@ -77,7 +78,7 @@ def _known(path: Path, kind: str, compute: Callable[[BufferedReader], str]) -> s
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
         what = " ".join([kind, *map(str, stamp(before))])
-        lasting = _is_telling(file, before)
+        lasting = before.st_size > SMALL and _is_telling(file, before)
         if lasting and (digest := _read_notes().get(what)):
             return digest
         digest = compute(file)

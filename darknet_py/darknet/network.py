@@ -90,7 +90,7 @@ def open_files(
     """`open_network` where the files are known."""
     compilation = compile_file(files.cfg, reading).check()
     graph = compilation.graph
-    made = partial(Network, cfg_sha256=sha256_of(files.cfg))
+    made = partial(Network, cfg_sha256=sha256_of(files.cfg) if files.cfg.is_file() else "")  # a pipe has been read
     if random is not None:
         return made(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
     if weights is None and not graph.params:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -27,7 +26,6 @@ LIMIT = 2 << 30  # bytes of all entries; the youngest stays in any case
 SOURCES = (".py", ".lark")  # what decides how a network is compiled
 CHECKSUMS = "checksums"  # the file of an entry that lists the others: CRC-32, length and name, a line each
 CHECKSUMS_LIMIT = 4096  # bytes of it
-SMALL = 1 << 20  # bytes; to read so little is quicker than to remember that it was read
 NEW = "new"  # what the name of an entry in the making begins with, after a dot
 
 
@@ -120,28 +118,24 @@ def size_of(path: Path) -> int:
 def _sign(folder: Path) -> None:
     """Write down what the files of a finished entry are."""
     files = sorted(path for path in folder.iterdir() if path.name != CHECKSUMS)
-    lines = [f"{_checksum(path)} {path.stat().st_size} {path.name}\n" for path in files]
+    lines = [f"{crc32_of(path)} {path.stat().st_size} {path.name}\n" for path in files]
     (folder / CHECKSUMS).write_text("".join(lines), "utf-8")
 
 
 def _check(folder: Path) -> None:
     """Raise `OSError` or `ValueError` if an entry is not what was written. Lengths come first: they cost nothing."""
-    lines = read_at_most(folder / CHECKSUMS, CHECKSUMS_LIMIT).decode("utf-8").splitlines()
-    listed = [(digest, int(size), folder / name) for digest, size, name in (line.split(" ", 2) for line in lines)]
-    if not listed:
-        raise ValueError("an entry without files")
+    checksums = folder / CHECKSUMS
+    text = read_at_most(checksums, CHECKSUMS_LIMIT).decode("utf-8") if is_private_file(checksums) else ""
+    if not text.endswith("\n"):
+        raise ValueError("an entry whose files are not listed")
+    lines = (line.split(" ", 2) for line in text.splitlines())
+    listed = [(digest, int(size), folder / name) for digest, size, name in lines]
     for _, size, path in listed:
         if path.parent != folder or not is_private_file(path) or path.stat().st_size != size:
             raise ValueError(f"{path.name} is not what was kept")
     for digest, _, path in listed:
-        if _checksum(path) != digest:
+        if crc32_of(path) != digest:
             raise ValueError(f"{path.name} is damaged")
-
-
-def _checksum(path: Path) -> str:
-    if path.stat().st_size <= SMALL:
-        return f"{zlib.crc32(read_at_most(path, SMALL)):08x}"
-    return crc32_of(path)
 
 
 @cache

@@ -140,7 +140,7 @@ def get_model(name: str) -> ZooModel:
 def find_cached(name: str) -> Fetched | None:
     """The files of a model if they are all in the cache and are what they should be."""
     model = get_model(name)
-    if not all(_is_cached(model, f) for f in (model.cfg, model.weights)):
+    if not all(is_cached(model, f) for f in (model.cfg, model.weights)):
         return None
     return _fetched(model)
 
@@ -171,7 +171,7 @@ def _fetch_files(model: ZooModel, wanted: Sequence[File], say: Say | None) -> No
             _take_over(model, wanted)
             sweep(model.folder, model.name)
             for file in wanted:
-                if not _is_cached(model, file):
+                if not is_cached(model, file):
                     _fetch_file(model, file, package, say or (lambda _: None))
     except OSError as e:
         raise ZooError(f"cannot keep {model.name} in {model.folder}: {e.strerror or e}") from None
@@ -193,11 +193,11 @@ def _fetched(model: ZooModel) -> Fetched:
     with _ONE_AT_A_TIME:
         if not names.exists():
             write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
-    photo = model.folder / model.photo.name if model.photo and _is_cached(model, model.photo) else None
+    photo = model.folder / model.photo.name if model.photo and is_cached(model, model.photo) else None
     return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 
 
-def _is_cached(model: ZooModel, file: File) -> bool:
+def is_cached(model: ZooModel, file: File) -> bool:
     """Whether the cache has the file, by all its bytes."""
     path = model.folder / file.name
     try:
