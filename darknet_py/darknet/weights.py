@@ -16,9 +16,10 @@ import numpy as np
 from ..errors import Code, Diagnostic, Severity, WeightsError
 from ..files import replacing
 from ..ir.graph import Graph, Param, Value
+from .magic import LOOK, kind_of, text_kind_of
 
 FLOAT_BYTES = 4
-HEADER_BYTES = 20  # at most
+VERSIONS = 1 << 16  # beyond any Darknet's; above 1000 a part of the version marks transposed matrices
 
 NO_VARIANCE = -1e-4  # still negative with every dialect's epsilon added: its root is NaN
 
@@ -56,19 +57,41 @@ class Header:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the buffer") -> Header:
-        """The header at the beginning of `data`; `WeightsError` if that is too short, or text."""
-        if data and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data):  # as a version: above 150 million
-            hint = "a web page or a Git LFS pointer was saved in place of the file, or this is the cfg"
+        """The header at the beginning of `data`; `WeightsError` if that is too short, or something else.
+
+        With `LOOK` bytes of the file each kind of file that is no weights file is told from the others.
+        """
+        if kind := kind_of(data):
+            raise WeightsError(f"{name} is no weights file, but {kind.title}", Code.WEIGHTS_HEADER, kind.remedy)
+        if kind := text_kind_of(data):  # as a version: above 150 million
+            hint = kind.remedy if kind.title == "text" else f"it is {kind.title}: {kind.remedy}"
             raise WeightsError(f"{name} is text, not weights", Code.WEIGHTS_HEADER, hint)
         if len(data) < 12:
             raise WeightsError(f"{name}: {len(data)} bytes cannot hold a header", Code.WEIGHTS_HEADER)
         major, minor, revision = struct.unpack_from("<iii", data)
+        if not _is_version(major, minor, revision):
+            message = f"{name}: a version {major}.{minor}.{revision} is no Darknet's"
+            raise WeightsError(message, Code.WEIGHTS_HEADER, _no_version(data))
         plain = cls(major, minor, revision)
         if len(data) < len(plain.to_bytes()):
             message = f"{name}: {len(data)} bytes cannot hold a header of version {major}.{minor}"
             raise WeightsError(message, Code.WEIGHTS_HEADER)
         (seen,) = struct.unpack_from("<Q" if plain.wide else "<I", data, 12)
         return cls(major, minor, revision, seen)
+
+
+def _is_version(*parts: int) -> bool:
+    return all(0 <= part < VERSIONS for part in parts)
+
+
+def _no_version(data: bytes) -> str:
+    """What a file is that has no version where Darknet writes one."""
+    if _is_version(*struct.unpack_from(">iii", data)):
+        return "the order of its bytes is the other one: it was written on another machine, and each number is reversed"
+    numbers = np.abs(np.frombuffer(data, "<f4", len(data) // FLOAT_BYTES))
+    if ((numbers == 0) | ((numbers > 1e-12) & (numbers < 1e6))).all():
+        return "it has no header: its numbers begin at the first byte; put the 20 bytes of another file before them"
+    return "this is no weights file, or one of another program"
 
 
 @dataclass(frozen=True)
@@ -83,9 +106,11 @@ def read_header(path: Path) -> tuple[Header, int]:
     """The header of a weights file, and the length of the file in bytes. Raises `WeightsError`."""
     try:
         with path.open("rb") as file:
-            start, size = file.read(HEADER_BYTES), path.stat().st_size
+            start, size = file.read(LOOK), path.stat().st_size
     except OSError as e:
         raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+    except ValueError as e:  # a NUL in the name
+        raise WeightsError(f"cannot read {str(path)!r}: {e}", Code.WEIGHTS_MISSING) from None
     if not path.is_file():
         raise WeightsError(f"{path} is a device or a pipe, which cannot be mapped", Code.WEIGHTS_MISSING)
     return Header.from_bytes(start, str(path)), size
@@ -99,49 +124,104 @@ def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False)
     """
     path = Path(path)
     header, size = read_header(path)
-    start = len(header.to_bytes())
-    whole, odd = divmod(size - start, FLOAT_BYTES)
-    floats = np.memmap(path, np.float32, "r", start, (whole,)) if whole else np.zeros(0, np.float32)
-    arrays = _cut(floats, graph, header, str(path), allow_partial)
-    if odd:
-        raise _odd(str(path), odd)
-    return Weights(header, arrays)
+    return _cut(_Stored(str(path), header, size, path), graph, allow_partial)
 
 
 def parse_weights(data: bytes, graph: Graph, name: str = "the buffer") -> Weights:
     """The same of the contents of a weights file, which messages call `name`."""
-    header = Header.from_bytes(data[:HEADER_BYTES], name)
-    start = len(header.to_bytes())
-    whole, odd = divmod(len(data) - start, FLOAT_BYTES)
-    arrays = _cut(np.frombuffer(data, np.float32, whole, start), graph, header, name, False)
-    if odd:
-        raise _odd(name, odd)
-    return Weights(header, arrays)
+    return _cut(_Stored(name, Header.from_bytes(data[:LOOK], name), len(data), data), graph, False)
 
 
-def _odd(name: str, count: int) -> WeightsError:
-    return WeightsError(f"{name} ends in the middle of a number ({count} bytes too many)", Code.WEIGHTS_LONG)
+@dataclass(frozen=True)
+class _Stored:
+    """Where the numbers of a weights file are."""
+
+    name: str
+    header: Header
+    size: int
+    place: Path | bytes
+
+    @property
+    def start(self) -> int:
+        """Bytes before the numbers."""
+        return len(self.header.to_bytes())
+
+    @property
+    def count(self) -> int:
+        """Whole numbers in the file."""
+        return (self.size - self.start) // FLOAT_BYTES
+
+    @property
+    def odd(self) -> int:
+        """Bytes after the last whole number."""
+        return (self.size - self.start) % FLOAT_BYTES
+
+    def floats(self, count: int) -> np.ndarray:
+        """The first numbers."""
+        if not count:
+            return np.zeros(0, np.float32)
+        if isinstance(self.place, bytes):
+            return np.frombuffer(self.place, np.float32, count, self.start)
+        try:
+            return np.memmap(self.place, np.float32, "r", self.start, (count,))
+        except (OSError, ValueError) as e:
+            raise WeightsError(f"cannot map {self.name}: {e}", Code.WEIGHTS_MISSING) from None
+
+    def explain(self, graph: Graph) -> str:
+        """Why it does not fit a graph."""
+        from .misfit import Contents, explain  # compiles the cfg again: only after an error
+
+        try:
+            floats = self.floats(self.count)
+        except WeightsError:  # too large to be mapped
+            floats = None
+        return explain(Contents(self.name, self.size, self.start, self.header.seen, floats), graph)
 
 
-def _cut(floats: np.ndarray, graph: Graph, header: Header, name: str, allow_partial: bool) -> dict[Value, np.ndarray]:
+def explain_misfit(path: Path, header: Header, size: int, graph: Graph) -> str:
+    """Why a weights file, whose header and size `read_header` gave, does not fit a graph, and what to do."""
+    return _Stored(str(path), header, size, path).explain(graph)
+
+
+def _cut(file: _Stored, graph: Graph, allow_partial: bool) -> Weights:
+    wanted = sum(p.size for p in graph.params)
+    floats = file.floats(min(file.count, wanted))
     arrays: dict[Value, np.ndarray] = {}
     at, begun = 0, -1
     for param in graph.params:
         left = len(floats) - at
         if param.size > left:
-            if allow_partial and (left == 0 and param.layer != begun):
-                return arrays
-            raise _too_short(graph, param, at, left, name)
-        stored = floats[at : at + param.size]
-        arrays[param.value] = _from_stored(stored, param, header)
+            if allow_partial and left == 0 and param.layer != begun and not file.odd:
+                break
+            raise _too_short(file, graph, param, at, left)
+        arrays[param.value] = _from_stored(floats[at : at + param.size], param, file.header)
         at, begun = at + param.size, param.layer
-    if at < len(floats):
-        message = f"{name} holds {len(floats):,} floats, and the network wants {at:,}: {len(floats) - at:,} too many"
-        raise WeightsError(message, Code.WEIGHTS_LONG, "is this the weights file of another cfg?")
-    return arrays
+    if at < file.count:
+        more = file.count - at
+        message = f"{file.name} holds {file.count:,} floats, and the network wants {at:,}: {more:,} too many"
+        raise WeightsError(message, Code.WEIGHTS_LONG, file.explain(graph))
+    if file.odd:
+        message = f"{file.name} ends in the middle of a number ({file.odd} bytes too many)"
+        raise WeightsError(message, Code.WEIGHTS_LONG, file.explain(graph))
+    _refuse_swapped(floats, file.name)
+    return Weights(file.header, arrays)
 
 
-def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> WeightsError:
+def _refuse_swapped(floats: np.ndarray, name: str) -> None:
+    """Raise for numbers whose bytes are in the other order; Darknet reads them and computes nonsense."""
+    some = np.abs(floats[:: max(1, len(floats) // 256)][:256])
+    with np.errstate(invalid="ignore"):
+        odd = np.count_nonzero(~((some == 0) | ((some > 1e-12) & (some < 1e6))))
+    if odd < len(some) / 4:  # the usual case, without another import
+        return
+    from .misfit import are_swapped
+
+    if are_swapped(floats):
+        hint = "it was written on another machine, or by a program that reversed each number"
+        raise WeightsError(f"{name}: its numbers have the other order of bytes", Code.WEIGHTS_HEADER, hint)
+
+
+def _too_short(file: _Stored, graph: Graph, param: Param, at: int, left: int) -> WeightsError:
     # Count from the beginning of the layer: the reader of the message thinks in layers.
     own = [p for p in graph.params if p.layer == param.layer]
     before = sum(p.size for p in own[: own.index(param)])
@@ -149,10 +229,10 @@ def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> Wei
     layer = graph.layer(param.layer)
     total = sum(p.size for p in graph.params)
     message = (
-        f"{name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
+        f"{file.name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
         f"{left + before:,} are left (the network has {total:,}, the file {at + left:,})"
     )
-    return WeightsError(message, Code.WEIGHTS_SHORT, "a truncated download, or the weights file of another cfg")
+    return WeightsError(message, Code.WEIGHTS_SHORT, file.explain(graph))
 
 
 def _is_transposed(param: Param, header: Header) -> bool:
