@@ -162,8 +162,7 @@ def find_names(
     if given is not None:
         found = _read_list(Path(given))
         if len(found.names) < classes:
-            held = f"{_count(len(found.names), 'name')}, and the network has {_count(classes, 'class', 'es')}"
-            raise DataError(f"{given} holds {held}")
+            raise DataError(f"{given} holds {len(found.names)} names, and the network has {classes} classes")
         return Names(found.names[:classes], str(given), found.compared(classes))
     unfit: list[str] = []
     for path in _candidates(cfg) if cfg else ():
