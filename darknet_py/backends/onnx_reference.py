@@ -35,8 +35,8 @@ class OnnxReferenceSession:
         """Outputs, then the new states, for a batch of inputs."""
         import numpy as np
 
-        arrays = self._feed(inputs)
         try:
+            arrays = self._feed(inputs)
             with np.errstate(all="ignore"):
                 return [np.asarray(y, np.float32) for y in self._evaluator.run(None, arrays)]
         except Exception as e:  # whatever NumPy raises inside an operator, as for a window that holds only NaN
@@ -53,11 +53,16 @@ def open_session(graph: Graph) -> OnnxReferenceSession:
 
 
 def open_file(path: Path) -> OnnxReferenceSession:
-    """onnx.reference on an ONNX file."""
+    """onnx.reference on an ONNX file. Raises `BackendError` where it is damaged."""
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(onnx.load(path))
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+        evaluator = ReferenceEvaluator(model)
+    except Exception as e:  # protobuf's own, and whatever a lying attribute makes NumPy raise
+        raise BackendError(f"onnx.reference refuses {path}: {e}") from e
     return OnnxReferenceSession(evaluator, lambda inputs: dict(zip(evaluator.input_names, inputs, strict=True)))
 
 

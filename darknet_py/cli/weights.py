@@ -29,7 +29,9 @@ def command() -> None:
 @_dialect
 @click.pass_context
 def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool, dialect: str | None) -> None:
-    """Show the header of a weights file and which bytes belong to which layer; exit with 1 if it does not fit.
+    """Show the header of a weights file and which bytes belong to which layer.
+
+    Exits with 1 if it does not fit, or if its numbers make the network compute NaN.
 
     \b
     darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
@@ -45,7 +47,9 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
         write_json(ledger.to_dict())
     else:
         _print(ledger)
-    ctx.exit(0 if ledger.fits else 1)
+    if ledger.warning:
+        message(str(ledger.warning))
+    ctx.exit(0 if ledger.fits and not ledger.warning else 1)
 
 
 def _print(ledger: Ledger) -> None:
@@ -56,9 +60,9 @@ def _print(ledger: Ledger) -> None:
     click.echo(f"{'layer':24} {'offset':>12} {'floats':>12}  parts")
     for row in ledger.rows:
         parts = ", ".join(f"{role} {size:,}" for role, size in row.parts)
-        click.echo(
-            f"{row.name:24} {row.offset:12,} {row.floats:12,}  {parts}{'' if row.held else '  <- not in the file'}"
-        )
+        notes = row.notes if row.held else ("not in the file",)
+        told = f"  <- {', '.join(notes)}" if notes else ""
+        click.echo(f"{row.name:24} {row.offset:12,} {row.floats:12,}  {parts}{told}")
     click.echo(ledger.verdict)
 
 

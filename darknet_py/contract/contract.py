@@ -19,6 +19,9 @@ from .decoders import Decoder, decoder_of
 from .detections import Boxes, to_boxes
 from .nms import nms
 from .thresholds import CONF, IOU
+from .trust import CONTRACT, STATE, believe
+
+ROW = 7  # numbers of an object where boxes='nms': sample, left, top, right, bottom, score, class
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Contract:
     def sample(self, outputs: Sequence[np.ndarray], index: int) -> list[np.ndarray]:
         """What the outputs of a batch say about one sample."""
         if self.boxes == "nms":
+            if any(rows.shape[1:] != (ROW,) for rows in outputs):
+                raise DataError(f"arrays of {[o.shape for o in outputs]} are not rows of {ROW} numbers for each object")
             return [rows[rows[:, 0] == index] for rows in outputs]
         return [o[index] for o in outputs]
 
@@ -109,23 +114,42 @@ class Contract:
         return to_boxes(found, image_size)
 
     def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
-        """The candidates in the outputs for one sample, relative to the network input, before suppression."""
+        """The candidates in the outputs for one sample, relative to the network input, before suppression.
+
+        What is NaN or infinite is no box: Darknet lets such a one take part in the suppression and prints what its C
+        library makes of the numbers.
+        """
+        return self._candidates(outputs, threshold).finite()
+
+    def _candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
         if self.boxes in ("raw", "input"):
             if len(outputs) != len(self.decoders):
                 raise DataError(f"{len(outputs)} arrays for {len(self.decoders)} heads")
             return join([self._decode_head(d, o, threshold) for d, o in zip(self.decoders, outputs, strict=True)])
-        if self.boxes == "decoded":
-            xyxy, scores = outputs
-        else:
-            (rows,) = outputs
-            xyxy, scores = rows[:, 1:5], np.zeros((len(rows), self.classes), np.float32)
-            scores[np.arange(len(rows)), rows[:, 6].astype(np.int64)] = rows[:, 5]
+        xyxy, scores = self._listed(outputs)
         kept = scores.max(1, initial=0) > np.float32(threshold)
         xyxy, scores = xyxy[kept], np.where(scores[kept] > np.float32(threshold), scores[kept], np.float32(0))
         relative = xyxy / np.array([self.net_size[1], self.net_size[0]] * 2, np.float32)
         center, extent = (relative[:, :2] + relative[:, 2:]) / 2, relative[:, 2:] - relative[:, :2]
         boxes = np.concatenate([center, extent], axis=1).astype(np.float32)
         return Candidates(boxes, np.ones(len(boxes), np.float32), scores)
+
+    def _listed(self, outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (n, 4) and scores (n, classes) in the outputs of a network that ends in them."""
+        shapes = [o.shape for o in outputs]
+        if self.boxes == "decoded":
+            if len(shapes) != 2 or shapes != [(shapes[0][0], 4), (shapes[0][0], self.classes)]:
+                raise DataError(f"arrays of {shapes} are not boxes and the scores of {self.classes} classes")
+            return outputs[0], outputs[1]
+        if len(shapes) != 1 or shapes[0][1:] != (ROW,):
+            raise DataError(f"arrays of {shapes} are not rows of {ROW} numbers for each object")
+        rows = outputs[0][np.isfinite(outputs[0]).all(1)]
+        label = rows[:, 6].astype(np.int64)
+        if not ((label >= 0) & (label < self.classes)).all():
+            raise DataError(f"the network gives a class that is none of its {self.classes}")
+        scores = np.zeros((len(rows), self.classes), np.float32)
+        scores[np.arange(len(rows)), label] = rows[:, 5]
+        return rows[:, 1:5], scores
 
     def _decode_head(self, decoder: Decoder, array: np.ndarray, threshold: float) -> Candidates:
         try:
@@ -146,7 +170,25 @@ class Contract:
         rest: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k not in ("decoders", "states")
         }
-        return cls(**rest, decoders=decoders, states=states)
+        made = cls(**rest, decoders=decoders, states=states)
+        believe(made, CONTRACT)
+        for state in states:
+            believe(state, STATE)
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raise `ValueError` where the fields do not go together."""
+        if self.decoders and len(self.shape) != 3:
+            raise ValueError(f"boxes in an input of {self.shape}")
+        if self.decoders and self.classes != max(d.classes for d in self.decoders):
+            raise ValueError(f"{self.classes} classes, and decoders for {[d.classes for d in self.decoders]}")
+        if self.boxes in ("decoded", "nms") and not self.decoders:
+            raise ValueError(f"boxes={self.boxes!r} without a decoder")
+        counts = {"decoded": 2, "nms": 1}
+        wanted = counts.get(self.boxes, len(self.decoders) or len(self.outputs))
+        if self.outputs and len(self.outputs) != wanted:
+            raise ValueError(f"{len(self.outputs)} outputs where there are {wanted}")
 
 
 def resized(letterbox: bool, detects: bool) -> str:

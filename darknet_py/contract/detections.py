@@ -62,8 +62,15 @@ class Boxes:
 
 
 def to_boxes(candidates: Candidates, image_size: tuple[int, int]) -> Boxes:
-    """A row for each probability that is not 0, sorted, with boxes in pixels of an image of (height, width)."""
+    """A row for each probability that is not 0, sorted, with boxes in pixels of an image of (height, width).
+
+    What is not finite, or becomes so in pixels, is left out.
+    """
     row, label = np.nonzero(candidates.probabilities)
     confidence = candidates.probabilities[row, label]
     best = np.argsort(-confidence, kind="stable")
-    return Boxes(to_xyxy(candidates.boxes[row[best]], image_size), confidence[best], label[best], image_size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        xyxy = to_xyxy(candidates.boxes[row[best]], image_size)
+    found = Boxes(xyxy, confidence[best], label[best], image_size)
+    sound = np.isfinite(xyxy).all(axis=1) & np.isfinite(found.conf)
+    return found if sound.all() else found[sound]

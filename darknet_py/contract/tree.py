@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -45,3 +46,16 @@ class Tree:
         for level in self.levels:
             result[:, level] *= result[:, parents[level]]
         return result
+
+
+def tree_of(data: dict[str, Any]) -> Tree:
+    """The tree of its fields, which may come from JSON; `ValueError`, `KeyError` or `TypeError` where it is none.
+
+    A parent comes before its children, as in Darknet's files: so no branch has an end at its own beginning.
+    """
+    names, parents = tuple(data["names"]), tuple(data["parents"])
+    if len(names) != len(parents) or not all(isinstance(n, str) for n in names):
+        raise ValueError("a tree has a name and a parent for each node")
+    if not all(type(p) is int and ROOT <= p < node for node, p in enumerate(parents)):
+        raise ValueError("the parent of a node of a tree is a node before it")
+    return Tree(names, parents)

@@ -55,6 +55,7 @@ class Network:
         contract = replace(
             own, names=known.names, names_origin=known.origin, origin=str(self.cfg), cfg=self.cfg.name,
             resize=own.resize if letterbox is None else resized(letterbox, bool(own.decoders)),
+            diagnostics=(*own.diagnostics, *(f"warning: {note}" for note in known.notes)),
         )  # fmt: skip
         return Program(program.graph, contract)
 

@@ -1,8 +1,7 @@
 """The .weights file: a header, then float32 in the order in which the layers declared their parameters.
 
 Decision: the list of parameters of the graph is the format. Reading, writing, the size check and the message that names
-the layer where a file stops fitting all walk that one list. A file is read whole, once its length is known to fit: of a
-mapped one the arrays would change when a training writes its next weights over it, and to cut it kills the process.
+the layer where a file stops fitting all walk that one list. Files are read, not mapped: they may be rewritten later.
 """
 
 from __future__ import annotations
@@ -23,9 +22,11 @@ import numpy as np
 from ..errors import Code, Diagnostic, Severity, WeightsError
 from ..files import replacing
 from ..ir.graph import Graph, Param, Value
+from .magic import LOOK, kind_of, text_kind_of
 
 FLOAT_BYTES = 4
-HEADER_BYTES = 20  # at most
+EXPLAINED = 1 << 26  # numbers of a file that does not fit, which are looked at: 256 MB
+VERSIONS = 1 << 16  # beyond any Darknet's; above 1000 a part of the version marks transposed matrices
 
 NO_VARIANCE = -1e-4  # still negative with every dialect's epsilon added: its root is NaN
 
@@ -63,19 +64,41 @@ class Header:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the buffer") -> Header:
-        """The header at the beginning of `data`; `WeightsError` if that is too short, or text."""
-        if data and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data):  # as a version: above 150 million
-            hint = "a web page or a Git LFS pointer was saved in place of the file, or this is the cfg"
+        """The header at the beginning of `data`; `WeightsError` if that is too short, or something else.
+
+        With `LOOK` bytes of the file each kind of file that is no weights file is told from the others.
+        """
+        if kind := kind_of(data):
+            raise WeightsError(f"{name} is no weights file, but {kind.title}", Code.WEIGHTS_HEADER, kind.remedy)
+        if kind := text_kind_of(data):  # as a version: above 150 million
+            hint = kind.remedy if kind.title == "text" else f"it is {kind.title}: {kind.remedy}"
             raise WeightsError(f"{name} is text, not weights", Code.WEIGHTS_HEADER, hint)
         if len(data) < 12:
             raise WeightsError(f"{name}: {len(data)} bytes cannot hold a header", Code.WEIGHTS_HEADER)
         major, minor, revision = struct.unpack_from("<iii", data)
+        if not _is_version(major, minor, revision):
+            message = f"{name}: a version {major}.{minor}.{revision} is no Darknet's"
+            raise WeightsError(message, Code.WEIGHTS_HEADER, _no_version(data))
         plain = cls(major, minor, revision)
         if len(data) < len(plain.to_bytes()):
             message = f"{name}: {len(data)} bytes cannot hold a header of version {major}.{minor}"
             raise WeightsError(message, Code.WEIGHTS_HEADER)
         (seen,) = struct.unpack_from("<Q" if plain.wide else "<I", data, 12)
         return cls(major, minor, revision, seen)
+
+
+def _is_version(*parts: int) -> bool:
+    return all(0 <= part < VERSIONS for part in parts)
+
+
+def _no_version(data: bytes) -> str:
+    """What a file is that has no version where Darknet writes one."""
+    if _is_version(*struct.unpack_from(">iii", data)):
+        return "the order of its bytes is the other one: it was written on another machine, and each number is reversed"
+    numbers = np.abs(np.frombuffer(data, "<f4", len(data) // FLOAT_BYTES))
+    if ((numbers == 0) | ((numbers > 1e-12) & (numbers < 1e6))).all():
+        return "it has no header: its numbers begin at the first byte; put the 20 bytes of another file before them"
+    return "this is no weights file, or one of another program"
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[Header, int]:
-    return Header.from_bytes(file.read(HEADER_BYTES), str(path)), os.fstat(file.fileno()).st_size
+    return Header.from_bytes(file.read(LOOK), str(path)), os.fstat(file.fileno()).st_size
 
 
 def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False) -> Weights:
@@ -119,60 +142,125 @@ def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False)
     path = Path(path)
     with _opened(path) as file:
         header, size = _read_header(file, path)
-        start = len(header.to_bytes())
-        whole, odd = divmod(size - start, FLOAT_BYTES)
-        params = _fitting(whole, graph, str(path), allow_partial)
-        if odd:
-            raise _odd(str(path), odd)
         before = os.fstat(file.fileno())
-        file.seek(start)
-        floats = np.fromfile(file, np.float32, whole)
+        weights = _cut(_Stored(str(path), header, size, file), graph, allow_partial)
         after = os.fstat(file.fileno())
-    if len(floats) != whole or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        hint = "a training is saving them: try again"
-        raise WeightsError(f"{path} was written to while it was read", Code.WEIGHTS_MISSING, hint)
-    return Weights(header, _cut(floats, params, header))
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _written_to(str(path))
+    return weights
+
+
+def _written_to(name: str) -> WeightsError:
+    hint = "a training is saving them: try again"
+    return WeightsError(f"{name} was written to while it was read", Code.WEIGHTS_MISSING, hint)
 
 
 def parse_weights(data: bytes, graph: Graph, name: str = "the buffer") -> Weights:
     """The same of the contents of a weights file, which messages call `name`."""
-    header = Header.from_bytes(data[:HEADER_BYTES], name)
-    start = len(header.to_bytes())
-    whole, odd = divmod(len(data) - start, FLOAT_BYTES)
-    params = _fitting(whole, graph, name, False)
-    if odd:
-        raise _odd(name, odd)
-    return Weights(header, _cut(np.frombuffer(data, np.float32, whole, start), params, header))
+    return _cut(_Stored(name, Header.from_bytes(data[:LOOK], name), len(data), data), graph, False)
 
 
-def _odd(name: str, count: int) -> WeightsError:
-    return WeightsError(f"{name} ends in the middle of a number ({count} bytes too many)", Code.WEIGHTS_LONG)
+@dataclass(frozen=True)
+class _Stored:
+    """Where the numbers of a weights file are."""
+
+    name: str
+    header: Header
+    size: int
+    place: BinaryIO | bytes
+
+    @property
+    def start(self) -> int:
+        """Bytes before the numbers."""
+        return len(self.header.to_bytes())
+
+    @property
+    def count(self) -> int:
+        """Whole numbers in the file."""
+        return (self.size - self.start) // FLOAT_BYTES
+
+    @property
+    def odd(self) -> int:
+        """Bytes after the last whole number."""
+        return (self.size - self.start) % FLOAT_BYTES
+
+    def floats(self, count: int) -> np.ndarray:
+        """The first numbers."""
+        if not count:
+            return np.zeros(0, np.float32)
+        if isinstance(self.place, bytes):
+            return np.frombuffer(self.place, np.float32, count, self.start)
+        self.place.seek(self.start)
+        floats = np.fromfile(self.place, np.float32, count)  # not mapped: a file may be rewritten, or cut, later
+        if len(floats) != count:
+            raise _written_to(self.name)
+        return floats
+
+    def explain(self, graph: Graph) -> str:
+        """Why it does not fit a graph."""
+        from .misfit import Contents, explain  # compiles the cfg again: only after an error
+
+        floats = self.floats(self.count) if self.count <= EXPLAINED else None
+        return explain(Contents(self.name, self.size, self.start, self.header.seen, floats), graph)
 
 
-def _fitting(count: int, graph: Graph, name: str, allow_partial: bool) -> list[Param]:
-    """The parameters that a file of so many floats holds; `WeightsError` where it ends too early or too late."""
+def explain_misfit(path: Path, header: Header, size: int, graph: Graph) -> str:
+    """Why a weights file, whose header and size `read_header` gave, does not fit a graph, and what to do."""
+    with _opened(path) as file:
+        return _Stored(str(path), header, size, file).explain(graph)
+
+
+def _cut(file: _Stored, graph: Graph, allow_partial: bool) -> Weights:
+    params = _fitting(file, graph, allow_partial)
+    floats = file.floats(sum(p.size for p in params))
+    _refuse_swapped(floats, file.name)
+    ends = accumulate(p.size for p in params)
+    return Weights(
+        file.header,
+        {
+            p.value: _from_stored(floats[end - p.size : end], p, file.header)
+            for p, end in zip(params, ends, strict=True)
+        },
+    )
+
+
+def _fitting(file: _Stored, graph: Graph, allow_partial: bool) -> list[Param]:
+    """The parameters that a file of its length holds; `WeightsError` where it ends too early or too late."""
     params: list[Param] = []
     at, begun = 0, -1
     for param in graph.params:
-        left = count - at
+        left = file.count - at
         if param.size > left:
-            if allow_partial and (left == 0 and param.layer != begun):
-                return params
-            raise _too_short(graph, param, at, left, name)
+            if allow_partial and left == 0 and param.layer != begun and not file.odd:
+                break
+            raise _too_short(file, graph, param, at, left)
         params.append(param)
         at, begun = at + param.size, param.layer
-    if at < count:
-        message = f"{name} holds {count:,} floats, and the network wants {at:,}: {count - at:,} too many"
-        raise WeightsError(message, Code.WEIGHTS_LONG, "is this the weights file of another cfg?")
+    if at < file.count:
+        more = file.count - at
+        message = f"{file.name} holds {file.count:,} floats, and the network wants {at:,}: {more:,} too many"
+        raise WeightsError(message, Code.WEIGHTS_LONG, file.explain(graph))
+    if file.odd:
+        message = f"{file.name} ends in the middle of a number ({file.odd} bytes too many)"
+        raise WeightsError(message, Code.WEIGHTS_LONG, file.explain(graph))
     return params
 
 
-def _cut(floats: np.ndarray, params: Sequence[Param], header: Header) -> dict[Value, np.ndarray]:
-    ends = accumulate(param.size for param in params)
-    return {p.value: _from_stored(floats[end - p.size : end], p, header) for p, end in zip(params, ends, strict=True)}
+def _refuse_swapped(floats: np.ndarray, name: str) -> None:
+    """Raise for numbers whose bytes are in the other order; Darknet reads them and computes nonsense."""
+    some = np.abs(floats[:: max(1, len(floats) // 256)][:256])
+    with np.errstate(invalid="ignore"):
+        odd = np.count_nonzero(~((some == 0) | ((some > 1e-12) & (some < 1e6))))
+    if odd < len(some) / 4:  # the usual case, without another import
+        return
+    from .misfit import are_swapped
+
+    if are_swapped(floats):
+        hint = "it was written on another machine, or by a program that reversed each number"
+        raise WeightsError(f"{name}: its numbers have the other order of bytes", Code.WEIGHTS_HEADER, hint)
 
 
-def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> WeightsError:
+def _too_short(file: _Stored, graph: Graph, param: Param, at: int, left: int) -> WeightsError:
     # Count from the beginning of the layer: the reader of the message thinks in layers.
     own = [p for p in graph.params if p.layer == param.layer]
     before = sum(p.size for p in own[: own.index(param)])
@@ -180,10 +268,10 @@ def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> Wei
     layer = graph.layer(param.layer)
     total = sum(p.size for p in graph.params)
     message = (
-        f"{name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
+        f"{file.name} is too short: layer {layer.index} [{layer.section}] wants {wanted:,} floats, "
         f"{left + before:,} are left (the network has {total:,}, the file {at + left:,})"
     )
-    return WeightsError(message, Code.WEIGHTS_SHORT, "a truncated download, or the weights file of another cfg")
+    return WeightsError(message, Code.WEIGHTS_SHORT, file.explain(graph))
 
 
 def _is_transposed(param: Param, header: Header) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def export_onnx(
       at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
       greedynms or diounms, which go by the distance of the centres too, some boxes differ.
 
-    `half` stores and computes in float16, with float32 at both ends and in decoding. `int8` is a folder, glob or path
+    `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
+    is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a folder, glob or path
     of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
     of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
     arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
@@ -75,7 +77,19 @@ def export_onnx(
     if int8 is not None:
         exported = _quantized(exported, int8)
     exported.model.graph.name = network.cfg.stem
-    return exported.save(path, external=external)
+    saved = exported.save(path, external=external)
+    return _told_of_half(saved, program) if half else saved
+
+
+def _told_of_half(saved: Contract, program: Program) -> Contract:
+    """The contract with what float16 loses: a warning of Python too where it cannot hold the numbers."""
+    from ..analysis.half import find_half_loss
+    from ..passes import optimize
+
+    found = find_half_loss(optimize(program.graph))
+    for sentence in found.warnings:
+        warnings.warn(sentence, stacklevel=3)
+    return replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
 
 
 def _quantized(exported: Exported, images: str | Path) -> Exported:

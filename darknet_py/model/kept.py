@@ -104,7 +104,9 @@ def open_and_keep(key: str, network: Network, threads: int | None) -> Session:
 
     program = network.program().before_heads()
     # The names of classes are found anew at each start: files beside the cfg may come and go.
-    contract = replace(program.contract, names=(), names_origin="")
+    # So is what there is to say about them.
+    told = tuple(map(str, network.compilation.diagnostics))
+    contract = replace(program.contract, names=(), names_origin="", diagnostics=told)
     opened: list[Session] = []
 
     def fill(folder: Path) -> None:

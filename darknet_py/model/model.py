@@ -403,7 +403,10 @@ def _from_kept(
     detects = bool(contract.decoders)
     known = find_names(contract.classes, cfg, names, classifier=not detects)
     resize = contract.resize if letterbox is None else resized(letterbox, detects)
-    contract = replace(contract, names=known.names, names_origin=known.origin, origin=str(cfg), resize=resize)
+    told = (*contract.diagnostics, *(f"warning: {note}" for note in known.notes))
+    contract = replace(
+        contract, names=known.names, names_origin=known.origin, origin=str(cfg), resize=resize, diagnostics=told
+    )
     return Model(session, contract, lru_cache(1)(compile_))
 
 
@@ -430,7 +433,8 @@ def _load_onnx(
     contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
     if names is not None:
         known = find_names(len(contract.names), given=names)
-        contract = replace(contract, names=known.names, names_origin=known.origin)
+        told = tuple(f"warning: {note}" for note in known.notes)
+        contract = replace(contract, names=known.names, names_origin=known.origin, diagnostics=told)
     if letterbox is not None:
         contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
     if contract.batch is None and not find_backend(backend).any_batch:

@@ -28,7 +28,7 @@ from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
 from .metadata import to_metadata
 from .operators import write_onnx
-from .stream import assemble, check_model, fits, write_model
+from .stream import assemble, check_model, fits, write_sealed
 
 BOXES = ("raw", "decoded", "nms")
 DETECTION = 7  # sample, left, top, right, bottom, score, class
@@ -169,7 +169,7 @@ def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, ext
             else:
                 check_model(model, arrays)
                 with written.open("wb") as file:
-                    write_model(file, model, arrays)
+                    write_sealed(file, model, arrays)
             os.replace(written, path)
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror or e}") from None

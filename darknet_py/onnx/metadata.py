@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.contract import Contract
 from ..contract.decoders import Decoder, Detection, Gaussian, Region, Yolo
 from ..contract.tree import Tree
+from ..contract.trust import CONTRACT, believe
 from ..errors import DataError
 
 if TYPE_CHECKING:
@@ -44,20 +45,56 @@ def to_metadata(contract: Contract) -> dict[str, str]:
 
 
 def read_contract(path: str | Path) -> Contract:
-    """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file."""
-    return contract_of(read_onnx(path))
+    """What an ONNX file that `export_onnx` wrote says about itself; `DataError` for any other file.
+
+    What it says is held against the inputs and outputs of its own network.
+    """
+    model = read_onnx(path)
+    contract = contract_of(model)
+    try:
+        _compare(model.graph, contract)
+    except (UnicodeDecodeError, ValueError) as e:
+        raise DataError(f"{path}: the file does not go together with what it says about itself: {e}") from None
+    return contract
 
 
 def contract_of(model: onnx.ModelProto) -> Contract:
     """The contract in the metadata of a model; `DataError` if it is not there or incomplete."""
-    own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
     try:
+        own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
         fields = {p.key.removeprefix(PREFIX): json.loads(p.value) for p in own}
         contract = Contract.of(_modern(fields) if "heads" in fields else fields)
         batch = model.graph.input[0].type.tensor_type.shape.dim[0]
-        return replace(contract, batch=None if batch.dim_param else int(batch.dim_value))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
-        raise DataError(f"this ONNX file was not exported by darknet-py, or by another version of it ({e})") from None
+        contract = replace(contract, batch=None if batch.dim_param else int(batch.dim_value))
+        believe(contract, CONTRACT)
+        if len(contract.names) != contract.classes:
+            raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
+    except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
+        told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
+        raise DataError(
+            f"this ONNX file was not exported by darknet-py, or by another version of it ({told})"
+        ) from None
+    return contract
+
+
+def _compare(graph: onnx.GraphProto, contract: Contract) -> None:
+    """Raise `ValueError` where the inputs or the outputs of a network are not those of a contract."""
+    stored = {i.name for i in graph.initializer}
+    inputs = {i.name: i for i in graph.input if i.name not in stored}
+    shapes = {contract.input: contract.shape, **{s.input: s.shape for s in contract.states}}
+    if list(inputs) != list(shapes):
+        raise ValueError(f"its inputs are {', '.join(inputs)}, and it says {', '.join(shapes)}")
+    for name, shape in shapes.items():
+        found = tuple(d.dim_value for d in inputs[name].type.tensor_type.shape.dim)[1:]
+        if found != shape:
+            raise ValueError(f"its input {name} is of {found}, and it says {shape}")
+    outputs = [o.name for o in graph.output]
+    count = len(outputs) - len(contract.states)
+    if count < 1 or (contract.outputs and tuple(outputs[:count]) != contract.outputs):
+        raise ValueError(f"its outputs are {', '.join(outputs)}, and it says {', '.join(contract.outputs)}")
+
+
+_OUTPUTS = {"decoded": ["boxes", "scores"], "nms": ["detections"]}
 
 
 def _modern(fields: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +103,7 @@ def _modern(fields: dict[str, Any]) -> dict[str, Any]:
     decoders = [_decoder(h["section"], fields["dialect"], h["options"], h["tree"]) for h in heads]
     classes = max((d.classes for d in decoders), default=len(fields["names"]))
     return {
-        **fields, "classes": classes, "outputs": [h["output"] for h in heads],
+        **fields, "classes": classes, "outputs": _OUTPUTS.get(fields["boxes"], [h["output"] for h in heads]),
         "decoders": [d.to_dict() for d in decoders],
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ way, and none is looked at by the checker, which takes them for inputs of the sa
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,9 @@ from onnx import helper
 
 # onnx.proto: field numbers, and the wire type of what has a length (protobuf's encoding).
 LENGTH = 2
-MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
+MODEL_GRAPH, MODEL_PROPS, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 14, 5, 9
+SEAL = "darknet-py.sha256"  # the last field of a file that was written here: the digest of all bytes before it
+BLOCK = 1 << 20  # bytes that are read at a time
 PROTOBUF_LIMIT = 2**31 - 2**20  # a message stays under 2 GiB; beyond, arrays go to a file of their own
 
 Arrays = Mapping[str, np.ndarray]
@@ -65,6 +68,49 @@ def write_model(file: BinaryIO, model: onnx.ModelProto, arrays: Arrays) -> None:
     for name, array in arrays.items():
         file.write(heads[name])
         file.write(np.ascontiguousarray(array).data)
+
+
+def write_sealed(file: BinaryIO, model: onnx.ModelProto, arrays: Arrays) -> None:
+    """`write_model`, and then a metadata entry by which `is_sealed` tells that nobody has changed the file since."""
+    hashing = _Hashing(file)
+    write_model(hashing, model, arrays)  # type: ignore[arg-type]  # of a file it only calls write
+    file.write(_seal(hashing.digest.hexdigest()))
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Whether a file is to the last byte what `write_sealed` wrote."""
+    length = len(_seal("0" * 64))
+    with Path(path).open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        if size <= length:
+            return False
+        file.seek(size - length)
+        seal = file.read(length)
+        if not seal.startswith(_seal("0" * 64)[:-64]):
+            return False
+        file.seek(0)
+        digest = hashlib.sha256()
+        left = size - length
+        while left and (block := file.read(min(left, BLOCK))):
+            digest.update(block)
+            left -= len(block)
+    return seal == _seal(digest.hexdigest())
+
+
+class _Hashing:
+    """A file to write that also takes the digest of what is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+
+def _seal(digest: str) -> bytes:
+    entry = onnx.StringStringEntryProto(key=SEAL, value=digest).SerializeToString()
+    return _key(MODEL_PROPS, len(entry)) + entry
 
 
 def fits(model: onnx.ModelProto, arrays: Arrays) -> bool:

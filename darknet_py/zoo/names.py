@@ -6,6 +6,8 @@ nobody gives.
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,27 +34,73 @@ COCO_IDS: tuple[int, ...] = tuple(i for i in range(1, 91) if i not in (12, 26, 2
 
 IMAGENET = 1000
 
+# Before the others of the same beginning: the mark of UTF-32 begins with that of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (b"\x84\x31\x95\x33", "gb18030"),
+)  # fmt: skip
+UNMARKED = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # what a text with NUL bytes may be in
+LINE_END = re.compile(r"\r*\n|\r")  # what programs write that take CR LF for a line with a CR ends in CR CR LF
+
 NAMES_KEYS = ("names", "labels")  # of a .data file: detector.c reads names, classifier.c falls back to labels
 
 
 @dataclass(frozen=True)
 class Names:
-    """The name of each class, and in words where the names came from."""
+    """The name of each class, in words where the names came from, and what is odd about them, a sentence each."""
 
     names: tuple[str, ...]
     origin: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _List:
+    """What a file says: names, the number of classes that a .data file gives, and what is odd, a sentence each."""
+
+    names: tuple[str, ...]
+    path: Path
+    notes: tuple[str, ...] = ()
+    classes: int | None = None
+    data: Path | None = None
+
+    def compared(self, classes: int) -> tuple[str, ...]:
+        """`notes` and what does not go together with a network of so many classes."""
+        own = f"the network has {_count(classes, 'class', 'es')}"
+        told = [*self.notes]
+        if len(self.names) > classes:
+            held = _count(len(self.names), "name")
+            told.append(f"{self.path} holds {held}, and {own}: are these the names of another network?")
+        if self.classes is not None and self.classes != classes:
+            told.append(f"{self.data} says classes={self.classes}, and {own}: is it for another cfg?")
+        return tuple(told)
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    """A number with its noun.
+
+    >>> _count(1, "class", "es"), _count(2, "class", "es")
+    ('1 class', '2 classes')
+    """
+    return f"{number} {noun}{plural if number != 1 else ''}"
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
     """The names in a file: one a line, or the file that `names=` in a .data file points to. Raises `DataError`.
 
     A .data file writes paths as Darknet opens them, relative to the working directory; they are looked for beside the
-    .data file too.
+    .data file too. Text is UTF-8, or UTF-16 or UTF-32 with or without a byte-order mark, and Latin-1 if nothing else.
     """
-    path = Path(path)
-    text = _read(path)
+    return _read_list(Path(path)).names
+
+
+def _read_list(path: Path, depth: int = 0) -> _List:
+    text, odd = _read(path)
     if path.suffix != ".data":
-        return tuple(line.strip() for line in text.rstrip().splitlines())
+        names = tuple(line.strip() for line in LINE_END.split(text.rstrip()))
+        return _List(names, path, (*odd, *_repeated(names, path)))
+    if depth:
+        raise DataError(f"{path} is a .data file, and is named in another one: names= takes a list of names")
     options = dict(_options(text))
     written = next((options[k] for k in NAMES_KEYS if options.get(k)), None)
     if written is None:
@@ -61,7 +109,27 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     found = next((p for p in places if p.is_file()), None)
     if found is None:
         raise DataError(f"{path} says names={written}, which is not at {', '.join(map(str, places))}")
-    return read_names(found)
+    inner = _read_list(found, depth + 1)
+    said = options.get("classes", "")
+    classes = int(said) if said.isascii() and said.isdigit() else None
+    return _List(inner.names, inner.path, (*odd, *inner.notes), classes, path)
+
+
+def _repeated(names: tuple[str, ...], path: Path) -> Iterator[str]:
+    """What is said of names that two classes have, and of lines without one."""
+    if len(set(names)) == len(names) and "" not in names:
+        return
+    places: dict[str, list[int]] = {}
+    for line, name in enumerate(names, 1):
+        places.setdefault(name, []).append(line)
+    empty = places.pop("", [])
+    if empty and len(names) > 1:
+        yield f"{path}: line {empty[0]} is empty, so class {empty[0] - 1} has no name"
+    twice = [(name, lines) for name, lines in places.items() if len(lines) > 1]
+    if twice:
+        name, lines = twice[0]
+        more = f" (and {len(twice) - 1} more names)" if len(twice) > 1 else ""
+        yield f"{path}: {name!r} is the name of classes {lines[0] - 1} and {lines[1] - 1}{more}"
 
 
 def known_names(name: str) -> tuple[str, ...]:
@@ -92,19 +160,27 @@ def find_names(
     Raises `DataError` if the given file cannot be read or holds fewer names than there are classes.
     """
     if given is not None:
-        names = read_names(given)
-        if len(names) < classes:
-            raise DataError(f"{given} holds {len(names)} names, and the network has {classes} classes")
-        return Names(names[:classes], str(given))
+        found = _read_list(Path(given))
+        if len(found.names) < classes:
+            raise DataError(f"{given} holds {len(found.names)} names, and the network has {classes} classes")
+        return Names(found.names[:classes], str(given), found.compared(classes))
+    unfit: list[str] = []
     for path in _candidates(cfg) if cfg else ():
-        names = _try(path)
-        if len(names) == classes:
-            return Names(names, str(path))
+        try:
+            found = _read_list(path)
+        except DataError:
+            continue
+        if len(found.names) == classes:
+            return Names(found.names, str(path), found.compared(classes))
+        if cfg and path.stem == cfg.stem:  # meant for this cfg, where others may be for others
+            held = f"{_count(len(found.names), 'name')}, and the network has {_count(classes, 'class', 'es')}"
+            unfit.append(f"{path} holds {held}: it is not used")
+    notes = tuple(dict.fromkeys(unfit))
     if classes == len(COCO):
-        return Names(COCO, "the 80 classes of COCO (no .names or .data file beside the cfg)")
+        return Names(COCO, "the 80 classes of COCO (no .names or .data file beside the cfg)", notes)
     if classifier and classes == IMAGENET:
-        return Names(imagenet_names(), "the 1000 classes of ImageNet (no .names or .data file beside the cfg)")
-    return Names(tuple(map(str, range(classes))), "numbers (no .names or .data file beside the cfg fits)")
+        return Names(imagenet_names(), "the 1000 classes of ImageNet (no .names or .data file beside the cfg)", notes)
+    return Names(tuple(map(str, range(classes))), "numbers (no .names or .data file beside the cfg fits)", notes)
 
 
 def _candidates(cfg: Path) -> Iterator[Path]:
@@ -112,13 +188,6 @@ def _candidates(cfg: Path) -> Iterator[Path]:
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))
-
-
-def _try(path: Path) -> tuple[str, ...]:
-    try:
-        return read_names(path)
-    except DataError:
-        return ()
 
 
 def _places(written: str, folder: Path) -> list[Path]:
@@ -130,15 +199,48 @@ def _places(written: str, folder: Path) -> list[Path]:
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
+    for line in LINE_END.split(text):
         key, equals, value = "".join(line.split()).partition("=")
         if equals and not key.startswith(("#", ";")):
             yield key, value
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The text of a file, and what there is to say about its encoding. Raises `DataError` for what is no text."""
     data = read_whole(path, MAX_BYTES, "list of names")
+    text, encoding = _decoded(data)
+    if text is None:
+        raise DataError(f"{path} has NUL bytes and is neither UTF-16 nor UTF-32: this is no list of names")
+    if encoding == "latin-1":
+        return text, (f"{path} is not UTF-8 and was read as Latin-1: save it as UTF-8 if names look wrong",)
+    if encoding in ("utf-8", "utf-8-sig"):
+        return text, ()
+    return text, (f"{path} is {encoding.upper()}, which Darknet cannot read",)
+
+
+def _decoded(data: bytes) -> tuple[str | None, str]:
+    """A text and its encoding; None where bytes are no text.
+
+    >>> _decoded("car".encode("utf-16-be")), _decoded(b"caf\xe9")
+    (('car', 'utf-16-be'), ('café', 'latin-1'))
+    """
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            text = data.decode(encoding, errors="replace")
+            return (None if "\0" in text else text), encoding
+    if b"\0" in data:
+        found = next((pair for e in UNMARKED if _is_text((pair := (_try(data, e), e))[0])), None)
+        return found or (None, "")
+    text = _try(data, "utf-8")
+    return (text, "utf-8") if text is not None else (data.decode("latin-1"), "latin-1")
+
+
+def _try(data: bytes, encoding: str) -> str | None:
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return None
+
+
+def _is_text(text: str | None) -> bool:
+    return text is not None and all(c.isprintable() or c in "\t\r\n" for c in text)

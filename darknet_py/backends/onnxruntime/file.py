@@ -53,7 +53,8 @@ class FileSession:
         if optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=list(providers))
+            # Without a second try, which onnxruntime announces on stdout.
+            self._session = onnxruntime.InferenceSession(path, options, providers=list(providers), enable_fallback=0)
         except Exception as e:  # onnxruntime's own have no common base
             raise BackendError(f"onnxruntime refuses the file: {e}") from e
         self._inputs = [i.name for i in self._session.get_inputs()]

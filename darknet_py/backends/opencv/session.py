@@ -18,8 +18,9 @@ import onnx
 from ...errors import BackendError
 from ...ir.graph import Graph
 from ...onnx.operators import feed, mish_of_softplus, write_onnx
-from ...onnx.stream import fits, serialize
+from ...onnx.stream import fits, is_sealed, serialize
 from ...passes import Pass, optimize, passes_for
+from . import trial
 from .log import silent_opencv
 
 # What OpenCV computes wrongly without a word before some release, and is refused there: (primitive, that release, why).
@@ -93,22 +94,40 @@ class OpenCVFile:
     """An ONNX file in OpenCV, which wants fixed shapes: one sample at a time unless the file says otherwise."""
 
     def __init__(self, path: Path, engine: int | None) -> None:
-        model = onnx.load(path)
-        for value in (*model.graph.input, *model.graph.output):
-            batch = value.type.tensor_type.shape.dim[0]
-            if batch.dim_param and value.name != "detections":
-                batch.dim_value = 1
-        self._inputs = [i.name for i in model.graph.input]
-        self._outputs = [o.name for o in model.graph.output]
-        self._shapes = [[d.dim_value or -1 for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
-        self._net = _read(np.frombuffer(model.SerializeToString(), np.uint8), engine)
+        model = _read_file(path)
+        try:
+            for value in (*model.graph.input, *model.graph.output):
+                batch = value.type.tensor_type.shape.dim[0]
+                if batch.dim_param and value.name != "detections":
+                    batch.dim_value = 1
+            self._inputs = [i.name for i in model.graph.input]
+            self._outputs = [o.name for o in model.graph.output]
+            self._shapes = [[d.dim_value or -1 for d in o.type.tensor_type.shape.dim] for o in model.graph.output]
+            inputs = [[d.dim_value for d in i.type.tensor_type.shape.dim] for i in model.graph.input]
+            data = model.SerializeToString()
+        except (IndexError, UnicodeDecodeError, ValueError) as e:
+            raise BackendError(f"{path} is damaged: {e}") from None
+        if not is_sealed(path):
+            trial.survive(path, data, dict(zip(self._inputs, inputs, strict=True)), self._outputs, engine)
+        self._net = _read(np.frombuffer(data, np.uint8), engine)
         self._lock = Lock()  # from the inputs to the copies of the results
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, in the order of the file."""
         arrays = [np.ascontiguousarray(x, np.float32) for x in inputs]
+        if len(arrays) != len(self._inputs):
+            raise BackendError(f"the file has {len(self._inputs)} inputs, not {len(arrays)}")
         with self._lock:
             return _forward(self._net, dict(zip(self._inputs, arrays, strict=True)), self._outputs, self._shapes)
+
+
+def _read_file(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path)
+    except OSError as e:
+        raise BackendError(f"cannot read {path}: {e.strerror or e}") from None
+    except Exception as e:  # protobuf's own, which is no public name, and what onnx raises for lost arrays
+        raise BackendError(f"{path} is no ONNX file: {e}") from None
 
 
 def open_session(
@@ -164,7 +183,10 @@ def _forward(
         results = net.forward(outputs) if outputs else []
     except cv2.error as e:
         raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
-    return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+    try:
+        return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+    except ValueError as e:
+        raise BackendError(f"OpenCV {cv2.__version__} gives other shapes than the network has: {e}") from e
 
 
 def _set_threads(threads: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..trust import DECODER, believe
 from .anchors import Gaussian, Yolo
 from .decoder import Decoder
 from .detection import Detection
@@ -18,10 +19,12 @@ def decoder_of(data: dict[str, Any]) -> Decoder:
     >>> decoder_of(Detection(classes=2, side=3, num=1).to_dict())
     Detection(classes=2, side=3, num=1, sqrt=False)
     """
-    kind, *_ = [data.get("kind")]
-    if kind not in DECODERS:
-        raise ValueError(f"no decoder {kind!r}")
-    return DECODERS[kind].of({k: v for k, v in data.items() if k != "kind"})
+    kind = data["kind"] if isinstance(data, dict) and "kind" in data else None
+    if not isinstance(kind, str) or kind not in DECODERS:
+        raise ValueError(f"no decoder {str(kind)[:60]!r}")
+    made = DECODERS[kind].of({k: v for k, v in data.items() if k != "kind"})
+    believe(made, DECODER)
+    return made
 
 
 __all__ = ["DECODERS", "Decoder", "Detection", "Gaussian", "Region", "Yolo", "decoder_of"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import BackendError, DataError
 from ..candidates import Candidates, class_probabilities
-from ..tree import Tree
+from ..tree import Tree, tree_of
 from .decoder import Decoder, cell_centers, corners, logistic, logit, scaled
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ class Region(Decoder):
         """The decoder with these fields, which may come from JSON."""
         tree = fields.get("tree")
         made = super().of({**fields, "tree": None})
-        if not isinstance(tree, dict):
+        if tree is None:
             return made
-        return cls(**{**vars(made), "tree": Tree(tuple(tree["names"]), tuple(tree["parents"]))})
+        read = tree_of(tree)
+        if len(read) != made.classes:
+            raise ValueError(f"a tree of {len(read)} nodes for {made.classes} classes")
+        return cls(**{**vars(made), "tree": read})
 
     @cached_property
     def sizes(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Code, Diagnostics, Source, Span
+from ..magic import kind_of
 from .model import Cfg, Option, Section
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     found = Diagnostics() if diagnostics is None else diagnostics
     if len(data) > MAX_BYTES:
         message = f"{name}: more than {MAX_BYTES:,} bytes are no cfg"
-        found.error(Code.TOO_LARGE, message, None, "is this the .weights file?")
+        hint = "is this the .weights file?" if isinstance(data, str) else _binary_hint(data, name)
+        found.error(Code.TOO_LARGE, message, None, hint)
         data = ""
     text = data if isinstance(data, str) else _decode(data, name, found)
     source = Source(name, _unify_line_ends(text, name, found))
@@ -65,6 +67,9 @@ def _grammar() -> Lark:
 
 
 def _decode(data: bytes, name: str, found: Diagnostics) -> str:
+    if kind := kind_of(data):
+        found.error(Code.ENCODING, f"{name} is no cfg, but {kind.title}", None, kind.remedy)
+        return ""
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
     ):  # fmt: skip
@@ -93,11 +98,10 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 
 def _binary_hint(data: bytes, name: str) -> str:
-    if data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")):
-        return "this is a picture: the cfg comes before the pictures"
     if name.endswith(".onnx"):
         return "only `darknet-py run` and `view` take ONNX files"
-    return "is this the .weights file?"
+    kind = kind_of(data)
+    return f"this is {kind.title}: {kind.remedy}" if kind else "is this the .weights file?"
 
 
 def _unify_line_ends(text: str, name: str, found: Diagnostics) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,15 +28,17 @@ def _write(
     max_detections: int = 300,
     external: bool = False,
 ) -> tuple[str, ...]:
-    """`export_onnx`; what its input and its output are, and what an int8 form loses."""
+    """`export_onnx`; what its input and its output are, and what a half or int8 form loses."""
     from ..export import export_onnx
 
-    contract = export_onnx(
-        network, path, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox,
-        threshold=threshold, iou=iou, max_detections=max_detections, external=external,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are among the sentences
+        contract = export_onnx(
+            network, path, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox,
+            threshold=threshold, iou=iou, max_detections=max_detections, external=external,
+        )  # fmt: skip
     size = "x".join(map(str, contract.shape))
-    told = (f"input images {size}, {contract.resize}, boxes: {contract.boxes}",)
+    told = (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
     if not contract.int8:
         return told
     from ...analysis.quantize import Quantization
