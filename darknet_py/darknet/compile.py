@@ -7,8 +7,10 @@ are skipped silently, so each message is about a cause and none about a conseque
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,14 @@ from .. import files
 from ..contract.decoders import Decoder
 from ..errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
+from ..ir.graph import Param
 from .cfg import Cfg, Section, parse
 from .cfg.options import read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, report_silu
 from .layers import LAYERS, Layer, LayerError, section_names
+from .layers.heads.head import Head
 from .layers.layer import Decoded, layer_of
 from .layers.lowering import Lowering
 from .layers.net import NET_SECTIONS, Net, lint_training
@@ -97,6 +101,26 @@ def compile_cfg(
 
 
 def _compile(data: str | bytes, name: str, folder: str | None, reading: Reading) -> Compilation:
+    with _uncollected():
+        return _compiled(data, name, folder, reading)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cyclic garbage: all that is made is kept, and it would look at all of it time and again.
+
+    What is read is bounded (`MAX_BYTES`), and so is what is made of it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _compiled(data: str | bytes, name: str, folder: str | None, reading: Reading) -> Compilation:
     found = Diagnostics(strict=reading.strict, as_darknet=reading.as_darknet)
     cfg = parse(data, name, found)
     chosen = find_dialect(reading.dialect) if reading.dialect else infer_dialect(cfg, found)
@@ -138,8 +162,8 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
 def _lower(
     sections: tuple[Section, ...], net: Net, dialect: Dialect, folder: str | None, found: Diagnostics
 ) -> tuple[Graph, tuple[Decoder, ...]]:
-    b = Lowering(dialect, folder)
-    image = b.input("images", net.shape or (1,))
+    image = Value("images", net.shape or (1,))
+    b = Lowering(dialect, image, folder)
     infos: list[LayerInfo] = []
     decoders: dict[int, Decoder] = {}
     layers = [_read_layer(section, dialect, found) for section in sections]
@@ -153,6 +177,8 @@ def _lower(
             if decoder is not None:
                 decoders[index] = decoder
         b.layers.append(layer or Layer())
+        if isinstance(layer, Head):
+            b.heads.append(layer)
         b.outputs.append(output)
         if layer is not None and output is not None:
             infos.append(LayerInfo(index, section.name, layer, section.span, inputs, output))
@@ -218,14 +244,14 @@ def _lower_layer(
         if any(v is None for v in values):
             return None, inputs, None
         _check_blurred(layer, inputs, key, b)
-        before = len(b.ops)
+        ops, params = len(b.ops), len(b.params)
         lowered = layer.lower(b, *(v for v in values if v is not None))
-        for op in b.ops[before:]:
+        for op in b.ops[ops:]:
             if math.prod(op.output.shape) > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"a tensor of {op.output.shape} is too large")
-        _warn_of_random(layer, b)
-        for param in b.params:
-            if param.layer == b.index and param.size > MAX_ELEMENTS:
+        _warn_of_random(layer, b, b.params[params:])
+        for param in b.params[params:]:
+            if param.size > MAX_ELEMENTS:
                 raise LayerError(Code.TOO_LARGE, f"{param.role} of {param.value.shape} are too large")
     except LayerError as e:
         found.error(e.code, f"[{section.name}] {e}", _span(section, e.key), e.hint)
@@ -242,9 +268,9 @@ def _lower_layer(
     return lowered, inputs, None
 
 
-def _warn_of_random(layer: Layer, b: Lowering) -> None:
+def _warn_of_random(layer: Layer, b: Lowering, params: Sequence[Param]) -> None:
     """Warn about parameters that parser.c load_weights_upto passes over, without passing over them in the file."""
-    roles = {p.role for p in b.params if p.layer == b.index}
+    roles = {p.role for p in params}
     keys = {"dontload": bool(roles) and layer.dontload, "dontloadscales": "scales" in roles and layer.dontloadscales}
     for key, matters in keys.items():
         if matters:

@@ -8,6 +8,7 @@ together with heads as WongKinYiu's PyTorch code ignores them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from ..errors import Code, Diagnostics, Span
 from .cfg import Cfg, Section
@@ -45,7 +46,7 @@ def report_silu(cfg: Cfg, dialect: Dialect, found: Diagnostics) -> None:
 
 def _evidence(cfg: Cfg) -> Iterator[tuple[Dialect, str, Span]]:
     for section in cfg.sections[1:]:
-        owners = [d for name, d in LAYERS if name == section.name]
+        owners = _owners().get(section.name, ())
         if owners and ALEXEYAB.name not in owners:
             dialect = DIALECTS[owners[0]]
             yield dialect, f"only {dialect.title} knows [{section.name}]", section.span
@@ -56,6 +57,12 @@ def _evidence(cfg: Cfg) -> Iterator[tuple[Dialect, str, Span]]:
         if activation is not None and activation.value == "silu":
             why = f"no Darknet knows 'silu', and the heads have scale_x_y={PYTORCH_SCALE} without new_coords"
             yield PYTORCH, why, activation.value_span
+
+
+@cache
+def _owners() -> dict[str, tuple[str, ...]]:
+    """The dialects of each section."""
+    return {section: tuple(d for name, d in LAYERS if name == section) for section, _ in LAYERS}
 
 
 def _is_convolution(section: Section) -> bool:

@@ -277,10 +277,9 @@ def _list(
     option: Option, pattern: re.Pattern[str], convert: Callable[[str], T], found: Diagnostics
 ) -> tuple[T, ...] | None:
     raw = option.value_span.source.text[option.value_span.start : option.value_span.end]
-    glued = re.search(r"[-+]?[\d.]+[ \t]+[\d.+-]+", raw.split("#")[0])
-    if glued:
+    if glued := _glued(raw.partition("#")[0]):
         message = f"blanks but no comma in {option.key!r}: Darknet removes blanks and glues the two numbers"
-        found.warning(Code.GLUED_LIST, message, _inside(option, *glued.span()), "write a comma between them")
+        found.warning(Code.GLUED_LIST, message, _inside(option, *glued), "write a comma between them")
     items = (option.value or "").split(",")
     spans = _item_spans(option, raw, len(items))
     while items and not items[-1]:
@@ -291,6 +290,20 @@ def _list(
         items.append("0")
     values = tuple(_number(i, pattern, convert, option, s, found) for i, s in zip(items, spans, strict=False))
     return None if not values or None in values else values  # type: ignore[return-value]  # none is None
+
+
+def _glued(text: str) -> tuple[int, int] | None:
+    """Where two numbers stand with blanks between them, and nothing else.
+
+    Found from the blanks outwards: a pattern that begins with the number tries each of its digits anew.
+    """
+    gap = re.search(r"(?<=[\d.])[ \t]+(?=[\d.+-])", text)
+    if not gap:
+        return None
+    before, after = text[: gap.start()], text[gap.end() :]
+    start = len(before.rstrip("0123456789."))
+    start -= before[start - 1 : start] in ("-", "+")
+    return start, gap.end() + len(after) - len(after.lstrip("0123456789.+-"))
 
 
 def _inside(option: Option, start: int, end: int) -> Span:

@@ -188,9 +188,9 @@ def _other_file(text: str) -> str:
         return "this is a pointer to a file that `git lfs pull` fetches; "
     if start.startswith(("<!doctype", "<html", "<?xml")):
         return "this is a web page: download the file that it shows; "
-    if re.search(r"(?m)^\s*(names|train|valid|backup)\s*=", text):
+    if re.search(r"(?m)^[ \t]*(names|train|valid|backup)[ \t]*=", text):
         return "this looks like a .data file, for --names; "
-    return "this is no cfg; " if not re.search(r"(?m)^\s*\[\s*\w", text) else ""
+    return "this is no cfg; " if not re.search(r"(?m)^[ \t]*\[[ \t]*\w", text) else ""
 
 
 def _substitute_variables(sections: list[Section], found: Diagnostics) -> list[Section]:

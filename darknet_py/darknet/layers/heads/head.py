@@ -44,7 +44,7 @@ def check_channels(b: Lowering, channels: int, boxes: int, entries: str, each: i
 
 def check_classes(b: Lowering, classes: int) -> None:
     """Warn where an earlier head has other classes: Darknet has one list of names, and room for those of the first."""
-    first = next((layer.classes for layer in b.layers if isinstance(layer, Head)), classes)
+    first = b.heads[0].classes if b.heads else classes
     if classes == first:
         return
     message = f"{classes} classes here and {first} in the first head"
