@@ -32,11 +32,11 @@ class Warn:
 class Lowering(Builder):
     """A builder that also knows the layers before this one, the dialect, and where to report.
 
-    `image` is the input of the network. `outputs` holds the output of every earlier layer, and None where that layer could not be built. `read_as_numbers`
-    are the layers that others, also later ones, join with something (see `Layer.joined`); `blurred` has, for each layer
-    with antialiasing, the shape before the blur. `heads` are the layers so far that give boxes, and `owners` the layer
-    whose parameters each layer with `share_index` uses, None where there is none: looked up, not searched for, because
-    a file may have thousands of them.
+    `image` is the input of the network. `outputs` holds the output of every earlier layer, and None where that layer
+    could not be built. `read_as_numbers` are the layers that others, also later ones, join with something (see
+    `Layer.joined`); `blurred` has, for each layer with antialiasing, the shape before the blur. `heads` are the layers
+    so far that give boxes, and `owners` the layer whose parameters each layer with `share_index` uses, None where there
+    is none: looked up, not searched for, because a file may have thousands of them.
     """
 
     def __init__(self, dialect: Dialect, image: Value, folder: str | None = None) -> None:
