@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Code, Diagnostics, Source, Span
+from .characters import foreign_character, plain
 from .model import Cfg, Option, Section
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     tree: Any = _grammar().parse(source.text)
     sections = [_section(node.children, source, found) for node in tree.find_data("section")]
     if strays := [_option(node.children[0].children, source) for node in tree.find_data("stray")]:
-        hint = f"{_other_file(source.text)}Darknet crashes on a file that does not begin with a section"
+        odd = foreign_character(source.text[strays[0].span.start : strays[0].span.end])
+        hint = f"{f'{odd}; ' if odd else _other_file(source.text)}Darknet crashes on a file that does not begin with a section"
         more = f", {len(strays)} lines" if len(strays) > 1 else ""
         found.error(Code.STRAY_TEXT, f"text before the first section{more}", strays[0].span, hint)
     if not sections and not found.errors:
@@ -121,7 +123,8 @@ def _header_name(text: str, span: Span, found: Diagnostics) -> str:
     name, bracket, tail = text[1:].partition("]")
     name, tail = name.translate(_BLANKS), tail.translate(_BLANKS)
     if not bracket:
-        found.error(Code.BAD_HEADER, f"the section name {_short(text.strip())} has no closing ']'", span)
+        message = f"the section name {_short(text.strip())} has no closing ']'"
+        found.error(Code.BAD_HEADER, message, span, foreign_character(text))
     elif tail and tail[0] in "#;":
         hint = "Darknet takes it into the name; put the comment on its own line"
         found.warning(Code.INLINE_COMMENT, f"comment after [{name}]", span, hint)
@@ -167,6 +170,8 @@ def _short(text: str) -> str:
 
 def _bare_hint(text: str) -> str | None:
     """What a line that is no option was probably meant to be."""
+    if (odd := foreign_character(text)) and "=" in plain(text):
+        return odd
     if re.match(r"<{7}|>{7}|={7}|\|{7}", text):
         return "a merge-conflict marker: resolve the conflict"
     if text.startswith(("//", "--", "%", "/*", "<!--")):
@@ -177,8 +182,7 @@ def _bare_hint(text: str) -> str | None:
         return f"a section is a line that begins with '[': [{header[1] or header[2]}]"
     if pair := re.fullmatch(r"(\w+)(?:\s*:\s*|\s+)([-+.,\w]+)", text):
         return f"did you mean '{pair[1]}={pair[2]}'?"
-    odd = next((c for c in text if not (c.isprintable() or c.isspace())), None)
-    return f"it has the character U+{ord(odd):04X}, which editors do not show" if odd else None
+    return foreign_character(text[:MAX_BYTES])
 
 
 def _other_file(text: str) -> str:

@@ -33,7 +33,7 @@ class AnchorHead(Head, YoloTraining):
     anchors: tuple[float, ...] | None = opt(
         None, "width, height of each anchor in pixels; default: 0.5 everywhere", comments=True
     )
-    scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell")
+    scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell", usual=(1, 3))
     nms_kind: str = opt("default", "how boxes are suppressed", choices=NMS_KINDS, fallback="default")
     beta_nms: float = opt(0.6, "exponent of the distance in diounms", low=0)
     counters_per_class: tuple[int, ...] | None = opt(
