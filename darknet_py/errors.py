@@ -262,7 +262,7 @@ def told_once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """
     groups: dict[object, list[Diagnostic]] = {}
     for d in diagnostics:
-        groups.setdefault((d.code, d.severity, re.sub(r"\d+", "", d.message), d.span is None), []).append(d)
+        groups.setdefault((d.code, d.severity, re.sub(r"line \d+", "", d.message), d.span is None), []).append(d)
     return tuple(_with_count(group) for group in groups.values())
 
 

@@ -1,4 +1,4 @@
-"""Characters that look like those of a cfg and are others: full-width commas, dashes, Cyrillic letters, no width at all.
+"""Characters that look like those of a cfg and are others: full-width commas, dashes, Cyrillic letters, no width.
 
 Decision: such a character is named by its number, because in many fonts nothing else tells it apart.
 """

@@ -17,8 +17,8 @@ LONGEST = 48  # letters: a longer word is no misspelling
 _OPTIONS = {
     "size": "kernel kernelsize ksize kernels filtersize windowsize poolsize k kw kh window sizes kernelshape",
     "stride": "strides step steplength subsample scalefactor factor upsamplefactor upscale upscalefactor",
-    "filters": "outchannels outputchannels numfilters nfilters filter numoutput numoutputs numkernels features cout nout "
-               "channels output outplanes planes outfilters",
+    "filters": "outchannels outputchannels numfilters nfilters filter numoutput numoutputs numkernels features cout "
+               "nout channels output outplanes planes outfilters",
     "out_channels": "outchannel outputs maxoutchannels",
     "groups": "group numgroups ngroups numgroup groupnum group_count cardinality",
     "group_id": "groupidx groupindex gid",
@@ -152,7 +152,8 @@ _SECTIONS = {
     "avgpool": "gap globalavgpool globalaveragepool globalaveragepooling globalavgpooling adaptiveavgpool "
                "adaptiveavgpool2d globalpool averagepool globalpooling",
     "local_avgpool": "avgpool2d averagepooling avgpooling localaveragepool",
-    "upsample": "upsampling interpolate resize nearest upsample2d upsamplenearest nearestupsample unpool upscale bilinear",
+    "upsample": "upsampling interpolate resize nearest upsample2d upsamplenearest nearestupsample unpool "
+    "upscale bilinear",
     "deconvolutional": "deconv deconv2d deconvolution convtranspose convtranspose2d transposedconv transposeconv "
                        "transposedconvolution conv2dtranspose",
     "batchnorm": "bn batchnorm2d batchnormalization batchnormalize batchnormalise",

@@ -114,7 +114,11 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
             continue
         field, kind = options[option.key]
         before = len(found.items)
-        value = _examined(field, kind, option, found, options) if phase_of(field) == "infer" else _taken(field, kind, option)
+        value = (
+            _examined(field, kind, option, found, options)
+            if phase_of(field) == "infer"
+            else _taken(field, kind, option)
+        )
         if value is not None:
             values[field.name] = value
             if len(found.items) == before:
@@ -124,6 +128,20 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
             doc = options[key][0].metadata["doc"]
             found.error(Code.MISSING_OPTION, f"[{section.name}] needs {key!r}: {doc}", section.span)
     return cls(**values)
+
+
+def partly_read(cls: type, section: Section) -> Option | None:
+    """The first option of a section that a number was taken from which is not all that is written there."""
+    options = schema(cls)
+    for option in section.options:
+        field, kind = options.get(option.key, (None, "str"))
+        if field is None or kind == "str" or option.value is None or phase_of(field) != "infer":
+            continue
+        pattern = _FLOAT if kind.startswith("float") else _INT
+        text = _ended(field, option)
+        if not all(pattern.fullmatch(item) for item in (text.split(",") if kind.endswith("s") else (text,)) if item):
+            return option
+    return None
 
 
 def _examined(
@@ -159,6 +177,12 @@ def _as_c(kind: str, text: str) -> Any:
         return float(match[0]) if match else 0.0
     number = _bounded_int(match[0]) if match else 0
     return bool(number) if kind == "bool" else number
+
+
+def changes(option: Option, known: tuple[dataclasses.Field[Any], str]) -> bool:
+    """Whether an option that a schema has is set to something else than its default."""
+    field, kind = known
+    return bool(_taken(field, kind, option) != field.default)
 
 
 def atoi(option: Option | None, default: int) -> int:
@@ -237,7 +261,12 @@ def _pair_hint(number: str, rest: str, option: Option, known: Collection[str]) -
 
 
 def _number(
-    text: str, pattern: re.Pattern[str], convert: Callable[[str], T], option: Option, span: Span, found: Diagnostics,
+    text: str,
+    pattern: re.Pattern[str],
+    convert: Callable[[str], T],
+    option: Option,
+    span: Span,
+    found: Diagnostics,
     known: Collection[str] = (),
 ) -> T | None:
     match = pattern.match(text)
@@ -373,7 +402,9 @@ def _compare_with_usual(field: dataclasses.Field[Any], value: Any, option: Optio
         return
     message = f"{option.key!r} is {option.value[:24]}, and it is meant to be from {low:g} to {high:g}"
     percent = high <= 1 < value <= 100 and low >= 0
-    found.warning(Code.SUSPICIOUS, message, option.value_span, f"write {value / 100:g} for {value:g} %" if percent else None)
+    found.warning(
+        Code.SUSPICIOUS, message, option.value_span, f"write {value / 100:g} for {value:g} %" if percent else None
+    )
 
 
 def _in_range(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> bool:

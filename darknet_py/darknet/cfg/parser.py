@@ -45,7 +45,8 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     sections = [_section(node.children, source, found) for node in tree.find_data("section")]
     if strays := [_option(node.children[0].children, source) for node in tree.find_data("stray")]:
         odd = foreign_character(source.text[strays[0].span.start : strays[0].span.end])
-        hint = f"{f'{odd}; ' if odd else _other_file(source.text)}Darknet crashes on a file that does not begin with a section"
+        lead = f"{odd}; " if odd else _other_file(source.text)
+        hint = f"{lead}Darknet crashes on a file that does not begin with a section"
         more = f", {len(strays)} lines" if len(strays) > 1 else ""
         found.error(Code.STRAY_TEXT, f"text before the first section{more}", strays[0].span, hint)
     if not sections and not found.errors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -124,6 +125,11 @@ class Kernels(Layer):
         if down != across:
             return f"{size:2d}x{size:2d}/{across:2d}x{down:2d}"
         return f"{size:2d} x{size:2d}/{across:2d}" + (f"({dilation})" if dilation > 1 else "")
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        down, across = self.columns().strides or (1, 1)
+        return Fraction(down), Fraction(across)
 
     def word(self) -> str:
         down, _ = self.columns().strides or (1, 1)

@@ -91,6 +91,7 @@ class Shortcut(Sum):
         if x.shape[1:] != term.shape[1:]:
             message = f"layer {reference} is {_size(term)} and the layer before {_size(x)}: it is sampled at a stride"
             b.warn(Code.SUSPICIOUS, message, "from", "AlexeyAB's Darknet stops here, pjreddie's samples")
+            b.sampled = b.sampled or b.warnings[-1]
             return
         if self.weights_type != "none" or len(self.from_) > 1 or term.shape[0] >= x.shape[0]:
             return

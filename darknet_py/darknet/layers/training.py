@@ -35,7 +35,9 @@ class BoxTraining:
     """What all heads read (parse_yolo, parse_gaussian_yolo, parse_region, parse_detection)."""
 
     max_: int = train(200, "boxes of an image that are learned from; 90 in pjreddie's [yolo], 30 in his [region]")
-    jitter: float = train(0.2, "how far an image is cropped or extended at each side, in parts of its size", usual=(0, 1))
+    jitter: float = train(
+        0.2, "how far an image is cropped or extended at each side, in parts of its size", usual=(0, 1)
+    )
     resize: float = train(1.0, "how far an image is scaled up or down, beyond jitter")
     random: float = train(0.0, "not 0: train at changing input sizes; 1: by up to 1.4, else by up to this")
 
@@ -45,8 +47,12 @@ class YoloTraining(BoxTraining):
     """What [yolo] and [Gaussian_yolo] read."""
 
     ignore_thresh: float = train(0.5, "IoU with an object above which a box without one is not punished", usual=(0, 1))
-    truth_thresh: float = train(1.0, "IoU with an object above which a box learns it, although another is the best", usual=(0, 2))
-    iou_thresh: float = train(1.0, "IoU of an anchor with an object above which it learns it too; 1: the best only", usual=(0, 1))
+    truth_thresh: float = train(
+        1.0, "IoU with an object above which a box learns it, although another is the best", usual=(0, 2)
+    )
+    iou_thresh: float = train(
+        1.0, "IoU of an anchor with an object above which it learns it too; 1: the best only", usual=(0, 1)
+    )
     iou_thresh_kind: str = train(
         "iou", "which IoU iou_thresh means", choices=("iou", "giou", "diou", "ciou"), fallback="iou"
     )

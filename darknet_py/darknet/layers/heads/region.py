@@ -19,7 +19,15 @@ from ..layer import Decoded, LayerError, image, layer
 from ..lowering import Lowering
 from ..softmax import softmax_by_groups
 from ..training import GridTraining, train, unused
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channels, check_classes
+from .head import (
+    DEFAULT_ANCHOR,
+    MAX_ANCHORS,
+    Head,
+    anchor_table,
+    check_channels,
+    check_classes,
+    lint_cell_anchors,
+)  # fmt: skip
 from .tree import find_tree
 
 
@@ -53,7 +61,7 @@ class Region(Head, GridTraining):
     def lower(self, b: Lowering, *inputs: Value) -> Decoded:
         x = inputs[0]
         channels, h, w = image(x)
-        self._check(b, channels)
+        self._check(b, channels, (h, w))
         boxes = b.reshape(b.op("transpose", x, order=(1, 2, 0)), h * w * self.num, self.entries)
         box, objectness = b.slice(boxes, 1, 0, 4), b.op("sigmoid", b.slice(boxes, 1, 4, 5))
         tree = find_tree(b, self.tree, self.classes) if self.tree is not None else None
@@ -65,17 +73,18 @@ class Region(Head, GridTraining):
         anchors = tuple(anchor_table(self.anchors, self.num))
         return Decoder(self.classes, anchors, bool(self.softmax), self.classfix == -1, self.tree, tree)
 
-    def _check(self, b: Lowering, channels: int) -> None:
+    def _check(self, b: Lowering, channels: int, cells: tuple[int, int]) -> None:
         if self.coords != BOX:
             message = f"coords={self.coords}: {b.dialect.title} decodes {BOX} and takes other numbers for them"
             hint = f"coords={self.coords} is read by pjreddie's Darknet: --dialect pjreddie"
             raise LayerError(Code.UNDEFINED, message, "coords", hint if self.coords > BOX else f"set coords={BOX}")
         check_channels(b, channels, self.num, f"{BEFORE} + {self.classes}", self.entries)
-        self.check_anchors(b)
+        self.check_anchors(b, cells)
 
-    def check_anchors(self, b: Lowering) -> None:
+    def check_anchors(self, b: Lowering, cells: tuple[int, int]) -> None:
         """Warn where classes or the number of anchors do not fit."""
         check_classes(b, self.classes)
+        lint_cell_anchors(b, self.anchors or (), cells)
         given = len(self.anchors or ())
         if given > 2 * self.num:
             message = f"{given} numbers for {self.num} anchors: Darknet writes out of bounds; here the rest is unused"
@@ -115,7 +124,7 @@ class PjreddieRegion(Region):
             message = f"coords={at}: Darknet reads {BOX} numbers for each box, and so objectness and scores as sizes"
             raise LayerError(Code.UNDEFINED, message, "coords", f"set coords={BOX}")
         check_channels(b, channels, self.num, f"{at} + 1 + {self.classes}", self.entries)
-        self.check_anchors(b)
+        self.check_anchors(b, (h, w))
         boxes = b.reshape(x, self.num, self.entries, h * w)
         tree = find_tree(b, self.tree, self.classes) if self.tree is not None else None
         parts = [
