@@ -32,7 +32,7 @@ from ..errors import (
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
 from ..ir.graph import Param
 from .cfg import Cfg, Option, Section, parse
-from .cfg.characters import foreign_character, plain
+from .cfg.characters import as_ascii, foreign_character
 from .cfg.meanings import section_hint
 from .cfg.options import partly_read, read
 from .cfg.parser import MAX_BYTES
@@ -401,7 +401,7 @@ def _report_unknown(section: Section, dialect: Dialect, b: Lowering, found: Diag
         titles, names = " and ".join(d.title for d in others), " or ".join(d.name for d in others)
         hint: str | None = f"known to {titles}; see --dialect {names}"
     elif odd := foreign_character(section.name):
-        meant = "".join(plain(section.name).split())
+        meant = "".join(as_ascii(section.name).split())
         hint = f"{odd}; did you mean [{meant}]?" if (meant, dialect.name) in LAYERS else odd
     else:
         before = b.outputs[-1] if b.outputs else b.image

@@ -1,7 +1,7 @@
 """Which dialect a file is written in, from its own evidence.
 
 Decision: AlexeyAB's, unless the file itself says otherwise beyond doubt; a guess is always reported with the line it
-rests on. The evidence is a section that only another program knows, an option or a shape that only another program
+rests on. The evidence is a section that only another program knows, a box or a shape that only another program
 computes in a file without anything of AlexeyAB's own, or an activation that no Darknet in C knows together with heads
 as WongKinYiu's PyTorch code ignores them.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import Code, Diagnostics, Span
 from .cfg import Cfg, Section
-from .cfg.options import atoi, changes, schema
+from .cfg.options import atoi, schema
 from .dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect
 from .layers import LAYERS
 from .layers.heads.head import Head
@@ -111,17 +111,8 @@ def _classes(section: Section) -> tuple[Any, Any]:
 
 
 def _behaviour(cfg: Cfg) -> Iterator[tuple[Dialect, str, Span]]:
-    """What changes what pjreddie's Darknet computes, and AlexeyAB's does not read, or reads as something else."""
+    """What pjreddie's Darknet computes, and AlexeyAB's takes other numbers for."""
     for section in cfg.sections[1:]:
-        cls, other = _classes(section)
-        if cls is None or other is None:
-            continue
-        for option in section.options:
-            known = schema(other).get(option.key)
-            if known is None or section.find(option.key) is not option or option.key in schema(cls):
-                continue
-            if changes(option, known):
-                yield PJREDDIE, f"only {PJREDDIE.title} reads {option.key!r} of [{section.name}]", option.span
         coords = section.find("coords") if section.name == "region" else None
         if coords is not None and atoi(coords, BOX) > BOX:
             yield PJREDDIE, f"only {PJREDDIE.title} reads a box of {coords.value} numbers", coords.span

@@ -27,10 +27,10 @@ _ALIKE = {
 }  # fmt: skip
 
 
-def plain(text: str) -> str:
+def as_ascii(text: str) -> str:
     """The text with each look-alike as the ASCII character that it looks like, and without what has no width.
 
-    >>> plain("mask\uff1d0\uff0c1"), plain("fi\u200blt\u0435rs")
+    >>> as_ascii("mask\uff1d0\uff0c1"), as_ascii("fi\u200blt\u0435rs")
     ('mask=0,1', 'filters')
     """
     return "" if not text else text if text.isascii() else "".join(_plain(c) for c in text)

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 from ...errors import Code, Diagnostics, Span, did_you_mean
-from .characters import foreign_character, plain
+from .characters import as_ascii, foreign_character
 from .meanings import option_hint, pair_hint
 from .model import Option, Section
 
@@ -179,12 +179,6 @@ def _as_c(kind: str, text: str) -> Any:
     return bool(number) if kind == "bool" else number
 
 
-def changes(option: Option, known: tuple[dataclasses.Field[Any], str]) -> bool:
-    """Whether an option that a schema has is set to something else than its default."""
-    field, kind = known
-    return bool(_taken(field, kind, option) != field.default)
-
-
 def atoi(option: Option | None, default: int) -> int:
     """The value of an option that nothing else reads, as C's `atoi` reads it: 0 where it is no number."""
     return default if option is None else int(_as_c("int", option.value or ""))
@@ -194,7 +188,7 @@ def _key_hint(key: str, known: Collection[str], section: Section) -> str | None:
     if key.startswith("//"):
         return "a comment begins with '#' or ';'"
     if odd := foreign_character(key):
-        meant = "".join(plain(key).split())
+        meant = "".join(as_ascii(key).split())
         return f"{odd}; did you mean {meant!r}?" if meant in known else odd
     given = {o.key for o in section.options if o.key in known} if len(section.options) <= MAX_HINTS else ()
     return option_hint(key, known, given)
@@ -309,7 +303,7 @@ def _no_number_hint(text: str) -> str:
 def _rest_hint(number: str, rest: str) -> str | None:
     """What the characters after a number were probably meant to be."""
     if odd := foreign_character(rest):
-        return f"{odd}; separate numbers by ','" if plain(rest)[:1] in (",", ";") else odd
+        return f"{odd}; separate numbers by ','" if as_ascii(rest)[:1] in (",", ";") else odd
     if re.match(r",\d", rest):
         return "this is one number, and its fraction begins with '.'"
     if rest.startswith(("//", "/*")):
@@ -402,9 +396,9 @@ def _compare_with_usual(field: dataclasses.Field[Any], value: Any, option: Optio
         return
     message = f"{option.key!r} is {option.value[:24]}, and it is meant to be from {low:g} to {high:g}"
     percent = high <= 1 < value <= 100 and low >= 0
-    found.warning(
-        Code.SUSPICIOUS, message, option.value_span, f"write {value / 100:g} for {value:g} %" if percent else None
-    )
+    hint = f"write {value / 100:g} for {value:g} %" if percent else None
+    tell = found.warning if phase_of(field) == "infer" else found.note  # how it was trained stops nobody
+    tell(Code.SUSPICIOUS, message, option.value_span, hint)
 
 
 def _in_range(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> bool:

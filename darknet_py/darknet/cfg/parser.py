@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Code, Diagnostics, Source, Span
-from .characters import foreign_character, plain
+from .characters import as_ascii, foreign_character
 from .model import Cfg, Option, Section
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _short(text: str) -> str:
 
 def _bare_hint(text: str) -> str | None:
     """What a line that is no option was probably meant to be."""
-    if (odd := foreign_character(text)) and "=" in plain(text):
+    if (odd := foreign_character(text)) and "=" in as_ascii(text):
         return odd
     if re.match(r"<{7}|>{7}|={7}|\|{7}", text):
         return "a merge-conflict marker: resolve the conflict"

@@ -66,6 +66,7 @@ def anchor_table(anchors: tuple[float, ...] | None, count: int) -> list[tuple[fl
 
 
 TINY = 20  # times: anchors whose largest side goes that often into the picture are hardly those of a [yolo]
+FEW = 4  # cells: of such a grid, anchors from elsewhere may well be larger
 HUGE = 4  # times the picture: no object is that large
 
 
@@ -83,13 +84,11 @@ def lint_pixel_anchors(b: Lowering, anchors: tuple[float, ...], cells: tuple[int
         message = f"no anchor is larger than {largest:g} pixels, half a cell: are these the cells of YOLOv2?"
         hint = f"anchors of this layer are in pixels: multiply by {pitch:g}"
         b.note(Code.SUSPICIOUS, message, "anchors", hint)
-    elif min(anchors) > HUGE * max(height, width):
-        b.warn(Code.SUSPICIOUS, f"every anchor is more than {HUGE} times as large as the picture", "anchors")
 
 
 def lint_cell_anchors(b: Lowering, anchors: tuple[float, ...], cells: tuple[int, int]) -> None:
     """Say of anchors in cells that they look like pixels, or like parts of the picture of so many (rows, columns)."""
-    if not anchors or len(b.image.shape) != 3 or _lint_signs(b, anchors):
+    if not anchors or len(b.image.shape) != 3 or _lint_signs(b, anchors) or max(cells) < FEW:
         return
     width = b.image.shape[2]
     largest, middle = max(anchors), sorted(anchors)[len(anchors) // 2]
