@@ -98,6 +98,7 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
     options = schema(cls)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     first: dict[str, Option] = {}
+    given = {o.key for o in section.options if o.key in options}
     for option in section.options:
         if option.bare:
             first.setdefault(option.key, option)
@@ -108,7 +109,7 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
             continue
         first[option.key] = option
         if option.key not in options:
-            hint = _key_hint(option.key, options, section) if len(found.items) < MAX_HINTS else None
+            hint = _key_hint(option.key, options, given) if len(found.items) < MAX_HINTS else None
             message = f"[{section.name}] has no option {option.key!r}; it is ignored"
             found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
             continue
@@ -184,13 +185,12 @@ def atoi(option: Option | None, default: int) -> int:
     return default if option is None else int(_as_c("int", option.value or ""))
 
 
-def _key_hint(key: str, known: Collection[str], section: Section) -> str | None:
+def _key_hint(key: str, known: Collection[str], given: Collection[str]) -> str | None:
     if key.startswith("//"):
         return "a comment begins with '#' or ';'"
     if odd := foreign_character(key):
         meant = "".join(as_ascii(key).split())
         return f"{odd}; did you mean {meant!r}?" if meant in known else odd
-    given = {o.key for o in section.options if o.key in known} if len(section.options) <= MAX_HINTS else ()
     return option_hint(key, known, given)
 
 
