@@ -54,7 +54,10 @@ bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; w
 bench-table5: $(READY)  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
 	$(BIN)/python -m tools.bench.table5 --write
 
+bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long for 4 times as much (a minute)
+	$(BIN)/python -m tools.bench.linear --write
+
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) .bench build dist *.egg-info
 
-.PHONY: help install demo test lint format cfgs corpus bench bench-table5 clean
+.PHONY: help install demo test lint format cfgs corpus bench bench-table5 bench-linear clean

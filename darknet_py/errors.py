@@ -13,9 +13,10 @@ a file at once. The exceptions carry the diagnostics that made them:
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -76,6 +77,7 @@ class Code(StrEnum):
     WEIGHTS_VALUES = "DK405"
 
     SIDE_FILE = "DK501"
+    OPTION = "DK502"
 
 
 MAX_MESSAGE = 300  # characters: a message may quote a value, and a value may fill the file
@@ -99,9 +101,20 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of the 1-based line `number`, without its line end."""
-        start = self._starts[number - 1]
-        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        start, end = self._ends(number)
         return self.text[start:end].rstrip("\r")
+
+    def window(self, number: int, at: int, width: int = 120) -> tuple[str, int]:
+        """At most `width` characters of a line around column `at`, from 0, and where they begin: a line may be long."""
+        start, end = self._ends(number)
+        if end - start <= width:
+            return self.line(number), 0
+        begin = max(0, min(at - width // 4, end - start - width))
+        return self.text[start + begin : start + begin + width].rstrip("\r"), begin
+
+    def _ends(self, number: int) -> tuple[int, int]:
+        start = self._starts[number - 1]
+        return start, self._starts[number] - 1 if number < len(self._starts) else len(self.text)
 
 
 @dataclass(frozen=True)
@@ -158,19 +171,10 @@ class Diagnostic:
 
 def _excerpt(span: Span) -> Iterable[str]:
     line, column = span.source.position(span.start)
-    text = span.source.line(line)
-    shown, offset = _window(text, column - 1)
+    shown, offset = span.source.window(line, column - 1)
     width = max(1, min(span.end - span.start, len(shown) - (column - 1 - offset)))
     lead = "".join("\t" if c == "\t" else " " for c in shown[: column - 1 - offset])
     return f"  {shown}", f"  {lead}{'^' * width}"
-
-
-def _window(text: str, at: int, width: int = 120) -> tuple[str, int]:
-    """At most `width` characters of a long line around column `at`, and where they begin."""
-    if len(text) <= width:
-        return text, 0
-    start = max(0, min(at - width // 4, len(text) - width))
-    return text[start : start + width], start
 
 
 @dataclass
@@ -224,7 +228,8 @@ class CfgError(DarknetError):
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.diagnostics = diagnostics
-        super().__init__("\n".join(str(d) for d in diagnostics if d.severity is Severity.ERROR))
+        errors = told_once(d for d in diagnostics if d.severity is Severity.ERROR)
+        super().__init__("\n".join(map(str, errors)))
 
 
 class WeightsError(DarknetError):
@@ -245,6 +250,30 @@ class BackendError(DarknetError):
 
 class ZooError(DarknetError):
     """A model name that is not known, or a download that cannot be had."""
+
+
+def told_once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The problems for a reader: what is said of several lines in the same words is said once, with their number.
+
+    >>> source = Source("a.cfg", "x=1;x=1;x=1".replace(";", chr(10)))
+    >>> twice = (Diagnostic(Code.UNKNOWN_KEY, Severity.WARNING, "no x", Span(source, i, i + 3)) for i in (0, 4, 8))
+    >>> [d.message for d in told_once(twice)]
+    ['no x; and 2 more lines']
+    """
+    groups: dict[object, list[Diagnostic]] = {}
+    for d in diagnostics:
+        groups.setdefault((d.code, d.severity, re.sub(r"line \d+", "", d.message), d.span is None), []).append(d)
+    return tuple(_with_count(group) for group in groups.values())
+
+
+def _with_count(group: list[Diagnostic]) -> Diagnostic:
+    first = group[0]
+    lines = {d.span.line for d in group if d.span}
+    if len(group) == 1 or not first.span:
+        return first
+    more = len(lines) - 1
+    counted = f"{more} more line{'s' if more > 1 else ''}" if more else f"{len(group) - 1} more times in this line"
+    return replace(first, message=f"{first.message}; and {counted}")
 
 
 def shorten(text: str, length: int) -> str:

@@ -30,6 +30,7 @@ from ..onnx.metadata import contract_of
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
 from ..vision.sources import PictureFile, expand, pictures
+from ..zoo.names import ByNumber
 
 HELD_OUT = 4  # every fourth picture
 ROUNDS = 5  # of the timing
@@ -162,7 +163,7 @@ class _Opened:
         prepare(picture, contract, contract.letterbox, batch[0])
         self.inputs = [batch, *(np.zeros((len(batch), *s.shape), np.float32) for s in contract.states)]
         outputs = contract.sample(self.session.run(self.inputs)[: len(contract.outputs)], 0)
-        return results_of(outputs, picture, contract, dict(enumerate(contract.names)), threshold=CONF, iou=IOU)
+        return results_of(outputs, picture, contract, ByNumber(contract.names), threshold=CONF, iou=IOU)
 
 
 class _Calibration:

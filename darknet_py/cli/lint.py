@@ -31,12 +31,15 @@ def command(
     darknet-py lint my.cfg
     darknet-py lint --json --strict cfgs/*.cfg
     """
+    from ..errors import told_once
+
     found = [(file, d) for file in files for d in _lint(file, strict, dialect, as_darknet)]
     if as_json:
         write_json([{"file": file, **d.to_dict()} for file, d in found])
     else:
-        for file, d in found:
-            click.echo(str(d) if d.span else f"{file}: {d}")
+        for file in files:
+            for d in told_once(d for name, d in found if name == file):
+                click.echo(str(d) if d.span else f"{file}: {d}")
     errors = sum(d.severity == "error" for _, d in found)
     warnings = sum(d.severity == "warning" for _, d in found)
     message(f"{_count(len(files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")

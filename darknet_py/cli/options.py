@@ -81,7 +81,9 @@ def network_of(cfg: str, weights: Path | None, quiet: bool = False, **options: A
 
 def show(diagnostics: tuple[Diagnostic, ...]) -> None:
     """Diagnostics to stderr."""
-    for diagnostic in diagnostics:
+    from ..errors import told_once
+
+    for diagnostic in told_once(diagnostics):
         message(str(diagnostic))
 
 

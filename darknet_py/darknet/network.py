@@ -13,7 +13,7 @@ from typing import Any
 
 from ..contract.contract import resized
 from ..contract.program import Program
-from ..errors import Say, WeightsError
+from ..errors import Code, Say, WeightsError
 from ..hashes import sha256_of
 from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
@@ -97,7 +97,10 @@ def open_files(
     if weights is None and not graph.params:
         return made(files, compilation, graph, None, None)
     path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
-    loaded = read_weights(path, graph, allow_partial=allow_partial)
+    try:
+        loaded = read_weights(path, graph, allow_partial=allow_partial)
+    except WeightsError as e:
+        raise _blame_size(files.cfg, graph, reading) or e from None
     wrong = find_wrong_values(loaded, graph)
     if wrong and reading.strict:
         raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
@@ -107,6 +110,20 @@ def open_files(
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)
     return made(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, loaded)
+
+
+def _blame_size(cfg: Path, graph: Graph, reading: Reading) -> WeightsError | None:
+    """The error for weights that fit only at the cfg's own size, where a layer has some for each pixel."""
+    if reading.size is None or reading.size == (own := compile_file(cfg, replace(reading, size=None))).net.shape[1:]:
+        return None
+    here, there = ({p.value.name: p for p in g.params} for g in (graph, own.graph))
+    changed = next((p for n, p in here.items() if n not in there or there[n].value.shape != p.value.shape), None)
+    if changed is None:
+        return None
+    layer, (height, width) = graph.layer(changed.layer), own.net.shape[1:]
+    takes = f"the size that was asked for (--size, size=) changes what [{layer.section}] (layer {layer.index}) takes"
+    message = f"{takes}: only the cfg's {width}x{height} fits these weights"
+    return WeightsError(message, Code.OPTION, "leave the size out")
 
 
 def _tell_of_partial(loaded: Weights, graph: Graph, path: Path, say: Say | None) -> None:

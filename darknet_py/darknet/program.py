@@ -6,6 +6,7 @@ import numpy as np
 
 from ..contract.contract import Contract, StateSpec, resized
 from ..contract.program import Program
+from ..errors import told_once
 from ..ir import Graph
 from .compile import Compilation
 
@@ -26,6 +27,6 @@ def program_of(compilation: Compilation, graph: Graph | None = None) -> Program:
             graph.image.shape, classes, resized(asked, bool(decoders)), decoders=decoders,
             states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
             nms_kind=kind, nms_beta=beta, dialect=compilation.dialect.name,
-            diagnostics=tuple(map(str, compilation.diagnostics)),
+            diagnostics=tuple(map(str, told_once(compilation.diagnostics))),
         ),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Builder:
         self.data: dict[Value, np.ndarray] = {}
         self.index = -1
         self._scope = "net"
+        self._params_of: dict[int, dict[str, Value]] = {}
         self._taken: dict[str, int] = {}
 
     def enter(self, index: int, section: str) -> None:
@@ -53,6 +55,7 @@ class Builder:
         """The next parameter in the weights file."""
         value = Value(self._name(role), shape, batched=False)
         self.params.append(Param(value, self.index, role, layout))
+        self._params_of.setdefault(self.index, {})[role] = value
         return value
 
     def const(self, array: ArrayLike) -> Value:
@@ -72,7 +75,7 @@ class Builder:
 
     def params_of(self, index: int) -> dict[str, Value]:
         """The parameters of an earlier layer by role, for sharing."""
-        return {p.role: p.value for p in self.params if p.layer == index}
+        return self._params_of.get(index, {})
 
     def graph(self, image: Value, *outputs: Value) -> Graph:
         """What has been built on an image, without layers: for passes to be shown and tested on."""
@@ -98,7 +101,7 @@ class Builder:
 
     def flatten(self, x: Value) -> Value:
         """x as a vector."""
-        return self.reshape(x, int(np.prod(x.shape, dtype=np.int64)))
+        return self.reshape(x, math.prod(x.shape))
 
     def slice(self, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Value:
         """Part of one axis; x itself if that is all of it."""

@@ -6,6 +6,7 @@ people, and nothing is read out of one. The graph knows tensors; of layers it on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -68,7 +69,7 @@ class Param:
     @property
     def size(self) -> int:
         """Number of floats."""
-        return int(np.prod(self.value.shape, dtype=np.int64))
+        return math.prod(self.value.shape)
 
 
 @dataclass(frozen=True, eq=False)

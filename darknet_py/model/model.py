@@ -26,6 +26,7 @@ from ..errors import DataError
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
 from ..vision.sources import Loader, Picture, is_stream, loaders
+from ..zoo.names import ByNumber
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -56,7 +57,7 @@ class Model:
         self, session: Session, contract: Contract, network: Network | Callable[[], Network] | None = None
     ) -> None:
         self.session, self.contract, self._network = session, contract, network
-        self.names = dict(enumerate(contract.names))
+        self.names: dict[int, str] = ByNumber(contract.names)
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
         self._recipe: dict[str, Any] | None = None  # the arguments of `load`
@@ -65,7 +66,7 @@ class Model:
     def __repr__(self) -> str:
         kind = "detector" if self.contract.decoders else "network"
         shape = "x".join(map(str, self.contract.shape))
-        return f"<Model {self.contract.origin}: {kind}, input {shape}, {len(self.names)} classes>"
+        return f"<Model {self.contract.origin}: {kind}, input {shape}, {self.contract.classes} classes>"
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any]]]:
         """A model travels to another process as what was said to `load`, and is opened there again.
@@ -432,7 +433,7 @@ def _load_onnx(
 
     contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
     if names is not None:
-        known = find_names(len(contract.names), given=names)
+        known = find_names(contract.classes, given=names)
         told = tuple(f"warning: {note}" for note in known.notes)
         contract = replace(contract, names=known.names, names_origin=known.origin, diagnostics=told)
     if letterbox is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ COCO: tuple[str, ...] = tuple(name.strip() for name in _COCO.split(","))
 COCO_IDS: tuple[int, ...] = tuple(i for i in range(1, 91) if i not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 
 IMAGENET = 1000
+MAX_NUMBERED = 1 << 16  # classes: an output of more is an image or a map, and nobody wants a list of its numbers
 
 # Before the others of the same beginning: the mark of UTF-32 begins with that of UTF-16.
 MARKS = (
@@ -43,6 +44,23 @@ UNMARKED = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # what a text w
 LINE_END = re.compile(r"\r*\n|\r")  # what programs write that take CR LF for a line with a CR ends in CR CR LF
 
 NAMES_KEYS = ("names", "labels")  # of a .data file: detector.c reads names, classifier.c falls back to labels
+
+
+class ByNumber(dict[int, str]):
+    """The name of each class by its number; one without a name is called by its number.
+
+    >>> ByNumber(("cat", "dog"))[1], ByNumber(())[7]
+    ('dog', '7')
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(enumerate(names))
+
+    def __missing__(self, number: int) -> str:
+        return str(number)
+
+    def __reduce__(self) -> tuple[type[ByNumber], tuple[tuple[str, ...]]]:
+        return ByNumber, (tuple(self.values()),)
 
 
 @dataclass(frozen=True)
@@ -155,7 +173,7 @@ def find_names(
 ) -> Names:
     """The names of `classes` classes: from `given`, or from files beside the cfg, or those that everybody means.
 
-    80 are COCO's, 1000 of a classifier ImageNet's; else numbers.
+    80 are COCO's, 1000 of a classifier ImageNet's; else numbers, which are not listed beyond `MAX_NUMBERED`.
 
     Raises `DataError` if the given file cannot be read or holds fewer names than there are classes.
     """
@@ -180,7 +198,8 @@ def find_names(
         return Names(COCO, "the 80 classes of COCO (no .names or .data file beside the cfg)", notes)
     if classifier and classes == IMAGENET:
         return Names(imagenet_names(), "the 1000 classes of ImageNet (no .names or .data file beside the cfg)", notes)
-    return Names(tuple(map(str, range(classes))), "numbers (no .names or .data file beside the cfg fits)", notes)
+    listed = classes if classes <= MAX_NUMBERED else 0
+    return Names(tuple(map(str, range(listed))), "numbers (no .names or .data file beside the cfg fits)", notes)
 
 
 def _candidates(cfg: Path) -> Iterator[Path]:

@@ -37,3 +37,10 @@ def test_an_unknown_section_gets_a_hint(run: Run) -> None:
     result = run("explain", "maxpol")
     assert result.exit_code == 1
     assert "did you mean 'maxpool'" in result.stderr
+
+
+def test_a_code_of_lint_is_explained_with_an_example(run: Run) -> None:
+    text = run("explain", "dk203").stdout
+    assert text.startswith("DK203 (odd number)")
+    assert "size=3x3" in text
+    assert "DK203" in run("explain", "codes").stdout

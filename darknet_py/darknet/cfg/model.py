@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...errors import Source, Span
 
@@ -35,8 +36,17 @@ class Section:
 
         A line that ends in '=' never came into Darknet's list, so it does not count as the first.
         """
-        first = next((o for o in self.options if o.key == key and (o.bare or o.value is not None)), None)
+        first = self._first.get(key)
         return first if first and first.value is not None else None
+
+    @cached_property
+    def _first(self) -> dict[str, Option]:
+        """The first option of each key: kept, because what looks for one may do so for every line of the file."""
+        found: dict[str, Option] = {}
+        for option in self.options:
+            if option.value is not None or option.bare:
+                found.setdefault(option.key, option)
+        return found
 
 
 @dataclass(frozen=True)

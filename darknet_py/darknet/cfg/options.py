@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import Any, Literal, TypeVar
 
 from ...errors import Code, Diagnostics, Span, did_you_mean
+from .characters import as_ascii, foreign_character
+from .meanings import option_hint, pair_hint
 from .model import Option, Section
 
 T = TypeVar("T")
@@ -45,17 +47,19 @@ def opt(
     fallback: str | None = None,
     comments: bool = False,
     phase: Phase = "infer",
+    usual: tuple[float, float] | None = None,
 ) -> Any:
     """A dataclass field that is a cfg option; a trailing `_` in its name is not part of the key (`from_`).
 
     `low` and `high` bound the value (each item of a list), `choices` names the legal strings, and a `required` option
     has no default in Darknet. Where Darknet silently takes an unknown choice for a known one, that is `fallback`; with
-    `comments` it ends a list at a '#'. Sections that differ only in options of other phases than `infer` are equal.
+    `comments` it ends a list at a '#'. Values outside `usual` are computed, and warned of, because nobody means them.
+    Sections that differ only in options of other phases than `infer` are equal.
     """
     known = tuple(choices) if choices is not None else None
     metadata = dict(
         doc=doc, low=low, high=high, choices=known, required=required, code=code, fallback=fallback, comments=comments,
-        phase=phase,
+        phase=phase, usual=usual,
     )  # fmt: skip
     needed = phase == "infer"
     return dataclasses.field(default=default, repr=needed, compare=needed, metadata=metadata)
@@ -94,6 +98,7 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
     options = schema(cls)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     first: dict[str, Option] = {}
+    given = {o.key for o in section.options if o.key in options}
     for option in section.options:
         if option.bare:
             first.setdefault(option.key, option)
@@ -104,14 +109,21 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
             continue
         first[option.key] = option
         if option.key not in options:
-            hint = _key_hint(option.key, [*options]) if len(found.items) < MAX_HINTS else None
+            hint = _key_hint(option.key, options, given) if len(found.items) < MAX_HINTS else None
             message = f"[{section.name}] has no option {option.key!r}; it is ignored"
             found.warning(Code.UNKNOWN_KEY, message, option.span, hint)
             continue
         field, kind = options[option.key]
-        value = _examined(field, kind, option, found) if phase_of(field) == "infer" else _taken(field, kind, option)
+        before = len(found.items)
+        value = (
+            _examined(field, kind, option, found, options)
+            if phase_of(field) == "infer"
+            else _taken(field, kind, option)
+        )
         if value is not None:
             values[field.name] = value
+            if len(found.items) == before:
+                _compare_with_usual(field, value, option, found)
     for key in _required(cls):  # type: ignore[arg-type]  # as above
         if key not in first or first[key].bare:
             doc = options[key][0].metadata["doc"]
@@ -119,11 +131,27 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
     return cls(**values)
 
 
-def _examined(field: dataclasses.Field[Any], kind: str, option: Option, found: Diagnostics) -> Any:
+def partly_read(cls: type, section: Section) -> Option | None:
+    """The first option of a section that a number was taken from which is not all that is written there."""
+    options = schema(cls)
+    for option in section.options:
+        field, kind = options.get(option.key, (None, "str"))
+        if field is None or kind == "str" or option.value is None or phase_of(field) != "infer":
+            continue
+        pattern = _FLOAT if kind.startswith("float") else _INT
+        text = _ended(field, option)
+        if not all(pattern.fullmatch(item) for item in (text.split(",") if kind.endswith("s") else (text,)) if item):
+            return option
+    return None
+
+
+def _examined(
+    field: dataclasses.Field[Any], kind: str, option: Option, found: Diagnostics, known: Collection[str]
+) -> Any:
     """The value of an option, or None where there is something wrong with it, which goes to `found`."""
     text = _ended(field, option)
     ended = option if text == option.value else dataclasses.replace(option, value=text)
-    value = _choice(field, _READERS[kind](ended, found), option, found)
+    value = _choice(field, _READERS[kind](ended, found, known), option, found)
     return value if value is not None and _in_range(field, value, option, found) else None
 
 
@@ -157,13 +185,13 @@ def atoi(option: Option | None, default: int) -> int:
     return default if option is None else int(_as_c("int", option.value or ""))
 
 
-def _key_hint(key: str, known: list[str]) -> str | None:
+def _key_hint(key: str, known: Collection[str], given: Collection[str]) -> str | None:
     if key.startswith("//"):
         return "a comment begins with '#' or ';'"
-    odd = next((c for c in key if not c.isprintable() or (c.isspace() and c != " ")), None)
-    if odd:
-        return f"the character U+{ord(odd):04X} is part of the name, because Darknet removes only plain blanks and tabs"
-    return did_you_mean(key, known)
+    if odd := foreign_character(key):
+        meant = "".join(as_ascii(key).split())
+        return f"{odd}; did you mean {meant!r}?" if meant in known else odd
+    return option_hint(key, known, given)
 
 
 def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
@@ -179,15 +207,15 @@ def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
     found.warning(Code.DUPLICATE_KEY, message, again.span)
 
 
-def _read_int(option: Option, found: Diagnostics) -> int | None:
-    return _number(option.value or "", _INT, _bounded_int, option, option.value_span, found)
+def _read_int(option: Option, found: Diagnostics, known: Collection[str] = ()) -> int | None:
+    return _number(option.value or "", _INT, _bounded_int, option, option.value_span, found, known)
 
 
-def _read_float(option: Option, found: Diagnostics) -> float | None:
+def _read_float(option: Option, found: Diagnostics, known: Collection[str] = ()) -> float | None:
     return _number(option.value or "", _FLOAT, float, option, option.value_span, found)
 
 
-def _read_bool(option: Option, found: Diagnostics) -> bool | None:
+def _read_bool(option: Option, found: Diagnostics, known: Collection[str] = ()) -> bool | None:
     number = _read_int(option, found)
     if number is not None and number not in (0, 1):
         message = f"{option.key!r} is a switch: {number} means the same as 1"
@@ -195,19 +223,19 @@ def _read_bool(option: Option, found: Diagnostics) -> bool | None:
     return None if number is None else bool(number)
 
 
-def _read_str(option: Option, found: Diagnostics) -> str | None:
+def _read_str(option: Option, found: Diagnostics, known: Collection[str] = ()) -> str | None:
     return option.value
 
 
-def _read_ints(option: Option, found: Diagnostics) -> tuple[int, ...] | None:
+def _read_ints(option: Option, found: Diagnostics, known: Collection[str] = ()) -> tuple[int, ...] | None:
     return _list(option, _INT, _bounded_int, found)
 
 
-def _read_floats(option: Option, found: Diagnostics) -> tuple[float, ...] | None:
+def _read_floats(option: Option, found: Diagnostics, known: Collection[str] = ()) -> tuple[float, ...] | None:
     return _list(option, _FLOAT, float, found)
 
 
-_READERS: dict[str, Callable[[Option, Diagnostics], Any]] = {
+_READERS: dict[str, Callable[[Option, Diagnostics, Collection[str]], Any]] = {
     "int": _read_int, "float": _read_float, "bool": _read_bool, "str": _read_str,
     "ints": _read_ints, "floats": _read_floats,
 }  # fmt: skip
@@ -218,8 +246,22 @@ def _bounded_int(text: str) -> int:
     return int(text) if len(text) < 20 else INT_LIMIT + 1
 
 
+def _pair_hint(number: str, rest: str, option: Option, known: Collection[str]) -> str | None:
+    """What to write for two whole numbers in the place of one, such as `2,1` or `3x3`."""
+    pair = re.fullmatch(r"[,xX*](\d+)", rest)
+    if not pair or (rest[0] != "," and number.lstrip("+-") == "0"):  # 0x10 is a number of another kind
+        return None
+    return pair_hint(option.key, number, pair[1], known)
+
+
 def _number(
-    text: str, pattern: re.Pattern[str], convert: Callable[[str], T], option: Option, span: Span, found: Diagnostics
+    text: str,
+    pattern: re.Pattern[str],
+    convert: Callable[[str], T],
+    option: Option,
+    span: Span,
+    found: Diagnostics,
+    known: Collection[str] = (),
 ) -> T | None:
     match = pattern.match(text)
     if not match:
@@ -234,7 +276,9 @@ def _number(
     value: Any = convert(match[0])
     if match.end() < len(text):
         message = f"{text[:60]!r} is not a number that Darknet reads whole: it takes {match[0][:60]!r}"
-        found.warning(Code.ODD_NUMBER, message, span, _rest_hint(match[0], text[match.end() :]))
+        rest = text[match.end() : match.end() + 60]
+        hint = _pair_hint(match[0], rest, option, known) if known else None
+        found.warning(Code.ODD_NUMBER, message, span, hint or _rest_hint(match[0], rest))
     if not abs(value) <= (INT_LIMIT if isinstance(value, int) else 3.4e38):
         found.error(Code.OUT_OF_RANGE, f"{option.key!r} is {text[:24]}, more than C can hold", span)
         return None
@@ -246,18 +290,20 @@ _SWITCHES = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
 
 def _no_number_hint(text: str) -> str:
     """What something that is no number was probably meant to be, as the beginning of a hint."""
-    foreign = next((c for c in text if not c.isascii()), None)
+    foreign = foreign_character(text)
     if text.lower() in _SWITCHES:
         return f"write {_SWITCHES[text.lower()]}; "
     if text.startswith("="):
         return "write one '='; "
     if text and text[0] in "\"'([{":
         return "write the number itself, without quotes, brackets or arithmetic; "
-    return f"{foreign!r} is U+{ord(foreign):04X}, which C does not know; " if foreign else ""
+    return f"{foreign}; " if foreign else ""
 
 
 def _rest_hint(number: str, rest: str) -> str | None:
     """What the characters after a number were probably meant to be."""
+    if odd := foreign_character(rest):
+        return f"{odd}; separate numbers by ','" if as_ascii(rest)[:1] in (",", ";") else odd
     if re.match(r",\d", rest):
         return "this is one number, and its fraction begins with '.'"
     if rest.startswith(("//", "/*")):
@@ -266,7 +312,7 @@ def _rest_hint(number: str, rest: str) -> str | None:
         return "write each option on a line of its own"
     if number in ("0", "-0", "+0") and rest[0] in "xX":
         return "write the number in decimal"
-    if rest[0] in "\uff0c\u3001;" or re.match(r"[+-]\d", rest):
+    if rest[0] == ";" or re.match(r"[+-]\d", rest):
         return "separate numbers by ','"
     if re.match(r"[eE][+-]?\d", rest):
         return "write the number without an exponent"
@@ -277,10 +323,9 @@ def _list(
     option: Option, pattern: re.Pattern[str], convert: Callable[[str], T], found: Diagnostics
 ) -> tuple[T, ...] | None:
     raw = option.value_span.source.text[option.value_span.start : option.value_span.end]
-    glued = re.search(r"[-+]?[\d.]+[ \t]+[\d.+-]+", raw.split("#")[0])
-    if glued:
+    if glued := _glued(raw.partition("#")[0]):
         message = f"blanks but no comma in {option.key!r}: Darknet removes blanks and glues the two numbers"
-        found.warning(Code.GLUED_LIST, message, _inside(option, *glued.span()), "write a comma between them")
+        found.warning(Code.GLUED_LIST, message, _inside(option, *glued), "write a comma between them")
     items = (option.value or "").split(",")
     spans = _item_spans(option, raw, len(items))
     while items and not items[-1]:
@@ -291,6 +336,20 @@ def _list(
         items.append("0")
     values = tuple(_number(i, pattern, convert, option, s, found) for i, s in zip(items, spans, strict=False))
     return None if not values or None in values else values  # type: ignore[return-value]  # none is None
+
+
+def _glued(text: str) -> tuple[int, int] | None:
+    """Where two numbers stand with blanks between them, and nothing else.
+
+    Found from the blanks outwards: a pattern that begins with the number tries each of its digits anew.
+    """
+    gap = re.search(r"(?<=[\d.])[ \t]+(?=[\d.+-])", text)
+    if not gap:
+        return None
+    before, after = text[: gap.start()], text[gap.end() :]
+    start = len(before.rstrip("0123456789."))
+    start -= before[start - 1 : start] in ("-", "+")
+    return start, gap.end() + len(after) - len(after.lstrip("0123456789.+-"))
 
 
 def _inside(option: Option, start: int, end: int) -> Span:
@@ -317,8 +376,8 @@ def _choice(field: dataclasses.Field[Any], value: Any, option: Option, found: Di
     choices, code, fallback = (field.metadata[k] for k in ("choices", "code", "fallback"))
     if value is None or not choices or value in choices:
         return value
-    message = f"unknown {option.key} {value!r}"
-    hint = did_you_mean(value, choices) or f"one of {', '.join(choices)}"
+    message = f"unknown {option.key} {value[:60]!r}"
+    hint = foreign_character(value) or did_you_mean(value[:60], choices) or f"one of {', '.join(choices)}"
     if fallback and found.as_darknet:
         found.warning(code, f"{message}, read as {fallback!r} as Darknet does", option.value_span, hint)
         return fallback
@@ -326,6 +385,20 @@ def _choice(field: dataclasses.Field[Any], value: Any, option: Option, found: Di
         hint += f" (Darknet silently takes {fallback!r}; --as-darknet does the same)"
     found.error(code, message, option.value_span, hint)
     return None
+
+
+def _compare_with_usual(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> None:
+    usual = field.metadata["usual"]
+    if usual is None or option.value is None:
+        return
+    low, high = usual
+    if low <= value <= high:
+        return
+    message = f"{option.key!r} is {option.value[:24]}, and it is meant to be from {low:g} to {high:g}"
+    percent = high <= 1 < value <= 100 and low >= 0
+    hint = f"write {value / 100:g} for {value:g} %" if percent else None
+    tell = found.warning if phase_of(field) == "infer" else found.note  # how it was trained stops nobody
+    tell(Code.SUSPICIOUS, message, option.value_span, hint)
 
 
 def _in_range(field: dataclasses.Field[Any], value: Any, option: Option, found: Diagnostics) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import Code, Diagnostics, Source, Span
 from ..magic import kind_of
+from .characters import as_ascii, foreign_character
 from .model import Cfg, Option, Section
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def parse(data: str | bytes, name: str = "<cfg>", diagnostics: Diagnostics | Non
     tree: Any = _grammar().parse(source.text)
     sections = [_section(node.children, source, found) for node in tree.find_data("section")]
     if strays := [_option(node.children[0].children, source) for node in tree.find_data("stray")]:
-        hint = f"{_other_file(source.text)}Darknet crashes on a file that does not begin with a section"
+        odd = foreign_character(source.text[strays[0].span.start : strays[0].span.end])
+        lead = f"{odd}; " if odd else _other_file(source.text)
+        hint = f"{lead}Darknet crashes on a file that does not begin with a section"
         more = f", {len(strays)} lines" if len(strays) > 1 else ""
         found.error(Code.STRAY_TEXT, f"text before the first section{more}", strays[0].span, hint)
     if not sections and not found.errors:
@@ -125,7 +128,8 @@ def _header_name(text: str, span: Span, found: Diagnostics) -> str:
     name, bracket, tail = text[1:].partition("]")
     name, tail = name.translate(_BLANKS), tail.translate(_BLANKS)
     if not bracket:
-        found.error(Code.BAD_HEADER, f"the section name {_short(text.strip())} has no closing ']'", span)
+        message = f"the section name {_short(text.strip())} has no closing ']'"
+        found.error(Code.BAD_HEADER, message, span, foreign_character(text))
     elif tail and tail[0] in "#;":
         hint = "Darknet takes it into the name; put the comment on its own line"
         found.warning(Code.INLINE_COMMENT, f"comment after [{name}]", span, hint)
@@ -171,6 +175,8 @@ def _short(text: str) -> str:
 
 def _bare_hint(text: str) -> str | None:
     """What a line that is no option was probably meant to be."""
+    if (odd := foreign_character(text)) and "=" in as_ascii(text):
+        return odd
     if re.match(r"<{7}|>{7}|={7}|\|{7}", text):
         return "a merge-conflict marker: resolve the conflict"
     if text.startswith(("//", "--", "%", "/*", "<!--")):
@@ -181,8 +187,7 @@ def _bare_hint(text: str) -> str | None:
         return f"a section is a line that begins with '[': [{header[1] or header[2]}]"
     if pair := re.fullmatch(r"(\w+)(?:\s*:\s*|\s+)([-+.,\w]+)", text):
         return f"did you mean '{pair[1]}={pair[2]}'?"
-    odd = next((c for c in text if not (c.isprintable() or c.isspace())), None)
-    return f"it has the character U+{ord(odd):04X}, which editors do not show" if odd else None
+    return foreign_character(text[:MAX_BYTES])
 
 
 def _other_file(text: str) -> str:
@@ -192,9 +197,9 @@ def _other_file(text: str) -> str:
         return "this is a pointer to a file that `git lfs pull` fetches; "
     if start.startswith(("<!doctype", "<html", "<?xml")):
         return "this is a web page: download the file that it shows; "
-    if re.search(r"(?m)^\s*(names|train|valid|backup)\s*=", text):
+    if re.search(r"(?m)^[ \t]*(names|train|valid|backup)[ \t]*=", text):
         return "this looks like a .data file, for --names; "
-    return "this is no cfg; " if not re.search(r"(?m)^\s*\[\s*\w", text) else ""
+    return "this is no cfg; " if not re.search(r"(?m)^[ \t]*\[[ \t]*\w", text) else ""
 
 
 def _substitute_variables(sections: list[Section], found: Diagnostics) -> list[Section]:

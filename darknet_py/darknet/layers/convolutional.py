@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -124,6 +125,11 @@ class Kernels(Layer):
         if down != across:
             return f"{size:2d}x{size:2d}/{across:2d}x{down:2d}"
         return f"{size:2d} x{size:2d}/{across:2d}" + (f"({dilation})" if dilation > 1 else "")
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        down, across = self.columns().strides or (1, 1)
+        return Fraction(down), Fraction(across)
 
     def word(self) -> str:
         down, _ = self.columns().strides or (1, 1)
@@ -249,16 +255,22 @@ class Convolutional(Kernels):
 
     def _owner(self, b: Lowering) -> int:
         """The layer whose parameters these are; it may be shared by a layer that is shared."""
-        layer, index = self, b.index
-        while (shared := layer.shared_with) is not None:
-            before = index
-            index = shared if shared >= 0 else index + shared
-            if not 0 <= index < before:
-                raise LayerError(Code.BAD_REFERENCE, f"there is no layer {index} before this one", "share_index")
-            found = b.layers[index]
-            if not isinstance(found, Convolutional):
+        passed: list[int] = []
+        index: int | None = b.index
+        layer: Layer = self
+        while index is not None and isinstance(layer, Convolutional) and layer.shared_with is not None:
+            if index in b.owners:
+                index = b.owners[index]
                 break
-            layer = found
+            passed.append(index)
+            shared = layer.shared_with
+            named = shared if shared >= 0 else index + shared
+            index = named if 0 <= named < index else None
+            layer = layer if index is None else b.layers[index]
+        b.owners.update(dict.fromkeys(passed, index))
+        if index is None:
+            message = f"share_index={self.share_index}: there is no layer before this one whose parameters these are"
+            raise LayerError(Code.BAD_REFERENCE, message, "share_index")
         return index
 
 

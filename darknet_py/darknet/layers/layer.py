@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Set
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from ...errors import Code
@@ -165,6 +166,11 @@ class Layer(Training):
             getattr(self, "filters", None), getattr(self, "groups", None) or 1, getattr(self, "size", None),
             getattr(self, "strides", None if stride is None else (stride, stride)), getattr(self, "dilation", 1),
         )  # fmt: skip
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        """How many times as far apart, (down, across), its numbers are in the image as those that it reads."""
+        return Fraction(1), Fraction(1)
 
     def window(self) -> str:
         """Size and step as Darknet prints them, across before down."""

@@ -38,7 +38,7 @@ class Dropout(Layer):
 
     sections = ("dropout",)
 
-    probability: float = train(0.2, "share of the numbers that are set to 0; 0.5 in pjreddie's Darknet")
+    probability: float = train(0.2, "share of the numbers that are set to 0; 0.5 in pjreddie's Darknet", usual=(0, 1))
     dropblock: int = train(0, "1: set whole squares to 0")
     dropblock_size_rel: float = train(0.0, "side of a square, in parts of the image")
     dropblock_size_abs: float = train(0.0, "side of a square, in pixels; 7 where neither is given")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -58,6 +59,11 @@ class Pooling(Layer):
         if not pools:
             return x.read  # Maxout: maxpool_layer.c counts its input channels
         return sum(math.prod((*op.attrs["kernel"], *op.output.shape)) for op in pools)
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        down, across = self.columns().strides or (1, 1)
+        return Fraction(down), Fraction(across)
 
     def word(self) -> str:
         size, strides = self.columns().size, self.columns().strides
@@ -128,6 +134,10 @@ class Maxpool(Strided):
     out_channels: int = opt(1, "channels that Maxout leaves", low=1)
     antialiasing: int = opt(0, "not 0: pool at stride 1, then blur with a 3x3 binomial; 2: a 2x2 box")
     maxpool_zero_nonmax: int = unused(0, "1: Darknet's GPU code zeroes what is not the largest of its own input")
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        return (Fraction(1), Fraction(1)) if self.maxpool_depth else super().pitch
 
     def word(self) -> str:
         return "maxout" if self.maxpool_depth else super().word()

@@ -7,6 +7,7 @@ transposition; where Darknet's indices run across channels, the same numbers are
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Upsample(Layer):
     def word(self) -> str:
         return f"upsample ×{self.stride}"
 
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        factor = Fraction(1, self.stride) if self.stride > 0 else Fraction(-self.stride or 1)
+        return factor, factor
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         image(inputs[0])
         if self.stride == 0:
@@ -61,6 +67,11 @@ class Reorg(Layer):
 
     stride: int = opt(1, "factor by which height and width shrink", low=1, high=MAX_STRIDE)
     reverse: int = opt(0, "1: channels to pixels")
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        factor = Fraction(1, self.stride) if self.reverse else Fraction(self.stride)
+        return factor, factor
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         shape = image(inputs[0])
@@ -105,6 +116,11 @@ class Reorg3d(Layer):
     stride: int = opt(1, "factor by which height and width shrink", low=1, high=MAX_STRIDE)
     reverse: int = opt(0, "1: channels to pixels")
 
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        factor = Fraction(1, self.stride) if self.reverse else Fraction(self.stride)
+        return factor, factor
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         out = _reorged(image(inputs[0]), self.stride, self.reverse)
         return reorg(b, inputs[0], out, out, self.stride, self.reverse)
@@ -119,6 +135,10 @@ class TorchReorg(Layer):
 
     sections = ("reorg",)
     dialects = ("pytorch",)
+
+    @property
+    def pitch(self) -> tuple[Fraction, Fraction]:
+        return Fraction(2), Fraction(2)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         _, height, width = image(inputs[0])

@@ -91,6 +91,7 @@ class Shortcut(Sum):
         if x.shape[1:] != term.shape[1:]:
             message = f"layer {reference} is {_size(term)} and the layer before {_size(x)}: it is sampled at a stride"
             b.warn(Code.SUSPICIOUS, message, "from", "AlexeyAB's Darknet stops here, pjreddie's samples")
+            b.sampled = b.sampled or b.warnings[-1]
             return
         if self.weights_type != "none" or len(self.from_) > 1 or term.shape[0] >= x.shape[0]:
             return
@@ -213,11 +214,11 @@ def _weighted(b: Lowering, x: Value, w: Value) -> Value:
 
 
 def _input_shape(b: Lowering, index: int) -> tuple[int, ...] | None:
-    """The shape that a layer reads from the layer before it, or None where it reads something else."""
+    """The shape that a layer reads from the layer before it; None where it reads something else, or hands it on."""
     if b.layers[index].references() != (-1,):
         return None
-    first = next((op for op in b.ops if op.layer == index), None)
-    return first.inputs[0].shape if first else None
+    before = b.outputs[index - 1] if index else b.image
+    return None if before is None or b.outputs[index] is before else before.shape
 
 
 def _size(x: Value) -> str:

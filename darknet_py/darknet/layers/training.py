@@ -35,7 +35,9 @@ class BoxTraining:
     """What all heads read (parse_yolo, parse_gaussian_yolo, parse_region, parse_detection)."""
 
     max_: int = train(200, "boxes of an image that are learned from; 90 in pjreddie's [yolo], 30 in his [region]")
-    jitter: float = train(0.2, "how far an image is cropped or extended at each side, in parts of its size")
+    jitter: float = train(
+        0.2, "how far an image is cropped or extended at each side, in parts of its size", usual=(0, 1)
+    )
     resize: float = train(1.0, "how far an image is scaled up or down, beyond jitter")
     random: float = train(0.0, "not 0: train at changing input sizes; 1: by up to 1.4, else by up to this")
 
@@ -44,9 +46,13 @@ class BoxTraining:
 class YoloTraining(BoxTraining):
     """What [yolo] and [Gaussian_yolo] read."""
 
-    ignore_thresh: float = train(0.5, "IoU with an object above which a box without one is not punished")
-    truth_thresh: float = train(1.0, "IoU with an object above which a box learns it, although another is the best")
-    iou_thresh: float = train(1.0, "IoU of an anchor with an object above which it learns it too; 1: the best only")
+    ignore_thresh: float = train(0.5, "IoU with an object above which a box without one is not punished", usual=(0, 1))
+    truth_thresh: float = train(
+        1.0, "IoU with an object above which a box learns it, although another is the best", usual=(0, 2)
+    )
+    iou_thresh: float = train(
+        1.0, "IoU of an anchor with an object above which it learns it too; 1: the best only", usual=(0, 1)
+    )
     iou_thresh_kind: str = train(
         "iou", "which IoU iou_thresh means", choices=("iou", "giou", "diou", "ciou"), fallback="iou"
     )
@@ -57,7 +63,7 @@ class YoloTraining(BoxTraining):
     delta_normalizer: float = train(1.0, "factor of all gradients of this layer")
     max_delta: float | None = train(None, "what a gradient of a box is limited to; default: without limit")
     objectness_smooth: int = train(0, "1: the objectness of boxes that are near an object learns their IoU")
-    label_smooth_eps: float = train(0.0, "how far the wanted scores of classes are from 0 and 1")
+    label_smooth_eps: float = train(0.0, "how far the wanted scores of classes are from 0 and 1", usual=(0, 1))
     focal_loss: int = train(0, "1: focal loss of classes; [Gaussian_yolo] has none")
     map_: str | None = unused(None, "file of class numbers, for measuring against another data set")
     show_details: int = unused(1, "what is printed in training; 0: only the average")
@@ -99,7 +105,7 @@ class NetTraining:
     sgdr_cycle: int | None = train(None, "iterations of the first cycle of policy sgdr; default: max_batches")
     sgdr_mult: int = train(2, "factor from each cycle of policy sgdr to the next")
 
-    momentum: float = train(0.9, "how much of the last update goes into the next")
+    momentum: float = train(0.9, "how much of the last update goes into the next", usual=(0, 1))
     decay: float = train(0.0001, "how far weights are pulled to 0")
     adam: int = train(0, "1: Adam instead of momentum")
     B1: float = train(0.9, "decay of Adam's mean of gradients")
@@ -119,7 +125,7 @@ class NetTraining:
     aspect: float = train(1.0, "how far images are stretched; classifiers only")
     saturation: float = train(1.0, "how far saturation is multiplied or divided")
     exposure: float = train(1.0, "how far brightness is multiplied or divided")
-    hue: float = train(0.0, "how far hue is shifted")
+    hue: float = train(0.0, "how far hue is shifted", usual=(-1, 1))
     max_crop: int | None = train(None, "largest side that images are scaled to; default: 2 * width; classifiers only")
     min_crop: int | None = train(None, "least side that images are scaled to; default: width; classifiers only")
     mixup: int = train(0, "1: lay two images over each other in half of the batches")

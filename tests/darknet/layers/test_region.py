@@ -102,7 +102,7 @@ def test_wrong_filters_are_an_error_that_names_the_right_ones() -> None:
 @pytest.mark.parametrize(("option", "severity"), [("coords=5", "error"), ("anchors=1,1,2,2", "warning")])
 def test_what_darknet_reads_or_writes_out_of_bounds_is_diagnosed(option: str, severity: str) -> None:
     problem = diagnosed(f"[region]\nclasses=2\nnum=1\n{option}\n" + ("" if "anchors" in option else "anchors=1,1\n"),
-                        (7, 1, 1))  # fmt: skip
+                        (7, 1, 1), "alexeyab")  # fmt: skip
     assert (problem.code, problem.severity) == ("DK309", severity)
 
 
@@ -111,3 +111,51 @@ def test_missing_anchors_are_half_a_cell() -> None:
     assert diagnosed(cfg, (7, 1, 1)).code == "DK311"
     boxes = decoder_of(cfg, (7, 1, 1)).decode(np.zeros((7, 1, 1), np.float32), (32, 32), 0.25).boxes
     np.testing.assert_allclose(boxes, [[0.5] * 4])
+
+
+POSE = "[region]\nclasses=2\nnum=2\nanchors=2,3, 1,1\ncoords=6\nsoftmax=1\n"
+
+
+@pytest.mark.fault("region-coords-pjreddie")
+def test_pjreddies_head_reads_objectness_after_any_number_of_coordinates() -> None:
+    image = counting(18, 1, 2) / 10
+    got = output(POSE, image, dialect="pjreddie").reshape(2, 9, 2)
+    raw = image.reshape(2, 9, 2)
+    np.testing.assert_allclose(got[:, 2:6], raw[:, 2:6])
+    np.testing.assert_allclose(got[:, [0, 1, 6]], 1 / (1 + np.exp(-raw[:, [0, 1, 6]])), rtol=1e-6)
+    powers = np.exp(raw[:, 7:])
+    np.testing.assert_allclose(got[:, 7:], powers / powers.sum(1, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.fault("region-coords-pjreddie")
+def test_boxes_of_pjreddies_head_are_the_same_from_its_input_and_its_output() -> None:
+    image = counting(18, 1, 2) / 10 - 0.5
+    decoder = compiled(POSE, (18, 1, 2), "pjreddie").check().decoders[0]
+    made, raw = output(POSE, image, dialect="pjreddie"), np.asarray(image, np.float32)
+    found, direct = decoder.decode(made, (32, 64), 0.1), decoder.decode(raw, (32, 64), 0.1, raw=True)
+    kept = found.probabilities.any(axis=1)
+    np.testing.assert_allclose(direct.boxes, found.boxes[kept], rtol=1e-5)
+    np.testing.assert_allclose(direct.probabilities, found.probabilities[kept], rtol=1e-5)
+    assert found.boxes[0, 2] == pytest.approx(np.exp(image.reshape(2, 9, 2)[0, 2, 0]) * 2 / 2, rel=1e-5)
+
+
+def test_without_softmax_pjreddies_class_scores_are_logistic() -> None:
+    got = output(ONE, pixels(1, 2, 3, 4, LOG3, LOG3, -LOG3), dialect="pjreddie").ravel()
+    np.testing.assert_allclose(got[4:], [0.75, 0.75, 0.25], rtol=1e-6)
+
+
+@pytest.mark.fault("region-coords-pjreddie")
+def test_more_coordinates_are_an_error_in_alexeyabs_dialect_that_names_the_other() -> None:
+    problem = diagnosed(POSE, (18, 1, 2), "alexeyab")
+    assert (problem.code, problem.severity) == ("DK309", "error")
+    assert problem.hint == "coords=6 is read by pjreddie's Darknet: --dialect pjreddie"
+    assert compiled(POSE, (18, 1, 2)).check().dialect.name == "pjreddie"
+
+
+@pytest.mark.fault("anchors-wrong-unit")
+def test_anchors_of_a_region_that_are_pixels_are_warned_of() -> None:
+    cfg = "[convolutional]\nfilters=14\nstride=32\nactivation=linear\n[region]\nclasses=2\nnum=2\nanchors={}\n"
+    problem = diagnosed(cfg.format("100,150, 300,320"), (3, 416, 416))
+    assert (problem.code, problem.severity) == ("DK311", "warning")
+    assert "divide by 32" in (problem.hint or "")
+    assert not compiled(cfg.format("1.3,1.7, 11.2,10"), (3, 416, 416)).diagnostics

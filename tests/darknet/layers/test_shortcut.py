@@ -138,7 +138,7 @@ def test_a_source_that_is_a_little_smaller_fills_the_upper_left() -> None:
 
 def test_sampling_is_a_warning_in_alexeyabs_dialect_only() -> None:
     cfg = COPY + "[maxpool]\nsize=2\nstride=2\n[shortcut]\nfrom=0"
-    problem = diagnosed(cfg)
+    problem = diagnosed(cfg, dialect="alexeyab")
     assert (problem.code, problem.severity) == ("DK311", "warning")
     assert not compiled(cfg, (4, 4, 4), "pjreddie").diagnostics
     assert diagnosed(cfg, dialect="pytorch").code == "DK305"

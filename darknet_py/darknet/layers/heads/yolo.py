@@ -13,7 +13,15 @@ from ....errors import Code
 from ...cfg.options import opt
 from ..layer import Decoded, LayerError, image, layer
 from ..training import YoloTraining, unused
-from .head import DEFAULT_ANCHOR, MAX_ANCHORS, Head, anchor_table, check_channels, check_classes
+from .head import (
+    DEFAULT_ANCHOR,
+    MAX_ANCHORS,
+    Head,
+    anchor_table,
+    check_channels,
+    check_classes,
+    lint_pixel_anchors,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from ....ir.graph import Value
@@ -33,7 +41,7 @@ class AnchorHead(Head, YoloTraining):
     anchors: tuple[float, ...] | None = opt(
         None, "width, height of each anchor in pixels; default: 0.5 everywhere", comments=True
     )
-    scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell")
+    scale_x_y: float = opt(1.0, "stretch of the centre within and beyond its cell", usual=(1, 3))
     nms_kind: str = opt("default", "how boxes are suppressed", choices=NMS_KINDS, fallback="default")
     beta_nms: float = opt(0.6, "exponent of the distance in diounms", low=0)
     counters_per_class: tuple[int, ...] | None = opt(
@@ -78,6 +86,7 @@ class AnchorHead(Head, YoloTraining):
         elif given < 2 * self.num or given % 2:
             message = f"'anchors' has {given} numbers, and {self.num} anchors want {2 * self.num}"
             b.warn(Code.SUSPICIOUS, message, "anchors", "each anchor is a width and a height")
+        lint_pixel_anchors(b, self.anchors or (), (h, w))
         return channels, h, w
 
 
