@@ -49,6 +49,8 @@ class Recipe:
 
         try:
             text = self.cfg.read_bytes()
+            if self.weights and self.weights.stat().st_size > cache.LIMIT:
+                return None  # seconds to hash what is hardly weights, and no entry would be so large
             weights = sha256_of(self.weights) if self.weights else self.random
         except (OSError, ValueError):  # ValueError: a NUL in a path
             return None

@@ -115,3 +115,23 @@ def test_download_takes_files_from_a_mirror(run: Run, tmp_path: Path, monkeypatc
     assert Path(weights).read_bytes() == b"1234"
     assert Path(cfg).parent == Path(names).parent == tmp_path / "cache" / "m"
     assert run("download", "m", "n").exit_code == 1
+
+
+def test_cache_shows_what_is_kept_and_removes_it(run: Run, cfg: Path, photos: Path, tmp_path: Path) -> None:
+    run("run", cfg, photos / "a.png", "--no-save")
+    shown = run("cache")
+    assert f"kept in {tmp_path / 'cache'}:" in shown.stderr
+    assert "     1 " in shown.stdout.splitlines()[0]
+    assert shown.stdout.splitlines()[0].endswith(" MB  compiled networks")
+    held = json.loads(run("cache", "networks", "--json").stdout)
+    assert held["folder"] == str(tmp_path / "cache")
+    assert [(h["kind"], h["entries"]) for h in held["held"]] == [("networks", 1)]
+    removed = json.loads(run("cache", "--clear", "--json").stdout)["removed"]
+    assert removed[0] == held["held"][0]
+    assert run("cache", "networks").stdout.split()[0] == "0"
+
+
+def test_cache_knows_its_kinds(run: Run) -> None:
+    result = run("cache", "netwrks")
+    assert result.exit_code == 1
+    assert "did you mean 'networks'" in result.stderr

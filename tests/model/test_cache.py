@@ -20,7 +20,7 @@ import darknet_py.model
 from darknet_py.backends.onnxruntime.file import FileSession
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import random_weights, write_weights
-from darknet_py.errors import DataError
+from darknet_py.errors import DataError, WeightsError
 from darknet_py.model import cache, kept
 from darknet_py.model.model import load
 
@@ -295,6 +295,13 @@ def test_weights_that_differ_in_one_byte_anywhere_are_other_weights(tmp_path: Pa
     os.utime(weights, (0, 0))
     np.testing.assert_array_equal(load(cfg).run(x)[0], load(cfg, cache=False).run(x)[0])
     assert np.abs(load(cfg).run(x)[0] - first).max() > 1e-5
+
+
+def test_a_file_larger_than_the_cache_may_be_is_not_even_hashed(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "sha256_of", lambda _: pytest.fail("hashed"))
+    os.truncate(cfg.with_suffix(".weights"), 5 << 30)  # most of it a hole
+    with pytest.raises(WeightsError, match="too many"):
+        load(cfg)
 
 
 def test_weights_that_change_while_they_are_compiled_are_kept_under_no_name(
