@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 
 from ..errors import BackendError, Say
-from ..files import cache_dir, write_whole
+from ..files import cache_dir, reading, write_cached
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
@@ -79,7 +79,7 @@ def open_file(path: Path, *, threads: int | None = None, explain: Say | None = N
     able = [b for b in contenders(threads) if b.reads_onnx and (b.any_batch or contract.batch is not None)]
     openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
-    with path.open("rb") as opened:
+    with reading(path, "ONNX file") as opened:
         content = hashlib.file_digest(opened, "sha256").hexdigest()
     return fastest(openers, shapes, f"{content}\n{threads}", explain, remember, contract.batch or 1)
 
@@ -117,7 +117,7 @@ def fastest(
     say(str(choice))
     if remember:
         try:
-            write_whole(path, json.dumps(vars(choice), indent=2).encode())
+            write_cached(path, json.dumps(vars(choice), indent=2).encode())
         except OSError as e:
             say(f"cannot remember that in {path}: {e.strerror or e}")
     return session

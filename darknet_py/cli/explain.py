@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .options import echo
+
 PLACE = ("Check and compare", 2)
 
 
@@ -17,4 +19,4 @@ def command(section: str | None) -> None:
     """
     from ..darknet.explain import describe_section, list_sections
 
-    click.echo(describe_section(section.strip("[]")) if section else list_sections())
+    echo(describe_section(section.strip("[]")) if section else list_sections())

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import message, network_of, network_options, weights_option
+from .options import echo, message, network_of, network_options, weights_option
 
 PLACE = ("Look into a network", 4)
 
@@ -52,6 +52,6 @@ def _exported(cfg: str, folder: Path, options: dict[str, Any]) -> Path:
 def _show(path: Path, port: int | None, browser: bool) -> None:
     from ..analysis.view import view, wait
 
-    click.echo(view(path, port=port, browse=browser))
+    echo(view(path, port=port, browse=browser))
     message("Ctrl-C ends it")
     wait()

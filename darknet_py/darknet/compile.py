@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import files
 from ..contract.decoders import Decoder
-from ..errors import CfgError, Code, DataError, Diagnostic, Diagnostics, Span, did_you_mean
+from ..errors import CfgError, Code, Diagnostic, Diagnostics, Span, did_you_mean
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
 from .cfg import Cfg, Section, parse
 from .cfg.options import read
@@ -62,10 +62,7 @@ class Compilation:
 
 def read_cfg_file(path: str | Path) -> bytes:
     """The bytes of a cfg file, or more of it than a cfg can have; `DataError` where there is none."""
-    try:
-        return files.read_at_most(path, MAX_BYTES + 1)
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+    return files.read_at_most(path, MAX_BYTES + 1)
 
 
 def compile_file(path: str | Path, reading: Reading | None = None, **options: Any) -> Compilation:

@@ -6,6 +6,7 @@ the layer where a file stops fitting all walk that one list. Files are mapped, n
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import Code, Diagnostic, Severity, WeightsError
-from ..files import replacing
+from ..errors import Code, DataError, Diagnostic, Severity, WeightsError
+from ..files import kind_of, reading, replacing
 from ..ir.graph import Graph, Param, Value
 
 FLOAT_BYTES = 4
@@ -82,12 +83,12 @@ class Weights:
 def read_header(path: Path) -> tuple[Header, int]:
     """The header of a weights file, and the length of the file in bytes. Raises `WeightsError`."""
     try:
-        with path.open("rb") as file:
-            start, size = file.read(HEADER_BYTES), path.stat().st_size
-    except OSError as e:
-        raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
-    if not path.is_file():
-        raise WeightsError(f"{path} is a device or a pipe, which cannot be mapped", Code.WEIGHTS_MISSING)
+        with reading(path) as file:
+            start, size = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
+    except DataError as e:
+        odd = kind_of(path) not in ("a file", "a folder", "nothing")
+        message = f"{path} is a device or a pipe, which cannot be mapped" if odd else str(e)
+        raise WeightsError(message, Code.WEIGHTS_MISSING) from None
     return Header.from_bytes(start, str(path)), size
 
 
@@ -188,15 +189,21 @@ def _wrong_values(array: np.ndarray, role: str) -> str | None:
     return None
 
 
-def write_weights(path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None) -> None:
-    """Write a weights file, of the layers before `upto` if given; the file appears whole or not at all."""
+def write_weights(
+    path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None, replace: bool = False
+) -> None:
+    """Write a weights file, of the layers before `upto` if given; the file appears whole or not at all.
+
+    Raises `WeightsError` if it cannot, and `DataError` if there is a file that this package did not write, unless
+    `replace` says that it may go.
+    """
     path = Path(path)
     params = [p for p in graph.params if upto is None or p.layer < upto]
     missing = next((p for p in params if p.value not in weights.arrays), None)
     if missing:
         raise WeightsError(f"no array for {missing.value.name}", Code.WEIGHTS_SHORT)
     try:
-        with replacing(path) as file:
+        with replacing(path, replace=replace) as file:
             file.write(weights.header.to_bytes())
             for param in params:
                 array = np.asarray(weights.arrays[param.value], np.float32)

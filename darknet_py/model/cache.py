@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from ..files import cache_dir
+from ..files import cache_dir, reading
 from ..version import VERSION
 
 LIMIT = 2 << 30  # bytes of all entries; the youngest stays in any case
@@ -34,9 +34,9 @@ def key(*parts: object) -> str:
 
 def fingerprint(path: Path) -> str:
     """What a large file is told by without reading all of it: size, time, and pieces from its beginning to its end."""
-    status = path.stat()
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with reading(path, "weights") as file:
+        status = os.fstat(file.fileno())
         for i in range(SAMPLES):
             file.seek(i * max(status.st_size - SAMPLE, 0) // (SAMPLES - 1))
             digest.update(file.read(SAMPLE))

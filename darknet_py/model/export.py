@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from ..contract.contract import Contract
@@ -11,7 +11,8 @@ from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..errors import DataError
-from ..onnx.export import Exported, to_exported
+from ..files import check_output, reading
+from ..onnx.export import Exported, is_exported, to_exported
 
 
 def export_onnx(
@@ -29,6 +30,7 @@ def export_onnx(
     iou: float = IOU,
     max_detections: int = 300,
     external: bool = False,
+    replace: bool = False,
 ) -> Contract:
     r"""Write a network as an ONNX file and return what the file says about itself.
 
@@ -48,8 +50,9 @@ def export_onnx(
     of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
     of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
     arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
-    or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
-    cannot be expressed.
+    or not at all, and none is written over that was read, or that this package did not write, unless `replace` says
+    that the second may go. Raises `DataError` for that, for bad options, or a path that cannot be written,
+    `BackendError` where boxes cannot be expressed.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -63,8 +66,10 @@ def export_onnx(
         network = open_network(network, weights)
     elif weights is not None:
         raise DataError("an open network has its weights already")
+    sources = [p for p in (network.cfg, network.weights, names, int8) if p is not None]
+    check_output(path, replace=replace, sources=sources, own=is_exported)
     program = network.program(names, letterbox)
-    contract = replace(
+    contract = dataclasses.replace(
         program.contract, cfg_sha256=_sha256(network.cfg),
         weights_sha256=_sha256(network.weights) if network.weights else None,
     )  # fmt: skip
@@ -75,16 +80,16 @@ def export_onnx(
     if int8 is not None:
         exported = _quantized(exported, int8)
     exported.model.graph.name = network.cfg.stem
-    return exported.save(path, external=external)
+    return exported.save(path, external=external, replace=replace, sources=sources)
 
 
 def _quantized(exported: Exported, images: str | Path) -> Exported:
     from ..analysis.quantize import quantize
 
     model, found = quantize(exported.whole(), images)
-    return Exported(model, {}, replace(exported.contract, int8=found.to_dict()))
+    return Exported(model, {}, dataclasses.replace(exported.contract, int8=found.to_dict()))
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with reading(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

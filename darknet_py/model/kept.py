@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.contract import Contract
-from ..errors import BackendError
+from ..errors import BackendError, DataError
+from ..files import read_whole
 from . import cache
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..darknet.reading import Reading
 
 FILE = "network.json"
+MAX_CFG = 1 << 24  # bytes; what is longer the parser refuses
 # An option that names a file beside the cfg; Darknet drops white space wherever it stands in a line.
 NAMES_TREE = re.compile(rb"(?:^|[\r\n])\s*t\s*r\s*e\s*e\s*=")
 
@@ -43,9 +45,9 @@ class Recipe:
         from ..machine import cpu
 
         try:
-            text = self.cfg.read_bytes()
+            text = read_whole(self.cfg, MAX_CFG, "cfg")
             weights = cache.fingerprint(self.weights) if self.weights else self.random
-        except OSError:
+        except (OSError, DataError):
             return None
         if NAMES_TREE.search(text):
             return None

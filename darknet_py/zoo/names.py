@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import read_whole
+from ..files import is_file, read_whole
 
 MAX_BYTES = 1 << 24
 
@@ -52,16 +52,23 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     text = _read(path)
     if path.suffix != ".data":
-        return tuple(line.strip() for line in text.rstrip().splitlines())
+        return _listed(text)
     options = dict(_options(text))
     written = next((options[k] for k in NAMES_KEYS if options.get(k)), None)
     if written is None:
         raise DataError(f"{path} has no line names=")
     places = _places(written, path.parent)
-    found = next((p for p in places if p.is_file()), None)
+    found = next((p for p in places if is_file(p)), None)
     if found is None:
-        raise DataError(f"{path} says names={written}, which is not at {', '.join(map(str, places))}")
-    return read_names(found)
+        raise DataError(f"{path} says names={written}, which is no file at {', '.join(map(str, places))}")
+    if found.suffix == path.suffix:  # which may point to this one again
+        hint = "names= of a .data file is the path of a list, a name on each line"
+        raise DataError(f"{path} says names={written}, which is a .data file again\n  hint: {hint}")
+    return _listed(_read(found))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.rstrip().splitlines())
 
 
 def known_names(name: str) -> tuple[str, ...]:
@@ -108,7 +115,7 @@ def find_names(
 
 
 def _candidates(cfg: Path) -> Iterator[Path]:
-    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if p.is_file())
+    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if is_file(p))
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))
