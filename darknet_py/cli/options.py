@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,13 +121,35 @@ def json_array() -> Iterator[Callable[[Any], None]]:
     def add(item: Any) -> None:
         nonlocal count
         indented = "\n".join(f"  {line}" for line in _json(item).split("\n"))
-        click.echo(("[\n" if count == 0 else ",\n") + indented, nl=False)
-        count += 1
+        with _whole():
+            click.echo(("[\n" if count == 0 else ",\n") + indented, nl=False)
+            count += 1
 
     try:
         yield add
     finally:
-        click.echo("\n]" if count else "[]")
+        with _whole():
+            click.echo("\n]" if count else "[]")
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """A block that no signal cuts in two: what Ctrl-C raises is raised when it ends."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # where Python handles signals
+        numbers = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+        handled = {n: signal.getsignal(n) for n in numbers if n is not None}
+        before = {n: handler for n, handler in handled.items() if callable(handler)}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _json(data: Any) -> str:

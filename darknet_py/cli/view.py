@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -31,8 +30,10 @@ def command(network: str, onnx: bool, port: int | None, browser: bool, **options
     darknet-py view yolov3-csppelee-efm --onnx --random-weights 0
     """
     if onnx and Path(network).suffix.lower() != ".onnx":
-        with TemporaryDirectory() as folder:
-            _show(_exported(network, Path(folder), options), port, browser)
+        from ..files import scratch
+
+        with scratch() as folder:
+            _show(_exported(network, folder, options), port, browser)
         return
     from ..zoo.find import find_cfg
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import Code, DataError, Say, WeightsError, did_you_mean
+from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsError, did_you_mean, shorten
 from ..files import cache_dir, is_file, kind_of
 from . import models as zoo
 
@@ -51,7 +51,9 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
         hint = "only `darknet-py lint` reads what can be read once" if kind == "a named pipe" else "name a file"
         raise DataError(f"{name or path} is {kind}, and a cfg was expected\n  hint: {hint}")
     hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
-    raise DataError(f"no cfg {str(name)!r}: there is no such file, and no network of that name\n  hint: {hint}")
+    raise DataError(
+        f"no cfg {shorten(str(name), MAX_MESSAGE)!r}: there is no such file, and no network of that name\n  hint: {hint}"
+    )
 
 
 def find_cfg(name: str | Path, say: Say | None = None) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import MAX_MESSAGE, DataError, shorten
 from ..files import is_file, read_whole
 
 MAX_BYTES = 1 << 24
@@ -60,7 +60,8 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     places = _places(written, path.parent)
     found = next((p for p in places if is_file(p)), None)
     if found is None:
-        raise DataError(f"{path} says names={written}, which is no file at {', '.join(map(str, places))}")
+        looked = shorten(", ".join(map(str, places)), 2 * MAX_MESSAGE)
+        raise DataError(f"{path} says names={shorten(written, MAX_MESSAGE)}, which is no file at {looked}")
     if found.suffix == path.suffix:  # which may point to this one again
         hint = "names= of a .data file is the path of a list, a name on each line"
         raise DataError(f"{path} says names={written}, which is a .data file again\n  hint: {hint}")

@@ -26,7 +26,8 @@ def to_dot(drawing: Drawing) -> str:
     """The drawing in Graphviz's language: a cluster for each stage, and one in it for each CSP block."""
     font = 'fontname="Helvetica,Arial,sans-serif"'
     head = [
-        "digraph network {", f"  label={_quoted(_doubled(drawing.title))}; labelloc=t; {font}; fontsize=16; rankdir=TB;",
+        "digraph network {",
+        f"  label={_quoted(_doubled(drawing.title))}; labelloc=t; {font}; fontsize=16; rankdir=TB;",
         f'  node [shape=box, style="filled,rounded", {font}, fontsize=10, margin="0.12,0.06"];',
         f'  edge [color="#4d4d4d", arrowsize=0.7]; graph [{font}, fontsize=10, labeljust=l];', _dot_box(drawing, 0),
     ]  # fmt: skip
