@@ -48,12 +48,11 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     if stem in installed:
         return Found(installed[stem])
     if (kind := kind_of(path)) != "nothing":
-        hint = "only `darknet-py lint` reads what can be read once" if kind == "a named pipe" else "name a file"
+        hint = "name a file; `darknet-py lint` alone reads open pipes" if kind == "a named pipe" else "name a file"
         raise DataError(f"{name or path} is {kind}, and a cfg was expected\n  hint: {hint}")
     hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
-    raise DataError(
-        f"no cfg {shorten(str(name), MAX_MESSAGE)!r}: there is no such file, and no network of that name\n  hint: {hint}"
-    )
+    told = shorten(str(name), MAX_MESSAGE)
+    raise DataError(f"no cfg {told!r}: there is no such file, and no network of that name\n  hint: {hint}")
 
 
 def find_cfg(name: str | Path, say: Say | None = None) -> Path:
