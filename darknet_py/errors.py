@@ -80,6 +80,15 @@ class Code(StrEnum):
     OPTION = "DK502"
 
 
+# What a terminal obeys instead of showing it: control characters (C0 without tab and line feed, DEL, C1), what turns
+# the direction of writing, what nobody sees, other ends of lines, and halves of surrogate pairs, which no output can
+# encode.
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+    "\\ud800-\\udfff]"
+)
+_BREAKS = re.compile(r"[\t\n]")
+
 MAX_MESSAGE = 300  # characters: a message may quote a value, and a value may fill the file
 
 
@@ -155,7 +164,7 @@ class Diagnostic:
         lines = [f"{self.span}: {head}", *_excerpt(self.span)] if self.span else [head]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_dict(self) -> dict[str, object]:
         """The problem as plain data, for `--json`."""
@@ -169,12 +178,39 @@ class Diagnostic:
         }  # fmt: skip
 
 
+def printable(text: str, *, lines: bool = True) -> str:
+    r"""A text as it may be printed to people: what a terminal would obey is written as its escape.
+
+    Without `lines`, tabs and line feeds too: for a name inside a line.
+
+    >>> printable("\x1b[31mred\u202e\n"), printable("two\nlines", lines=False)
+    ('\\x1b[31mred\\u202e\n', 'two\\nlines')
+    """
+    text = _UNPRINTABLE.sub(_escaped, text)
+    return text if lines else _BREAKS.sub(_escaped, text)
+
+
+def json_escaped(text: str) -> str:
+    r"""The text of a JSON value with the same characters as JSON writes them: they can only stand in its strings.
+
+    >>> json_escaped('"\x9b\u202e"')
+    '"\\u009b\\u202e"'
+    """
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
 def _excerpt(span: Span) -> Iterable[str]:
     line, column = span.source.position(span.start)
     shown, offset = span.source.window(line, column - 1)
     width = max(1, min(span.end - span.start, len(shown) - (column - 1 - offset)))
-    lead = "".join("\t" if c == "\t" else " " for c in shown[: column - 1 - offset])
-    return f"  {shown}", f"  {lead}{'^' * width}"
+    at = column - 1 - offset
+    before, marked, after = (printable(s) for s in (shown[:at], shown[at : at + width], shown[at + width :]))
+    lead = "".join("\t" if c == "\t" else " " for c in before)
+    return f"  {before}{marked}{after}", f"  {lead}{'^' * max(width, len(marked))}"
 
 
 @dataclass
@@ -220,7 +256,10 @@ class Diagnostics:
 
 
 class DarknetError(Exception):
-    """Base of every error raised on purpose; its text is meant for the user."""
+    """Base of every error raised on purpose; its text is meant for the user, and safe to print (`printable`)."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class CfgError(DarknetError):

@@ -26,7 +26,8 @@ from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
-from .files import cache_dir, read_at_most, write_whole
+from .errors import DataError
+from .files import cache_dir, read_at_most, write_cached
 from .private import find_intruder, make_private
 
 SETTLED = 0.25
@@ -102,7 +103,7 @@ def _read_notes() -> dict[str, str]:
         return {}
     try:
         lines = read_at_most(notes() / "notes", KEPT * LINE).decode("ascii", "replace").splitlines()
-    except OSError:
+    except (OSError, DataError):
         return {}
     return {what: digest for what, _, digest in (line.rpartition(" ") for line in lines) if _is_digest(digest)}
 
@@ -117,4 +118,4 @@ def _remember(what: str, digest: str) -> None:
         make_private(notes())
         known = {**_read_notes(), what: digest}
         lines = [f"{k} {v}\n" for k, v in list(known.items())[-KEPT:]]
-        write_whole(notes() / "notes", "".join(lines).encode())
+        write_cached(notes() / "notes", "".join(lines).encode())

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .machine import lives
+from .machine import is_alive
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 SEARCH = stat.S_IXGRP | stat.S_IXOTH
@@ -108,4 +108,4 @@ def _is_left(path: Path) -> bool:
     pid = path.suffix.removeprefix(".")
     if not (pid.isascii() and pid.isdigit()):
         return False
-    return not lives(int(pid)) or time.time() - path.lstat().st_mtime > ABANDONED
+    return not is_alive(int(pid)) or time.time() - path.lstat().st_mtime > ABANDONED

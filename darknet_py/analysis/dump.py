@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backends.session import initial_states, open_session
 from ..errors import DataError
-from ..files import replacing
+from ..files import reading, replacing
 from ..ir import Graph
 
 Layers = dict[str, np.ndarray]
@@ -21,7 +21,8 @@ Layers = dict[str, np.ndarray]
 def read_array(path: str | Path) -> np.ndarray:
     """The array of a .npy file as float32. Raises `DataError`."""
     try:
-        array = np.load(path, allow_pickle=False)
+        with reading(path) as file:
+            array = np.load(file, allow_pickle=False)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
     except (ValueError, EOFError, MemoryError) as e:
@@ -59,11 +60,14 @@ def dump_layers(graph: Graph, image: np.ndarray, backend: str = "numpy", **optio
         yield {f"L{i.index:03d}": outputs[i.output][0] for i in graph.layers}
 
 
-def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as .npz; the file appears whole or not at all."""
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, replace: bool = False) -> None:
+    """Write arrays as .npz; the file appears whole or not at all.
+
+    Raises `DataError` where there is a file that this package did not write, unless `replace`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with replacing(path, replace=replace) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..darknet.layers.layer import layer_of
-from ..errors import BackendError, DataError
+from ..errors import BackendError, DataError, printable
+from ..files import replacing
 from ..ir.graph import Graph
 from .cost import LayerCost, cost
 
@@ -92,11 +93,14 @@ def layer_series(graph: Graph, what: str = "bflops", label: str = "") -> Series:
     return Series(label, tuple(v for v in values if v or quantity.all_layers))
 
 
-def plot(networks: Mapping[str, Graph], path: str | Path, what: str = "bflops", *, title: str = "") -> Path:
+def plot(
+    networks: Mapping[str, Graph], path: str | Path, what: str = "bflops", *, title: str = "", replace: bool = False
+) -> Path:
     """Draw networks over each other, the one with the highest bar behind; `path` ends in .png, .svg or .pdf.
 
     The keys of `networks` go to the legend, with the sum of each. Returns the path. Raises `DataError` for another
-    ending or quantity or if there is nothing to draw, `BackendError` if matplotlib is not installed.
+    ending or quantity, if there is nothing to draw, or where there is a file that this package did not write (unless
+    `replace`); `BackendError` if matplotlib is not installed.
     """
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
@@ -110,7 +114,10 @@ def plot(networks: Mapping[str, Graph], path: str | Path, what: str = "bflops", 
         if QUANTITIES[what].maxima:
             _mark_maxima(axes, series)
         _finish(axes, series, QUANTITIES[what], title)
-        figure.savefig(target, dpi=300, metadata={"Date": None} if target.suffix.lower() == ".svg" else None)
+        suffix = target.suffix.lower()
+        with replacing(target, replace=replace) as file:
+            metadata = {"Date": None} if suffix == ".svg" else None
+            figure.savefig(file, format=suffix.removeprefix("."), dpi=300, metadata=metadata)
     return target
 
 
@@ -126,11 +133,16 @@ def _canvas() -> Iterator[Any]:
         yield Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
 
 
+def _plain(text: str) -> str:
+    """A text that matplotlib takes as it is: `$` begins a formula, and control characters make the SVG invalid."""
+    return printable(text, lines=False).replace("$", r"\$")
+
+
 def _bars(axes: Axes, series: Sequence[Series], quantity: Quantity) -> None:
     """At each layer lower bars before higher ones, and slimmer ones before wider ones, so that none hides another."""
     top = max(s.maximum for s in series) or 1.0
     for i, one in enumerate(series):
-        label = f"{one.label} ({one.total:{quantity.digits}} {quantity.unit})"
+        label = f"{_plain(one.label)} ({one.total:{quantity.digits}} {quantity.unit})"
         width = WIDEST_BAR - (WIDEST_BAR - SLIMMEST_BAR) * i / max(len(series) - 1, 1)
         bars = axes.bar(
             range(len(one.values)), one.values, width, label=label, color=COLOURS[i % len(COLOURS)], linewidth=0
@@ -160,7 +172,7 @@ def _finish(axes: Axes, series: Sequence[Series], quantity: Quantity, title: str
     axes.set_ylim(0, 1.12 * max(s.maximum for s in series) or 1.0)
     axes.set_xlabel("layer")
     axes.set_ylabel(quantity.axis)
-    axes.set_title(title)
+    axes.set_title(_plain(title))
     axes.grid(axis="y", color="#d9d9d9", linewidth=0.5, zorder=0)
     axes.set_axisbelow(True)
     axes.legend(frameon=True, framealpha=0.9, edgecolor="none")

@@ -8,7 +8,6 @@ on (the heads) everything stays in float32: there a rounding moves a box or turn
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from ..contract.contract import Contract
 from ..contract.nms import box_iou
 from ..contract.thresholds import CONF, IOU
 from ..errors import BackendError, DataError
+from ..files import scratch
 from ..onnx.metadata import contract_of
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
@@ -100,8 +100,8 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
     others = [f for f in files if f not in held_out]
     if not others:
         raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
-    with tempfile.TemporaryDirectory() as folder:
-        plain, small = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+    with scratch() as folder:
+        plain, small = folder / "float.onnx", folder / "int8.onnx"
         try:
             plain.write_bytes(model.SerializeToString())
         except ValueError as e:  # what does not fit into protobuf's 2 GB

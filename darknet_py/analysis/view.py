@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import BackendError, DataError
+from ..files import is_file
 
 SUFFIXES = (".cfg", ".onnx")
 
@@ -16,7 +17,7 @@ def view(path: str | Path, *, port: int | None = None, browse: bool = True) -> s
     another kind, `BackendError` if Netron is not installed.
     """
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         raise DataError(f"no file {str(file)!r}")
     if file.suffix.lower() not in SUFFIXES:
         raise DataError(f"cannot view {file.name!r}\n  hint: a file that ends in {' or '.join(SUFFIXES)}")

@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 
 from ..errors import BackendError, Say
-from ..files import cache_dir, read_at_most, write_whole
+from ..files import cache_dir, read_at_most, write_cached
 from ..hashes import sha256_of
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
@@ -119,7 +119,7 @@ def fastest(
     if remember:
         try:
             make_private(path.parent)
-            write_whole(path, json.dumps(vars(choice), indent=2).encode())
+            write_cached(path, json.dumps(vars(choice), indent=2).encode())
         except OSError as e:
             say(f"cannot remember that in {path}: {e.strerror or e}")
     return session

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..errors import BackendError
+from ..files import check_file
 from .backend import AUTO, DEFAULT, Backend, backends, find_backend
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Ses
 def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Session:
     """Open an exported ONNX file in a back end that reads such files, or in the fastest of them with "auto".
 
-    Raises `BackendError` as `open_session` does, and for a back end that reads graphs only.
+    Raises `BackendError` as `open_session` does, and for a back end that reads graphs only; `DataError` for what is no
+    file.
     """
     known = find_backend(backend)
     if not known.reads_onnx:
         others = ", ".join(b.name for b in (AUTO, *backends().values()) if b.reads_onnx)
         raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {others}")
+    check_file(path, "ONNX file")
     return _open(known, "open_file", Path(path), options)
 
 

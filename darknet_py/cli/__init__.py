@@ -8,14 +8,17 @@ Whatever is heavy is imported inside a command, so help is instant.
 
 from __future__ import annotations
 
+import signal
 from itertools import groupby
 from typing import Any
 
 import click
 
-from ..errors import DarknetError
+from ..errors import DarknetError, printable
 from ..version import VERSION
 from . import registry
+
+SIGNALLED = 128  # and the number of the signal: what a shell says of a program that a signal has ended
 
 
 class Failure(click.ClickException):
@@ -25,8 +28,18 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message as it is."""
-        text = self.message if self.message.lstrip().startswith("error") or ": error[" in self.message else ""
-        click.echo(text or f"error: {self.message}", file=file, err=file is None)
+        told = printable(self.message)
+        whole = told.lstrip().startswith("error") or ": error[" in told
+        click.echo(told if whole else f"error: {told}", file=file, err=file is None)
+
+
+def stop_status(stop: KeyboardInterrupt) -> int:
+    """The exit status that a shell expects of what a signal has ended: 130 after Ctrl-C, 143 after SIGTERM.
+
+    >>> stop_status(KeyboardInterrupt()), stop_status(KeyboardInterrupt(15))
+    (130, 143)
+    """
+    return SIGNALLED + (stop.args[0] if stop.args and isinstance(stop.args[0], int) else signal.SIGINT)
 
 
 class Commands(click.Group):
@@ -63,8 +76,16 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of this package, or of a file, is one message and exit status 1."""
+        from ..files import one_run
+
         try:
-            return super().invoke(ctx)
+            with one_run():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as e:
+            click.echo("stopped", err=True)
+            ctx.exit(stop_status(e))
+        except click.UsageError as e:
+            raise click.UsageError(printable(e.format_message()), e.ctx) from e
         except DarknetError as e:
             raise Failure(str(e)) from e
         except BrokenPipeError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import DIALECTS, Size, message, write_json
+from .options import DIALECTS, Size, echo, message, write_json
 
 PLACE = ("Check and compare", 5)
 
@@ -52,5 +52,5 @@ def command(
     if as_json:
         write_json(plain(result))
     else:
-        click.echo(format_result(result, WORST_LAYERS))
+        echo(format_result(result, WORST_LAYERS))
     ctx.exit(1 if result.failures else 0)

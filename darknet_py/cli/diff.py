@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, Size, message, show
+from .options import DIALECTS, Size, echo, message, show
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -39,9 +39,9 @@ def command(
     b = _graph(second, size or ((height, width) if height and width else None), dialect, as_darknet)
     difference = diff(a, b)
     if difference is None:
-        click.echo("equal")
+        echo("equal")
         return
-    click.echo(f"{first}: {difference.layer_a}\n{second}: {difference.layer_b}\n{difference.what}")
+    echo(f"{first}: {difference.layer_a}\n{second}: {difference.layer_b}\n{difference.what}")
     ctx.exit(1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .options import message
+from .options import echo, message
 
 PLACE = ("Run", 3)
 
@@ -26,4 +26,4 @@ def command(names: tuple[str, ...]) -> None:
     for name in names:
         fetched = zoo.fetch(name, message)
         for path in (fetched.cfg, fetched.weights, fetched.names):
-            click.echo(path)
+            echo(path)

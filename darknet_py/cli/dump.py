@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..backends.backend import backends
-from .options import message, network_of, network_options
+from .options import message, network_of, network_options, replace_option
 
 PLACE = ("Look into a network", 5)
 
@@ -27,9 +27,10 @@ PLACE = ("Look into a network", 5)
 @click.option(
     "--backend", type=click.Choice(tuple(backends())), default="numpy", show_default=True, help="What computes."
 )
+@replace_option
 @network_options
 def command(
-    cfg: str, weights: Path | None, source: Path, output: Path, backend: str, **options: Any
+    cfg: str, weights: Path | None, source: Path, output: Path, backend: str, replace: bool, **options: Any
 ) -> None:  # fmt: skip
     """Write the output of every layer of CFG to an .npz.
 
@@ -46,7 +47,7 @@ def command(
     several = is_sequence(graph, image) or "{t}" in output.name
     for step, layers in enumerate(dump_layers(graph, image, backend)):
         path = _path(output, step) if several else output
-        write_npz(path, layers)
+        write_npz(path, layers, replace=replace)
         message(f"{path}: {len(layers)} layers")
 
 

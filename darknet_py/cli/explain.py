@@ -6,6 +6,8 @@ import re
 
 import click
 
+from .options import echo
+
 PLACE = ("Check and compare", 2)
 
 
@@ -24,9 +26,9 @@ def command(section: str | None) -> None:
     from ..darknet.explain import describe_section, list_sections
 
     if section and section.lower() == "codes":
-        click.echo(list_codes())
+        echo(list_codes())
         return
     if section and re.fullmatch(r"[Dd][Kk]\d+", section):
-        click.echo(describe_code(section))
+        echo(describe_code(section))
         return
-    click.echo(describe_section(section.strip("[]")) if section else list_sections())
+    echo(describe_section(section.strip("[]")) if section else list_sections())

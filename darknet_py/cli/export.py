@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ..contract.thresholds import CONF, IOU
-from .options import message, network_of, network_options, weights_option
+from .options import echo, message, network_of, network_options, replace_option, weights_option
 
 PLACE = ("Convert", 1)
 
@@ -62,15 +62,24 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     show_default=True,
     help="With --boxes nms: the most boxes of a class.",
 )
+@replace_option
 @network_options
 @click.pass_context
 def command(
-    ctx: click.Context, /, cfg: str, weights: Path | None, output: Path | None, format_: str | None, **options: Any
+    ctx: click.Context,
+    /,
+    cfg: str,
+    weights: Path | None,
+    output: Path | None,
+    format_: str | None,
+    replace: bool,
+    **options: Any,
 ) -> None:
     """Write the network CFG as an ONNX file.
 
     The input is (N, channels, height, width), RGB from 0 to 1. Sizes, colours, names and thresholds are in the
-    metadata of the file, and `darknet-py run` and `load` use them.
+    metadata of the file, and `darknet-py run` and `load` use them. A file that darknet-py did not write is replaced
+    only with --replace.
 
     \b
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
@@ -82,6 +91,6 @@ def command(
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
     path = output or Path(f"{network.cfg.stem}{chosen.suffix}")
     given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
-    for sentence in chosen.write(network, path, **given):
+    for sentence in chosen.write(network, path, replace=replace, **given):
         message(sentence)
-    click.echo(path)
+    echo(path)

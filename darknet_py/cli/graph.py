@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import DIALECTS, Size, message, show
+from .options import DIALECTS, Size, echo, message, replace_option, show
 
 PLACE = ("Look into a network", 2)
 
@@ -38,6 +38,7 @@ class Layers(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 @click.option("--full", is_flag=True, help="Every layer, not blocks and stages.")
 @click.option("--layers", type=Layers(), help="Only the blocks with these layers, such as 61-123, and what they read.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@replace_option
 @click.option("--size", type=Size(), help="Input size instead of the cfg's: 416, or WIDTHxHEIGHT.")
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
 @click.option("--as-darknet", is_flag=True, help="Read what Darknet misreads silently as Darknet does.")
@@ -47,6 +48,7 @@ def command(
     full: bool,
     layers: tuple[int, int] | None,
     output: Path | None,
+    replace: bool,
     size: tuple[int, int] | None,
     dialect: str | None,
     as_darknet: bool,
@@ -66,9 +68,12 @@ def command(
     from ..analysis.drawing.svg import to_svg
     from ..analysis.drawing.text import to_dot, to_mermaid
     from ..darknet.compile import compile_file
+    from ..files import check_output, write_whole
     from ..zoo.find import find_cfg
 
     path = find_cfg(cfg, message)
+    if output is not None:
+        check_output(output, replace=replace, sources=[path])
     compilation = compile_file(path, dialect=dialect, size=size, as_darknet=as_darknet).check()
     show(compilation.diagnostics)
     chosen = kind or FORMATS.get(output.suffix.lower() if output else "", "mermaid")
@@ -80,7 +85,7 @@ def command(
         drawing = part_of(drawing, *layers)
     text = {"mermaid": to_mermaid, "dot": to_dot, "svg": to_svg}[chosen](drawing)
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
-    click.echo(output)
+    write_whole(output, text.encode(), replace=replace, sources=[path])
+    echo(output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, message, write_json
+from .options import DIALECTS, echo, message, write_json
 
 if TYPE_CHECKING:
     from ..errors import Diagnostic
@@ -39,7 +39,7 @@ def command(
     else:
         for file in files:
             for d in told_once(d for name, d in found if name == file):
-                click.echo(str(d) if d.span else f"{file}: {d}")
+                echo(str(d) if d.span else f"{file}: {d}")
     errors = sum(d.severity == "error" for _, d in found)
     warnings = sum(d.severity == "warning" for _, d in found)
     message(f"{_count(len(files), 'file')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")

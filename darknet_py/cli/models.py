@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import message, write_json
+from .options import echo, message, write_json
 
 if TYPE_CHECKING:
     from ..zoo.installed import InstalledCfg
@@ -81,4 +81,4 @@ def _print(heading: str, rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         aligned = (cell.rjust(width) for cell, width in zip(cells[:-1], widths[1:-1], strict=True))
-        click.echo("  ".join([name.ljust(widths[0]), *aligned, cells[-1]]))
+        echo("  ".join([name.ljust(widths[0]), *aligned, cells[-1]]))

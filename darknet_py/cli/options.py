@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..darknet import dialects
+from ..errors import json_escaped, printable
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -61,6 +65,12 @@ _NETWORK = (
     click.option("--as-darknet", is_flag=True, help="Read what Darknet misreads silently as Darknet does."),
 )
 
+replace_option = click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace files that darknet-py did not write, or that were changed since; never one that is read.",
+)
+
 weights_option = click.option(
     "-w",
     "--weights",
@@ -89,11 +99,65 @@ def show(diagnostics: tuple[Diagnostic, ...]) -> None:
 
 def message(text: str) -> None:
     """A line for people, to stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
+
+
+def echo(text: object, nl: bool = True) -> None:
+    """Text to stdout, which may be a terminal: what files say of themselves cannot command it."""
+    click.echo(printable(str(text)), nl=nl)
 
 
 def write_json(data: Any) -> None:
     """Data to stdout."""
-    import json
+    click.echo(_json(data))
 
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+@contextmanager
+def json_array() -> Iterator[Callable[[Any], None]]:
+    """A function that writes the next item of an array to stdout.
+
+    The array is closed however the block ends: what was found before an error or Ctrl-C is JSON too.
+    """
+    count = 0
+
+    def add(item: Any) -> None:
+        nonlocal count
+        indented = "\n".join(f"  {line}" for line in _json(item).split("\n"))
+        with _whole():
+            click.echo(("[\n" if count == 0 else ",\n") + indented, nl=False)
+            count += 1
+
+    try:
+        yield add
+    finally:
+        with _whole():
+            click.echo("\n]" if count else "[]")
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """A block that no signal cuts in two: what Ctrl-C raises is raised when it ends."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # where Python handles signals
+        numbers = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+        handled = {n: signal.getsignal(n) for n in numbers if n is not None}
+        before = {n: handler for n, handler in handled.items() if callable(handler)}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
+def _json(data: Any) -> str:
+    """JSON text that stdout can encode: ASCII, where it is no UTF-8."""
+    import json
+    import sys
+
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    return json_escaped(json.dumps(data, indent=2, ensure_ascii=encoding != "utf8"))

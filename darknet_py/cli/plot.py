@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, Size, message, show
+from .options import DIALECTS, Size, echo, message, replace_option, show
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -33,6 +33,7 @@ PLACE = ("Look into a network", 3)
 )
 @click.option("--label", "labels", multiple=True, help="A name for the legend; once for each CFG (default: its name).")
 @click.option("--title", default="", help="A title above the chart.")
+@replace_option
 @click.option("--size", type=Size(), help="Input size for all, instead of the cfgs': 416, or WIDTHxHEIGHT.")
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfgs are for (default: inferred).")
 def command(
@@ -41,6 +42,7 @@ def command(
     output: Path | None,
     labels: tuple[str, ...],
     title: str,
+    replace: bool,
     size: tuple[int, int] | None,
     dialect: str | None,
 ) -> None:
@@ -63,7 +65,7 @@ def command(
     if len(set(names)) < len(names):
         raise click.UsageError("two networks of one name; tell them apart with --label")
     graphs = {name: _graph(path, size, dialect) for name, path in zip(names, paths, strict=True)}
-    click.echo(plot(graphs, output or Path(f"{paths[0].stem}-{what}.png"), what, title=title))
+    echo(plot(graphs, output or Path(f"{paths[0].stem}-{what}.png"), what, title=title, replace=replace))
 
 
 def _graph(path: Path, size: tuple[int, int] | None, dialect: str | None) -> Graph:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import message, network_options, weights_option, write_json
+from .options import echo, json_array, message, network_options, replace_option, weights_option
 
 if TYPE_CHECKING:
     from ..errors import DataError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 PLACE = ("Run", 1)
 
+SHOWN = 3  # paths of drawn pictures
 WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
 
@@ -68,6 +71,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option("--no-save", is_flag=True, help="Do not write drawn pictures.")
 @click.option("--save-txt", is_flag=True, help="Write YOLO label files, `class cx cy w h`, into DIR/labels.")
 @click.option("--save-conf", is_flag=True, help="With --save-txt: append the probability.")
+@replace_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Darknet's lines.")
 @network_options
 @click.pass_context
@@ -76,32 +80,59 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
     CFG is a file, an ONNX file that `darknet-py export` wrote, or a model of `darknet-py models`. Prints the lines that
     Darknet prints (name, percent, box in pixels; for classifiers the five best classes) and writes the drawn pictures.
+    A picture that is read is never written over; other files in DIR are replaced if darknet-py wrote them, or with
+    --replace.
 
     \b
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
+    darknet-py run yolov4-tiny dataset/images -o dataset --no-save --save-txt --replace
     """
     from ..vision.sources import expand
 
     files = [file for source in sources for file in expand(source)]
+    _check_outputs(files, options)
     model = _open(cfg, options)
     if options["conf"] is None:
         options["conf"] = CONF if options["random"] is None else RANDOM_CONF
-    taken: set[Path] = set()
     broken: list[DataError] = []
-    found = []
-    for results in _bar(_results(model, files, broken, options), len(files)):
-        if options["as_json"]:
-            found.append(results.to_dict())
-        else:
-            click.echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
-        _save(results, _free(options["output"] / Path(results.path).name, taken), options)
-    if options["as_json"]:
-        write_json(found)
-    if taken and not options["no_save"]:
-        message(f"drawn: {', '.join(map(str, sorted(taken)[:3]))}{f' … ({len(taken)})' if len(taken) > 3 else ''}")
-
+    with json_array() if options["as_json"] else nullcontext() as add, _drawn() as drawn:
+        taken: set[str] = set()
+        for results in _bar(_results(model, files, broken, options), len(files)):
+            if add:
+                add(results.to_dict())
+            else:
+                echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
+            path = _free(Path(results.path), taken, options)
+            _save(results, path, options)
+            if not options["no_save"]:
+                drawn.append(path)
     ctx.exit(1 if broken else 0)
+
+
+@contextmanager
+def _drawn() -> Iterator[list[Path]]:
+    """A list of pictures that are drawn, of which the first are told in the end, whatever ends it."""
+    paths: list[Path] = []
+    try:
+        yield paths
+    finally:
+        if paths:
+            more = f" … ({len(paths)})" if len(paths) > SHOWN else ""
+            message(f"drawn: {', '.join(map(str, sorted(paths)[:SHOWN]))}{more}")
+
+
+def _check_outputs(files: list[PictureFile], options: dict[str, Any]) -> None:
+    """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over."""
+    from ..files import check_output, will_read
+
+    will_read(file.path for file in files)
+    taken: set[str] = set()
+    for file in files:
+        path = _free(file.path, taken, options)
+        wanted = ((path, not options["no_save"]), (_label(path, options), options["save_txt"]))
+        for place in (place for place, written in wanted if written):
+            check_output(place, replace=options["replace"])
 
 
 def _open(cfg: str, options: dict[str, Any]) -> Model:
@@ -166,19 +197,31 @@ def _summary(results: Results) -> str:
 
 def _save(results: Results, path: Path, options: dict[str, Any]) -> None:
     if not options["no_save"]:
-        results.save(path)
+        results.save(path, replace=options["replace"])
     if options["save_txt"]:
-        label = options["output"] / "labels" / f"{path.stem}.txt"
-        results.save_txt(label, conf=options["save_conf"])
+        results.save_txt(_label(path, options), conf=options["save_conf"], replace=options["replace"])
 
 
-def _free(path: Path, taken: set[Path]) -> Path:
-    """Where the picture is written: under its own name, with a number where two have the same."""
+def _label(path: Path, options: dict[str, Any]) -> Path:
+    return options["output"] / "labels" / f"{path.stem}.txt"
+
+
+def _free(picture: Path, taken: set[str], options: dict[str, Any]) -> Path:
+    """Where the drawn picture is written: under its own name, with a number where it or its labels meet another's.
+
+    Names that differ in capitals, or in how their accents are encoded, are one name on some file systems.
+    """
+    path = options["output"] / picture.name
     if path.suffix.lower() not in WRITABLE:
         path = path.with_suffix(".jpg")
     number, free = 1, path
-    while free in taken:
+    while taken & (names := _names(free, options)):
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    taken.add(free)
+    taken |= names
     return free
+
+
+def _names(path: Path, options: dict[str, Any]) -> set[str]:
+    labels = {f"labels/{path.stem}"} if options["save_txt"] else set()
+    return {normalize("NFC", name).casefold() for name in {path.name, *labels}}

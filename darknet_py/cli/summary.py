@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import DIALECTS, Size, message, show, write_json
+from .options import DIALECTS, Size, echo, message, show, write_json
 
 if TYPE_CHECKING:
     from ..analysis.cost import LayerCost, NetworkCost
@@ -54,11 +54,11 @@ def command(
     if as_json:
         write_json(_json(summary, total))
     elif total and as_csv:
-        click.echo(_csv(total.sorted(sort) if sort else total.layers), nl=False)
+        echo(_csv(total.sorted(sort) if sort else total.layers), nl=False)
     elif total and (sort or costs):
-        click.echo(f"{table(total.sorted(sort) if sort else total.layers)}\n{total.text()}")
+        echo(f"{table(total.sorted(sort) if sort else total.layers)}\n{total.text()}")
     else:
-        click.echo(summary.format_table() + (f"\n{total.text()}" if total else ""))
+        echo(summary.format_table() + (f"\n{total.text()}" if total else ""))
     ctx.exit(1 if compilation.errors else 0)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import backends as known_backends
-from .options import message, network_of, network_options, write_json
+from .options import echo, message, network_of, network_options, write_json
 
 if TYPE_CHECKING:
     from ..ir import Graph
@@ -59,7 +59,7 @@ def command(
     if as_json:
         write_json(report.to_dict())
     else:
-        click.echo(format_report(report, all_layers=all_layers))
+        echo(format_report(report, all_layers=all_layers))
     if not report.passed:
         message("the runtimes do not agree")
     ctx.exit(0 if report.passed else 1)

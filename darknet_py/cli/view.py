@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from .options import message, network_of, network_options, weights_option
+from .options import echo, message, network_of, network_options, weights_option
 
 PLACE = ("Look into a network", 4)
 
@@ -31,8 +30,10 @@ def command(network: str, onnx: bool, port: int | None, browser: bool, **options
     darknet-py view yolov3-csppelee-efm --onnx --random-weights 0
     """
     if onnx and Path(network).suffix.lower() != ".onnx":
-        with TemporaryDirectory() as folder:
-            _show(_exported(network, Path(folder), options), port, browser)
+        from ..files import scratch
+
+        with scratch() as folder:
+            _show(_exported(network, folder, options), port, browser)
         return
     from ..zoo.find import find_cfg
 
@@ -52,6 +53,6 @@ def _exported(cfg: str, folder: Path, options: dict[str, Any]) -> Path:
 def _show(path: Path, port: int | None, browser: bool) -> None:
     from ..analysis.view import view, wait
 
-    click.echo(view(path, port=port, browse=browser))
+    echo(view(path, port=port, browse=browser))
     message("Ctrl-C ends it")
     wait()

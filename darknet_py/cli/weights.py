@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, message, write_json
+from .options import DIALECTS, echo, message, replace_option, write_json
 
 if TYPE_CHECKING:
     from ..darknet.ledger import Ledger
@@ -54,16 +54,14 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
 
 def _print(ledger: Ledger) -> None:
     h = ledger.header
-    click.echo(
-        f"{ledger.path}: version {h.major}.{h.minor}.{h.revision}, {h.seen:,} images seen, {ledger.size:,} bytes"
-    )
-    click.echo(f"{'layer':24} {'offset':>12} {'floats':>12}  parts")
+    echo(f"{ledger.path}: version {h.major}.{h.minor}.{h.revision}, {h.seen:,} images seen, {ledger.size:,} bytes")
+    echo(f"{'layer':24} {'offset':>12} {'floats':>12}  parts")
     for row in ledger.rows:
         parts = ", ".join(f"{role} {size:,}" for role, size in row.parts)
         notes = row.notes if row.held else ("not in the file",)
         told = f"  <- {', '.join(notes)}" if notes else ""
-        click.echo(f"{row.name:24} {row.offset:12,} {row.floats:12,}  {parts}{told}")
-    click.echo(ledger.verdict)
+        echo(f"{row.name:24} {row.offset:12,} {row.floats:12,}  {parts}{told}")
+    echo(ledger.verdict)
 
 
 @command.command("cut")
@@ -71,13 +69,14 @@ def _print(ledger: Ledger) -> None:
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("layers", type=click.IntRange(1))
+@replace_option
 @_dialect
-def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None) -> None:
+def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, dialect: str | None) -> None:
     """Write the weights of the first LAYERS layers to OUTPUT, as Darknet's `partial` does.
 
     So a backbone goes from a trained classifier to a detector that begins with the same layers: Darknet trains on from
     the cut file, and --allow-partial loads it, leaving the layers after it random. LAYERS counts from the beginning:
-    137 keeps layers 0 to 136.
+    137 keeps layers 0 to 136. A file OUTPUT that darknet-py did not write is replaced only with --replace.
 
     \b
     darknet-py cut yolov4.cfg yolov4.weights yolov4.conv.137 137
@@ -91,5 +90,5 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, dialect: str | None)
     graph = compile_file(find_cfg(cfg, message), dialect=dialect).check().graph
     read = read_weights(weights, graph, allow_partial=True)
     # darknet.c partial: the version it writes is its own, and the count of images starts again
-    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers)
+    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
     message(f"{output}: {output.stat().st_size:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")

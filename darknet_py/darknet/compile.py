@@ -21,7 +21,6 @@ from ..errors import (
     MAX_MESSAGE,
     CfgError,
     Code,
-    DataError,
     Diagnostic,
     Diagnostics,
     Severity,
@@ -82,10 +81,7 @@ class Compilation:
 
 def read_cfg_file(path: str | Path) -> bytes:
     """The bytes of a cfg file, or more of it than a cfg can have; `DataError` where there is none."""
-    try:
-        return files.read_at_most(path, MAX_BYTES + 1)
-    except OSError as e:
-        raise DataError(f"cannot read {path}: {e.strerror or e}") from None
+    return files.read_at_most(path, MAX_BYTES + 1)
 
 
 def compile_file(path: str | Path, reading: Reading | None = None, **options: Any) -> Compilation:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import Code, Diagnostic, Severity, WeightsError
-from ..files import replacing
+from .. import files
+from ..errors import Code, DataError, Diagnostic, Severity, WeightsError
 from ..ir.graph import Graph, Param, Value
 from .magic import LOOK, kind_of, text_kind_of
 
@@ -119,14 +118,10 @@ def read_header(path: Path) -> tuple[Header, int]:
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """A weights file to read; what goes wrong with it is a `WeightsError`."""
     try:
-        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):  # to open a pipe waits for ever
-            raise WeightsError(f"{path} is a device or a pipe, and a weights file has an end", Code.WEIGHTS_MISSING)
-        with path.open("rb") as file:
+        with files.reading(path) as file:
             yield file
-    except OSError as e:
-        raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
-    except ValueError as e:  # a NUL in the path
-        raise WeightsError(f"cannot read {str(path)!r}: {e}", Code.WEIGHTS_MISSING) from None
+    except (DataError, OSError) as e:
+        raise WeightsError(str(e), Code.WEIGHTS_MISSING) from None
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[Header, int]:
@@ -307,15 +302,21 @@ def _wrong_values(array: np.ndarray, role: str) -> str | None:
     return None
 
 
-def write_weights(path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None) -> None:
-    """Write a weights file, of the layers before `upto` if given; the file appears whole or not at all."""
+def write_weights(
+    path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None, replace: bool = False
+) -> None:
+    """Write a weights file, of the layers before `upto` if given; the file appears whole or not at all.
+
+    Raises `WeightsError` if it cannot, and `DataError` if there is a file that this package did not write, unless
+    `replace` says that it may go.
+    """
     path = Path(path)
     params = [p for p in graph.params if upto is None or p.layer < upto]
     missing = next((p for p in params if p.value not in weights.arrays), None)
     if missing:
         raise WeightsError(f"no array for {missing.value.name}", Code.WEIGHTS_SHORT)
     try:
-        with replacing(path) as file:
+        with files.replacing(path, replace=replace) as file:
             for piece in _stored(params, weights):
                 file.write(piece)
     except OSError as e:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 from ..contract.contract import Contract
@@ -12,7 +12,8 @@ from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError
-from ..onnx.export import Exported, to_exported
+from ..files import check_output
+from ..onnx.export import Exported, is_exported, to_exported
 
 
 def export_onnx(
@@ -30,6 +31,7 @@ def export_onnx(
     iou: float = IOU,
     max_detections: int = 300,
     external: bool = False,
+    replace: bool = False,
 ) -> Contract:
     r"""Write a network as an ONNX file and return what the file says about itself.
 
@@ -50,8 +52,9 @@ def export_onnx(
     of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
     of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
     arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
-    or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
-    cannot be expressed.
+    or not at all, and none is written over that was read, or that this package did not write, unless `replace` says
+    that the second may go. Raises `DataError` for that, for bad options, or a path that cannot be written,
+    `BackendError` where boxes cannot be expressed.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -65,8 +68,10 @@ def export_onnx(
         network = open_network(network, weights)
     elif weights is not None:
         raise DataError("an open network has its weights already")
+    sources = [p for p in (network.cfg, network.weights, names, int8) if p is not None]
+    check_output(path, replace=replace, sources=sources, own=is_exported)
     program = network.program(names, letterbox)
-    contract = replace(
+    contract = dataclasses.replace(
         program.contract, cfg_sha256=network.cfg_sha256,
         weights_sha256=hash_weights(network.compilation.graph, network.loaded) if network.loaded else None,
     )  # fmt: skip
@@ -77,7 +82,7 @@ def export_onnx(
     if int8 is not None:
         exported = _quantized(exported, int8)
     exported.model.graph.name = network.cfg.stem
-    saved = exported.save(path, external=external)
+    saved = exported.save(path, external=external, replace=replace, sources=sources)
     return _told_of_half(saved, program) if half else saved
 
 
@@ -89,11 +94,11 @@ def _told_of_half(saved: Contract, program: Program) -> Contract:
     found = find_half_loss(optimize(program.graph))
     for sentence in found.warnings:
         warnings.warn(sentence, stacklevel=3)
-    return replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
+    return dataclasses.replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
 
 
 def _quantized(exported: Exported, images: str | Path) -> Exported:
     from ..analysis.quantize import quantize
 
     model, found = quantize(exported.whole(), images)
-    return Exported(model, {}, replace(exported.contract, int8=found.to_dict()))
+    return Exported(model, {}, dataclasses.replace(exported.contract, int8=found.to_dict()))

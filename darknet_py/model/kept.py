@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contract.contract import Contract
-from ..errors import BackendError
+from ..errors import BackendError, DataError
+from ..files import read_whole
 from ..hashes import sha256_of
 from . import cache
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..errors import Say
 
 FILE = "network.json"
+MAX_CFG = 1 << 24  # bytes; what is longer the parser refuses
 # An option that names a file beside the cfg; Darknet drops white space wherever it stands in a line.
 MOST_CLASSES = 1 << 20  # ImageNet has 21 841
 _TOLD: set[str] = set()  # what has been said in this process
@@ -48,11 +50,11 @@ class Recipe:
         from ..machine import cpu
 
         try:
-            text = self.cfg.read_bytes()
+            text = read_whole(self.cfg, MAX_CFG, "cfg")
             if self.weights and self.weights.stat().st_size > cache.LIMIT:
                 return None  # seconds to hash what is hardly weights, and no entry would be so large
             weights = sha256_of(self.weights) if self.weights else self.random
-        except (OSError, ValueError):  # ValueError: a NUL in a path
+        except (OSError, DataError, ValueError):  # ValueError: a NUL in a path
             return None
         if NAMES_TREE.search(text):
             return None

@@ -88,17 +88,25 @@ class Model:
         """Forget what recurrent layers remember."""
         self._states: list[np.ndarray] = []
 
-    def export(self, path: str | Path, format: str | None = None, **options: Any) -> None:  # noqa: A002 - its name
+    def export(
+        self,
+        path: str | Path,
+        format: str | None = None,  # noqa: A002 - its name
+        *,
+        replace: bool = False,
+        **options: Any,
+    ) -> None:
         """Write the network for other programs, as the suffix of `path` or `format` says.
 
-        `options` are those of the format; for ONNX those of `export_onnx`. Raises `DataError` for a format or an option
-        that does not exist, or a model that comes from an ONNX file.
+        `options` are those of the format; for ONNX those of `export_onnx`. `replace` allows a file at `path` to go that
+        this package did not write. Raises `DataError` for such a file, for a format or an option that does not exist,
+        or a model that comes from an ONNX file.
         """
         from .formats import find_format
 
         if self.network is None:
             raise DataError("this model comes from an ONNX file: copy that")
-        find_format(Path(path), format).write(self.network, Path(path), **options)
+        find_format(Path(path), format).write(self.network, Path(path), replace=replace, **options)
 
     def forward(self, inputs: np.ndarray) -> list[np.ndarray]:
         """The network alone: a batch of inputs (n, c, h, w) float32 to its outputs, with the batch axis in front.

@@ -6,9 +6,7 @@ every runtime can run and check it, and only `NonMaxSuppression` is written as O
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,16 +19,18 @@ from ..contract.contract import Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import BackendError, DataError
+from ..files import put, scratch
 from ..ir import Graph, Value, check
 from ..ir.builder import Builder
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
-from .metadata import to_metadata
+from .metadata import PREFIX, read_onnx, to_metadata
 from .operators import write_onnx
 from .stream import assemble, check_model, fits, write_sealed
 
 BOXES = ("raw", "decoded", "nms")
+PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 DETECTION = 7  # sample, left, top, right, bottom, score, class
 
 
@@ -47,10 +47,21 @@ class Exported:
         helper.set_model_props(self.model, to_metadata(self.contract))
         return assemble(self.model, self.arrays)
 
-    def save(self, path: str | Path, *, external: bool = False) -> Contract:
-        """Check the model and write it, whole or not at all; its contract. Raises `DataError` if it cannot."""
+    def save(
+        self,
+        path: str | Path,
+        *,
+        external: bool = False,
+        replace: bool = False,
+        sources: Iterable[str | Path] = (),
+    ) -> Contract:
+        """Check the model and write it, whole or not at all; its contract.
+
+        `replace` and `sources` are those of `files.check_output`. Raises `DataError` if it cannot be written, or must
+        not be.
+        """
         helper.set_model_props(self.model, to_metadata(self.contract))
-        _save(self.model, self.arrays, Path(path), external)
+        _save(self.model, self.arrays, Path(path), external, partial(put, replace=replace, sources=tuple(sources)))
         return self.contract
 
 
@@ -152,24 +163,36 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     e.outputs = [rows, *e.outputs[2:]]
 
 
-def _save(model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool) -> None:
+def is_exported(path: Path) -> bool:
+    """Whether a file says of itself that it is an ONNX file of this package."""
+    try:
+        model = read_onnx(path, note=False)
+    except DataError:
+        return False
+    return model.producer_name == PRODUCER and any(p.key.startswith(PREFIX) for p in model.metadata_props)
+
+
+def _save(
+    model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool, put: Callable[..., None]
+) -> None:  # fmt: skip
     """Check the model and write it: to a folder beside its place first, then into its place."""
     if path.exists() and not path.is_file():  # renaming over /dev/null would remove it
         raise DataError(f"cannot write {path}: it is a {'folder' if path.is_dir() else 'device'}")
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            written = Path(folder, path.name)
+        with scratch(path.parent) as folder:
+            written = folder / path.name
             if external or not fits(model, arrays):
                 data, whole = f"{path.name}.data", assemble(model, arrays)
                 onnx.save_model(whole, written, save_as_external_data=True, location=data, size_threshold=LARGE)
                 onnx.checker.check_model(str(written), full_check=True)
-                if Path(folder, data).exists():
-                    Path(folder, data).chmod(written.stat().st_mode)  # onnx lets only its owner read it
-                    os.replace(Path(folder, data), path.with_name(data))
+                if (folder / data).exists():
+                    (folder / data).chmod(written.stat().st_mode)  # onnx lets only its owner read it
+                    # Whose model it is, his arrays are.
+                    put(folder / data, path.with_name(data), own=lambda _: is_exported(path), listed=False)
             else:
                 check_model(model, arrays)
                 with written.open("wb") as file:
                     write_sealed(file, model, arrays)
-            os.replace(written, path)
+            put(written, path, own=is_exported, listed=False)
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror or e}") from None

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..contract.contract import Contract
 from ..contract.decoders import Decoder, Detection, Gaussian, Region, Yolo
 from ..contract.tree import Tree
 from ..contract.trust import CONTRACT, believe
 from ..errors import DataError
+from ..files import reading
 
 if TYPE_CHECKING:
     import onnx
@@ -26,12 +27,20 @@ PREFIX = "darknet."
 UNWRITTEN = frozenset(("batch", "origin", "names_origin", "diagnostics"))
 
 
-def read_onnx(path: str | Path) -> onnx.ModelProto:
-    """An ONNX file, without the arrays that it keeps in a second one; `DataError` if it cannot be read."""
+def read_onnx(path: str | Path, *, note: bool = True) -> onnx.ModelProto:
+    """An ONNX file, without the arrays that it keeps in a second one; `DataError` if it cannot be read.
+
+    `note` is that of `reading`.
+    """
+    with reading(path, note=note) as file:
+        return _parsed(file, path)
+
+
+def _parsed(file: BinaryIO, path: str | Path) -> onnx.ModelProto:
     import onnx
 
     try:
-        return onnx.load(path, load_external_data=False)
+        return onnx.load(file, load_external_data=False)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
     except Exception as e:  # protobuf's own, which is no public name

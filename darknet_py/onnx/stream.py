@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import BinaryIO
 import numpy as np
 import onnx
 from onnx import helper
+
+from ..files import scratch
 
 # onnx.proto: field numbers, and the wire type of what has a length (protobuf's encoding).
 LENGTH = 2
@@ -131,8 +132,8 @@ def readable(model: onnx.ModelProto, arrays: Arrays) -> Iterator[bytes | Path]:
     if fits(model, arrays):
         yield serialize(model, arrays)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
+    with scratch() as folder:
+        path = folder / "model.onnx"
         onnx.save_model(assemble(model, arrays), path, save_as_external_data=True, location="model.data")
         yield path
 

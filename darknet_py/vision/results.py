@@ -87,8 +87,12 @@ class Results:
         labels = [f"{self.names[int(c)]} {p:.0%}" for c, p in zip(self.boxes.cls, self.boxes.conf, strict=True)]
         return draw_boxes(self.orig_img, self.boxes.xyxy, self.boxes.cls, labels)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the drawn picture; folders are made, the format follows the suffix. Raises `DataError` if it cannot."""
+    def save(self, path: str | Path, *, replace: bool = False) -> Path:
+        """Write the drawn picture; folders are made, the format follows the suffix.
+
+        Raises `DataError` if it cannot, and where `path` is the picture itself, or (unless `replace`) a file that this
+        package did not write.
+        """
         import cv2
 
         path = Path(path)
@@ -98,7 +102,7 @@ class Results:
             fine = False
         if not fine:
             raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
-        return write_whole(path, data.tobytes())
+        return write_whole(path, data.tobytes(), replace=replace, sources=[self.path])
 
     # -- text ----------------------------------------------------------------------------------------------------
 
@@ -172,9 +176,13 @@ class Results:
         rows = zip(self.boxes.cls, np.concatenate(columns, 1), strict=True)
         return "".join(f"{int(c)} {' '.join(f'{v:.6f}' for v in row)}\n" for c, row in rows)
 
-    def save_txt(self, path: str | Path, *, conf: bool = False) -> Path:
-        """Write `yolo_text`; folders are made."""
-        return write_whole(path, self.yolo_text(conf=conf).encode())
+    def save_txt(self, path: str | Path, *, conf: bool = False, replace: bool = False) -> Path:
+        """Write `yolo_text`; folders are made.
+
+        Raises `DataError` where `path` is a file that this package did not write, unless `replace`: YOLO data sets keep
+        their ground truth in files of these names.
+        """
+        return write_whole(path, self.yolo_text(conf=conf).encode(), replace=replace, sources=[self.path])
 
     def darknet_text(self) -> str:
         """The lines that Darknet prints (image.c draw_detections_v3 with -ext_output, classifier.c): boxes from left to

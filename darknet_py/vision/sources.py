@@ -18,7 +18,7 @@ import numpy as np
 
 from ..backends.opencv.log import silent_opencv
 from ..errors import DataError
-from ..files import read_whole
+from ..files import kind_of, read_whole
 
 MAX_BYTES = 1 << 28  # of a file
 SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
@@ -66,12 +66,12 @@ def is_stream(source: Any) -> bool:
 def expand(source: str | PathLike[str]) -> list[PictureFile]:
     """The files that a path, folder or glob pattern means. Raises `DataError` if there are none."""
     path = Path(source)
-    if path.is_dir():
+    if (kind := kind_of(path)) == "a folder":
         found = _pictures_of(path.iterdir())
         if not found:
             raise DataError(f"no pictures in the folder {path}")
         return found
-    if path.exists() or not has_magic(fspath(source)):
+    if kind != "nothing" or not has_magic(fspath(source)):
         return [PictureFile(path)]
     matches = map(Path, glob(fspath(source), recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     found = _pictures_of(matches)

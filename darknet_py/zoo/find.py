@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import Code, DataError, Say, WeightsError, did_you_mean
-from ..files import cache_dir
+from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsError, did_you_mean, shorten
+from ..files import cache_dir, is_file, kind_of
 from . import models as zoo
 
 # What AlexeyAB's trainer appends to the name of the cfg (detector.c train_detector).
@@ -37,7 +37,7 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     if not trained:
         return Found(find_cfg(name, say))
     path = Path(name)
-    if path.is_file():
+    if is_file(path):
         return Found(path)
     if str(name) in zoo.models():
         fetched = zoo.fetch(str(name), say)
@@ -47,10 +47,12 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     stem = str(name).removesuffix(".cfg")
     if stem in installed:
         return Found(installed[stem])
-    if path.exists():
-        raise DataError(f"{name or path} is a {'folder' if path.is_dir() else 'device'}, and a cfg was expected")
+    if (kind := kind_of(path)) != "nothing":
+        hint = "name a file; `darknet-py lint` alone reads open pipes" if kind == "a named pipe" else "name a file"
+        raise DataError(f"{name or path} is {kind}, and a cfg was expected\n  hint: {hint}")
     hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
-    raise DataError(f"no cfg {str(name)!r}: there is no such file, and no network of that name\n  hint: {hint}")
+    told = shorten(str(name), MAX_MESSAGE)
+    raise DataError(f"no cfg {told!r}: there is no such file, and no network of that name\n  hint: {hint}")
 
 
 def find_cfg(name: str | Path, say: Say | None = None) -> Path:
@@ -58,7 +60,7 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
 
     A name that both lists have means the installed cfg here: it has the structure of the trained model.
     """
-    if Path(name).is_file() or str(name) not in zoo.models():
+    if is_file(name) or str(name) not in zoo.models():
         return find_network(name, say).cfg
     installed = {p.stem: p for p in installed_cfgs()}
     return installed.get(str(name)) or zoo.fetch_cfg(str(name), say)
@@ -68,7 +70,7 @@ def find_weights(cfg: Path) -> Path:
     """The weights of a cfg, by its name. Raises `WeightsError` that lists every place looked at."""
     places = list(_weights_places(cfg))
     for place in places:
-        if place.is_file():
+        if is_file(place):
             return place
     looked = "".join(f"\n  {p}" for p in places)
     fetched = f"`darknet-py download {cfg.stem}` fetches them"

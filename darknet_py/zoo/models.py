@@ -19,8 +19,8 @@ from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
-from ..errors import Say, ZooError, did_you_mean
-from ..files import cache_dir, read_at_most, write_whole
+from ..errors import DataError, Say, ZooError, did_you_mean
+from ..files import cache_dir, read_at_most, write_cached
 from ..hashes import sha256_of
 from ..private import find_left, make_private, sweep, working_folder
 
@@ -192,7 +192,7 @@ def _fetched(model: ZooModel) -> Fetched:
     names = model.folder / f"{model.name}.names"
     with _ONE_AT_A_TIME:
         if not names.exists():
-            write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
+            write_cached(names, ("\n".join(known_names(model.names)) + "\n").encode())
     photo = model.folder / model.photo.name if model.photo and is_cached(model, model.photo) else None
     return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 
@@ -212,12 +212,12 @@ def _fetch_file(model: ZooModel, file: File, package: Package, say: Say) -> None
         say(f"fetching {file.name} ({file.size:,} bytes) from {where}")
         try:
             came = get()
-        except (OSError, ZooError) as e:  # urllib's errors are OSErrors
+        except (OSError, DataError, ZooError) as e:  # urllib's errors are OSErrors
             failures.append(f"{where}: {e}")
             continue
         data = file.accept(came)
         if data is not None:
-            write_whole(model.folder / file.name, data)
+            write_cached(model.folder / file.name, data)
             return
         failures.append(f"{where}: {file.refusal(came)}")
     tried = "".join(f"\n  {f}" for f in failures)

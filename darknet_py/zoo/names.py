@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
-from ..files import read_whole
+from ..errors import MAX_MESSAGE, DataError, shorten
+from ..files import is_file, read_whole
 
 MAX_BYTES = 1 << 24
 
@@ -117,16 +117,18 @@ def _read_list(path: Path, depth: int = 0) -> _List:
     if path.suffix != ".data":
         names = tuple(line.strip() for line in LINE_END.split(text.rstrip()))
         return _List(names, path, (*odd, *_repeated(names, path)))
-    if depth:
-        raise DataError(f"{path} is a .data file, and is named in another one: names= takes a list of names")
+    if depth:  # which may point to the first one again
+        hint = "names= of a .data file is the path of a list, a name on each line"
+        raise DataError(f"{path} is a .data file, and is named in another one\n  hint: {hint}")
     options = dict(_options(text))
     written = next((options[k] for k in NAMES_KEYS if options.get(k)), None)
     if written is None:
         raise DataError(f"{path} has no line names=")
     places = _places(written, path.parent)
-    found = next((p for p in places if p.is_file()), None)
+    found = next((p for p in places if is_file(p)), None)
     if found is None:
-        raise DataError(f"{path} says names={written}, which is not at {', '.join(map(str, places))}")
+        looked = shorten(", ".join(map(str, places)), 2 * MAX_MESSAGE)
+        raise DataError(f"{path} says names={shorten(written, MAX_MESSAGE)}, which is no file at {looked}")
     inner = _read_list(found, depth + 1)
     said = options.get("classes", "")
     classes = int(said) if said.isascii() and said.isdigit() else None
@@ -203,7 +205,7 @@ def find_names(
 
 
 def _candidates(cfg: Path) -> Iterator[Path]:
-    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if p.is_file())
+    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if is_file(p))
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))

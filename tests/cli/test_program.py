@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +37,33 @@ def test_output_that_cannot_be_written_is_an_error(cfg: Path) -> None:
 def test_a_closed_output_is_no_error(cfg: Path) -> None:
     command = f"{sys.executable} -m darknet_py lint {cfg} >&-"
     assert subprocess.run(command, shell=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the signals of Unix")
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_and_what_was_found_is_kept(cfg: Path, photos: Path, name: str, workers: str) -> None:
+    number = getattr(signal, name)
+    command = [*PROGRAM, "run", cfg, *[photos / "a.png"] * 2000, "--json", "--workers", workers, "-o", photos / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout
+        assert process.stderr
+        first = process.stdout.read(60)
+        process.send_signal(number)
+        rest, told = process.communicate()
+    assert process.returncode == 128 + number
+    found = json.loads(first + rest)
+    assert 1 <= len(found) < 2000
+    assert found[0]["objects"][0]["name"] == "red"
+    assert told.endswith(b"stopped\n")
+    assert b"Traceback" not in told
+    assert not list(photos.rglob(".darknet-py.*.*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_a_reader_that_has_enough_is_no_error(cfg: Path) -> None:
+    for arguments in (f"summary {cfg}", "models", f"lint {cfg} {cfg}x", f"graph {cfg}"):
+        command = f"{sys.executable} -m darknet_py {arguments} | (exec 0<&-; sleep 1)"
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert "rror: " not in done.stderr.replace("1 error", "")
+        assert "Traceback" not in done.stderr

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from ...errors import printable
 from .drawing import Box, Drawing, gigas
 from .layout import FONT, LINE, MARGIN, PAD_X, PAD_Y, Frame, Layout, Point, bold_lines, lay_out, text_width
 from .style import ARROW, CSP_LINE, FRAME, FRAME_LINE, STYLES, TEXT, Style, lines, style_name, used_styles  # fmt: skip
@@ -35,7 +36,12 @@ def to_svg(drawing: Drawing) -> str:
         f'<path d="M0 0.5 L8 4 L0 7.5 z" fill="{ARROW}"/></marker></defs>'
     )
     ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
-    return "\n".join([head, f"<title>{escape(_title(drawing))}</title>", marker, ground, *body, "</svg>", ""])
+    return "\n".join([head, f"<title>{_escape(_title(drawing))}</title>", marker, ground, *body, "</svg>", ""])
+
+
+def _escape(text: str) -> str:
+    """A text in SVG: no XML may have control characters, however they are written."""
+    return html.escape(printable(text, lines=False))
 
 
 def _title(drawing: Drawing) -> str:
@@ -46,11 +52,11 @@ def _title(drawing: Drawing) -> str:
 
 
 def _header(drawing: Drawing, legend: Sequence[Style]) -> Iterable[str]:
-    yield f'<text x="{MARGIN}" y="28" font-size="16" font-weight="bold">{escape(_title(drawing))}</text>'
+    yield f'<text x="{MARGIN}" y="28" font-size="16" font-weight="bold">{_escape(_title(drawing))}</text>'
     x: float = MARGIN
     for style in legend:
         yield _rect(Frame(x, LEGEND_Y, SWATCH * 1.6, SWATCH), style)
-        yield f'<text x="{x + SWATCH * 1.6 + 5:.1f}" y="{LEGEND_Y + 11}">{escape(style.legend)}</text>'
+        yield f'<text x="{x + SWATCH * 1.6 + 5:.1f}" y="{LEGEND_Y + 11}">{_escape(style.legend)}</text>'
         x += _legend_item(style)
 
 
@@ -66,9 +72,9 @@ def _stages(drawing: Drawing, layout: Layout) -> Iterable[str]:
     for stage, frame in zip(drawing.stages, layout.stages, strict=True):
         yield _plain(frame, f'fill="{FRAME}" stroke="{FRAME_LINE}"', 8)
         x, y = frame.x + PAD_X, frame.y + LINE + 4
-        yield f'<text x="{x:.1f}" y="{y:.1f}" font-size="13" font-weight="bold">{escape(stage.title)}</text>'
+        yield f'<text x="{x:.1f}" y="{y:.1f}" font-size="13" font-weight="bold">{_escape(stage.title)}</text>'
         for n, note in enumerate(stage.notes, 1):
-            yield f'<text x="{x:.1f}" y="{y + n * LINE:.1f}" fill="#4a5058">{escape(note)}</text>'
+            yield f'<text x="{x:.1f}" y="{y + n * LINE:.1f}" fill="#4a5058">{_escape(note)}</text>'
 
 
 def _blocks(drawing: Drawing, layout: Layout) -> Iterable[str]:
@@ -96,7 +102,7 @@ def _text(box: Box, frame: Frame) -> Iterable[str]:
     for n, line in enumerate(texts):
         y = frame.y + PAD_Y + (n + 1) * LINE - 3.5
         weight = ' font-weight="bold"' if n < bold else ""
-        yield f'<text x="{frame.middle:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{escape(line)}</text>'
+        yield f'<text x="{frame.middle:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{_escape(line)}</text>'
 
 
 def _rect(frame: Frame, style: Style) -> str:

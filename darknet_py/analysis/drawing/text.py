@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...errors import printable
 from .drawing import Drawing, Stage
 from .style import CSP_LINE, FRAME, FRAME_LINE, STYLES, TEXT, Style, is_small, lines, style_name, used_styles
 
 
 def to_mermaid(drawing: Drawing) -> str:
     """The drawing as a Mermaid flowchart: a subgraph for each stage, and one in it for each CSP block."""
-    title = ["---", f"title: {_quoted(drawing.title)}", "---"] if drawing.title else []
+    title = ["---", f"title: {_quoted(_doubled(drawing.title))}", "---"] if drawing.title else []
     classes = [f"  classDef {name} {_mermaid_style(s)}" for name, s in used_styles(drawing).items()]
     stages = [line for i, stage in enumerate(drawing.stages) for line in _mermaid_stage(drawing, stage, i)]
     arrows = [f"  b{a} --> b{b}" for a, b in drawing.arrows]
@@ -25,7 +26,8 @@ def to_dot(drawing: Drawing) -> str:
     """The drawing in Graphviz's language: a cluster for each stage, and one in it for each CSP block."""
     font = 'fontname="Helvetica,Arial,sans-serif"'
     head = [
-        "digraph network {", f"  label={_quoted(drawing.title)}; labelloc=t; {font}; fontsize=16; rankdir=TB;",
+        "digraph network {",
+        f"  label={_quoted(_doubled(drawing.title))}; labelloc=t; {font}; fontsize=16; rankdir=TB;",
         f'  node [shape=box, style="filled,rounded", {font}, fontsize=10, margin="0.12,0.06"];',
         f'  edge [color="#4d4d4d", arrowsize=0.7]; graph [{font}, fontsize=10, labeljust=l];', _dot_box(drawing, 0),
     ]  # fmt: skip
@@ -73,7 +75,7 @@ def _dot_box(drawing: Drawing, at: int) -> str:
     box = drawing.boxes[at]
     style = STYLES[style_name(box)]
     dashed = ', style="filled,rounded,dashed"' if style.dashed else ""
-    text = _quoted("\\n".join(line.replace("\\", "\\\\") for line in lines(box)))
+    text = _quoted("\\n".join(map(_doubled, lines(box))))
     return f'  b{at} [label={text}, fillcolor="{style.fill}", color="{style.line}"{dashed}];'
 
 
@@ -95,6 +97,11 @@ def _stage_title(stage: Stage) -> str:
     return " · ".join([stage.title, *stage.notes])
 
 
+def _doubled(text: str) -> str:
+    """A text for the strings of DOT, and of YAML in Mermaid's title, where a backslash begins an escape."""
+    return printable(text, lines=False).replace("\\", "\\\\")
+
+
 def _quoted(text: str) -> str:
     """A string for both languages, which escape differently: the one character to avoid is replaced."""
-    return '"' + text.replace('"', "'") + '"'
+    return '"' + printable(text, lines=False).replace('"', "'") + '"'

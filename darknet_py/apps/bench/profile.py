@@ -7,13 +7,13 @@ exactly what the back end runs, and the back end need not know.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...files import scratch
 from ...model.model import Model
 
 RUNS = 8  # the first of which warms up; the shortest time of a node counts
@@ -51,8 +51,8 @@ def profile(backend: str, opened: Callable[[], Model], run: Callable[[Model], ob
         model = opened()
         tell = getattr(model.session, "profile", None)
         return _shortest([tell() for _ in range(RUNS) if run(model)]) if tell else {}
-    with tempfile.TemporaryDirectory() as folder:
-        with traced_onnxruntime(Path(folder)) as traces:
+    with scratch() as folder:
+        with traced_onnxruntime(folder) as traces:
             model = opened()
         for _ in range(RUNS):
             run(model)

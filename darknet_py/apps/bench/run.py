@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 from ...analysis.cost import cost
 from ...backends.backend import backends as known_backends
 from ...darknet.network import Network, open_network
+from ...files import scratch
 from ...machine import cpu, thread_environment
 from ...vision.preprocess import to_input
 from .interleave import Spread, spread
@@ -81,20 +81,20 @@ def bench(
     count = threads or os.cpu_count() or 1
     options: dict[str, Any] = {"cfg": str(network.cfg), "weights": str(network.weights) if network.weights else None}
     options |= {"size": size, "dialect": dialect, "random_weights": random_weights}
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        _write_inputs(network, Path(folder))
+    with scratch() as folder, ExitStack() as stack:
+        _write_inputs(network, folder)
         environment = {**thread_environment(count), "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
         failures: dict[str, str] = {}
         names = list(backends) or installed()
-        sides = {b: _side(stack, Path(folder), b, environment) for b in [*names, "peak"]}
+        sides = {b: _side(stack, folder, b, environment) for b in [*names, "peak"]}
         peak = sides.pop("peak")
-        versions = _open(sides, Path(folder), count, options, failures)
+        versions = _open(sides, folder, count, options, failures)
         detects = bool(network.graph.heads) and len(network.graph.image.shape) == 3
         measures = dict.fromkeys(sides, ("network", "detect") if detects else ("network",))
         done = race(sides, measures, rounds=rounds, threads=count, peak=peak)
         failures |= {b: why for (b, _), why in done.dropped.items()}
         memory = {b: int(side.ask("memory")["bytes"]) for b, side in sides.items() if b not in failures}
-        traced = {b: _side(stack, Path(folder), f"layers of {b}", environment) for b in memory if layers}
+        traced = {b: _side(stack, folder, f"layers of {b}", environment) for b in memory if layers}
         nodes = {
             b: s.ask("layers", backend=b, threads=count, folder=f"{folder}/x", **options) for b, s in traced.items()
         }

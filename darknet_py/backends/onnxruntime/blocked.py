@@ -9,16 +9,15 @@ session, never for a file.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from ...files import scratch
 from ...ir.graph import Graph
 from ...onnx.emitter import IR_VERSION, OPSET, Emitter
 from ...onnx.operators import EMITTERS, need_weights
@@ -66,10 +65,10 @@ def block_size() -> int | None:
     x, y = (helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, c, 4, 4]) for n, c in (("x", 64), ("y", 1)))
     body = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"])], "probe", [x], [y], [w])
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        options.optimized_model_filepath = str(Path(folder, "probe.onnx"))
+        options.optimized_model_filepath = str(folder / "probe.onnx")
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         optimized = onnx.load(options.optimized_model_filepath)
     weights = {n.input[1] for n in optimized.graph.node if n.domain == NCHWC and n.op_type == "Conv"}

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError, did_you_mean
+from ...files import permitting
 
 if TYPE_CHECKING:
     from ...darknet.network import Network
@@ -35,12 +36,17 @@ class Format:
     title: str
     writer: Callable[..., tuple[str, ...]]
 
-    def write(self, network: Network, path: Path, **options: Any) -> tuple[str, ...]:
-        """Write the network; what there is to say about it. Raises `DataError` for options that the format lacks."""
+    def write(self, network: Network, path: Path, *, replace: bool = False, **options: Any) -> tuple[str, ...]:
+        """Write the network; what there is to say about it.
+
+        `replace` allows a file to go that this package did not write. Raises `DataError` for options that the format
+        lacks, and where there is such a file.
+        """
         known = signature(self.writer).parameters
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
-        return self.writer(network, path, **options)
+        with permitting(path, replace):
+            return self.writer(network, path, **options)
 
 
 @cache

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....contract.tree import ROOT, Tree
 from ....errors import Code, DataError
-from ....files import read_whole
+from ....files import is_file, read_whole
 from ..layer import LayerError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def find_tree(b: Lowering, name: str, nodes: int) -> Tree | None:
     layer has classes.
     """
     own = [Path(b.folder), Path(b.folder, "..")] if b.folder else []
-    path = next((f / name for f in (*own, Path()) if os.path.isfile(f / name)), None)  # noqa: PTH113 - never raises
+    path = next((f / name for f in (*own, Path()) if is_file(f / name)), None)
     if path is None:
         message = f"there is no file {name!r} beside the cfg or in the working directory; the class tree is left out"
         b.warn(Code.SIDE_FILE, message, "tree", "without it the classes do not mean what they were trained to mean")
