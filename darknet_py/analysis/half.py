@@ -13,8 +13,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Op, Value
 from ..ir.kernels import KERNELS, Array, run_op
-
-HALF_MAX = 65504.0  # the largest float16
+from ..onnx.emitter import HALF_MAX
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
@@ -33,7 +35,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option(
     "--conf",
     type=click.FloatRange(0, 1),
-    help=f"The lowest probability shown (default: {CONF}; with --random-weights {RANDOM_CONF}).",
+    help=f"The lowest probability shown (default: {CONF}; with random weights, some or all, {RANDOM_CONF}).",
 )
 @click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
@@ -86,11 +88,21 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     files = [file for source in sources for file in expand(source)]
     model = _open(cfg, options)
     if options["conf"] is None:
-        options["conf"] = CONF if options["random"] is None else RANDOM_CONF
+        own = model.contract.threshold if model.contract.boxes == "nms" else CONF
+        options["conf"] = RANDOM_CONF if _is_random(model, options) else own
+    if model.contract.boxes == "nms" and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+        options["iou"] = model.contract.iou
+    for sentence in model.contract.beyond(options["conf"], options["iou"]):
+        message(f"warning: {sentence}")
     taken: set[Path] = set()
     broken: list[DataError] = []
     found = []
+    full = False
     for results in _bar(_results(model, files, broken, options), len(files)):
+        if model.contract.is_full(results.boxes) and not full:
+            full = True
+            most = model.contract.max_detections
+            message(f"warning: {results.path}: the file gives at most {most} objects of a class (export: --max-det)")
         if options["as_json"]:
             found.append(results.to_dict())
         else:
@@ -131,6 +143,13 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
     return model
 
 
+def _is_random(model: Model, options: dict[str, Any]) -> bool:
+    """Whether parameters are random numbers: all, or those that a file of the first layers lacks."""
+    if not options["allow_partial"]:  # and no network is opened only to be asked
+        return options["random"] is not None
+    return model.network is not None and model.network.partial
+
+
 def _results(
     model: Model, files: list[PictureFile], broken: list[DataError], options: dict[str, Any]
 ) -> Iterator[Results]:
@@ -140,10 +159,12 @@ def _results(
         message(f"error: {error}")
         broken.append(error)
 
-    results: Iterator[Results] = model(
-        iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-        letterbox=options["letterbox"], skip=skip,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
+        results: Iterator[Results] = model(
+            iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
+            letterbox=options["letterbox"], skip=skip,
+        )  # fmt: skip
     return results
 
 

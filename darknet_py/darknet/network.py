@@ -31,6 +31,7 @@ class Network:
     graph: Graph
     weights: Path | None
     header: Header | None
+    partial: bool = False  # whether the file ends before the last layer, and what comes after it is random
 
     @property
     def cfg(self) -> Path:
@@ -95,10 +96,11 @@ def open_files(
         raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
     if wrong:
         compilation = replace(compilation, diagnostics=(*compilation.diagnostics, wrong))
-    if allow_partial:
+    partial = len(loaded.arrays) < len(graph.params)
+    if partial:
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)
-    return Network(files, compilation, graph.with_data(loaded.arrays), path, loaded.header)
+    return Network(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, partial)
 
 
 def _tell_of_partial(loaded: Weights, graph: Graph, path: Path, say: Say | None) -> None:

@@ -40,10 +40,11 @@ def export_onnx(
     - 'raw': the outputs of the heads as Darknet has them, (N, channels, h, w), named after their layers; for networks
       without heads the output of the last layer;
     - 'decoded': `boxes` (N, n, 4), left, top, right, bottom in pixels of the input, and `scores` (N, n, classes);
-    - 'nms': `detections` (k + 1, 7), a row for each object: sample, left, top, right, bottom, score, class; the last
-      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class among scores above `threshold`,
-      at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
-      greedynms or diounms, which go by the distance of the centres too, some boxes differ.
+    - 'nms': `detections` (k, 7), a row for each object of all samples: sample, left, top, right, bottom, score, class;
+      no rows where there is nothing. Corners are in pixels of the input. Suppression is by class among scores above
+      `threshold`, at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg
+      says greedynms or diounms, which go by the distance of the centres too, some boxes differ. What is below these
+      limits is not in the output: lower ones need another file.
 
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
     is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a folder, glob or path

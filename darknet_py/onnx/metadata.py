@@ -71,7 +71,9 @@ def contract_of(model: onnx.ModelProto) -> Contract:
             raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
     except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
         told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
-        raise DataError(f"this ONNX file was not exported by darknet-py, or by another version of it ({told})") from None
+        raise DataError(
+            f"this ONNX file was not exported by darknet-py, or by another version of it ({told})"
+        ) from None
     return contract
 
 
