@@ -63,7 +63,8 @@ class Report:
 
         return {
             "passed": self.passed, "tolerance": self.tolerance, "backends": list(self.backends),
-            "failures": dict(self.failures), "not_finite": dict(self.unknown), "layers": [plain(r) for r in self.layers],
+            "failures": dict(self.failures), "not_finite": dict(self.unknown),
+            "layers": [plain(r) for r in self.layers],
             "outputs": [plain(r) for r in self.outputs],
         }  # fmt: skip
 

@@ -21,7 +21,6 @@ from .nms import nms
 from .thresholds import CONF, IOU
 from .trust import CONTRACT, STATE, believe
 
-
 ROW = 7  # numbers of an object where boxes='nms': sample, left, top, right, bottom, score, class
 
 
@@ -122,8 +121,8 @@ class Contract:
         told = []
         if threshold < self.threshold:
             told.append(
-                f"the file itself holds nothing below its own {self.threshold:g}, and cannot be asked for {threshold:g}: "
-                f"export it again with --conf {threshold:g}"
+                f"the file itself holds nothing below its own {self.threshold:g}, and cannot be asked for "
+                f"{threshold:g}: export it again with --conf {threshold:g}"
             )
         if iou != self.iou:
             told.append(

@@ -47,8 +47,8 @@ def export_onnx(
       limits is not in the output: lower ones need another file.
 
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
-    is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a folder, glob or path
-    of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
+    is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a
+    folder, glob or path of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
     of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
     arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
     or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
@@ -88,8 +88,8 @@ def _told_of_half(saved: Contract, program: Program) -> Contract:
     from ..passes import optimize
 
     found = find_half_loss(optimize(program.graph))
-    for sentence in found.warnings:
-        warnings.warn(sentence, stacklevel=3)
+    if found.warnings:
+        warnings.warn("\n".join(found.warnings), stacklevel=3)
     return replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
 
 

@@ -179,8 +179,8 @@ class Model:
             raise DataError(f"workers is at least 0, not {workers}")
         # The defaults are nobody's wish: a file with limits of its own keeps them then.
         asked = conf if conf != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
-        for sentence in self.contract.beyond(*asked):
-            warnings.warn(sentence, stacklevel=2)
+        if beyond := self.contract.beyond(*asked):
+            warnings.warn("\n".join(beyond), stacklevel=2)
         results = self._stream(source, conf, iou, batch, workers, letterbox, skip)
         return results if is_stream(source) else list(results)
 

@@ -219,7 +219,7 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _decoded(data: bytes) -> tuple[str | None, str]:
-    """A text and its encoding; None where bytes are no text.
+    r"""A text and its encoding; None where bytes are no text.
 
     >>> _decoded("car".encode("utf-16-be")), _decoded(b"caf\xe9")
     (('car', 'utf-16-be'), ('café', 'latin-1'))
@@ -231,8 +231,8 @@ def _decoded(data: bytes) -> tuple[str | None, str]:
     if b"\0" in data:
         found = next((pair for e in UNMARKED if _is_text((pair := (_try(data, e), e))[0])), None)
         return found or (None, "")
-    text = _try(data, "utf-8")
-    return (text, "utf-8") if text is not None else (data.decode("latin-1"), "latin-1")
+    utf8 = _try(data, "utf-8")
+    return (utf8, "utf-8") if utf8 is not None else (data.decode("latin-1"), "latin-1")
 
 
 def _try(data: bytes, encoding: str) -> str | None:
