@@ -49,9 +49,9 @@ def export_onnx(
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
     is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a
     folder, glob or path of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on
-    them is in the `int8` of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
-    arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
-    or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
+    them is in the `int8` of the result and of the file, and is yours to judge (processors without VNNI lose more).
+    `external` puts large arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always
+    do. Files appear whole or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
     cannot be expressed.
 
     >>> import tempfile

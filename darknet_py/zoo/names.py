@@ -229,8 +229,9 @@ def _decoded(data: bytes) -> tuple[str | None, str]:
             text = data.decode(encoding, errors="replace")
             return (None if "\0" in text else text), encoding
     if b"\0" in data:
-        found = next((pair for e in UNMARKED if _is_text((pair := (_try(data, e), e))[0])), None)
-        return found or (None, "")
+        # The bytes of one order are often letters of other scripts in the other: most ASCII tells, at line ends at least.
+        found = [(text, e) for e in UNMARKED if (text := _try(data, e)) is not None and _is_text(text)]
+        return max(found, key=lambda pair: sum(map(str.isascii, pair[0])), default=(None, ""))
     utf8 = _try(data, "utf-8")
     return (utf8, "utf-8") if utf8 is not None else (data.decode("latin-1"), "latin-1")
 
@@ -242,5 +243,5 @@ def _try(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_text(text: str | None) -> bool:
-    return text is not None and all(c.isprintable() or c in "\t\r\n" for c in text)
+def _is_text(text: str) -> bool:
+    return all(c.isprintable() or c in "\t\r\n" for c in text)
