@@ -4,12 +4,12 @@ Decision: the net is our ONNX, read from memory by the OpenCV that is installed,
 gives them. Each [yolo] or [region] is a matrix with a row for each box: centre x, centre y, width, height relative to
 the input, objectness, then the class scores times objectness, 0 where that is not above the layer's `thresh` (0.2 in
 [yolo] unless the cfg says otherwise). Boxes are not suppressed: use `NMSBoxes`, or `DetectionModel` below. The input
-size is the cfg's.
+has the cfg's size until `setInput` gets another one: then the network is compiled again, as OpenCV 4 does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from .zoo.find import find_network
 
 YOLO_THRESHOLD, REGION_THRESHOLD = 0.2, 0.001  # OpenCV 4 darknet_io.cpp, where a section has no `thresh`
 
+SETTINGS = frozenset(("setPreferableBackend", "setPreferableTarget", "enableFusion", "enableWinograd"))
+
 Buffer = bytes | bytearray | memoryview | np.ndarray
 
 
@@ -39,20 +41,131 @@ def readNetFromDarknet(
     thresh: float | None = None,
     size: tuple[int, int] | None = None,
     batch: int = 1,
-) -> cv2.dnn.Net:
-    """A `cv2.dnn.Net` of a cfg and its weights, both as paths or as buffers.
+) -> DarknetNet:
+    """What a `cv2.dnn.Net` is, of a cfg and its weights, both as paths or as buffers.
 
     As OpenCV 4 does, weights that are not given are random. `thresh` replaces the thresholds of the heads (0 keeps
-    every score); `size` is the (height, width) of the input, `batch` the number of pictures, both fixed in the net.
-    Raises `CfgError`, `WeightsError`, or `BackendError` if OpenCV refuses the network.
+    every score); `size` is the (height, width) of the input, `batch` the number of pictures, until `setInput` gets a
+    blob of others. Raises `CfgError`, `WeightsError`, or `BackendError` if OpenCV refuses the network.
     """
-    compilation = _compile(cfgFile, size).check()
-    graph = compilation.graph
-    if graph.states:
-        raise BackendError("the network is recurrent: a cv2.dnn.Net has no place for its state; use darknet_py.load")
-    graph = graph.with_data(_arrays(darknetModel, graph))
-    graph, names = _with_rows(graph, compilation, thresh)
-    return _read(_flat(to_onnx(optimize(graph), batch=batch, names=names), batch))
+    return DarknetNet(_Recipe(cfgFile, darknetModel, thresh), size, batch)
+
+
+class InputError(BackendError, cv2.error):
+    """An input that the network cannot take; what catches OpenCV's own errors catches it too."""
+
+
+class _Number(int):
+    """A number that is also a list of one, as OpenCV before 4.5.4 gave numbers of layers."""
+
+    def __getitem__(self, index: int) -> int:
+        return [int(self)][index]
+
+
+class _Numbers(np.ndarray):
+    """Numbers of layers, (n,) int32, for `i - 1`, for `i[0] - 1` and for `flatten()`, as code of all years has it."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_Number, self.tolist())
+
+
+class _Recipe:
+    """How to make a net for any size of input: the cfg, the parameters as they were first read, the thresholds."""
+
+    def __init__(self, cfg: str | Path | Buffer, model: str | Path | Buffer, thresh: float | None) -> None:
+        self._cfg, self._model, self._thresh = cfg, model, thresh
+        self._arrays: list[np.ndarray] | None = None
+
+    def graph(self, size: tuple[int, int] | None) -> tuple[Graph, Compilation]:
+        """The network for a (height, width), the cfg's without one."""
+        compilation = _compile(self._cfg, size).check()
+        graph = compilation.graph
+        if graph.states:
+            raise BackendError(
+                "the network is recurrent: a cv2.dnn.Net has no place for its state; use darknet_py.load"
+            )
+        if self._arrays is None:
+            known = _arrays(self._model, graph)
+            self._arrays = [known[p.value] for p in graph.params]
+        if [p.value.shape for p in graph.params] != [a.shape for a in self._arrays]:
+            raise InputError(f"the network has layers whose weights do not fit an input of {graph.image.shape}")
+        return graph.with_data({p.value: a for p, a in zip(graph.params, self._arrays, strict=True)}), compilation
+
+    def net(self, size: tuple[int, int] | None, batch: int) -> tuple[cv2.dnn.Net, tuple[int, ...], list[str]]:
+        """The net, the shape of its input and the names of its outputs."""
+        graph, names = _with_rows(*self.graph(size), self._thresh)
+        model = _flat(to_onnx(optimize(graph), batch=batch, names=names), batch)
+        return _read(model), (batch, *graph.image.shape), names
+
+
+class DarknetNet:
+    """What a `cv2.dnn.Net` does, for inputs of any size: all is asked of `net`, one for the shape of the last input.
+
+    It is no subclass, which OpenCV dies of; give `net` itself to functions of OpenCV that want one. Numbers and names
+    of layers go together as in OpenCV 4: number i is `getLayerNames()[i - 1]`.
+    """
+
+    def __init__(self, recipe: _Recipe, size: tuple[int, int] | None, batch: int) -> None:
+        self._recipe = recipe
+        self._settings: dict[str, tuple[Any, ...]] = {}
+        self.net, self._shape, self._names = recipe.net(size, batch)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "net":
+            raise AttributeError(name)
+        method = getattr(self.net, name)
+        if name not in SETTINGS:
+            return method
+
+        def setting(*args: Any) -> None:
+            self._settings[name] = args  # and again when the net is made anew
+            method(*args)
+
+        return setting
+
+    def setInput(self, blob: Any, *args: Any, **kwargs: Any) -> None:
+        """Take an input (n, channels, height, width); of another size or number it compiles the network again."""
+        self._fit(np.shape(blob.get() if isinstance(blob, cv2.UMat) else blob))
+        self.net.setInput(blob, *args, **kwargs)
+
+    def setInputShape(self, inputName: str, shape: Sequence[int]) -> None:
+        """Prepare for inputs of this shape."""
+        self._fit(tuple(shape))
+
+    def _fit(self, shape: tuple[int, ...]) -> None:
+        if shape == self._shape:
+            return
+        wanted = f"(n, {', '.join(map(str, self._shape[1:]))})"
+        if len(shape) != len(self._shape) or not all(shape) or len(shape) not in (2, 4):
+            raise InputError(f"the network takes blobs of {wanted}, not of {shape}: make one with blobFromImage")
+        if shape[1] != self._shape[1]:
+            raise InputError(f"the network takes {self._shape[1]} channels, not the {shape[1]} of a blob of {shape}")
+        size = (shape[2], shape[3]) if len(shape) == 4 else None
+        self.net, self._shape, self._names = self._recipe.net(size, shape[0])
+        for name, args in self._settings.items():
+            getattr(self.net, name)(*args)
+
+    def getUnconnectedOutLayersNames(self) -> tuple[str, ...]:
+        """The names of the heads, or of the last layer, in the order of the cfg."""
+        return tuple(self._names)
+
+    def getUnconnectedOutLayers(self) -> np.ndarray:
+        """Their numbers, (n,) int32; each can be indexed as well (`i[0]`), as in code for OpenCV before 4.5.4."""
+        return np.array([self.getLayerId(n) for n in self._names], np.int32).view(_Numbers)
+
+    def getLayerNames(self) -> tuple[str, ...]:
+        """The names of all layers; outputs that OpenCV 5 lists under other names come last."""
+        names = self.net.getLayerNames()
+        return (*names, *(n for n in self._names if n not in names))
+
+    def getLayerId(self, layer: str) -> int:
+        """The number of a layer; -1 where there is none of that name."""
+        names = self.getLayerNames()
+        return names.index(layer) + 1 if layer in names else -1
+
+    def getLayer(self, layerId: Any) -> Any:
+        """A layer by its name or number."""
+        return self.net.getLayer(self.getLayerNames()[layerId - 1] if isinstance(layerId, int) else layerId)
 
 
 def _compile(cfg: str | Path | Buffer, size: tuple[int, int] | None) -> Compilation:
@@ -139,7 +252,7 @@ def _read(model: Any) -> cv2.dnn.Net:
 class DetectionModel:
     """What `cv2.dnn_DetectionModel` does for Darknet networks, on a net of `readNetFromDarknet`."""
 
-    def __init__(self, net: cv2.dnn.Net) -> None:
+    def __init__(self, net: DarknetNet | cv2.dnn.Net) -> None:
         self.net = net
         self._blob: dict[str, Any] = {}
 
@@ -147,7 +260,7 @@ class DetectionModel:
         self, scale: float = 1 / 255, size: tuple[int, int] = (0, 0), mean: Sequence[float] = (0, 0, 0),
         swapRB: bool = True, crop: bool = False,
     ) -> DetectionModel:  # fmt: skip
-        """How a frame becomes the input; `size` is (width, height), and must be the network's."""
+        """How a frame becomes the input; `size` is (width, height), (0, 0) the frame's own."""
         self._blob = dict(scalefactor=scale, size=tuple(size), mean=tuple(mean), swapRB=swapRB, crop=crop)
         return self
 

@@ -1,7 +1,8 @@
 """Float16: what a network loses in it, found by computing both ways once.
 
-Decision: the NumPy kernels run the operations that are exported, once as they are and once with every operand and result
-rounded to float16. Nobody has to have a processor that really computes so: onnxruntime on a CPU does not, and hides it.
+Decision: the NumPy kernels run the operations that are exported, once as they are and once with every operand and
+result rounded to float16. Nobody has to have a processor that really computes so: onnxruntime on a CPU does not, and
+hides it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Op, Value
 from ..ir.kernels import KERNELS, Array, run_op
-
-HALF_MAX = 65504.0  # the largest float16
+from ..onnx.emitter import HALF_MAX
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Report:
     backends: tuple[str, ...]
     failures: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = TOLERANCE
+    unknown: Mapping[str, float] = field(default_factory=dict)  # outputs with NaN or infinity: which share of them
 
     @property
     def worst(self) -> float:
@@ -50,8 +51,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is within the tolerance."""
-        return self.worst <= self.tolerance
+        """Whether everything is within the tolerance, and the outputs are numbers: NaN agrees with nothing."""
+        return self.worst <= self.tolerance and not self.unknown
 
     def to_dict(self) -> dict[str, object]:
         """The report as plain data; infinite differences are None."""
@@ -62,7 +63,8 @@ class Report:
 
         return {
             "passed": self.passed, "tolerance": self.tolerance, "backends": list(self.backends),
-            "failures": dict(self.failures), "layers": [plain(r) for r in self.layers],
+            "failures": dict(self.failures), "not_finite": dict(self.unknown),
+            "layers": [plain(r) for r in self.layers],
             "outputs": [plain(r) for r in self.outputs],
         }  # fmt: skip
 
@@ -110,6 +112,7 @@ def verify(
         tuple(row(info.name, info.output, 0) for info in graph.layers),
         tuple(row(by_value.get(v, v.name), v, 1) for v in graph.outputs),
         tuple(found), failures, tolerance,
+        {by_value.get(v, v.name): share for v in graph.outputs if (share := _not_finite(expected[v]))},
     )  # fmt: skip
 
 
@@ -123,6 +126,10 @@ def format_report(report: Report, *, all_layers: bool = False) -> str:
         lines += ["layers", *(_line(r, report, width) for r in wanted)]
     lines += ["outputs", *(_line(r, report, width) for r in report.outputs)]
     lines += [f"{name} failed: {why}" for name, why in report.failures.items()]
+    lines += [f"{name}: {share:.1%} of the numbers are NaN or infinite" for name, share in report.unknown.items()]
+    if report.unknown:
+        lines.append("nothing can be said of back ends where outputs are no numbers: look at the weights and the input")
+        return "\n".join(lines)
     verdict = "agree" if report.passed else "differ"
     lines.append(f"back ends {verdict}: {report.worst:.1e} of the scale at worst, {report.tolerance:.0e} allowed")
     return "\n".join(lines)
@@ -132,6 +139,11 @@ def _line(row: ReportRow, report: Report, width: int) -> str:
     found = [row.differences[b] for b in report.backends]
     cells = [f"{d:.1e}" + ("!" if d > report.tolerance else " ") for d in found]
     return f"  {row.name:22} {row.scale:9.3g}  " + "  ".join(f"{c:>{width}}" for c in cells)
+
+
+def _not_finite(array: np.ndarray) -> float:
+    """The share of numbers that are NaN or infinite."""
+    return 1 - np.count_nonzero(np.isfinite(array)) / max(1, array.size)
 
 
 def _complete(graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
@@ -36,7 +38,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option(
     "--conf",
     type=click.FloatRange(0, 1),
-    help=f"The lowest probability shown (default: {CONF}; with --random-weights {RANDOM_CONF}).",
+    help=f"The lowest probability shown (default: {CONF}; with random weights, some or all, {RANDOM_CONF}).",
 )
 @click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
@@ -94,11 +96,23 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     _check_outputs(files, options)
     model = _open(cfg, options)
     if options["conf"] is None:
-        options["conf"] = CONF if options["random"] is None else RANDOM_CONF
+        own = model.contract.threshold if model.contract.boxes == "nms" else CONF
+        options["conf"] = RANDOM_CONF if _is_random(model, options) else own
+    if model.contract.boxes == "nms" and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+        options["iou"] = model.contract.iou
+    for sentence in model.contract.beyond(options["conf"], options["iou"]):
+        message(f"warning: {sentence}")
     broken: list[DataError] = []
+    full = False
     with json_array() if options["as_json"] else nullcontext() as add, _drawn() as drawn:
         taken: set[str] = set()
         for results in _bar(_results(model, files, broken, options), len(files)):
+            if model.contract.is_full(results.boxes) and not full:
+                full = True
+                most = model.contract.max_detections
+                message(
+                    f"warning: {results.path}: the file gives at most {most} objects of a class (export: --max-det)"
+                )
             if add:
                 add(results.to_dict())
             else:
@@ -162,6 +176,13 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
     return model
 
 
+def _is_random(model: Model, options: dict[str, Any]) -> bool:
+    """Whether parameters are random numbers: all, or those that a file of the first layers lacks."""
+    if not options["allow_partial"]:  # and no network is opened only to be asked
+        return options["random"] is not None
+    return model.network is not None and model.network.partial
+
+
 def _results(
     model: Model, files: list[PictureFile], broken: list[DataError], options: dict[str, Any]
 ) -> Iterator[Results]:
@@ -171,10 +192,12 @@ def _results(
         message(f"error: {error}")
         broken.append(error)
 
-    results: Iterator[Results] = model(
-        iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-        letterbox=options["letterbox"], skip=skip,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
+        results: Iterator[Results] = model(
+            iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
+            letterbox=options["letterbox"], skip=skip,
+        )  # fmt: skip
     return results
 
 

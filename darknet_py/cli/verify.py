@@ -61,7 +61,7 @@ def command(
     else:
         echo(format_report(report, all_layers=all_layers))
     if not report.passed:
-        message("the runtimes do not agree")
+        message("outputs are NaN or infinite" if report.unknown else "the runtimes do not agree")
     ctx.exit(0 if report.passed else 1)
 
 

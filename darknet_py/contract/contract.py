@@ -56,6 +56,7 @@ class Contract:
     boxes: str = "raw"
     threshold: float = CONF
     iou: float = IOU
+    max_detections: int | None = None  # where boxes='nms': of a class, in one sample
     nms_kind: str = "default"
     nms_beta: float = 0.6
     batch: int | None = None
@@ -112,6 +113,29 @@ class Contract:
         if self.boxes != "nms":
             found = nms(found, self.nms_kind, self.iou if iou is None else iou, self.nms_beta)
         return to_boxes(found, image_size)
+
+    def beyond(self, threshold: float, iou: float) -> tuple[str, ...]:
+        """What is asked of a network that suppresses its boxes itself and that it cannot give, a sentence each."""
+        if self.boxes != "nms":
+            return ()
+        told = []
+        if threshold < self.threshold:
+            told.append(
+                f"the file itself holds nothing below its own {self.threshold:g}, and cannot be asked for "
+                f"{threshold:g}: export it again with --conf {threshold:g}"
+            )
+        if iou != self.iou:
+            told.append(
+                f"the file itself suppresses with an overlap of {self.iou:g}, and not of {iou:g}: export it again with "
+                f"--iou {iou:g}"
+            )
+        return tuple(told)
+
+    def is_full(self, boxes: Boxes) -> bool:
+        """Whether the network may have left objects out: a class has as many as its own suppression lets pass."""
+        if self.boxes != "nms" or self.max_detections is None:
+            return False
+        return int(np.bincount(boxes.cls, minlength=1).max()) >= self.max_detections
 
     def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
         """The candidates in the outputs for one sample, relative to the network input, before suppression.

@@ -53,12 +53,12 @@ BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
 )  # fmt: skip
 
 
-def kind_of(data: bytes) -> Kind | None:
+def recognize(data: bytes) -> Kind | None:
     """What a file of another kind is that begins with `data`; None where nothing tells.
 
-    >>> kind_of(bytes.fromhex("1f8b0800")).title
+    >>> recognize(bytes.fromhex("1f8b0800")).title
     'compressed by gzip'
-    >>> kind_of(b"[net]") is None
+    >>> recognize(b"[net]") is None
     True
     """
     data = data[:LOOK]
@@ -70,7 +70,7 @@ def kind_of(data: bytes) -> Kind | None:
     return next((kind for tells, kind in _STRUCTURES if tells(data)), None)
 
 
-def text_kind_of(data: bytes) -> Kind | None:
+def recognize_text(data: bytes) -> Kind | None:
     """What kind of text a file begins with; None where it is no text."""
     text = _text(data[:LOOK])
     if text is None:

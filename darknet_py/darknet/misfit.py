@@ -1,8 +1,8 @@
 """Why a weights file does not fit a network: the one cause that explains its number of bytes exactly, in words.
 
-Decision: causes are computed, not listed. What the sizes alone decide comes first (a header too much, numbers of another
-width, an end between two layers); then the cfg is compiled again with one number changed, and a change is only named if
-the file would fit to the last float and the stored variances are no negative numbers then.
+Decision: causes are computed, not listed. What the sizes alone decide comes first (a header too much, numbers of
+another width, an end between two layers); then the cfg is compiled again with one number changed, and a change is only
+named if the file would fit to the last float and the stored variances are no negative numbers then.
 """
 
 from __future__ import annotations
@@ -391,10 +391,8 @@ def _normalized(variants: _Variants, wanted: int) -> Search:
     on = {i: bool(variants.option(i + 1, "batch_normalize")) for i, _, _ in layers}
     for index, _, n in layers:
         if missing == (-3 * n if on[index] else 3 * n):
-            yield (
-                f"batch_normalize={int(not on[index])} in layer {index}",
-                {(index + 1, "batch_normalize"): not on[index]},
-            )
+            value = int(not on[index])
+            yield f"batch_normalize={value} in layer {index}", {(index + 1, "batch_normalize"): value}
     for state in (False, True):
         some = [(i, n) for i, _, n in layers if on[i] is state]
         last = {i for i, _, _ in layers[-1:]} | {h.learned for h in _heads(variants)}

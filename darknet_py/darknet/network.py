@@ -38,6 +38,7 @@ class Network:
     header: Header | None
     loaded: Weights | None = None
     cfg_sha256: str = ""
+    partial: bool = False  # whether the file ends before the last layer, and what comes after it is random
 
     @property
     def cfg(self) -> Path:
@@ -106,10 +107,11 @@ def open_files(
         raise WeightsError(f"{path}: {wrong.message}", wrong.code, wrong.hint)
     if wrong:
         compilation = replace(compilation, diagnostics=(*compilation.diagnostics, wrong))
-    if allow_partial:
+    is_partial = len(loaded.arrays) < len(graph.params)
+    if is_partial:
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)
-    return made(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, loaded)
+    return made(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, loaded, partial=is_partial)
 
 
 def _blame_size(cfg: Path, graph: Graph, reading: Reading) -> WeightsError | None:

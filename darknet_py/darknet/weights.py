@@ -21,7 +21,7 @@ import numpy as np
 from .. import files
 from ..errors import Code, DataError, Diagnostic, Severity, WeightsError
 from ..ir.graph import Graph, Param, Value
-from .magic import LOOK, kind_of, text_kind_of
+from .magic import LOOK, recognize, recognize_text
 
 FLOAT_BYTES = 4
 EXPLAINED = 1 << 26  # numbers of a file that does not fit, which are looked at: 256 MB
@@ -67,9 +67,9 @@ class Header:
 
         With `LOOK` bytes of the file each kind of file that is no weights file is told from the others.
         """
-        if kind := kind_of(data):
+        if kind := recognize(data):
             raise WeightsError(f"{name} is no weights file, but {kind.title}", Code.WEIGHTS_HEADER, kind.remedy)
-        if kind := text_kind_of(data):  # as a version: above 150 million
+        if kind := recognize_text(data):  # as a version: above 150 million
             hint = kind.remedy if kind.title == "text" else f"it is {kind.title}: {kind.remedy}"
             raise WeightsError(f"{name} is text, not weights", Code.WEIGHTS_HEADER, hint)
         if len(data) < 12:

@@ -42,19 +42,20 @@ def export_onnx(
     - 'raw': the outputs of the heads as Darknet has them, (N, channels, h, w), named after their layers; for networks
       without heads the output of the last layer;
     - 'decoded': `boxes` (N, n, 4), left, top, right, bottom in pixels of the input, and `scores` (N, n, classes);
-    - 'nms': `detections` (k + 1, 7), a row for each object: sample, left, top, right, bottom, score, class; the last
-      row is all zeros, because OpenCV 5 dies of an empty table. Suppression is by class among scores above `threshold`,
-      at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg says
-      greedynms or diounms, which go by the distance of the centres too, some boxes differ.
+    - 'nms': `detections` (k, 7), a row for each object of all samples: sample, left, top, right, bottom, score, class;
+      no rows where there is nothing. Corners are in pixels of the input. Suppression is by class among scores above
+      `threshold`, at most `max_detections` of each class, by plain IoU over `iou`: ONNX has no other, so where the cfg
+      says greedynms or diounms, which go by the distance of the centres too, some boxes differ. What is below these
+      limits is not in the output: lower ones need another file.
 
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
-    is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a folder, glob or path
-    of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on them is in the `int8`
-    of the result and of the file, and is yours to judge (processors without VNNI lose more). `external` puts large
-    arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always do. Files appear whole
-    or not at all, and none is written over that was read, or that this package did not write, unless `replace` says
-    that the second may go. Raises `DataError` for that, for bad options, or a path that cannot be written,
-    `BackendError` where boxes cannot be expressed.
+    is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a
+    folder, glob or path of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on
+    them is in the `int8` of the result and of the file, and is yours to judge (processors without VNNI lose more).
+    `external` puts large arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always
+    do. Files appear whole or not at all, and none is written over that was read, or that this package did not write,
+    unless `replace` says that the second may go. Raises `DataError` for that, for bad options, or a path that cannot be
+    written, `BackendError` where boxes cannot be expressed.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -92,8 +93,8 @@ def _told_of_half(saved: Contract, program: Program) -> Contract:
     from ..passes import optimize
 
     found = find_half_loss(optimize(program.graph))
-    for sentence in found.warnings:
-        warnings.warn(sentence, stacklevel=3)
+    if found.warnings:
+        warnings.warn("\n".join(found.warnings), stacklevel=3)
     return dataclasses.replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
 
 

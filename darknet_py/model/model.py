@@ -7,6 +7,7 @@ cfg, a cfg that was compiled before, and an ONNX file only differ in how these t
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -185,6 +186,10 @@ class Model:
             raise DataError(f"batch is at least 1, not {batch}")
         if workers < 0:
             raise DataError(f"workers is at least 0, not {workers}")
+        # The defaults are nobody's wish: a file with limits of its own keeps them then.
+        asked = conf if conf != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
+        if beyond := self.contract.beyond(*asked):
+            warnings.warn("\n".join(beyond), stacklevel=2)
         results = self._stream(source, conf, iou, batch, workers, letterbox, skip)
         return results if is_stream(source) else list(results)
 

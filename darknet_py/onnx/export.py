@@ -31,6 +31,7 @@ from .stream import assemble, check_model, fits, write_sealed
 
 BOXES = ("raw", "decoded", "nms")
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
+TABLE = "nms.table"  # the detections and a row of zeros
 DETECTION = 7  # sample, left, top, right, bottom, score, class
 
 
@@ -101,7 +102,7 @@ def to_exported(
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
         contract = replace(contract, outputs=("boxes", "scores"))
     if boxes == "nms":
-        contract = replace(contract, nms_kind="default", outputs=("detections",))
+        contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
         extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
     emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
     return Exported(emitter.skeleton(), emitter.arrays, contract)
@@ -142,7 +143,8 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
         e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
         return output
 
-    # One more box of zeros, which is the last row of the table.
+    # One more box of zeros, which is the last row of `TABLE` and cut off at the end: on the way there OpenCV 5 dies of
+    # tables without rows.
     boxes = node("Pad", ["boxes", e.integers(0, 0, 0, 0, 1, 0)], "nms.boxes_and_zero")
     scores = node("Pad", ["scores", e.integers(0, 0, 0, 0, 1, 0)], "nms.scores_and_zero")
     by_class = node("Transpose", [scores], "nms.scores_by_class", perm=(0, 2, 1))
@@ -158,7 +160,8 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     numbers = node("Cast", [chosen], "nms.numbers", to=TensorProto.FLOAT)
     sample = node("Gather", [numbers, e.integers(0)], "nms.sample", axis=1)
     label = node("Gather", [numbers, e.integers(1)], "nms.class", axis=1)
-    node("Concat", [sample, corners, score, label], "detections", axis=1)
+    table = node("Concat", [sample, corners, score, label], TABLE, axis=1)
+    node("Slice", [table, e.integers(0), e.integers(-1), e.integers(0)], "detections")
     rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", DETECTION])
     e.outputs = [rows, *e.outputs[2:]]
 

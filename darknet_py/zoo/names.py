@@ -240,7 +240,7 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _decoded(data: bytes) -> tuple[str | None, str]:
-    """A text and its encoding; None where bytes are no text.
+    r"""A text and its encoding; None where bytes are no text.
 
     >>> _decoded("car".encode("utf-16-be")), _decoded(b"caf\xe9")
     (('car', 'utf-16-be'), ('café', 'latin-1'))
@@ -250,10 +250,12 @@ def _decoded(data: bytes) -> tuple[str | None, str]:
             text = data.decode(encoding, errors="replace")
             return (None if "\0" in text else text), encoding
     if b"\0" in data:
-        found = next((pair for e in UNMARKED if _is_text((pair := (_try(data, e), e))[0])), None)
-        return found or (None, "")
-    text = _try(data, "utf-8")
-    return (text, "utf-8") if text is not None else (data.decode("latin-1"), "latin-1")
+        # The bytes of one order are often letters of other scripts in the other: most ASCII tells, at line ends anyhow.
+        tried = ((_try(data, e), e) for e in UNMARKED)
+        found = [(t, e) for t, e in tried if t is not None and _is_text(t)]
+        return max(found, key=lambda pair: sum(map(str.isascii, pair[0]))) if found else (None, "")
+    utf8 = _try(data, "utf-8")
+    return (utf8, "utf-8") if utf8 is not None else (data.decode("latin-1"), "latin-1")
 
 
 def _try(data: bytes, encoding: str) -> str | None:
@@ -263,5 +265,5 @@ def _try(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_text(text: str | None) -> bool:
-    return text is not None and all(c.isprintable() or c in "\t\r\n" for c in text)
+def _is_text(text: str) -> bool:
+    return all(c.isprintable() or c in "\t\r\n" for c in text)

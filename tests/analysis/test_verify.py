@@ -106,3 +106,14 @@ def replace_at(array: np.ndarray, index: int, value: float) -> np.ndarray:
     copy = array.copy()
     copy[index] = value
     return copy
+
+
+@pytest.mark.fault("inspect-does-not-see-nan")
+def test_back_ends_do_not_agree_about_what_is_no_number(graph: Graph) -> None:
+    biases = next(p.value for p in graph.params if p.layer == 1 and p.role == "biases")
+    spoiled = graph.with_data({biases: np.full_like(graph.data[biases], np.nan)})
+    report = verify(spoiled, random_inputs(graph, 1), ["onnxruntime"])
+    assert not report.passed
+    assert report.unknown == {"2_shortcut": 1.0}
+    assert "agree:" not in format_report(report)
+    assert "100.0% of the numbers are NaN or infinite" in format_report(report)

@@ -171,3 +171,46 @@ def test_export_writes_nothing_under_the_suffix_of_another_format(run: Run, cfg:
     assert not Path("net.tflite").exists()
     assert run("export", cfg, "-o", "net.tflite", "--format", "onnx").exit_code == 0
     assert "did you mean 'onnx'?" in run("export", cfg, "--format", "onxx").stderr
+
+
+@pytest.mark.fault("nms-file-lower-conf")
+def test_a_file_is_asked_for_what_it_cannot_give(run: Run, cfg: Path, photos: Path) -> None:
+    limits = ("--conf", "0.3", "--iou", "0.5", "--max-det", "1")
+    assert run("export", cfg, "-o", "net.onnx", "--boxes", "nms", *limits).exit_code == 0
+    asked = ("run", "net.onnx", photos / "a.png", "--no-save")
+    told = run(*asked, "--conf", "0.05", "--iou", "0.4").stderr
+    assert "holds nothing below its own 0.3, and cannot be asked for 0.05" in told
+    assert "suppresses with an overlap of 0.5, and not of 0.4" in told
+    assert "at most 1 objects of a class" in told
+    assert "the file itself" not in run(*asked).stderr
+    assert "warning" not in run(*asked, "--conf", "0.9999999").stderr
+
+
+def test_partial_weights_raise_the_default_threshold_as_random_ones_do(run: Run, cfg: Path, photos: Path) -> None:
+    Path("net.conv.1").write_bytes(cfg.with_suffix(".weights").read_bytes()[:20])
+    common = ("run", cfg, photos / "a.png", "--no-save", "-w", "net.conv.1", "--allow-partial")
+    low, half, default = (run(*common, *more).stdout.count("%") for more in (("--conf", "0.25"), ("--conf", "0.5"), ()))
+    assert default == half < low
+    whole = ("run", cfg, photos / "a.png", "--no-save", "--allow-partial")
+    assert run(*whole).stdout.count("%") == run(*whole, "--conf", "0.25").stdout.count("%")
+
+
+@pytest.mark.fault("names-more-than-classes")
+def test_names_that_do_not_go_together_with_the_network_are_said_at_every_start(
+    run: Run, cfg: Path, photos: Path
+) -> None:
+    Path("many.names").write_text("a\nb\nc\n")
+    for _ in range(2):  # the second start knows the network
+        told = run("run", cfg, photos / "a.png", "--no-save", "-n", "many.names").stderr
+        assert told.count("many.names holds 3 names, and the network has 2 classes") == 1
+
+
+@pytest.mark.fault("inspect-does-not-see-nan")
+def test_inspect_says_what_run_says(run: Run, cfg: Path) -> None:
+    path = cfg.with_suffix(".weights")
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + np.full((len(data) - 20) // 4, np.nan, np.float32).tobytes())
+    result = run("weights", "inspect", cfg)
+    assert result.exit_code == 1
+    assert "DK405" in result.stderr
+    assert "all NaN or infinite" in result.stdout

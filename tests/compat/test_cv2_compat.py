@@ -100,3 +100,37 @@ def test_rows_are_those_of_opencvs_own_importer(cfg: Path) -> None:
     ours = forward(readNetFromDarknet(cfg, cfg.with_suffix(".weights")), frame)
     theirs = forward(cv2.dnn.readNetFromDarknet(str(cfg), str(cfg.with_suffix(".weights"))), frame)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.fault("compat-net-input-size")
+@pytest.mark.parametrize("shape", [(1, 3, 48, 32), (1, 3, 32, 48), (2, 3, 32, 32), (1, 3, 64, 64)])
+def test_an_input_of_another_size_is_computed_in_that_size(cfg: Path, shape: tuple[int, ...]) -> None:
+    weights = cfg.with_suffix(".weights")
+    blob = np.random.default_rng(0).random(shape, np.float32)
+    net = readNetFromDarknet(cfg, weights)
+    net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
+    own = readNetFromDarknet(cfg, weights, size=(shape[2], shape[3]), batch=shape[0])
+    for each in (net, own):
+        each.setInput(blob)
+    np.testing.assert_array_equal(*(n.forward(n.getUnconnectedOutLayersNames())[0] for n in (net, own)))
+
+
+@pytest.mark.fault("compat-net-input-size")
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (1, 4, 32, 32), (3, 32, 32), (1, 3, 0, 32)])
+def test_a_blob_that_is_no_input_is_an_error_that_opencv_code_catches(cfg: Path, shape: tuple[int, ...]) -> None:
+    net = readNetFromDarknet(cfg, cfg.with_suffix(".weights"))
+    for kind in (BackendError, cv2.error):
+        with pytest.raises(kind, match="the network takes"):
+            net.setInput(np.zeros(shape, np.float32))
+
+
+def test_layers_that_nobody_reads_are_found_as_tutorials_do(cfg: Path) -> None:
+    net = readNetFromDarknet(cfg, cfg.with_suffix(".weights"))
+    names, numbers = net.getLayerNames(), net.getUnconnectedOutLayers()
+    assert [names[i - 1] for i in numbers] == ["yolo_2"]
+    assert [names[i[0] - 1] for i in numbers] == ["yolo_2"]  # before OpenCV 4.5.4
+    assert [names[i - 1] for i in numbers.flatten()] == ["yolo_2"]
+    assert numbers.dtype == np.int32
+    assert numbers.shape == (1,)
+    assert net.getLayerId("yolo_2") == numbers[0]
+    assert net.getLayerId("nobody") == -1

@@ -55,3 +55,12 @@ def test_a_network_without_heads_finds_nothing() -> None:
     compiled = compile_cfg("[net]\nchannels=3\nheight=2\nwidth=2\n[avgpool]").check()
     with pytest.raises(DataError, match=r"head|no layer that gives boxes"):
         program_of(compiled).contract.decode([], (10, 20))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_not_finite_is_no_box(bad: float) -> None:
+    places = np.array([[0.5, 0.5, 0.25, 0.25], [0.5, 0.5, bad, 0.25]], np.float32)
+    found = to_boxes(Candidates(places, np.ones(2, np.float32), np.full((2, 1), 0.9, np.float32)), (100, 200))
+    assert found.xyxy.tolist() == [[75.0, 37.5, 125.0, 62.5]]
+    sure = Candidates(places[:1], np.ones(1, np.float32), np.full((1, 1), np.inf, np.float32))
+    assert len(sure.finite()) == 0

@@ -116,15 +116,14 @@ def test_the_shapes_of_boxes_are_documented(tmp_path: Path, tiny: Network) -> No
     (rows,) = run(tmp_path / "nms.onnx", x)
     assert rows.shape[1] == 7
     assert len(rows) > 3
-    assert set(rows[:-1, 0]) == {0, 1}
-    assert (rows[:-1, 5] > 0.1).all()
-    assert not rows[-1].any()
+    assert set(rows[:, 0]) == {0, 1}
+    assert (rows[:, 5] > 0.1).all()
 
 
-def test_nothing_found_is_one_row_of_zeros(tmp_path: Path, tiny: Network) -> None:
+def test_nothing_found_is_no_row(tmp_path: Path, tiny: Network) -> None:
     export_onnx(tiny, tmp_path / "nms.onnx", boxes="nms", threshold=0.999, batch=1)
     x = np.zeros((1, 3, 32, 32), np.float32)
-    assert run(tmp_path / "nms.onnx", x)[0].tolist() == [[0.0] * 7]
+    assert run(tmp_path / "nms.onnx", x)[0].shape == (0, 7)
     assert len(read_contract(tmp_path / "nms.onnx").decode(run(tmp_path / "nms.onnx", x), (10, 10))) == 0
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from goldens import goldens
 from onnx import TensorProto, helper
 
 from darknet_py.darknet.compile import compile_cfg
+from darknet_py.darknet.network import open_network
 from darknet_py.darknet.program import program_of
-from darknet_py.errors import DataError
+from darknet_py.errors import DarknetError, DataError
+from darknet_py.model.export import export_onnx
+from darknet_py.model.model import load
 from darknet_py.onnx.metadata import contract_of, to_metadata
 
 # What `export_onnx` of the version before contracts wrote into `metadata_props`, by golden case or dialect.
@@ -59,3 +65,75 @@ def test_a_contract_is_the_same_after_a_way_through_a_file(name: str) -> None:
 def test_metadata_that_lies_is_one_error(heads: str) -> None:
     with pytest.raises(DataError, match="not exported by darknet-py"):
         contract_of(model({**BEFORE["yolo_two_heads"], "darknet.heads": heads}))
+
+
+ODD = (
+    None, True, -1, 0, 3, 10**12, 10**400, 1.5, float("nan"), float("inf"), "", "x", [], [1], [[1, 2]], ["a", "b"], {},
+    {"kind": "yolo"}, [None], "raw", "nms", "decoded", "input",
+)  # fmt: skip
+
+
+def spoiled(value: object, rng: random.Random) -> object:
+    """The value with something of it replaced, left out or added."""
+    if not isinstance(value, list | dict) or not value or rng.random() < 0.3:
+        return rng.choice(ODD)
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    key: Any = rng.choice(list(copy) if isinstance(copy, dict) else range(len(copy)))
+    if rng.random() < 0.2:
+        del copy[key]
+    else:
+        copy[key] = spoiled(copy[key], rng)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "net.cfg").write_text(ONE)
+    network = open_network(folder / "net.cfg", random=0)
+    for boxes in ("raw", "decoded", "nms"):
+        export_onnx(network, folder / f"{boxes}.onnx", boxes=boxes)
+    return {boxes: folder / f"{boxes}.onnx" for boxes in ("raw", "decoded", "nms")}
+
+
+@pytest.mark.fault("onnx-metadata")
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
+def test_no_metadata_raises_anything_but_our_errors(tmp_path: Path, exported: dict[str, Path], boxes: str) -> None:
+    rng, written = random.Random(boxes), onnx.load(exported[boxes])
+    refused = 0
+    for _ in range(120):
+        changed = onnx.ModelProto()
+        changed.CopyFrom(written)
+        entry = rng.choice([p for p in changed.metadata_props if p.key.startswith("darknet.")])
+        entry.value = json.dumps(spoiled(json.loads(entry.value), rng))
+        path = tmp_path / "changed.onnx"
+        path.write_bytes(changed.SerializeToString())
+        try:
+            load(path)(np.zeros((20, 30, 3), np.uint8))
+        except DarknetError:
+            refused += 1
+    assert refused > 60
+
+
+@pytest.mark.fault("onnx-metadata")
+@pytest.mark.parametrize("value", ["", "{", "[" * 100_000, "nul"])
+def test_metadata_that_is_no_json_is_a_data_error(tmp_path: Path, exported: dict[str, Path], value: str) -> None:
+    changed = onnx.load(exported["raw"])
+    changed.metadata_props[0].value = value
+    (tmp_path / "changed.onnx").write_bytes(changed.SerializeToString())
+    with pytest.raises(DataError, match="not exported by darknet-py"):
+        load(tmp_path / "changed.onnx")
+
+
+@pytest.mark.fault("onnx-metadata")
+def test_a_network_without_inputs_or_of_other_ones_is_a_data_error(tmp_path: Path, exported: dict[str, Path]) -> None:
+    path = tmp_path / "changed.onnx"
+    for count, told in ((0, "not exported"), (2, "its inputs are")):
+        changed = onnx.load(exported["raw"])
+        images = changed.graph.input.pop()
+        for i in range(count):
+            images.name = f"images{i}"
+            changed.graph.input.append(images)
+        path.write_bytes(changed.SerializeToString())
+        with pytest.raises(DataError, match=told):
+            load(path)

@@ -184,9 +184,16 @@ def _forward(
     except cv2.error as e:
         raise BackendError(f"OpenCV {cv2.__version__} fails: {e.err or e}") from e
     try:
-        return [np.array(y, np.float32).reshape(shape) for y, shape in zip(results, shapes, strict=True)]
+        return [_shaped(y, shape) for y, shape in zip(results, shapes, strict=True)]
     except ValueError as e:
         raise BackendError(f"OpenCV {cv2.__version__} gives other shapes than the network has: {e}") from e
+
+
+def _shaped(result: np.ndarray | None, shape: Sequence[int]) -> np.ndarray:
+    """A result in its shape; OpenCV 5 gives None for an array without numbers."""
+    if result is None:
+        return np.zeros([max(n, 0) for n in shape], np.float32)
+    return np.array(result, np.float32).reshape(shape)
 
 
 def _set_threads(threads: int | None) -> None:

@@ -1,7 +1,7 @@
 """Whether OpenCV survives an ONNX file: read and run once in another process, because a crash takes its process along.
 
-Decision: OpenCV's importer dies of attributes and shapes that `onnx.checker` lets pass (a stride of 0 divides by zero, a
-weight of another length is read past its end), and no list of checks is ever whole. So files that are not to the last
+Decision: OpenCV's importer dies of attributes and shapes that `onnx.checker` lets pass (a stride of 0 divides by zero,
+a weight of another length is read past its end), and no list of checks is ever whole. So files that are not to the last
 byte as they were exported are tried first. That costs a start of Python and one run, 0.3 to 1 second; a file as it was
 exported costs the reading of its bytes.
 """
@@ -27,7 +27,7 @@ def survive(
     """Return if another process reads and runs the model `data` of a file; else raise `BackendError`."""
     order = json.dumps([dict(inputs), list(outputs), engine]).encode() + b"\n" + data
     # The other process has this one's modules, wherever they were found.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or str(Path.cwd()) for p in sys.path)}
     command = [sys.executable, "-c", f"from {__name__} import main; main()"]
     try:
         done = subprocess.run(command, input=order, capture_output=True, env=environment, timeout=SECONDS, check=False)

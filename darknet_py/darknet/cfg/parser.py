@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Code, Diagnostics, Source, Span
-from ..magic import kind_of
+from ..magic import recognize
 from .characters import as_ascii, foreign_character
 from .model import Cfg, Option, Section
 
@@ -70,7 +70,7 @@ def _grammar() -> Lark:
 
 
 def _decode(data: bytes, name: str, found: Diagnostics) -> str:
-    if kind := kind_of(data):
+    if kind := recognize(data):
         found.error(Code.ENCODING, f"{name} is no cfg, but {kind.title}", None, kind.remedy)
         return ""
     for mark, encoding in (
@@ -103,7 +103,7 @@ def _unmarked_utf16(data: bytes) -> str | None:
 def _binary_hint(data: bytes, name: str) -> str:
     if name.endswith(".onnx"):
         return "only `darknet-py run` and `view` take ONNX files"
-    kind = kind_of(data)
+    kind = recognize(data)
     return f"this is {kind.title}: {kind.remedy}" if kind else "is this the .weights file?"
 
 
