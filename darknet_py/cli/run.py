@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import message, network_options, weights_option, write_json
+from .options import is_verbose, message, network_options, weights_option, write_json
 
 if TYPE_CHECKING:
     from ..errors import DataError
@@ -43,7 +44,6 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     show_default=True,
     help="What computes; auto: the fastest here, measured the first time.",
 )
-@click.option("--verbose", is_flag=True, help="With --backend auto: say what was measured.")
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -83,8 +83,14 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     """
     from ..vision.sources import expand
 
-    files = [file for source in sources for file in expand(source)]
-    model = _open(cfg, options)
+    found_files = [file for source in sources for file in expand(source)]
+    missing = [file.path for file in found_files if not file.path.exists()]
+    for path in missing:
+        message(f"error: cannot read the picture {path}: there is no such file")
+    files = [file for file in found_files if file.path not in missing]
+    if not files:
+        ctx.exit(1)
+    model = _open(cfg, sources, options, verbose=is_verbose(ctx))
     if options["conf"] is None:
         options["conf"] = CONF if options["random"] is None else RANDOM_CONF
     taken: set[Path] = set()
@@ -101,12 +107,23 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     if taken and not options["no_save"]:
         message(f"drawn: {', '.join(map(str, sorted(taken)[:3]))}{f' … ({len(taken)})' if len(taken) > 3 else ''}")
 
-    ctx.exit(1 if broken else 0)
+    ctx.exit(1 if broken or missing else 0)
 
 
-def _open(cfg: str, options: dict[str, Any]) -> Model:
+def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], *, verbose: bool) -> Model:
+    from ..errors import WeightsMissing
+
+    try:
+        return _load(cfg, options, verbose=verbose)
+    except WeightsMissing as e:
+        e.args = (str(e).replace("PICTURE", shlex.join(sources)),)  # the whole command, to be copied
+        raise
+
+
+def _load(cfg: str, options: dict[str, Any], *, verbose: bool) -> Model:
     from ..model.model import load
 
+    options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
     model = load(
         cfg,
         options["weights"],
@@ -121,7 +138,7 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
         say=message,
-        **({"explain": message} if options["verbose"] and options["backend"] == AUTO.name else {}),
+        **options_of_backend,
     )
     for diagnostic in model.contract.diagnostics:
         message(diagnostic)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, message, write_json
+from .options import DIALECTS, message, verbose_option, write_json
 
 if TYPE_CHECKING:
     from ..darknet.ledger import Ledger
@@ -27,6 +27,7 @@ def command() -> None:
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The ledger as JSON.")
 @_dialect
+@verbose_option
 @click.pass_context
 def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool, dialect: str | None) -> None:
     """Show the header of a weights file and which bytes belong to which layer; exit with 1 if it does not fit.
