@@ -33,7 +33,8 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     """Show the header of a weights file and which bytes belong to which layer; exit with 1 if it does not fit.
 
     \b
-    darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
+    darknet-py weights inspect yolov4-tiny
+    darknet-py weights inspect my.cfg my.weights
     """
     from ..darknet.compile import compile_file
     from ..darknet.ledger import read_ledger

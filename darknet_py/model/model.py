@@ -271,8 +271,8 @@ def load(
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
     `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
-    time), and `options` are its own. `dialect`, `size` (height, width; the command line's
-    --size is WIDTHxHEIGHT), `strict` and `as_darknet` are those of `Reading`;
+    time), and `options` are its own. `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`; a
+    `size` is (height, width), as arrays are, and 608x352, width first, is the command line's word for (352, 608).
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random. What is done unasked (a download, a measurement, random
     parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told. Raises `CfgError`, `WeightsError`,

@@ -65,6 +65,8 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     stem = str(name).removesuffix(".cfg")
     if stem in installed:
         return Found(installed[stem])
+    if stem in zoo.models():
+        return find_network(stem, say)
     if path.is_dir():
         raise DataError(f"{name or path} is a folder, and a cfg was expected{_cfgs_in(path)}")
     if path.exists():
@@ -97,10 +99,11 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
 
     A name that both lists have means the installed cfg here: it has the structure of the trained model.
     """
-    if Path(name).is_file() or str(name) not in zoo.models():
+    stem = str(name).removesuffix(".cfg")
+    if Path(name).is_file() or stem not in zoo.models():
         return find_network(name, say).cfg
     installed = {p.stem: p for p in installed_cfgs()}
-    return installed.get(str(name)) or zoo.fetch_cfg(str(name), say)
+    return installed.get(stem) or zoo.fetch_cfg(stem, say)
 
 
 def find_weights(cfg: Path) -> Path:
