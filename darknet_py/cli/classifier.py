@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .darknet_options import DarknetGroup, answered, ignored, paths
+from .darknet_options import DarknetGroup, check_photo, ignored, paths
 from .options import message
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def command() -> None:
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.argument("photo", required=False)
 @click.option("-t", "top", type=click.IntRange(0), default=0, help="How many classes (default: top= of DATA, or 1).")
-@ignored("-dont_show", "-i", "-gpus", "-clear")
+@ignored()
 @click.pass_context
 def predict(
     ctx: click.Context, data: Path, cfg: str, weights: Path | None, photo: str | None, top: int
@@ -43,7 +43,7 @@ def predict(
     from ..model.model import load
     from ..zoo.names import read_options
 
-    answered(photo)
+    check_photo(photo)
     stated = read_options(data).get("top", "1")
     if not stated.isdecimal():
         raise DataError(f"{data}: top={stated} is no number")

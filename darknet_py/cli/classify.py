@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .darknet_options import answered, ignored
+from .darknet_options import check_photo, ignored
 from .options import message
 
 PLACE = ("As Darknet is called", 4)
@@ -18,7 +18,7 @@ TOP = 5  # darknet.c
 @click.argument("cfg")
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.argument("photo", required=False)
-@ignored("-dont_show", "-i", "-gpus")
+@ignored()
 @click.pass_context
 def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | None) -> None:
     """Print the five best classes of PHOTO.
@@ -31,5 +31,5 @@ def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | Non
     from ..model.model import load
     from .classifier import classify
 
-    answered(photo)
+    check_photo(photo)
     ctx.exit(classify(load(cfg, weights, say=message), photo, TOP))

@@ -17,37 +17,44 @@ from .options import message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Options that do nothing here: whether a value follows, and why it is ignored; '' where nobody misses anything.
+PROCESSOR = "the processor computes"
+ONLY_TEST, ONLY_MAP, ONLY_DEMO, ONLY_TRAIN, ONLY_ANCHORS = (
+    f"only `detector {word}` reads it, in Darknet too" for word in ("test", "map", "demo", "train", "calc_anchors")
+)
+
+# Darknet's options that do nothing here: whether a value follows, and why; '' where nobody misses anything.
 IGNORED: dict[str, tuple[bool, str]] = {
     "-dont_show": (False, ""),
     "-show": (False, "no window is opened"),
-    "-i": (True, "the processor computes"),
-    "-gpus": (True, "the processor computes"),
-    "-clear": (False, "only training reads it"),
+    "-i": (True, PROCESSOR),
+    "-gpus": (True, PROCESSOR),
+    "-nogpu": (False, ""),
     "-hier": (True, "it reaches no layer, in Darknet neither"),
-    "-thresh": (True, "only `detector test` reads it, in Darknet too"),
-    "-iou_thresh": (True, "only `detector map` reads it, in Darknet too"),
-    "-points": (True, "only `detector map` reads it, in Darknet too"),
+    "-thresh": (True, ONLY_TEST),
+    "-ext_output": (False, ONLY_TEST),
     "-letter_box": (False, "letter_box in the cfg decides, in Darknet too"),
-    "-ext_output": (False, "only `detector test` reads it, in Darknet too"),
     "-benchmark_layers": (False, "`darknet-py bench --layers` times layers"),
-}
+    "-iou_thresh": (True, ONLY_MAP),
+    "-points": (True, ONLY_MAP),
+    **dict.fromkeys(
+        ("-c", "-s", "-prefix", "-out_filename", "-mjpeg_port", "-json_port", "-json_file_output", "-http_post_host",
+         "-avgframes", "-time_limit_sec"),
+        (True, ONLY_DEMO),
+    ),
+    **dict.fromkeys(("-dontdraw_bbox", "-benchmark"), (False, ONLY_DEMO)),
+    **dict.fromkeys(("-clear", "-map", "-show_imgs", "-check_mistakes"), (False, ONLY_TRAIN)),
+    **dict.fromkeys(("-num_of_clusters", "-width", "-height"), (True, ONLY_ANCHORS)),
+}  # fmt: skip
 
 
-def ignored(*names: str) -> Callable[[F], F]:
-    """Options of `IGNORED` for a command."""
+def ignored(*but: str) -> Callable[[F], F]:
+    """The options of `IGNORED` for a command, `but` those that it has itself."""
 
     def add(command: F) -> F:
-        for name in reversed(names):
-            takes, why = IGNORED[name]
-            told = click.option(
-                name,
-                is_flag=not takes,
-                expose_value=False,
-                callback=_say_ignored,
-                help=f"Ignored{': ' if why else ''}{why}.",
-                metavar="VALUE" if takes else None,
-            )
+        for name, (takes, _) in IGNORED.items():
+            if name in but:
+                continue
+            told = click.option(name, is_flag=not takes, expose_value=False, callback=_say_ignored, hidden=True)
             command = told(command)
         return command
 
@@ -74,7 +81,7 @@ class DarknetGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def answered(photo: str | None) -> None:
+def check_photo(photo: str | None) -> None:
     """Raise `DataError` at once for a photo that is not there."""
     from ..errors import DataError
 

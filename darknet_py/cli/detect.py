@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .darknet_options import answered, ignored
+from .darknet_options import check_photo, ignored
 from .options import message
 
 PLACE = ("As Darknet is called", 2)
@@ -27,7 +27,7 @@ DETECT_CONF = 0.24  # darknet.c: here the default is another than that of `detec
     help="The lowest probability printed.",
 )
 @click.option("-ext_output", "ext_output", is_flag=True, help="Print the boxes in pixels too.")
-@ignored("-dont_show", "-i", "-gpus", "-hier")
+@ignored("-thresh", "-ext_output")
 @click.pass_context
 def command(
     ctx: click.Context, cfg: str, weights: Path | None, photo: str | None, conf: float, ext_output: bool
@@ -42,5 +42,5 @@ def command(
     from ..model.model import load
     from .detector import detect
 
-    answered(photo)
+    check_photo(photo)
     ctx.exit(detect(load(cfg, weights, say=message), photo, conf, ext_output=ext_output))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..contract.thresholds import CONF
-from .darknet_options import DarknetGroup, answered, ignored, paths
+from .darknet_options import DarknetGroup, check_photo, ignored, paths
 from .options import message
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command() -> None:
 @click.option("-out", "out", type=click.Path(path_type=Path), help="Write what is found as Darknet's JSON.")
 @click.option("-save_labels", "save_labels", is_flag=True, help="Write PHOTO's labels beside it; none are replaced.")
 @click.option("-letter_box", "letterbox", is_flag=True, help="Pad pictures (default: as the cfg says).")
-@ignored("-dont_show", "-show", "-i", "-gpus", "-hier", "-iou_thresh", "-points", "-benchmark_layers", "-clear")
+@ignored("-thresh", "-ext_output", "-letter_box")
 @click.pass_context
 def test(
     ctx: click.Context, data: Path, cfg: str, weights: Path | None, photo: str | None, conf: float, ext_output: bool,
@@ -48,7 +48,7 @@ def test(
     """Detect on PHOTO, print Darknet's lines, draw predictions.jpg.
 
     Without PHOTO, paths are read from the standard input, one a line. Of Darknet's output the lines about the picture
-    are printed; no window is opened.
+    are printed; no window is opened. Darknet's other options are taken, and said to be ignored.
 
     \b
     darknet-py detector test obj.data my.cfg my.weights dog.jpg -thresh 0.3 -ext_output -dont_show
@@ -56,7 +56,7 @@ def test(
     """
     from ..model.model import load
 
-    answered(photo)
+    check_photo(photo)
     model = load(cfg, weights, names=data, letterbox=letterbox or None, say=message)
     ctx.exit(detect(model, photo, conf, ext_output=ext_output, out=out, save_labels=save_labels))
 
@@ -101,9 +101,7 @@ def detect(
 @click.argument("cfg")
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("-out", "out", help="The name of the results, or its beginning, instead of Darknet's.")
-@ignored(
-    "-dont_show", "-i", "-gpus", "-thresh", "-iou_thresh", "-hier", "-points", "-letter_box", "-ext_output", "-clear"
-)
+@ignored()
 @click.pass_context
 def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: str | None) -> None:
     """Write the results files that evaluation programs read, for the pictures that valid= of DATA lists.

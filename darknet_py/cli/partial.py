@@ -17,7 +17,7 @@ PLACE = ("As Darknet is called", 5)
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.argument("layers", type=click.IntRange(1))
-@ignored("-i", "-gpus", "-clear")
+@ignored()
 @click.pass_context
 def command(ctx: click.Context, cfg: str, weights: Path, output: Path, layers: int) -> None:
     """Write the weights of the first LAYERS layers of CFG to OUTPUT.

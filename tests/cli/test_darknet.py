@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from networks import write_classifier
 
 from darknet_py.cli import main
+from darknet_py.cli.darknet_options import IGNORED
 
 from .conftest import Run
 
@@ -76,6 +77,16 @@ def test_options_that_do_nothing_are_said_to(run: Run, data: Path) -> None:
     assert "-gpus is ignored: the processor computes" in result.stderr
     assert "-hier is ignored" in result.stderr
     assert "-dont_show" not in result.stderr
+
+
+def test_every_option_of_darknets_is_taken(run: Run, data: Path) -> None:
+    own = {"-thresh", "-ext_output", "-letter_box"}
+    given = [
+        word for name, (takes, _) in IGNORED.items() if name not in own for word in ([name, "1"] if takes else [name])
+    ]
+    result = run("detector", "test", *given, data, "net.cfg", "net.weights", "photos/a.png")
+    assert result.exit_code == 0
+    assert "-width is ignored: only `detector calc_anchors` reads it, in Darknet too" in result.stderr
 
 
 def test_labels_are_written_beside_the_photo_and_never_replaced(run: Run, data: Path) -> None:
