@@ -95,7 +95,7 @@ class Commands(click.Group):
 
 def _may_be_foreign(command: click.Command, args: list[str]) -> bool:
     """Whether something may be another program's option: only then their table is read, which takes its time."""
-    own = {spelling for p in command.params for spelling in (*p.opts, *p.secondary_opts)}
+    own = {spelling for p in command.params for spelling in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
     return any("=" in a or (a.startswith("-") and a not in own) for a in args)
 
 
