@@ -1,5 +1,4 @@
-"""What this machine is: its processor, how much of it may be used, how long engines keep it busy after a run, and how
-what is missing here is installed.
+"""What this machine is: its processor, how much of it may be used, and how long engines keep it busy after a run.
 
 Decision: nothing but the standard library, so that a process without this package's dependencies can ask.
 """
@@ -10,8 +9,6 @@ import os
 import platform
 import re
 from pathlib import Path
-
-from .version import PROJECT
 
 REST = 0.06  # seconds: so long the threads of some engines keep the processor after a run
 
@@ -26,25 +23,6 @@ def cpu() -> str:
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def requirement(extra: str = "") -> str:
-    """The package with an extra, as `pip install` takes it: from the checkout that it runs from, where it does.
-
-    >>> requirement("plot") in ("'darknet-compiler[plot]'", f"-e '{_checkout() or ''}[plot]'")
-    True
-    """
-    extras = f"[{extra}]" if extra else ""
-    checkout = _checkout()
-    return f"-e '{checkout}{extras}'" if checkout else f"'{PROJECT}{extras}'" if extras else PROJECT
-
-
-def _checkout() -> str:
-    """The checkout that this package runs from, from here: `.` in it; empty where it is installed."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / "setup.cfg").is_file():
-        return ""
-    return "." if root == Path.cwd() else str(root)
 
 
 def thread_environment(threads: int) -> dict[str, str]:

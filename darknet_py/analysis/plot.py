@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..darknet.layers.layer import layer_of
 from ..errors import BackendError, DataError
 from ..ir.graph import Graph
-from ..machine import requirement
+from ..version import requirement
 from .cost import LayerCost, cost
 
 if TYPE_CHECKING:

@@ -155,7 +155,6 @@ def describe_contract(contract: Contract) -> str:
     pictures    608x416 (width x height) by stretch, RGB, 0 to 1
     output      yolo_0: raw
     classes     2: cat, dog
-    thresholds  probability 0.25, overlap 0.45
     from        net.cfg
     """
     shape = ", ".join(map(str, contract.shape))

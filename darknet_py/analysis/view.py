@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import BackendError, DataError
-from ..machine import requirement
+from ..version import requirement
 
 SUFFIXES = (".cfg", ".onnx")
 

@@ -54,7 +54,7 @@ class Backend:
     @property
     def install(self) -> str:
         """How to get its package: what to give to `pip install`."""
-        from ..machine import requirement
+        from ..version import requirement
 
         return requirement(self.extra) if self.extra else self.distributions[0]
 

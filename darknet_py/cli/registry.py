@@ -96,7 +96,7 @@ def missing(entry: Entry, error: Exception) -> DarknetError | None:
     library = _top(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
     if library in ("", PACKAGE.name, _top(entry.module)):
         return None
-    from ..machine import requirement
+    from ..version import requirement
 
     ours, _, extra = entry.requirement.rstrip("]").partition("[")
     wanted = requirement(extra) if ours == PROJECT and _top(entry.module) == PACKAGE.name else f"'{entry.requirement}'"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import click
 
 
-class Option(NamedTuple):
+class ForeignOption(NamedTuple):
     """Spellings of an option elsewhere; `here` is the option of this program, or '' where there is none, and why."""
 
     said: tuple[str, ...]
@@ -25,73 +25,73 @@ class Option(NamedTuple):
 
 
 # Spellings without dashes; an underscore stands for a dash as well, and one dash for two.
-OPTIONS: tuple[Option, ...] = (
-    Option(
+OPTIONS: tuple[ForeignOption, ...] = (
+    ForeignOption(
         ("width", "height", "imgsz", "img", "img_size", "image_size", "input_size", "imgsize", "shape", "resolution"),
         "--size", "416, or WIDTHxHEIGHT, as 608x352",
     ),
-    Option(
+    ForeignOption(
         ("thresh", "threshold", "conf_thres", "conf_thresh", "conf_threshold", "confidence", "score_thr", "score",
          "score_threshold", "pred_score_thr", "confidence_threshold", "thr", "conf"),
         "--conf", "the lowest probability that counts, 0 to 1",
     ),
-    Option(
+    ForeignOption(
         ("iou_thres", "iou_thresh", "iou_threshold", "nms_thres", "nms_thresh", "nms_threshold", "nms_iou", "iou"),
         "--iou", "the overlap that suppresses, 0 to 1",
     ),
-    Option(
+    ForeignOption(
         ("source", "image", "images", "input", "inputs", "img_path", "image_path", "filename", "video", "picture"),
         "", "the pictures come after the cfg, without an option: darknet-py run my.cfg photos/",
     ),
-    Option(
+    ForeignOption(
         ("cfg", "config", "model", "model_cfg", "cfg_file", "c", "arch"),
         "", "the cfg is the first argument, without an option: darknet-py run my.cfg dog.jpg",
     ),
-    Option(("weight", "weights", "checkpoint", "ckpt", "pretrained"), "--weights", "the .weights file"),
-    Option(("data", "class_names", "classes_file", "labels", "names"), "--names", "a .names or .data file"),
-    Option(
+    ForeignOption(("weight", "weights", "checkpoint", "ckpt", "pretrained"), "--weights", "the .weights file"),
+    ForeignOption(("data", "class_names", "classes_file", "labels", "names"), "--names", "a .names or .data file"),
+    ForeignOption(
         ("device", "gpu", "gpus", "cpu", "cuda", "i", "nogpu", "use_gpu", "engine", "runtime"),
         "--backend", "which runtime computes, on the processor: onnxruntime, opencv, …, or auto",
     ),
-    Option(
+    ForeignOption(
         ("project", "name", "save_dir", "out_dir", "output_dir", "outdir", "out_filename", "out_file", "prefix",
          "show_dir", "exist_ok"),
         "--output", "where drawn pictures, or the exported file, are written",
     ),
-    Option(
+    ForeignOption(
         ("out",),
         "--output", "the folder of drawn pictures, or the exported file; Darknet's JSON is `--json > result.json`",
     ),
-    Option(("save_json", "json_port", "json_file_output"), "--json", "what is found, as JSON on stdout"),
-    Option(("nosave", "dontdraw_bbox"), "--no-save", "no drawn pictures"),
-    Option(("save_labels", "save_label"), "--save-txt", "YOLO label files, in labels/ of the output folder"),
-    Option(("letter_box", "letterbox", "rect"), "--letterbox", "pictures are padded, not stretched"),
-    Option(("batch_size", "bs", "b", "batch"), "--batch", "how many pictures are computed at a time"),
-    Option(("num_workers", "threads_io"), "--workers", "threads that read pictures and decode boxes"),
-    Option(("include", "target"), "--format", "what `export` writes"),
-    Option(("fp16",), "--half", "`export` stores and computes in float16"),
-    Option(("quantize", "quant", "calib_images"), "--int8", "`export` in 8 bits, calibrated on pictures"),
-    Option(("nms", "end2end", "topk_all"), "--boxes", "`export --boxes nms` ends in what suppression leaves"),
-    Option(("v", "debug", "log_level"), "--verbose", "more of what was done"),
-    Option(("iterations", "runs", "repeat"), "--rounds", "how often `bench` times each back end"),
-    Option(("benchmark_layers",), "--layers", "`darknet-py bench --layers` times every layer"),
-    Option(
+    ForeignOption(("save_json", "json_port", "json_file_output"), "--json", "what is found, as JSON on stdout"),
+    ForeignOption(("nosave", "dontdraw_bbox"), "--no-save", "no drawn pictures"),
+    ForeignOption(("save_labels", "save_label"), "--save-txt", "YOLO label files, in labels/ of the output folder"),
+    ForeignOption(("letter_box", "letterbox", "rect"), "--letterbox", "pictures are padded, not stretched"),
+    ForeignOption(("batch_size", "bs", "b", "batch"), "--batch", "how many pictures are computed at a time"),
+    ForeignOption(("num_workers", "threads_io"), "--workers", "threads that read pictures and decode boxes"),
+    ForeignOption(("include", "target"), "--format", "what `export` writes"),
+    ForeignOption(("fp16",), "--half", "`export` stores and computes in float16"),
+    ForeignOption(("quantize", "quant", "calib_images"), "--int8", "`export` in 8 bits, calibrated on pictures"),
+    ForeignOption(("nms", "end2end", "topk_all"), "--boxes", "`export --boxes nms` ends in what suppression leaves"),
+    ForeignOption(("v", "debug", "log_level"), "--verbose", "more of what was done"),
+    ForeignOption(("iterations", "runs", "repeat"), "--rounds", "how often `bench` times each back end"),
+    ForeignOption(("benchmark_layers",), "--layers", "`darknet-py bench --layers` times every layer"),
+    ForeignOption(
         ("dont_show", "show", "view_img", "no_show", "nosave_window", "visualize"),
         "", "no window is opened: drawn pictures are files, in the folder of --output; leave it out",
     ),
-    Option(("ext_output", "show_boxes"), "", "`run` always prints the boxes; leave it out"),
-    Option(("hier",), "", "only `darknet-py detector test` takes it"),
-    Option(
+    ForeignOption(("ext_output", "show_boxes"), "", "`run` always prints the boxes; leave it out"),
+    ForeignOption(("hier",), "", "only `darknet-py detector test` takes it"),
+    ForeignOption(
         ("classes", "agnostic_nms", "agnostic", "augment", "save_crop", "line_thickness", "hide_labels", "hide_conf"),
         "", "there is no such option; `model(...)` in Python gives the boxes, to be picked and drawn from",
     ),
-    Option(("opset", "simplify", "dynamic"), "", "exported files are simple and take any batch already; leave it out"),
-    Option(("epochs", "lr", "optimizer", "resume", "clear", "map"), "", "an option of training, not done here"),
-    Option(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos and cameras"),
+    ForeignOption(("opset", "simplify", "dynamic"), "", "exported files are simple and take any batch already"),
+    ForeignOption(("epochs", "lr", "optimizer", "resume", "clear", "map"), "", "an option of training, not done here"),
+    ForeignOption(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos and cameras"),
 )  # fmt: skip
 
 
-class Command(NamedTuple):
+class ForeignCommand(NamedTuple):
     """A command elsewhere: the one `here` that does it, or '' where none does, and in words what to do."""
 
     said: tuple[str, ...]
@@ -106,33 +106,33 @@ PREDICT, TRAIN, EVALUATE, VIDEO = (
     "pictures are read here, no videos or cameras: cut the video into pictures first, with ffmpeg for one",
 )  # fmt: skip
 
-COMMANDS: tuple[Command, ...] = (
-    Command(
+COMMANDS: tuple[ForeignCommand, ...] = (
+    ForeignCommand(
         ("predict", "detect.py", "infer", "inference", "detect_image", "image_demo.py", "detector_demo", "mode=predict",
          "task=detect", "yolo", "darknet", "darknet.py", "darknet_images.py", "classify.py"),
         "run", PREDICT,
     ),
-    Command(("test",), "run", f"{PREDICT}; Darknet's own: darknet-py detector test DATA CFG WEIGHTS PICTURE"),
-    Command(("export.py", "convert", "to_onnx", "onnx", "mode=export", "deploy.py", "quantize"),
+    ForeignCommand(("test",), "run", f"{PREDICT}; Darknet's own: darknet-py detector test DATA CFG WEIGHTS PICTURE"),
+    ForeignCommand(("export.py", "convert", "to_onnx", "onnx", "mode=export", "deploy.py", "quantize"),
             "export", "darknet-py export CFG -o NET.onnx"),
-    Command(("info", "print", "visualize.py", "get_flops.py", "ops", "flops", "model-info"),
+    ForeignCommand(("info", "print", "visualize.py", "get_flops.py", "ops", "flops", "model-info"),
             "summary", "darknet-py summary CFG [--costs]"),
-    Command(("visualize", "draw", "netron", "show"), "graph", "darknet-py graph CFG -o NET.svg"),
-    Command(("benchmark", "speed", "mode=benchmark", "benchmark.py", "time"), "bench", "darknet-py bench CFG"),
-    Command(("check", "validate", "checks"), "lint", "darknet-py lint CFG"),
-    Command(("list", "zoo", "ls", "list_models"), "models", "darknet-py models"),
-    Command(("fetch", "get", "pull"), "download", "darknet-py download NAME"),
-    Command(("compare",), "diff", "darknet-py diff CFG CFG compares networks, and `verify CFG` runtimes"),
-    Command(("help",), "--help", "darknet-py --help, or darknet-py COMMAND --help"),
-    Command(("version",), "--version", "darknet-py --version"),
-    Command(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
-    Command(("val", "val.py", "test.py", "eval", "evaluate", "mode=val", "map"), "", EVALUATE),
-    Command(("demo", "track", "video", "camera", "stream", "mode=track"), "", VIDEO),
-    Command(
+    ForeignCommand(("visualize", "draw", "netron", "show"), "graph", "darknet-py graph CFG -o NET.svg"),
+    ForeignCommand(("benchmark", "speed", "mode=benchmark", "benchmark.py", "time"), "bench", "darknet-py bench CFG"),
+    ForeignCommand(("check", "validate", "checks"), "lint", "darknet-py lint CFG"),
+    ForeignCommand(("list", "zoo", "ls", "list_models"), "models", "darknet-py models"),
+    ForeignCommand(("fetch", "get", "pull"), "download", "darknet-py download NAME"),
+    ForeignCommand(("compare",), "diff", "darknet-py diff CFG CFG compares networks, and `verify CFG` runtimes"),
+    ForeignCommand(("help",), "--help", "darknet-py --help, or darknet-py COMMAND --help"),
+    ForeignCommand(("version",), "--version", "darknet-py --version"),
+    ForeignCommand(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
+    ForeignCommand(("val", "val.py", "test.py", "eval", "evaluate", "mode=val", "map"), "", EVALUATE),
+    ForeignCommand(("demo", "track", "video", "camera", "stream", "mode=track"), "", VIDEO),
+    ForeignCommand(
         ("average", "rgbgr", "reset", "normalize", "denormalize", "rescale", "statistics", "oneoff"),
         "", "Darknet's command that rewrites weights: `darknet_py.read_weights` and `write_weights` do it in Python",
     ),
-    Command(
+    ForeignCommand(
         ("rnn", "char-rnn", "go", "art", "nightmare", "tag", "vid", "voxel", "super", "writing", "captcha", "dice",
          "3d", "cifar", "coco", "imtest"),
         "", "one of Darknet's experiments, which is not here",
@@ -210,7 +210,7 @@ def _answer(word: str, arg: str, command: click.Command, own: set[str]) -> str |
     return f"{what}{meant}, which is one of {having}"
 
 
-def find_option(word: str) -> Option | None:
+def find_option(word: str) -> ForeignOption | None:
     """The entry of an option by its word without dashes, underscores for those inside; None for a word of nobody's.
 
     >>> find_option("imgsz").here

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py import machine
+from darknet_py import version
 from darknet_py.cli import registry
 from darknet_py.cli.registry import find_command, list_commands, load_command
 from darknet_py.errors import DarknetError
@@ -150,7 +150,7 @@ def test_an_application_of_ours_says_its_extra_itself(run: Run, package: Path, m
     text = f'import a_library_that_is_not_here\n\nEXTRA = "warm"\n{GREET}'
     (package / "cli/greet.py").write_text(GREET.partition("\n")[0] + "\n" + text)
     assert "[warm]'\n" in run("greet").stderr
-    monkeypatch.setattr(machine, "_checkout", lambda: "")
+    monkeypatch.setattr(version, "_checkout", lambda: "")
     assert "pip install 'darknet-compiler[warm]'\n" in run("greet").stderr
 
 

@@ -36,7 +36,7 @@ def test_no_word_means_two_things() -> None:
 
 
 @pytest.mark.parametrize(("word", "option"), SPELLINGS)
-def test_every_word_is_refused_with_an_answer(run: Run, word: str, option: words.Option) -> None:
+def test_every_word_is_refused_with_an_answer(run: Run, word: str, option: words.ForeignOption) -> None:
     spelt = f"--{word.replace('_', '-')}" if len(word) > 1 else f"-{word}"
     result = run("explain", "maxpool", spelt, "1")
     assert result.exit_code == 2
