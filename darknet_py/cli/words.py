@@ -87,7 +87,7 @@ OPTIONS: tuple[ForeignOption, ...] = (
     ),
     ForeignOption(("opset", "simplify", "dynamic"), "", "exported files are simple and take any batch already"),
     ForeignOption(("epochs", "lr", "optimizer", "resume", "clear", "map"), "", "an option of training, not done here"),
-    ForeignOption(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos and cameras"),
+    ForeignOption(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos"),
 )  # fmt: skip
 
 
