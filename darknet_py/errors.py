@@ -6,6 +6,7 @@ a file at once. The exceptions carry the diagnostics that made them:
     DarknetError            everything this package raises on purpose
     ├── CfgError            the .cfg text, its options or its structure
     ├── WeightsError        the .weights file
+    │   └── WeightsMissing  none were found
     ├── DataError           images, names, trees, other side files
     ├── BackendError        a runtime that is missing or refuses
     └── ZooError            model names and downloads
@@ -277,6 +278,14 @@ class WeightsError(DarknetError):
     def __init__(self, message: str, code: Code = Code.WEIGHTS_SHORT, hint: str | None = None) -> None:
         self.code, self.hint = code, hint
         super().__init__(f"error[{code}]: {message}" + (f"\n  hint: {hint}" if hint else ""))
+
+
+class WeightsMissing(WeightsError):
+    """No weights were given, and none lie where they are looked for: at `places`."""
+
+    def __init__(self, message: str, code: Code, hint: str | None, places: tuple[str, ...]) -> None:
+        self.places = places
+        super().__init__(message, code, hint)
 
 
 class DataError(DarknetError):

@@ -16,6 +16,7 @@ from ..darknet.layers.layer import layer_of
 from ..errors import BackendError, DataError, printable
 from ..files import replacing
 from ..ir.graph import Graph
+from ..version import requirement
 from .cost import LayerCost, cost
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _canvas() -> Iterator[Any]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as e:
-        message = "plots need matplotlib, which is not installed\n  hint: pip install 'darknet-compiler[plot]'"
+        message = f"plots need matplotlib, which is not installed\n  hint: pip install {requirement('plot')}"
         raise BackendError(message) from e
     with mpl.rc_context(STYLE):
         yield Figure(figsize=(WIDTH, HEIGHT), layout="constrained")

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..contract.contract import Contract
 from ..darknet.compile import Compilation
 from ..darknet.layers.layer import Lowered, layer_of
 from ..ir import Graph, LayerInfo, Op
@@ -144,3 +145,33 @@ def _size(shape: tuple[int, ...]) -> str:
         return f"{math.prod(shape):16d}"
     c, h, w = shape
     return f"{w:4d} x{h:4d} x{c:4d}"
+
+
+def describe_contract(contract: Contract) -> str:
+    """What goes into a finished network and what comes out of it, a line for each.
+
+    >>> print(describe_contract(Contract((3, 416, 608), 2, names=("cat", "dog"), outputs=("yolo_0",), cfg="net.cfg")))
+    input       images: (any number, 3, 416, 608)
+    pictures    608x416 (width x height) by stretch, RGB, 0 to 1
+    output      yolo_0: raw
+    classes     2: cat, dog
+    from        net.cfg
+    """
+    shape = ", ".join(map(str, contract.shape))
+    pictures = ""
+    if len(contract.shape) == 3:
+        channels, height, width = contract.shape
+        colours = "grey" if channels == 1 else contract.colour
+        pictures = f"{width}x{height} (width x height) by {contract.resize}, {colours}, 0 to {255 * contract.scale:g}"
+    names = ", ".join(contract.names[:5]) + (", …" if len(contract.names) > 5 else "")
+    rows = [
+        ("input", f"{contract.input}: ({contract.batch or 'any number'}, {shape})"),
+        ("pictures", pictures),
+        ("output", f"{', '.join(contract.outputs)}: {contract.boxes}"),
+        ("classes", f"{contract.classes}: {names}" if names else str(contract.classes)),
+        ("thresholds", f"probability {contract.threshold:g}, overlap {contract.iou:g}" if contract.decoders else ""),
+        ("memory", ", ".join(f"{s.input} {s.shape}" for s in contract.states)),
+        ("numbers", "float16" if contract.half else "8 bits" if contract.int8 else ""),
+        ("from", contract.cfg),
+    ]
+    return "\n".join(f"{key:12}{value}" for key, value in rows if value)

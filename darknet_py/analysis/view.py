@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import BackendError, DataError
 from ..files import is_file
+from ..version import requirement
 
 SUFFIXES = (".cfg", ".onnx")
 
@@ -24,7 +25,7 @@ def view(path: str | Path, *, port: int | None = None, browse: bool = True) -> s
     try:
         import netron
     except ImportError as e:
-        message = "viewing needs Netron, which is not installed\n  hint: pip install 'darknet-compiler[view]'"
+        message = f"viewing needs Netron, which is not installed\n  hint: pip install {requirement('view')}"
         raise BackendError(f"{message}, or write a picture with `darknet-py graph`") from e
     host, number = netron.start(str(file), address=port, browse=browse)
     return f"http://{host}:{number}"

@@ -59,21 +59,25 @@ class Choice:
 
 
 def open_session(
-    graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True
-) -> Session:
+    graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
+    say: Say | None = None,
+) -> Session:  # fmt: skip
     """The fastest back end on a graph with its parameters loaded.
 
     `threads` are those of every back end, and leave out who sets them for the whole process; `explain` is told what was
-    chosen and why; without `remember` it is measured whatever is known, and not written down. Raises `BackendError` if
-    no back end takes the network.
+    chosen and why, and `say` only that something is to be measured, before it is; without `remember` it is measured
+    whatever is known, and not written down. Raises `BackendError` if no back end takes the network.
     """
     openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads) for b in contenders(threads)}
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
-    return fastest(openers, shapes, f"{network}\n{threads}", explain, remember)
+    return fastest(openers, shapes, f"{network}\n{threads}", explain, remember, say=say)
 
 
-def open_file(path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True) -> Session:
+def open_file(
+    path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
+    say: Say | None = None,
+) -> Session:  # fmt: skip
     """The fastest back end that reads an exported ONNX file; the options are those of `open_session`.
 
     Who takes one sample at a time is left out, unless the file does so too.
@@ -82,7 +86,7 @@ def open_file(path: Path, *, threads: int | None = None, explain: Say | None = N
     able = [b for b in contenders(threads) if b.reads_onnx and (b.any_batch or contract.batch is not None)]
     openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
-    return fastest(openers, shapes, f"{sha256_of(path)}\n{threads}", explain, remember, contract.batch or 1)
+    return fastest(openers, shapes, f"{sha256_of(path)}\n{threads}", explain, remember, contract.batch or 1, say)
 
 
 def contenders(threads: int | None) -> list[Backend]:
@@ -101,27 +105,31 @@ def fastest(
     explain: Say | None = None,
     remember: bool = True,
     batch: int = 1,
+    say: Say | None = None,
 ) -> Session:
     """The session of the fastest of some back ends: the one remembered for `network`, else the one that is measured.
 
     `shapes` are those of the inputs without the batch axis.
     """
-    say = explain or (lambda _: None)
+    tell = explain or (lambda _: None)
     path = _place(network, batch, openers)
     known = _recall(path) if remember else None
     if known and known.backend in openers:
         with suppress(BackendError):
             session = openers[known.backend]()
-            say(f"{known} (measured before: {path})")
+            tell(f"{known} (measured before: {path})")
             return session
+    if say and len(openers) > 1:
+        kept = f"; remembered in {path}" if remember else ""
+        say(f"timing {', '.join(openers)} on this network, to take the fastest{kept}")
     choice, session = measure(openers, shapes, batch)
-    say(str(choice))
+    tell(str(choice))
     if remember:
         try:
             make_private(path.parent)
             write_cached(path, json.dumps(vars(choice), indent=2).encode())
         except OSError as e:
-            say(f"cannot remember that in {path}: {e.strerror or e}")
+            tell(f"cannot remember that in {path}: {e.strerror or e}")
     return session
 
 

@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import Literal
 
 from ..errors import BackendError, did_you_mean
-from ..version import PROJECT
 
 DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
 NOT_BACK_ENDS = frozenset(("auto", "backend", "session"))  # what else is in this folder
@@ -55,7 +54,9 @@ class Backend:
     @property
     def install(self) -> str:
         """How to get its package: what to give to `pip install`."""
-        return f"'{PROJECT}[{self.extra}]'" if self.extra else self.distributions[0]
+        from ..version import requirement
+
+        return requirement(self.extra) if self.extra else self.distributions[0]
 
 
 # The fastest of those that are installed, measured by `auto.py`: opened as they are, and in none of the lists.

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..errors import DarknetError, printable
+from ..errors import DarknetError, WeightsMissing, printable
 from ..version import VERSION
 from . import registry
 
@@ -67,10 +67,17 @@ class Commands(click.Group):
         if args[0].startswith("-") or ((command := self.get_command(ctx, args[0])) is None and ctx.resilient_parsing):
             return super().resolve_command(ctx, args)
         if command:
+            if _may_be_foreign(command, args[1:]):
+                from .words import check_options
+
+                check_options(command, args[1:])
             return args[0], command, args[1:]
         from ..errors import did_you_mean
+        from .words import explain_command
 
         names = self.list_commands(ctx)
+        if said := explain_command(args, names):
+            raise click.UsageError(said, ctx)
         hint = did_you_mean(args[0], names) or f"commands are {', '.join(names)}"
         raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
 
@@ -86,6 +93,11 @@ class Commands(click.Group):
             ctx.exit(stop_status(e))
         except click.UsageError as e:
             raise click.UsageError(printable(e.format_message()), e.ctx) from e
+        except WeightsMissing as e:
+            from .options import is_verbose
+
+            looked = "".join(f"\n  looked at {place}" for place in e.places) if is_verbose(ctx) else ""
+            raise Failure(f"{e}{looked}") from e
         except DarknetError as e:
             raise Failure(str(e)) from e
         except BrokenPipeError:
@@ -102,12 +114,22 @@ class Commands(click.Group):
             raise Failure(f"not enough memory{': ' if str(e) else ''}{e}") from e
 
 
+def _may_be_foreign(command: click.Command, args: list[str]) -> bool:
+    """Whether something may be another program's option: only then their table is read, which takes its time."""
+    own = {spelling for p in command.params for spelling in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
+    return any("=" in a or (a.startswith("-") and a not in own) for a in args)
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, "-V", "--version", prog_name="darknet-py")
 def main() -> None:
     """Run, check, convert and inspect Darknet networks.
 
+    Others' command lines are understood as far as they say which network and which pictures: Darknet's own run as they
+    are, and the words of other programs are answered with the ones here.
+
     \b
     darknet-py run yolov4-tiny dog.jpg
     darknet-py export my.cfg -w my.weights -o my.onnx
+    darknet-py detector test obj.data my.cfg my.weights dog.jpg -thresh 0.3 -ext_output
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import DIALECTS, Size, echo, message, write_json
+from .options import DIALECTS, Size, echo, message, verbose_option, write_json
 
 PLACE = ("Check and compare", 5)
 
@@ -24,6 +24,7 @@ WORST_LAYERS = 20
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
 @click.option("--random-weights", "random", type=click.IntRange(0), metavar="SEED", help="Random numbers as weights.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@verbose_option
 @click.pass_context
 def command(
     ctx: click.Context, cfg: str, weights: Path | None, backends: tuple[str, ...], rounds: int | None,

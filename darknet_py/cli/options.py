@@ -39,6 +39,26 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return tuple(int(n) for n in numbers)
 
 
+def _remember_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[VERBOSE] = value  # shared with the group, which prints errors
+
+
+VERBOSE = "darknet_py.verbose"
+
+verbose_option = click.option(
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember_verbose,
+    help="Say which places were looked at for missing weights, and with --backend auto what was measured.",
+)
+
+
+def is_verbose(ctx: click.Context) -> bool:
+    """Whether --verbose was given."""
+    return bool(ctx.meta.get(VERBOSE))
+
+
 def network_options(command: F) -> F:
     """The options that say which network is meant; `network_of` opens it from them."""
     for option in reversed(_NETWORK):
@@ -63,6 +83,7 @@ _NETWORK = (
     ),
     click.option("--strict", is_flag=True, help="Warnings about the cfg are errors."),
     click.option("--as-darknet", is_flag=True, help="Read what Darknet misreads silently as Darknet does."),
+    verbose_option,
 )
 
 replace_option = click.option(

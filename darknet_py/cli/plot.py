@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Plot what each layer of one or more networks costs, over each other: Fig. 7 and 8 of the CSPNet paper.
 
-    Needs the extra: pip install 'darknet-compiler[plot]'. The legend gives sums; with BFLOPs, a dashed line marks each
-    network's costliest layer.
+    Needs matplotlib, the extra [plot]: pip install '.[plot]' in a checkout, else 'darknet-compiler[plot]'. The legend
+    gives sums; with BFLOPs, a dashed line marks each network's costliest layer.
 
     \b
     darknet-py plot yolov3-pelee yolov3-pelee-prn yolov3-csppelee-efm -o fig7.svg

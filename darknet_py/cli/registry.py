@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "darknet_py.commands"
 PACKAGE = Path(__file__).parents[1]
-SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert")  # those first, in this order
+SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert", "As Darknet is called")  # first, as here
 OTHERS, UNUSABLE = "Others", "Cannot be used"
 
 
@@ -89,15 +89,18 @@ def load_command(entry: Entry) -> click.Command:
 def missing(entry: Entry, error: Exception) -> DarknetError | None:
     """What to raise where a command lacks a library, with what to install; None if something else is wrong.
 
-    >>> entry = Entry("train", "", "", 0, "darknet_py.cli.train", "command", "darknet-compiler[train]")
+    >>> entry = Entry("train", "", "", 0, "trainer.cli", "command", "a-trainer[gpu]")
     >>> print(missing(entry, ModuleNotFoundError(name="torch")))
-    darknet-py train needs torch, which is not installed: pip install 'darknet-compiler[train]'
+    darknet-py train needs torch, which is not installed: pip install 'a-trainer[gpu]'
     """
     library = _top(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
     if library in ("", PACKAGE.name, _top(entry.module)):
         return None
-    hint = f"pip install '{entry.requirement}'"
-    return DarknetError(f"darknet-py {entry.name} needs {library}, which is not installed: {hint}")
+    from ..version import requirement
+
+    ours, _, extra = entry.requirement.rstrip("]").partition("[")
+    wanted = requirement(extra) if ours == PROJECT and _top(entry.module) == PACKAGE.name else f"'{entry.requirement}'"
+    return DarknetError(f"darknet-py {entry.name} needs {library}, which is not installed: pip install {wanted}")
 
 
 def _own(paths: Iterable[Path]) -> Iterator[Entry]:

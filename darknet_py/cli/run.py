@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,13 +15,13 @@ from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import echo, json_array, message, network_options, replace_option, weights_option
+from .options import echo, is_verbose, json_array, message, network_options, replace_option, weights_option
 
 if TYPE_CHECKING:
     from ..errors import DataError
     from ..model.model import Model
     from ..vision.results import Results
-    from ..vision.sources import PictureFile
+    from ..vision.sources import Found
 
 PLACE = ("Run", 1)
 
@@ -48,7 +49,6 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     show_default=True,
     help="What computes; auto: the fastest here, measured the first time.",
 )
-@click.option("--verbose", is_flag=True, help="With --backend auto: say what was measured.")
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -59,6 +59,12 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     default=0,
     show_default=True,
     help="Threads that read pictures and decode boxes while the network runs.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
 )
 @click.option("--no-cache", is_flag=True, help="Compile the network anew, and keep nothing for the next start.")
 @click.option(
@@ -78,7 +84,10 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @network_options
 @click.pass_context
 def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options: Any) -> None:
-    """Run the network CFG on pictures: files, folders or globs.
+    """Run the network CFG on pictures: files, folders, globs, lists, http:// addresses, or - (a picture in stdin).
+
+    A list is a .txt or .list file with a path in each line, as Darknet has them: relative to where you are, or, if it
+    is not there, to the folder of the list.
 
     CFG is a file, an ONNX file that `darknet-py export` wrote, or a model of `darknet-py models`. Prints the lines that
     Darknet prints (name, percent, box in pixels; for classifiers the five best classes) and writes the drawn pictures.
@@ -90,11 +99,19 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     darknet-py run yolov4-tiny dataset/images -o dataset --no-save --save-txt --replace
     """
-    from ..vision.sources import expand
+    from ..vision.headers import pixel_limit
+    from ..vision.sources import look_up
 
-    files = [file for source in sources for file in expand(source)]
+    options["max_pixels"] = pixel_limit(options["max_pixels"])
+    files, broken = look_up(sources)
+    for error in broken:
+        message(f"error: {error}")
+    if not files:  # known before the network is opened, which may take a download
+        ctx.exit(1)
+    for note in dict.fromkeys(file.note for file in files if file.note):
+        message(note)
     _check_outputs(files, options)
-    model = _open(cfg, options)
+    model = _open(cfg, sources, options, verbose=is_verbose(ctx))
     if options["conf"] is None:
         own = model.contract.threshold if model.contract.boxes == "nms" else CONF
         options["conf"] = RANDOM_CONF if _is_random(model, options) else own
@@ -102,7 +119,6 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(options["conf"], options["iou"]):
         message(f"warning: {sentence}")
-    broken: list[DataError] = []
     full = False
     with json_array() if options["as_json"] else nullcontext() as add, _drawn() as drawn:
         taken: set[str] = set()
@@ -117,7 +133,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
                 add(results.to_dict())
             else:
                 echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
-            path = _free(Path(results.path), taken, options)
+            path = _free(results.file_name, taken, options)
             _save(results, path, options)
             if not options["no_save"]:
                 drawn.append(path)
@@ -136,22 +152,34 @@ def _drawn() -> Iterator[list[Path]]:
             message(f"drawn: {', '.join(map(str, sorted(paths)[:SHOWN]))}{more}")
 
 
-def _check_outputs(files: list[PictureFile], options: dict[str, Any]) -> None:
+def _check_outputs(files: list[Found], options: dict[str, Any]) -> None:
     """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over."""
     from ..files import check_output, will_read
+    from ..vision.sources import PictureFile, file_name
 
-    will_read(file.path for file in files)
+    will_read(file.path for file in files if isinstance(file, PictureFile))
     taken: set[str] = set()
     for file in files:
-        path = _free(file.path, taken, options)
+        path = _free(file_name(str(file)), taken, options)
         wanted = ((path, not options["no_save"]), (_label(path, options), options["save_txt"]))
         for place in (place for place, written in wanted if written):
             check_output(place, replace=options["replace"])
 
 
-def _open(cfg: str, options: dict[str, Any]) -> Model:
+def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], *, verbose: bool) -> Model:
+    from ..errors import WeightsMissing
+
+    try:
+        return _load(cfg, options, verbose=verbose)
+    except WeightsMissing as e:
+        e.args = (str(e).replace("PICTURE", shlex.join(sources)),)  # the whole command, to be copied
+        raise
+
+
+def _load(cfg: str, options: dict[str, Any], *, verbose: bool) -> Model:
     from ..model.model import load
 
+    options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
     model = load(
         cfg,
         options["weights"],
@@ -166,7 +194,7 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
         say=message,
-        **({"explain": message} if options["verbose"] and options["backend"] == AUTO.name else {}),
+        **options_of_backend,
     )
     for diagnostic in model.contract.diagnostics:
         message(diagnostic)
@@ -184,7 +212,7 @@ def _is_random(model: Model, options: dict[str, Any]) -> bool:
 
 
 def _results(
-    model: Model, files: list[PictureFile], broken: list[DataError], options: dict[str, Any]
+    model: Model, files: list[Found], broken: list[DataError], options: dict[str, Any]
 ) -> Iterator[Results]:
     """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
 
@@ -196,7 +224,7 @@ def _results(
         warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
         results: Iterator[Results] = model(
             iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-            letterbox=options["letterbox"], skip=skip,
+            letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"],
         )  # fmt: skip
     return results
 
@@ -229,12 +257,12 @@ def _label(path: Path, options: dict[str, Any]) -> Path:
     return options["output"] / "labels" / f"{path.stem}.txt"
 
 
-def _free(picture: Path, taken: set[str], options: dict[str, Any]) -> Path:
+def _free(name: str, taken: set[str], options: dict[str, Any]) -> Path:
     """Where the drawn picture is written: under its own name, with a number where it or its labels meet another's.
 
     Names that differ in capitals, or in how their accents are encoded, are one name on some file systems.
     """
-    path = options["output"] / picture.name
+    path = options["output"] / name
     if path.suffix.lower() not in WRITABLE:
         path = path.with_suffix(".jpg")
     number, free = 1, path

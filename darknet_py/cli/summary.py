@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .options import DIALECTS, Size, echo, message, show, write_json
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 PLACE = ("Look into a network", 1)
 
+_OF_CFGS = ("costs", "sort", "as_csv", "size", "dialect", "as_darknet")  # what an ONNX file cannot answer
 SORTABLE = "params_file params_trained params_conv macs bflops_paper bflops_darknet cio output".split()
 
 
@@ -36,17 +39,26 @@ def command(
     """Print the table of layers: sizes and cost.
 
     For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals. Needs no
-    weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1.
+    weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1. Of an ONNX file
+    that `darknet-py export` wrote: what goes in and what comes out.
 
     \b
     darknet-py summary yolov4-tiny.cfg
     darknet-py summary yolov4-tiny.cfg --size 608 --sort bflops_paper
+    darknet-py summary my.onnx
     """
     from ..analysis.cost import cost, table
-    from ..analysis.summary import summarize
+    from ..analysis.summary import describe_contract, summarize
     from ..darknet.compile import compile_file
     from ..zoo.find import find_cfg
 
+    if Path(cfg).suffix.lower() == ".onnx" and Path(cfg).is_file():
+        from ..onnx.metadata import read_contract
+
+        if used := [name for name in _OF_CFGS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]:
+            raise click.UsageError(f"{cfg} is a finished network, and {used[0]!r} is asked of its cfg", ctx)
+        contract = read_contract(cfg)
+        return write_json(contract.to_dict()) if as_json else click.echo(describe_contract(contract))
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)
     summary = summarize(compilation)
@@ -60,6 +72,7 @@ def command(
     else:
         echo(summary.format_table() + (f"\n{total.text()}" if total else ""))
     ctx.exit(1 if compilation.errors else 0)
+    return None
 
 
 def _json(summary: Summary, total: NetworkCost | None) -> dict[str, Any]:

@@ -22,8 +22,8 @@ PLACE = ("Look into a network", 4)
 def command(network: str, onnx: bool, port: int | None, browser: bool, **options: Any) -> None:
     """Open NETWORK, a cfg or an ONNX file, in Netron until Ctrl-C.
 
-    Needs the extra: pip install 'darknet-compiler[view]'. With --onnx the cfg is exported to a temporary file first,
-    which needs weights or --random-weights.
+    Needs Netron, the extra [view]: pip install '.[view]' in a checkout, else 'darknet-compiler[view]'. With --onnx the
+    cfg is exported to a temporary file first, which needs weights or --random-weights.
 
     \b
     darknet-py view yolov3-csppelee-efm

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import DIALECTS, echo, message, replace_option, write_json
+from .options import DIALECTS, echo, message, replace_option, verbose_option, write_json
 
 if TYPE_CHECKING:
     from ..darknet.ledger import Ledger
@@ -27,6 +27,7 @@ def command() -> None:
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The ledger as JSON.")
 @_dialect
+@verbose_option
 @click.pass_context
 def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool, dialect: str | None) -> None:
     """Show the header of a weights file and which bytes belong to which layer.
@@ -34,7 +35,8 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     Exits with 1 if it does not fit, or if its numbers make the network compute NaN.
 
     \b
-    darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
+    darknet-py weights inspect yolov4-tiny
+    darknet-py weights inspect my.cfg my.weights
     """
     from ..darknet.compile import compile_file
     from ..darknet.ledger import read_ledger

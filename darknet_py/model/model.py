@@ -6,6 +6,7 @@ cfg, a cfg that was compiled before, and an ONNX file only differ in how these t
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..backends.backend import DEFAULT, find_backend
+from ..backends.backend import AUTO, DEFAULT, find_backend
 from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract
 from ..contract.thresholds import CONF, IOU
@@ -277,16 +278,19 @@ def load(
     allow_partial: bool = False,
     cache: bool = True,
     say: Say | None = None,
+    quiet: bool = False,
     **options: object,
 ) -> Model:
     r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
     `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
-    time), and `options` are its own. `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`;
+    time), and `options` are its own. `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`; a
+    `size` is (height, width), as arrays are, and 608x352, width first, is the command line's word for (352, 608).
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
-    layers (a trained backbone) and leaves the others random; `say` is told what is downloaded or left out. Raises
-    `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
+    layers (a trained backbone) and leaves the others random. What is done unasked (a download, a measurement, random
+    parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told. Raises `CfgError`, `WeightsError`,
+    `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
 
     >>> import tempfile, pathlib
     >>> cfg = pathlib.Path(tempfile.mkdtemp(), "tiny.cfg")
@@ -298,13 +302,19 @@ def load(
         names=names, dialect=dialect, size=size, random_weights=random_weights, letterbox=letterbox, strict=strict,
         as_darknet=as_darknet, allow_partial=allow_partial, cache=cache,
     )  # fmt: skip
-    model = _load(cfg, weights, backend, **given, say=say, options=options)
+    model = _load(cfg, weights, backend, **given, say=None if quiet else say or _to_stderr, options=options)
     told = {"say", "explain"}  # functions, which do not travel
     model._recipe = {
         "cfg": _absolute(cfg), "weights": _absolute(weights), "backend": backend, **given, "names": _absolute(names),
+        "quiet": quiet,
         **{k: v for k, v in options.items() if k not in told},
     }  # fmt: skip
     return model
+
+
+def _to_stderr(text: str) -> None:
+    """What `load` does unasked is said where it disturbs no output; as of a program, not of a module that logs."""
+    print(text, file=sys.stderr)
 
 
 def _load_again(recipe: dict[str, Any]) -> Model:
@@ -333,7 +343,9 @@ def _load(
     say: Say | None,
     options: dict[str, Any],
 ) -> Model:
-    if Path(cfg).suffix == ".onnx":
+    if backend == AUTO.name:
+        options = {**options, "say": say}
+    if Path(cfg).suffix.lower() == ".onnx":
         cfg_only = dict(
             weights=weights, dialect=dialect, size=size, random_weights=random_weights,
             allow_partial=allow_partial or None,

@@ -11,12 +11,28 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsError, did_you_mean, shorten
+from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsMissing, did_you_mean, shorten
 from ..files import cache_dir, is_file, kind_of
 from . import models as zoo
 
 # What AlexeyAB's trainer appends to the name of the cfg (detector.c train_detector).
 TRAINED = ("", "_best", "_final", "_last")
+
+STAND_IN = "yolov4-tiny"  # of the trained models the one for whoever only wants to see a detector work
+
+# What other programs call their networks, by suffix: said where there is no such file, so that nobody looks for a typo.
+_OTHERS = {
+    ".pt": "a checkpoint of PyTorch", ".pth": "a checkpoint of PyTorch", ".h5": "a file of Keras",
+    ".keras": "a file of Keras", ".tflite": "a network of TensorFlow Lite", ".pb": "a network of TensorFlow",
+    ".caffemodel": "a network of Caffe", ".prototxt": "a network of Caffe", ".safetensors": "a file of safetensors",
+    ".engine": "an engine of TensorRT", ".xml": "a network of OpenVINO", ".param": "a network of ncnn",
+    ".yaml": "a description of another program", ".yml": "a description of another program",
+    ".onnx": "an ONNX file",
+    ".weights": "a weights file: the cfg comes before it", ".data": "a .data file: the cfg comes before it",
+    ".names": "a list of names: the cfg comes before it", ".jpg": "a picture: the cfg comes before it",
+    ".jpeg": "a picture: the cfg comes before it", ".png": "a picture: the cfg comes before it",
+    ".mp4": "a video: the cfg comes before it",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,8 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
         return Found(find_cfg(name, say))
     path = Path(name)
     if is_file(path):
+        if path.suffix.lower() == ".onnx":
+            raise DataError(_finished(path))
         return Found(path)
     if str(name) in zoo.models():
         fetched = zoo.fetch(str(name), say)
@@ -47,12 +65,34 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     stem = str(name).removesuffix(".cfg")
     if stem in installed:
         return Found(installed[stem])
+    if stem in zoo.models():
+        return find_network(stem, say)
     if (kind := kind_of(path)) != "nothing":
         hint = "name a file; `darknet-py lint` alone reads open pipes" if kind == "a named pipe" else "name a file"
+        hint = _cfgs_in(path) or hint if kind == "a folder" else hint
         raise DataError(f"{name or path} is {kind}, and a cfg was expected\n  hint: {hint}")
-    hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
     told = shorten(str(name), MAX_MESSAGE)
+    if "://" in str(name):
+        raise DataError(f"{told} is an address, and a cfg was expected\n  hint: download it first: curl -LO {told}")
+    hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
+    other = _OTHERS.get(path.suffix.lower())
+    if other and path.suffix.lower() != ".onnx":
+        hint = f"by its suffix it would be {other}; a cfg is {hint}"
+    elif other:
+        hint = "by its suffix it would be an ONNX file, which `darknet-py export` writes"
     raise DataError(f"no cfg {told!r}: there is no such file, and no network of that name\n  hint: {hint}")
+
+
+def _finished(path: Path) -> str:
+    hint = "`darknet-py run`, `summary`, `view` and `load` take ONNX files that `darknet-py export` wrote"
+    return f"{path} is an ONNX file, and a cfg was expected\n  hint: {hint}"
+
+
+def _cfgs_in(folder: Path) -> str:
+    """Which cfg of a folder may be meant, in words."""
+    cfgs = sorted(str(p) for p in folder.glob("*.cfg"))
+    shown = f"{', '.join(cfgs[:3])}{' …' if len(cfgs) > 3 else ''}"
+    return f"{shown} {'is' if len(cfgs) == 1 else 'are'} in it" if cfgs else ""
 
 
 def find_cfg(name: str | Path, say: Say | None = None) -> Path:
@@ -60,23 +100,37 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
 
     A name that both lists have means the installed cfg here: it has the structure of the trained model.
     """
-    if is_file(name) or str(name) not in zoo.models():
+    stem = str(name).removesuffix(".cfg")
+    if is_file(name) or stem not in zoo.models():
         return find_network(name, say).cfg
     installed = {p.stem: p for p in installed_cfgs()}
-    return installed.get(str(name)) or zoo.fetch_cfg(str(name), say)
+    return installed.get(stem) or zoo.fetch_cfg(stem, say)
 
 
 def find_weights(cfg: Path) -> Path:
-    """The weights of a cfg, by its name. Raises `WeightsError` that lists every place looked at."""
+    """The weights of a cfg, by its name. Raises `WeightsMissing`, which has every place looked at."""
     places = list(_weights_places(cfg))
     for place in places:
         if is_file(place):
             return place
-    looked = "".join(f"\n  {p}" for p in places)
-    fetched = f"`darknet-py download {cfg.stem}` fetches them"
-    get = fetched if cfg.stem in zoo.models() else "give them with --weights"
-    hint = f"{get}; --random-weights SEED runs without them, for timing and shape checks"
-    raise WeightsError(f"no weights for {cfg}; looked at{looked}", Code.WEIGHTS_MISSING, hint)
+    random = "--random-weights SEED runs without them, for timing and shape checks"
+    if cfg in installed_cfgs() and cfg.stem not in zoo.models():
+        message = f"no weights for {cfg.stem}: none are published for this network"
+        hint = f"{_instead(cfg)}; your own go in with --weights FILE; {random}"
+    else:
+        *first, last = (f"{cfg.stem}{suffix}.weights" for suffix in TRAINED)
+        message = f"no weights for {cfg}; looked at {', '.join(first)} and {last} beside it, in weights/ and the cache"
+        fetched = f"`darknet-py download {cfg.stem}` fetches them"
+        hint = f"{fetched if cfg.stem in zoo.models() else 'give them with --weights'}; {random}"
+    raise WeightsMissing(message, Code.WEIGHTS_MISSING, hint, tuple(map(str, places)))
+
+
+def _instead(cfg: Path) -> str:
+    """What to do with a cfg that nobody published weights for: the trained network that does the same task."""
+    detects = "[yolo]" in cfg.read_text("utf-8")
+    if detects:
+        return f"`darknet-py run {STAND_IN} PICTURE` runs a trained detector, and fetches it"
+    return "train it first: the zoo has detectors only (`darknet-py models` lists them)"
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MAX_MESSAGE, DataError, shorten
-from ..files import is_file, read_whole
+from ..files import is_file, kind_of, read_whole
 
 MAX_BYTES = 1 << 24
 
@@ -120,19 +120,29 @@ def _read_list(path: Path, depth: int = 0) -> _List:
     if depth:  # which may point to the first one again
         hint = "names= of a .data file is the path of a list, a name on each line"
         raise DataError(f"{path} is a .data file, and is named in another one\n  hint: {hint}")
-    options = dict(_options(text))
+    options = _options(text)
     written = next((options[k] for k in NAMES_KEYS if options.get(k)), None)
     if written is None:
         raise DataError(f"{path} has no line names=")
-    places = _places(written, path.parent)
-    found = next((p for p in places if is_file(p)), None)
-    if found is None:
-        looked = shorten(", ".join(map(str, places)), 2 * MAX_MESSAGE)
-        raise DataError(f"{path} says names={shorten(written, MAX_MESSAGE)}, which is no file at {looked}")
-    inner = _read_list(found, depth + 1)
+    inner = _read_list(find_written(written, path), depth + 1)
     said = options.get("classes", "")
     classes = int(said) if said.isascii() and said.isdigit() else None
     return _List(inner.names, inner.path, (*odd, *inner.notes), classes, path)
+
+
+def find_written(written: str, data: Path) -> Path:
+    """The file or folder that a .data file writes as `written`. Raises `DataError` if it is nowhere."""
+    places = _places(written, data.parent)
+    found = next((p for p in places if kind_of(p) in ("a file", "a folder")), None)
+    if found is None:
+        looked = shorten(", ".join(map(str, places)), 2 * MAX_MESSAGE)
+        raise DataError(f"{data} names {shorten(written, MAX_MESSAGE)}, which is no file at {looked}")
+    return found
+
+
+def read_options(path: str | Path) -> dict[str, str]:
+    """The lines `key = value` of a .data file, without blanks, as Darknet reads them. Raises `DataError`."""
+    return _options(_read(Path(path))[0])
 
 
 def _repeated(names: tuple[str, ...], path: Path) -> Iterator[str]:
@@ -219,11 +229,10 @@ def _places(written: str, folder: Path) -> list[Path]:
     return [path, folder / path, folder.parent / path, folder / path.name]
 
 
-def _options(text: str) -> Iterator[tuple[str, str]]:
-    for line in LINE_END.split(text):
-        key, equals, value = "".join(line.split()).partition("=")
-        if equals and not key.startswith(("#", ";")):
-            yield key, value
+def _options(text: str) -> dict[str, str]:
+    lines = ("".join(line.split()).partition("=") for line in LINE_END.split(text))
+    pairs = [(key, value) for key, equals, value in lines if equals and not key.startswith(("#", ";"))]
+    return dict(reversed(pairs))  # option_list.c option_find: the first of two counts
 
 
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:

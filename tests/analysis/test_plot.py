@@ -107,6 +107,7 @@ def test_other_formats_and_no_networks_are_errors(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("darknet_py.version._checkout", lambda: "")
     with pytest.raises(BackendError, match=r"darknet-compiler\[plot\]"):
         plot({"a": small()}, tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()

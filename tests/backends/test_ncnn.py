@@ -54,6 +54,7 @@ def graph() -> Graph:
 def test_without_the_package_the_error_says_which_extra_has_it(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "darknet_py.backends.ncnn.session", raising=False)
     monkeypatch.setitem(sys.modules, "ncnn", None)
+    monkeypatch.setattr("darknet_py.version._checkout", lambda: "")
     with pytest.raises(BackendError, match=r"darknet-compiler\[ncnn\]"):
         open_session(graph, "ncnn")
 

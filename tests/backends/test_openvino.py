@@ -32,6 +32,7 @@ def graph() -> Graph:
 def test_without_the_package_the_error_says_which_extra_has_it(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "darknet_py.backends.openvino.session", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr("darknet_py.version._checkout", lambda: "")
     with pytest.raises(BackendError, match=r"darknet-compiler\[openvino\]"):
         open_session(graph, "openvino")
 

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from darknet_py import version
+
 from .conftest import Run
 
 
@@ -79,6 +81,7 @@ def test_plot_needs_a_name_for_each_network(run: Run, cfg: Path) -> None:
 
 def test_plot_without_matplotlib_names_the_extra(run: Run, cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(version, "_checkout", lambda: "")
     result = run("plot", cfg)
     assert result.exit_code == 1
     assert "darknet-compiler[plot]" in result.stderr
@@ -119,6 +122,15 @@ def test_view_of_an_onnx_file_that_is_not_there(run: Run, shown: list[tuple[str,
 
 def test_view_without_netron_names_the_extra(run: Run, cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "netron", None)
+    monkeypatch.setattr(version, "_checkout", lambda: "")
     result = run("view", cfg)
     assert result.exit_code == 1
     assert "darknet-compiler[view]" in result.stderr
+
+
+def test_a_checkout_installs_its_extras_from_where_it_is(run: Run, cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "netron", None)
+    root = Path(version.__file__).parents[1]
+    assert f"pip install -e '{root}[view]'" in run("view", cfg).stderr
+    monkeypatch.chdir(root)
+    assert "pip install -e '.[view]'" in run("view", cfg).stderr

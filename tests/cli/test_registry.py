@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from darknet_py import version
 from darknet_py.cli import registry
 from darknet_py.cli.registry import find_command, list_commands, load_command
 from darknet_py.errors import DarknetError
@@ -145,9 +146,11 @@ def test_a_missing_extra_is_one_line_with_what_to_install(run: Run, plugin: Plug
     )
 
 
-def test_an_application_of_ours_says_its_extra_itself(run: Run, package: Path) -> None:
+def test_an_application_of_ours_says_its_extra_itself(run: Run, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f'import a_library_that_is_not_here\n\nEXTRA = "warm"\n{GREET}'
     (package / "cli/greet.py").write_text(GREET.partition("\n")[0] + "\n" + text)
+    assert "[warm]'\n" in run("greet").stderr
+    monkeypatch.setattr(version, "_checkout", lambda: "")
     assert "pip install 'darknet-compiler[warm]'\n" in run("greet").stderr
 
 

@@ -376,3 +376,19 @@ def test_yolov4_tiny_finds_the_dog(shared: Path) -> None:
     (results,) = load(shared / "weights/yolov4-tiny/yolov4-tiny.cfg")(shared / "images/dog.jpg")
     found = {results.names[int(c)] for c in results.boxes.cls}
     assert {"dog", "bicycle", "truck"} <= found
+
+
+def test_load_says_on_stderr_what_it_does_unasked_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = write_detector(tmp_path)
+    weights = tmp_path / "net.conv.1"
+    weights.write_bytes(cfg.with_suffix(".weights").read_bytes()[:20])
+    load(cfg, weights, "numpy", allow_partial=True)
+    assert "the parameters from there on are random" in capsys.readouterr().err
+    load(cfg, weights, "numpy", allow_partial=True, quiet=True)
+    assert capsys.readouterr().err == ""
+    said: list[str] = []
+    load(cfg, weights, "numpy", allow_partial=True, say=said.append)
+    assert len(said) == 1
+    assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_file
 from darknet_py.errors import DataError
 from darknet_py.zoo import models as zoo
-from darknet_py.zoo.find import find_network, installed_cfgs, list_models
+from darknet_py.zoo.find import find_cfg, find_network, installed_cfgs, list_models
 from darknet_py.zoo.installed import list_installed
 
 ROOT = Path(darknet_py.__file__).parents[1]
@@ -119,3 +119,11 @@ def test_setup_cfg_names_every_package_and_the_cfgs() -> None:
     found = {p.parent.relative_to(ROOT).as_posix().replace("/", ".") for p in ROOT.glob("darknet_py/**/__init__.py")}
     assert sorted({*found, "darknet_py.cfgs"}) == listed
     assert setup["options.package_data"]["darknet_py.cfgs"].split() == ["*.cfg"]
+
+
+def test_a_trained_model_is_found_by_the_name_of_its_cfg_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(zoo, "fetch", lambda name, say=None: zoo.Fetched(Path(name), Path("b"), Path("c")))
+    monkeypatch.setattr(zoo, "fetch_cfg", lambda name, say=None: Path(name))
+    assert find_network("yolov4-tiny.cfg").weights == Path("b")
+    assert find_cfg("yolov4-tiny.cfg") == Path("yolov4-tiny")

@@ -1,0 +1,71 @@
+"""`darknet-py classifier`: Darknet's command lines as they are: classifier predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .darknet_options import DarknetGroup, check_photo, ignored, paths
+from .options import message
+
+if TYPE_CHECKING:
+    from ..model.model import Model
+
+PLACE = ("As Darknet is called", 3)
+
+
+@click.command("classifier", cls=DarknetGroup)
+def command() -> None:
+    """Darknet's own `classifier` command lines."""
+
+
+@command.command("predict")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.argument("photo", required=False)
+@click.option("-t", "top", type=click.IntRange(0), default=0, help="How many classes (default: top= of DATA, or 1).")
+@ignored()
+@click.pass_context
+def predict(
+    ctx: click.Context, data: Path, cfg: str, weights: Path | None, photo: str | None, top: int
+) -> None:  # fmt: skip
+    """Print the best classes of PHOTO as Darknet does.
+
+    Without PHOTO, paths are read from the standard input, one a line.
+
+    \b
+    darknet-py classifier predict imagenet.data colour.cfg colour.weights dog.jpg -t 5
+    """
+    from ..errors import DataError
+    from ..model.model import load
+    from ..zoo.names import read_options
+
+    check_photo(photo)
+    stated = read_options(data).get("top", "1")
+    if not stated.isdecimal():
+        raise DataError(f"{data}: top={stated} is no number")
+    ctx.exit(classify(load(cfg, weights, names=data, say=message), photo, top or int(stated)))
+
+
+def classify(model: Model, photo: str | None, top: int) -> int:
+    """`classifier predict` with an open model; the exit status."""
+    from ..compat.darknet import prediction_lines
+    from ..errors import DataError
+
+    status = 0
+    for path in paths(photo):
+        try:
+            (found,) = model(Path(path))
+        except DataError as e:
+            message(f"error: {e}")
+            status = 1
+            continue
+        if found.scores is None:
+            raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
+        height, width = model.contract.shape[1:]
+        click.echo(f"{width} {height}\n{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
+        click.echo(prediction_lines(found, top), nl=False)
+    return status

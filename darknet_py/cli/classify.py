@@ -1,0 +1,35 @@
+"""`darknet-py classify`: Darknet's short command line: classifier predict, five classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .darknet_options import check_photo, ignored
+from .options import message
+
+PLACE = ("As Darknet is called", 4)
+
+TOP = 5  # darknet.c
+
+
+@click.command("classify")
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.argument("photo", required=False)
+@ignored()
+@click.pass_context
+def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | None) -> None:
+    """Print the five best classes of PHOTO.
+
+    Names are those beside the cfg, or ImageNet's for 1000 classes.
+
+    \b
+    darknet-py classify colour.cfg colour.weights dog.jpg
+    """
+    from ..model.model import load
+    from .classifier import classify
+
+    check_photo(photo)
+    ctx.exit(classify(load(cfg, weights, say=message), photo, TOP))

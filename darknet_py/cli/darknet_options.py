@@ -1,0 +1,106 @@
+"""What the commands that take Darknet's own command lines share: options with one dash, in any place, and the prompt.
+
+Decision: an option of Darknet's that changes nothing here is taken and said to be ignored; it is no error, because the
+point is that a line runs as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .options import message
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROCESSOR = "the processor computes"
+ONLY_TEST, ONLY_MAP, ONLY_DEMO, ONLY_TRAIN, ONLY_ANCHORS = (
+    f"only `detector {word}` reads it, in Darknet too" for word in ("test", "map", "demo", "train", "calc_anchors")
+)
+
+# Darknet's options that do nothing here: whether a value follows, and why; '' where nobody misses anything.
+IGNORED: dict[str, tuple[bool, str]] = {
+    "-dont_show": (False, ""),
+    "-show": (False, "no window is opened"),
+    "-i": (True, PROCESSOR),
+    "-gpus": (True, PROCESSOR),
+    "-nogpu": (False, ""),
+    "-hier": (True, "it reaches no layer, in Darknet neither"),
+    "-thresh": (True, ONLY_TEST),
+    "-ext_output": (False, ONLY_TEST),
+    "-letter_box": (False, "letter_box in the cfg decides, in Darknet too"),
+    "-benchmark_layers": (False, "`darknet-py bench --layers` times layers"),
+    "-iou_thresh": (True, ONLY_MAP),
+    "-points": (True, ONLY_MAP),
+    **dict.fromkeys(
+        ("-c", "-s", "-prefix", "-out_filename", "-mjpeg_port", "-json_port", "-json_file_output", "-http_post_host",
+         "-avgframes", "-time_limit_sec"),
+        (True, ONLY_DEMO),
+    ),
+    **dict.fromkeys(("-dontdraw_bbox", "-benchmark"), (False, ONLY_DEMO)),
+    **dict.fromkeys(("-clear", "-map", "-show_imgs", "-check_mistakes"), (False, ONLY_TRAIN)),
+    **dict.fromkeys(("-num_of_clusters", "-width", "-height"), (True, ONLY_ANCHORS)),
+}  # fmt: skip
+
+
+def ignored(*but: str) -> Callable[[F], F]:
+    """The options of `IGNORED` for a command, `but` those that it has itself."""
+
+    def add(command: F) -> F:
+        for name, (takes, _) in IGNORED.items():
+            if name in but:
+                continue
+            told = click.option(name, is_flag=not takes, expose_value=False, callback=_say_ignored, hidden=True)
+            command = told(command)
+        return command
+
+    return add
+
+
+def _say_ignored(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    name = param.opts[0]
+    if value and IGNORED[name][1] and not ctx.resilient_parsing:
+        message(f"{name} is ignored: {IGNORED[name][1]}")
+
+
+class DarknetGroup(click.Group):
+    """A group of Darknet's words: those that are not here are answered, by the table of `words`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with, or what is said to it."""
+        from .words import explain_group
+
+        if args[0] not in self.commands and (said := explain_group(self.name or "", args[0])):
+            raise click.UsageError(said, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def check_photo(photo: str | None) -> None:
+    """Raise `DataError` at once for a photo that is not there."""
+    from ..errors import DataError
+
+    if photo is not None and not Path(photo).exists():
+        raise DataError(f"cannot read the picture {photo}: there is no such file")
+
+
+def paths(photo: str | None) -> Iterator[str]:
+    """The photo, or the lines of the standard input, each after Darknet's prompt (detector.c test_detector)."""
+    if photo is not None:
+        yield photo
+        return
+    from ..compat.darknet import PROMPT
+
+    while True:
+        click.echo(PROMPT, nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            break
+        if line.strip():
+            yield line.strip()
+    click.echo()

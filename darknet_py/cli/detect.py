@@ -1,0 +1,46 @@
+"""`darknet-py detect`: Darknet's short command line: detector test with the names of COCO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .darknet_options import check_photo, ignored
+from .options import message
+
+PLACE = ("As Darknet is called", 2)
+
+DETECT_CONF = 0.24  # darknet.c: here the default is another than that of `detector test`
+
+
+@click.command("detect")
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.argument("photo", required=False)
+@click.option(
+    "-thresh",
+    "conf",
+    type=click.FloatRange(0, 1),
+    default=DETECT_CONF,
+    show_default=True,
+    help="The lowest probability printed.",
+)
+@click.option("-ext_output", "ext_output", is_flag=True, help="Print the boxes in pixels too.")
+@ignored("-thresh", "-ext_output")
+@click.pass_context
+def command(
+    ctx: click.Context, cfg: str, weights: Path | None, photo: str | None, conf: float, ext_output: bool
+) -> None:
+    """Detect on PHOTO, print Darknet's lines, draw predictions.jpg.
+
+    Names are those beside the cfg, or COCO's. Without PHOTO, paths are read from the standard input, one a line.
+
+    \b
+    darknet-py detect my.cfg my.weights dog.jpg
+    """
+    from ..model.model import load
+    from .detector import detect
+
+    check_photo(photo)
+    ctx.exit(detect(load(cfg, weights, say=message), photo, conf, ext_output=ext_output))
