@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..errors import DataError
     from ..model.model import Model
     from ..vision.results import Results
-    from ..vision.sources import PictureFile
+    from ..vision.sources import Found
 
 PLACE = ("Run", 1)
 
@@ -55,6 +55,12 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     show_default=True,
     help="Threads that read pictures and decode boxes while the network runs.",
 )
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
+)
 @click.option("--no-cache", is_flag=True, help="Compile the network anew, and keep nothing for the next start.")
 @click.option(
     "-o",
@@ -72,7 +78,10 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @network_options
 @click.pass_context
 def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options: Any) -> None:
-    """Run the network CFG on pictures: files, folders or globs.
+    """Run the network CFG on pictures: files, folders, globs, lists, http:// addresses, or - (a picture in stdin).
+
+    A list is a .txt or .list file with a path in each line, as Darknet has them: relative to where you are, or, if it
+    is not there, to the folder of the list.
 
     CFG is a file, an ONNX file that `darknet-py export` wrote, or a model of `darknet-py models`. Prints the lines that
     Darknet prints (name, percent, box in pixels; for classifiers the five best classes) and writes the drawn pictures.
@@ -81,21 +90,28 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     """
-    from ..vision.sources import expand
+    from ..vision.headers import pixel_limit
+    from ..vision.sources import look_up
 
-    files = [file for source in sources for file in expand(source)]
+    options["max_pixels"] = pixel_limit(options["max_pixels"])
+    files, broken = look_up(sources)
+    for error in broken:
+        message(f"error: {error}")
+    if not files:  # known before the network is opened, which may take a download
+        ctx.exit(1)
+    for note in dict.fromkeys(file.note for file in files if file.note):
+        message(note)
     model = _open(cfg, options)
     if options["conf"] is None:
         options["conf"] = CONF if options["random"] is None else RANDOM_CONF
     taken: set[Path] = set()
-    broken: list[DataError] = []
     found = []
     for results in _bar(_results(model, files, broken, options), len(files)):
         if options["as_json"]:
             found.append(results.to_dict())
         else:
             click.echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
-        _save(results, _free(options["output"] / Path(results.path).name, taken), options)
+        _save(results, _free(options["output"] / results.file_name, taken), options)
     if options["as_json"]:
         write_json(found)
     if taken and not options["no_save"]:
@@ -131,9 +147,7 @@ def _open(cfg: str, options: dict[str, Any]) -> Model:
     return model
 
 
-def _results(
-    model: Model, files: list[PictureFile], broken: list[DataError], options: dict[str, Any]
-) -> Iterator[Results]:
+def _results(model: Model, files: list[Found], broken: list[DataError], options: dict[str, Any]) -> Iterator[Results]:
     """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
 
     def skip(error: DataError) -> None:
@@ -142,7 +156,7 @@ def _results(
 
     results: Iterator[Results] = model(
         iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-        letterbox=options["letterbox"], skip=skip,
+        letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"],
     )  # fmt: skip
     return results
 

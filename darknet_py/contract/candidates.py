@@ -31,6 +31,14 @@ class Candidates:
         """The same candidates in other places."""
         return replace(self, boxes=boxes)
 
+    def finite(self) -> Candidates:
+        """The candidates without those that have NaN or infinity in their place or a probability."""
+        sound = np.isfinite(self.boxes).all(1) & np.isfinite(self.probabilities).all(1)
+        if sound.all():
+            return self
+        sigmas = None if self.sigmas is None else self.sigmas[sound]
+        return Candidates(self.boxes[sound], self.objectness[sound], self.probabilities[sound], sigmas)
+
 
 def class_probabilities(objectness: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
     """Objectness (n,) times scores (n, classes), zeroed unless above the threshold."""
