@@ -86,6 +86,7 @@ def _fetch(url: str) -> bytes:
                     raise DataError(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
             _check_length(url, answer.headers.get("Content-Length"), len(data))
     except HTTPError as e:
+        e.close()  # it is an open answer, too
         raise DataError(f"cannot fetch {url}: {e.code} {e.reason}") from None
     except (OSError, HTTPException, ValueError) as e:  # urllib's own errors are OSErrors, a bad address a ValueError
         reason = getattr(e, "reason", None) or e
