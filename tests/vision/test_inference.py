@@ -62,3 +62,10 @@ def test_the_last_of_two_softmaxes_counts_and_it_is_said() -> None:
     results, said = classified(np.float32([0.9, 0.1]), np.float32([0.2, 0.8]))
     assert results.pred_class == "b"  # type: ignore[attr-defined]  # they are Results
     assert said == ["the network has 2 outputs: the last one counts, as in Darknet (2 classes)"]
+
+
+@pytest.mark.fault("four-channel-order")
+def test_the_contract_of_four_channels_says_their_order(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=4\n[avgpool]\n[softmax]\n")
+    assert load(cfg, backend="numpy").contract.colour == "RGBA"
