@@ -29,7 +29,7 @@ from ..files import scratch
 from ..onnx.metadata import contract_of
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
-from ..vision.sources import PictureFile, expand, pictures
+from ..vision.sources import Found, expand, pictures
 from ..zoo.names import ByNumber
 
 HELD_OUT = 4  # every fourth picture
@@ -155,7 +155,7 @@ class _Opened:
         self.session, self.contract = session, contract
         self.inputs: list[np.ndarray] = []
 
-    def look(self, file: PictureFile) -> Results:
+    def look(self, file: Found) -> Results:
         """What it finds in a picture, with memories of zeros and Darknet's thresholds."""
         contract = self.contract
         (picture,) = pictures(file, contract.shape[0])
@@ -169,7 +169,7 @@ class _Opened:
 class _Calibration:
     """What onnxruntime asks for the inputs: those that the float network gets for each picture."""
 
-    def __init__(self, reference: _Opened, names: Sequence[str], files: Iterable[PictureFile]) -> None:
+    def __init__(self, reference: _Opened, names: Sequence[str], files: Iterable[Found]) -> None:
         self._reference, self._names, self._files = reference, names, iter(files)
         self.found: list[Results] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ def echo(text: object, nl: bool = True) -> None:
 
 
 def write_json(data: Any) -> None:
-    """Data to stdout."""
+    """Data to stdout; NaN and infinity, which JSON has no words for, are null."""
     click.echo(_json(data))
 
 
@@ -181,4 +182,12 @@ def _json(data: Any) -> str:
     import sys
 
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-    return json_escaped(json.dumps(data, indent=2, ensure_ascii=encoding != "utf8"))
+    return json_escaped(json.dumps(_finite(data), indent=2, ensure_ascii=encoding != "utf8", allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, list | tuple) else data

@@ -155,12 +155,12 @@ def _drawn() -> Iterator[list[Path]]:
 def _check_outputs(files: list[Found], options: dict[str, Any]) -> None:
     """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over."""
     from ..files import check_output, will_read
-    from ..vision.sources import PictureFile, file_name
+    from ..vision.sources import PictureFile
 
     will_read(file.path for file in files if isinstance(file, PictureFile))
     taken: set[str] = set()
     for file in files:
-        path = _free(file_name(str(file)), taken, options)
+        path = _free(file.name, taken, options)
         wanted = ((path, not options["no_save"]), (_label(path, options), options["save_txt"]))
         for place in (place for place, written in wanted if written):
             check_output(place, replace=options["replace"])
@@ -211,9 +211,7 @@ def _is_random(model: Model, options: dict[str, Any]) -> bool:
     return model.network is not None and model.network.partial
 
 
-def _results(
-    model: Model, files: list[Found], broken: list[DataError], options: dict[str, Any]
-) -> Iterator[Results]:
+def _results(model: Model, files: list[Found], broken: list[DataError], options: dict[str, Any]) -> Iterator[Results]:
     """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
 
     def skip(error: DataError) -> None:

@@ -107,7 +107,7 @@ class Contract:
         """
         if not self.decoders:
             raise DataError(f"{self.cfg or 'the network'} has no layer that gives boxes")
-        found = self.candidates(outputs, self.threshold if threshold is None else threshold)
+        found = self.candidates(outputs, self.threshold if threshold is None else threshold).finite()
         if self.letterbox if letterbox is None else letterbox:
             found = found.with_boxes(undo_letterbox(found.boxes, image_size, self.net_size))
         if self.boxes != "nms":

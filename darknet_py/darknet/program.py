@@ -26,7 +26,8 @@ def program_of(compilation: Compilation, graph: Graph | None = None) -> Program:
         Contract(
             graph.image.shape, classes, resized(asked, bool(decoders)), decoders=decoders,
             states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
-            nms_kind=kind, nms_beta=beta, dialect=compilation.dialect.name,
+            colour="RGBA" if graph.image.shape[0] == 4 else "RGB", nms_kind=kind, nms_beta=beta,
+            dialect=compilation.dialect.name,
             diagnostics=tuple(map(str, told_once(compilation.diagnostics))),
         ),
     )  # fmt: skip

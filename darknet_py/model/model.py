@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 Skip = Callable[[DataError], None]
 
 
+def _to_nobody(_: str) -> None:
+    """Nobody is told."""
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
 @dataclass(frozen=True, eq=False)
 class _Group:
     """Pictures that are computed together, on their way through a model."""
@@ -63,6 +71,8 @@ class Model:
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
         self._recipe: dict[str, Any] | None = None  # the arguments of `load`
+        self._say: Say = _to_stderr
+        self._said: set[str] = set()
         self.reset()
 
     def __repr__(self) -> str:
@@ -148,16 +158,22 @@ class Model:
         count = len(results) - len(self.contract.states)
         return results[:count], results[count:]
 
+    def _tell(self, text: str) -> None:
+        """Say what holds for every picture, once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
+
     @overload
     def __call__(
         self, source: Iterator[Any], conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
-        letterbox: bool | None = None, skip: Skip | None = None,
+        letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
     ) -> Iterator[Results]: ...  # fmt: skip
 
     @overload
     def __call__(
         self, source: Any, conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
-        letterbox: bool | None = None, skip: Skip | None = None,
+        letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
     ) -> list[Results]: ...  # fmt: skip
 
     def __call__(
@@ -170,16 +186,19 @@ class Model:
         workers: int = 0,
         letterbox: bool | None = None,
         skip: Skip | None = None,
+        max_pixels: int | None = None,
     ) -> list[Results] | Iterator[Results]:
         """Results for every picture of `source`: a list, or a generator if `source` is a generator.
 
-        `source` is a path, folder, glob, bytes, array (BGR), PIL image, or a list or generator of these, as in
-        `sources.pictures`. `conf` is the lowest probability that counts and `iou` the overlap that suppresses, with
-        Darknet's defaults. `batch` pictures are computed at a time (recurrent networks: always one). `workers` threads
-        read and prepare pictures and decode boxes while the network runs, in order, at most `batch` x (2 `workers` + 2)
-        pictures at a time; 0 does one thing after the other. `letterbox` pads pictures to the shape of the network;
-        without it they are stretched, or for classifiers scaled and cut; None does what the cfg says. `skip` is told of
-        what is no picture, which is left out; without it that raises `DataError`.
+        `source` is a path, folder, glob, list file, `http://` address, '-' (stdin), bytes, open file, array (BGR), PIL
+        image, or a list or generator of these, as in `sources.pictures`. `conf` is the lowest probability that counts
+        and `iou` the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time
+        (recurrent networks: always one). `workers` threads read and prepare pictures and decode boxes while the network
+        runs, in order, at most `batch` x (2 `workers` + 2) pictures at a time; 0 does one thing after the other.
+        `letterbox` pads pictures to the shape of the network; without it they are stretched, or for classifiers scaled
+        and cut; None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that
+        raises `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
+        variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
         """
         if not 0 <= conf <= 1 or not 0 <= iou <= 1:
             raise DataError(f"conf and iou are between 0 and 1, not {conf} and {iou}")
@@ -191,18 +210,20 @@ class Model:
         asked = conf if conf != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
         if beyond := self.contract.beyond(*asked):
             warnings.warn("\n".join(beyond), stacklevel=2)
-        results = self._stream(source, conf, iou, batch, workers, letterbox, skip)
+        loads = loaders(source, self.contract.shape[0], max_pixels)
+        results = self._stream(loads, conf, iou, batch, workers, letterbox, skip)
         return results if is_stream(source) else list(results)
 
     def _stream(
-        self, source: Any, conf: float, iou: float, batch: int, workers: int, letterbox: bool | None, skip: Skip | None
-    ) -> Iterator[Results]:
+        self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: int, letterbox: bool | None,
+        skip: Skip | None,
+    ) -> Iterator[Results]:  # fmt: skip
         shape = self.contract.shape
         if len(shape) != 3:
             raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
         padded = self.contract.letterbox if letterbox is None else letterbox
         count = 1 if self.contract.states else self.contract.batch or batch
-        groups = _grouped(loaders(source, shape[0]), count)
+        groups = _grouped(loads, count)
         first = partial(self._read, padded=padded, skip=skip)
         last = partial(self._results, conf=conf, iou=iou, padded=padded)
         if not workers:
@@ -248,10 +269,9 @@ class Model:
     def _results(self, group: _Group, conf: float, iou: float, padded: bool) -> list[Results]:
         start = time.perf_counter()
         contract, names = self.contract, self.names
+        given: dict[str, Any] = dict(threshold=conf, iou=iou, letterbox=padded, say=self._tell)
         found = [
-            results_of(
-                contract.sample(group.arrays, i), picture, contract, names, threshold=conf, iou=iou, letterbox=padded
-            )
+            results_of(contract.sample(group.arrays, i), picture, contract, names, **given)
             for i, picture in enumerate(group.pictures)
         ]
         seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
@@ -302,7 +322,9 @@ def load(
         names=names, dialect=dialect, size=size, random_weights=random_weights, letterbox=letterbox, strict=strict,
         as_darknet=as_darknet, allow_partial=allow_partial, cache=cache,
     )  # fmt: skip
-    model = _load(cfg, weights, backend, **given, say=None if quiet else say or _to_stderr, options=options)
+    tell = say or (_to_nobody if quiet else _to_stderr)
+    model = _load(cfg, weights, backend, **given, say=tell, options=options)
+    model._say = tell
     told = {"say", "explain"}  # functions, which do not travel
     model._recipe = {
         "cfg": _absolute(cfg), "weights": _absolute(weights), "backend": backend, **given, "names": _absolute(names),
@@ -310,11 +332,6 @@ def load(
         **{k: v for k, v in options.items() if k not in told},
     }  # fmt: skip
     return model
-
-
-def _to_stderr(text: str) -> None:
-    """What `load` does unasked is said where it disturbs no output; as of a program, not of a module that logs."""
-    print(text, file=sys.stderr)
 
 
 def _load_again(recipe: dict[str, Any]) -> Model:

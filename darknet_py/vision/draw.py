@@ -1,7 +1,7 @@
 """Boxes on pictures: line width and text scaled to the picture, one colour a class, labels that stay readable.
 
-Decision: OpenCV only, and nothing to configure. Colours come from the class number, so a class looks the same in every
-picture; neighbouring numbers are far apart on the colour circle.
+Decision: nothing to configure. ASCII is drawn by OpenCV, other letters by `lettering`. Colours come from the class
+number, so a class looks the same in every picture; neighbouring numbers are far apart on the colour circle.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+
+from .lettering import Text, written
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_HEIGHT = 21.0  # pixels of a capital letter of FONT at scale 1
@@ -53,9 +55,10 @@ def draw_lines(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
     if enlarge > 1:
         canvas = cv2.resize(canvas, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
     width = line_width(canvas)
-    _, _, step = _text_size("Ag", width)
+    top = 0
     for i, line in enumerate(lines):
-        _tag(canvas, line, (0, i * step), class_colour(i), width)
+        _tag(canvas, line, (0, top), class_colour(i), width)
+        top += max(_text_size(text, width)[2] for text in ("Ag", line))
     return canvas
 
 
@@ -100,18 +103,39 @@ def _tag(canvas: np.ndarray, text: str, corner: tuple[int, int], colour: Colour,
     cv2.rectangle(canvas, corner, (x + text_width - 1, y + height - 1), colour, cv2.FILLED)
     luminance = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
     ink = DARK if luminance > 140 else LIGHT
+    if letters := written(text, _capital(width)):
+        _ink(canvas, letters, (x + _margin(width), y + _margin(width)), ink)
+        return
     at = (x + _margin(width), y + height - _margin(width) - baseline // 2)
     cv2.putText(canvas, _ascii(text), at, FONT, _scale(width), ink, _stroke(width), cv2.LINE_AA)
 
 
+def _ink(canvas: np.ndarray, text: Text, corner: tuple[int, int], colour: Colour) -> None:
+    """Letters into the canvas, as far as they are in it."""
+    x, y = corner
+    place = canvas[max(0, y) : y + text.ink.shape[0], max(0, x) : x + text.ink.shape[1]]
+    if not place.size:
+        return
+    ink = text.ink[max(0, -y) :, max(0, -x) :][: place.shape[0], : place.shape[1], None] / 255
+    place[:] = np.round(place * (1 - ink) + np.array(colour) * ink)
+
+
 def _text_size(text: str, width: int) -> tuple[int, int, int]:
     """Width of the background, baseline of the text, height of the background."""
+    if letters := written(text, _capital(width)):
+        h, w = letters.ink.shape
+        return w + 2 * _margin(width), h - letters.ascent, h + 2 * _margin(width)
     (w, h), baseline = cv2.getTextSize(_ascii(text), FONT, _scale(width), _stroke(width))
     return w + 2 * _margin(width), baseline, h + baseline // 2 + 2 * _margin(width)
 
 
+def _capital(width: int) -> int:
+    """The height of capital letters in pixels."""
+    return 6 + 3 * width
+
+
 def _scale(width: int) -> float:
-    return (6 + 3 * width) / FONT_HEIGHT
+    return _capital(width) / FONT_HEIGHT
 
 
 def _stroke(width: int) -> int:

@@ -6,10 +6,12 @@ import numpy as np
 
 from ..contract.contract import Contract
 from ..contract.detections import Boxes
-from ..errors import DataError
+from ..errors import DataError, Say
 from .preprocess import to_center, to_input
 from .results import Results
 from .sources import Picture
+
+HIDDEN = "dont_show"  # image.c get_actual_detections: names that begin so are neither printed nor drawn
 
 
 def prepare(picture: Picture, contract: Contract, letterbox: bool, out: np.ndarray) -> None:
@@ -17,14 +19,11 @@ def prepare(picture: Picture, contract: Contract, letterbox: bool, out: np.ndarr
 
     `letterbox` pads it; else it is stretched, or scaled and cut for classifiers. Raises `DataError` if it does not fit.
     """
-    pixels = picture.pixels
-    alpha = pixels.ndim == 3 and pixels.shape[2] == 4 and contract.shape[0] == 3
-    image = pixels[:, :, :3] if alpha else pixels
     try:
         if not contract.decoders and not letterbox:
-            to_center(image, contract.shape, bgr=True, out=out)
+            to_center(picture.pixels, contract.shape, bgr=True, out=out)
         else:
-            to_input(image, contract.shape, letterbox, bgr=True, out=out)
+            to_input(picture.pixels, contract.shape, letterbox, bgr=True, out=out)
     except DataError as e:
         raise DataError(f"{picture.path}: {e}") from None
 
@@ -38,17 +37,41 @@ def results_of(
     threshold: float | None = None,
     iou: float | None = None,
     letterbox: bool | None = None,
+    say: Say | None = None,
 ) -> Results:
     """What the outputs for one sample say about its picture; thresholds and padding are the contract's unless given.
 
-    Raises `DataError` where they are neither boxes nor class scores.
+    What is NaN or infinite is left out, boxes of classes whose names begin with 'dont_show' too, and of several outputs
+    of a classifier the last one counts; `say` is told, but not of the names. Raises `DataError` where the outputs are
+    neither boxes nor class scores.
     """
+    say = say or (lambda _: None)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
     if contract.decoders:
         boxes = contract.decode(outputs, size, threshold=threshold, iou=iou, letterbox=letterbox)
-        return Results(picture.pixels, picture.path, names, boxes)
-    scores = outputs[-1]
-    if scores.size != max(scores.shape):
-        raise DataError(f"the network gives an array of {scores.shape}, neither boxes nor class scores: use forward")
+        if not all(map(_is_sound, outputs)):
+            say("the network computes NaN or infinity (weights of a training that diverged?): such boxes are left out")
+        return Results(picture.pixels, picture.path, names, _shown(boxes, names))
+    scores = outputs[-1].ravel()
+    if scores.size != max(outputs[-1].shape):
+        raise DataError(
+            f"the network gives an array of {outputs[-1].shape}, neither boxes nor class scores: use forward"
+        )
+    if len(outputs) > 1:
+        say(f"the network has {len(outputs)} outputs: the last one counts, as in Darknet ({scores.size} classes)")
+    if not _is_sound(scores):
+        say("the network computes NaN or infinity (weights of a training that diverged?): such scores are taken as 0")
+        scores = np.where(np.isfinite(scores), scores, np.float32(0))
     none = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size)
-    return Results(picture.pixels, picture.path, names, none, scores.ravel())
+    return Results(picture.pixels, picture.path, names, none, scores)
+
+
+def _is_sound(array: np.ndarray) -> bool:
+    """Whether all is finite: a sum is quick, and not finite where something is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def _shown(boxes: Boxes, names: dict[int, str]) -> Boxes:
+    hidden = [number for number, name in names.items() if name.startswith(HIDDEN)]
+    return boxes[~np.isin(boxes.cls, hidden)] if hidden else boxes

@@ -17,7 +17,7 @@ from ..contract.boxes import letterbox_size
 from ..errors import DataError
 
 GREY = 0.5  # image.c letterbox_image fills the canvas with it
-COLOR, MONOCHROME = 3, 1
+COLOR, MONOCHROME, WITH_ALPHA = 3, 1, 4
 BYTE = np.float32(255)  # image.c divides in double; in float32 the quotient is the same for all 256
 TILE = 32  # rows of the result at a time
 PLANS = 64  # sizes of pictures that are remembered
@@ -34,8 +34,9 @@ def to_input(
     """An image (h, w, c) as the input (c, h, w) float32 of a network: stretched, or scaled and padded with grey.
 
     uint8 is divided by 255, float32 is taken as it is; (h, w) is one channel. Grey is repeated for a network with three
-    channels, RGB (with `bgr`: BGR) becomes grey for a network with one. `out` is the array to write into. Raises
-    `DataError` for any other mismatch.
+    channels, RGB becomes grey for a network with one, and alpha is left out for both. With `bgr` the image is BGR or
+    BGRA, and the network gets R, G, B and alpha all the same. `out` is the array to write into. Raises `DataError` for
+    any other mismatch.
     """
     result = _new(net_shape) if out is None else out
     image, planes = _fit(image, result, bgr)
@@ -87,8 +88,15 @@ def _fit(image: np.ndarray, result: np.ndarray, bgr: bool) -> tuple[np.ndarray, 
     image = image[..., None] if image.ndim == 2 else image
     if image.ndim != 3 or not image.size or image.dtype not in (np.uint8, np.float32):
         raise DataError(f"an image is a uint8 or float32 array (h, w, c), not {image.dtype} {image.shape}")
+    if image.shape[2] == WITH_ALPHA and channels in (COLOR, MONOCHROME):
+        image = image[:, :, :COLOR]
     if image.shape[2] == MONOCHROME and channels in (COLOR, MONOCHROME):
         return image, result
+    if image.shape[2] == channels == WITH_ALPHA and bgr:
+        import cv2
+
+        # image_opencv.cpp load_image_mat_cv does the same under the name COLOR_RGBA2BGRA
+        return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGRA2RGBA), result
     if image.shape[2] == channels:
         return image, result[::-1] if bgr and channels == COLOR else result
     if image.shape[2] == COLOR and channels == MONOCHROME:

@@ -1,7 +1,8 @@
 """What a model found in one picture: boxes with classes and scores, or a classifier's scores, and ways to write them.
 
 Decision: results are arrays first; every format (drawing, JSON, COCO, YOLO text, Darknet's own lines) is a short
-function of them. Pictures are BGR, as OpenCV has them.
+function of them. Pictures are BGR, as OpenCV has them. Where a size is text it is width x height, as Darknet has it;
+where it is a tuple or the shape of an array it is (height, width), as NumPy has it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,23 @@ from ..contract.detections import Boxes
 from ..errors import DataError
 from ..files import write_whole
 from ..zoo.names import COCO, COCO_IDS
+from .sources import file_name
+
+NAMED = 8  # classes in a line about a picture
+SHOWN_SIDE = 1280  # pixels of the longer side of a picture in a notebook
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Results:
     """What a model found in one picture.
 
     `orig_img` is the picture, (h, w, 3) or (h, w) BGR uint8; `names` maps class numbers to names; `path` is where the
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
+    Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
+
+    >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
+    >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
+    dog.jpg 64x48: 1 dog 0.98, 1 cat 0.50
     """
 
     orig_img: np.ndarray = field(repr=False)
@@ -36,6 +46,25 @@ class Results:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def __repr__(self) -> str:
+        height, width = self.orig_shape
+        return _printable(f"{self.path} {width}x{height}: {', '.join(self._found()) or 'nothing'}")
+
+    def _found(self) -> list[str]:
+        if self.scores is not None:
+            return [f"{name} {score:.2f}" for name, score in self.top5]
+        best: dict[int, list[float]] = {}
+        for number, score in zip(self.boxes.cls.tolist(), self.boxes.conf.tolist(), strict=True):
+            best.setdefault(number, []).append(score)
+        classes = [f"{len(scores)} {self.names[number]} {max(scores):.2f}" for number, scores in best.items()]
+        more = [f"… {len(classes) - NAMED} classes more"] if len(classes) > NAMED else []
+        return classes[:NAMED] + more
+
+    @property
+    def file_name(self) -> str:
+        """What the picture's file is called, without folders; for one from an address the last part of that."""
+        return file_name(self.path)
 
     @property
     def orig_shape(self) -> tuple[int, int]:
@@ -104,6 +133,44 @@ class Results:
             raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
         return write_whole(path, data.tobytes(), replace=replace, sources=[self.path])
 
+    def show(self) -> None:
+        """Show the drawn picture: in a notebook in its place, else in a window, until it is closed or a key is pressed.
+
+        Raises `DataError` where there is neither.
+        """
+        from .window import in_notebook, show_window
+
+        if in_notebook():
+            from IPython.display import display
+
+            display(self)
+        else:
+            show_window(self._png(), _printable(self.path))
+
+    def _png(self, side: int | None = None) -> bytes:
+        """The drawn picture as a PNG, its longer side at most `side` pixels."""
+        import cv2
+
+        picture = self.plot()
+        if side and max(picture.shape[:2]) > side:
+            factor = side / max(picture.shape[:2])
+            width, height = (max(1, round(n * factor)) for n in (picture.shape[1], picture.shape[0]))
+            picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".png", picture)[1].tobytes()
+
+    def _repr_png_(self) -> bytes:
+        """The drawn picture, which notebooks ask for."""
+        return self._png(SHOWN_SIDE)
+
+    def _repr_html_(self) -> str:
+        """The drawn picture over the line that `repr` is, which notebooks ask for."""
+        from base64 import b64encode
+        from html import escape
+
+        line = escape(repr(self))
+        data = b64encode(self._repr_png_()).decode()
+        return f'<figure><img src="data:image/png;base64,{data}" alt="{line}"><figcaption>{line}</figcaption></figure>'
+
     # -- text ----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,8 +199,11 @@ class Results:
         }
 
     def to_json(self, indent: int | None = None) -> str:
-        """`to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+        """`to_dict` as JSON text. Raises `DataError` for boxes of NaN or infinity, which JSON has no words for."""
+        try:
+            return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            raise DataError(f"{self.path}: a box or a score is NaN or infinite, which JSON cannot say") from None
 
     def to_coco(self, image_id: int | str | None = None, *, coco91: bool | None = None) -> list[dict[str, Any]]:
         """COCO result entries: `image_id`, `category_id`, `bbox` (left, top, width, height in pixels), `score`.
@@ -198,6 +268,11 @@ class Results:
         name, percent = self.names[int(self.boxes.cls[i])], float(self.boxes.conf[i]) * 100
         place = f"left_x: {left:4.0f}   top_y: {top:4.0f}   width: {right - left:4.0f}   height: {bottom - top:4.0f}"
         return f"{name}: {percent:.0f}%\t({place})\n"
+
+
+def _printable(text: str) -> str:
+    """The text in one line, without what a terminal would take for a command."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _f(value: Any, digits: int = 6) -> float:

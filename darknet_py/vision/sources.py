@@ -1,4 +1,4 @@
-"""Pictures from wherever they are: paths, folders, globs, bytes, arrays, PIL images, lists and generators of these.
+"""Pictures from wherever they are: paths, folders, globs, lists of paths, addresses, stdin, bytes, arrays, PIL images.
 
 Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in this field, an array is BGR, as
 `cv2.imread` gives it, and a PIL image is RGB, as PIL has it.
@@ -6,6 +6,7 @@ Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,17 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.opencv.log import silent_opencv
 from ..errors import DataError
 from ..files import kind_of, read_whole
+from .decode import MAX_BYTES, check_array, decode, from_pil, read_stream
+from .headers import pixel_limit
+from .web import SCHEMES, fetch_picture, name_of, scheme_of
 
-MAX_BYTES = 1 << 28  # of a file
 SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
+LISTS = frozenset((".txt", ".list"))  # Darknet's own suffixes for a file with a path in each line
+MAX_LIST = 1 << 26  # bytes
+STDIN = "-"
+TOLD = 5  # missing pictures of a list that are named
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded picture: BGR or grey uint8, (h, w, 3) or (h, w), and where it came from."""
+    """A decoded picture: grey, BGR or BGRA uint8, (h, w), (h, w, 3) or (h, w, 4), and where it came from."""
 
     pixels: np.ndarray
     path: str
@@ -34,111 +40,273 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file that was found already: its path is no pattern and no folder, whatever characters it has."""
+    """A file that was found already: its path is no pattern and no folder, whatever characters it has.
+
+    `note` says what a person may want to know about how it was found.
+    """
 
     path: Path
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a file of it is called."""
+        return self.path.name
 
 
-def pictures(source: Any, channels: int = 3) -> Iterator[Picture]:
-    """The pictures of a source, one at a time.
+@dataclass(frozen=True)
+class PictureUrl:
+    """An address that is fetched when the picture is wanted."""
 
-    `source` is a path, folder or glob pattern (str or Path), encoded bytes, an array ((h, w), (h, w, 1), (h, w, 3) BGR
-    or (h, w, 4) BGRA uint8; (n, h, w, c) is n pictures), a PIL image, what `expand` found, or any iterable of these.
-    Files are read as grey for networks of one channel, as Darknet does, and with all their channels for networks of
-    other than 1 or 3. Raises `DataError` for what cannot be read.
-    """
-    return (load() for load in loaders(source, channels))
+    url: str
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a file of it is called."""
+        return file_name(self.url)
 
 
+@dataclass(frozen=True)
+class PictureStdin:
+    """The picture whose bytes are in stdin, which are read when it is wanted."""
+
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a file of it is called."""
+        return file_name(STDIN)
+
+
+Found = PictureFile | PictureUrl | PictureStdin
 Loader = Callable[[], Picture]
 
 
-def loaders(source: Any, channels: int = 3) -> Iterator[Loader]:
+def pictures(source: Any, channels: int = 3, max_pixels: int | None = None) -> Iterator[Picture]:
+    """The pictures of a source, one at a time.
+
+    `source` is a path, folder or glob pattern (str or Path), a list file (`.txt` or `.list`, a path in each line), an
+    `http://` or `https://` address, '-' (stdin), encoded bytes, a file opened with 'rb' or a `BytesIO`, an array, a PIL
+    image, what `expand` found, or any iterable of these. Files are read as grey for networks of one channel, as Darknet
+    does, and with all their channels for networks of other than 1 or 3; 16 bits become their upper 8.
+
+    All of them give the same pixels, but for what an array (or a PIL image that was loaded) no longer knows: it is
+    taken as it is, (h, w), (h, w, 1), (h, w, 3) BGR or (h, w, 4) BGRA, uint8 or uint16, as `cv2.imread` gives it
+    ((n, h, w, c) is n pictures), has no EXIF, and becomes grey from its colours. Networks of 4 channels get R, G, B and
+    alpha, and like OpenCV take no notice of EXIF for them.
+
+    `max_pixels` is the most that a picture may have before it is decoded, see `headers.pixel_limit`. Raises `DataError`
+    for what cannot be read.
+    """
+    return (load() for load in loaders(source, channels, max_pixels))
+
+
+def loaders(source: Any, channels: int = 3, max_pixels: int | None = None) -> Iterator[Loader]:
     """The same pictures, each still to be read and decoded by the call of a function, in whatever thread."""
-    return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, channels)))
+    wanted = _Wanted(channels, pixel_limit(max_pixels))
+    return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, wanted)))
 
 
 def is_stream(source: Any) -> bool:
-    """Whether a source is consumed as it is read (a generator or another iterator)."""
-    return isinstance(source, Iterator)
+    """Whether a source is consumed as it is read (a generator or another iterator, but not an open file)."""
+    return isinstance(source, Iterator) and not _is_file(source)
 
 
-def expand(source: str | PathLike[str]) -> list[PictureFile]:
-    """The files that a path, folder or glob pattern means. Raises `DataError` if there are none."""
+def look_up(sources: Iterable[str]) -> tuple[list[Found], list[DataError]]:
+    """What paths, folders, patterns, lists and addresses mean, and what is wrong with those that mean nothing.
+
+    Nothing is read or fetched yet, but a file that is not there is known at once.
+    """
+    found: list[Found] = []
+    errors: list[DataError] = []
+    for source in sources:
+        try:
+            here = expand(source)
+        except DataError as e:
+            errors.append(e)
+            continue
+        for one in here:
+            if isinstance(one, PictureFile) and not _exists(one.path):
+                errors.append(DataError(f"cannot read the picture {one.path}: No such file or directory"))
+            else:
+                found.append(one)
+    return found, errors
+
+
+def expand(source: str | PathLike[str]) -> list[Found]:
+    """The pictures that a path, folder, glob pattern, list file, address or '-' means.
+
+    Raises `DataError` if there are none, or for an address that is not http or https.
+    """
+    text = fspath(source)
+    if "\0" in text:
+        raise DataError(f"{text!r} is no path")
+    if text == STDIN:
+        return [PictureStdin()]
     path = Path(source)
-    if (kind := kind_of(path)) == "a folder":
+    kind = kind_of(path)
+    if kind == "nothing" and (scheme := scheme_of(text)):
+        return [_address(text, scheme)]
+    if kind == "a folder":
         found = _pictures_of(path.iterdir())
         if not found:
             raise DataError(f"no pictures in the folder {path}")
         return found
-    if kind != "nothing" or not has_magic(fspath(source)):
+    if path.suffix.lower() in LISTS and kind == "a file":
+        return _listed(path)
+    if kind != "nothing" or not has_magic(text):
         return [PictureFile(path)]
-    matches = map(Path, glob(fspath(source), recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    matches = map(Path, glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     found = _pictures_of(matches)
     if not found:
-        raise DataError(f"no pictures match {fspath(source)!r}")
+        raise DataError(f"no pictures match {text!r}")
     return found
 
 
-def _pictures_of(paths: Iterable[Path]) -> list[PictureFile]:
+def file_name(path: str) -> str:
+    """What the file of a picture is called, whose `path` may be an address.
+
+    >>> file_name("photos/dog.jpg"), file_name("https://a/b/cat.png?w=80"), file_name("-")
+    ('dog.jpg', 'cat.png', 'stdin')
+    """
+    if path == STDIN:
+        return "stdin"
+    return name_of(path) if scheme_of(path) in SCHEMES else Path(path).name
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as e:  # a name that is too long, say
+        raise DataError(f"cannot read the picture {str(path)[:100]}: {e.strerror or e}") from None
+
+
+def _pictures_of(paths: Iterable[Path]) -> list[Found]:
     return [PictureFile(p) for p in sorted(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
 
 
-def _loaders(source: Any, channels: int) -> Iterator[Loader]:
+def _address(text: str, scheme: str) -> PictureUrl:
+    if scheme in SCHEMES:
+        return PictureUrl(text)
+    raise DataError(
+        f"{text}: pictures are fetched by http:// and https:// only, not {scheme}://; a file is given as a path"
+    )
+
+
+def _listed(path: Path) -> list[Found]:
+    """The pictures of a list file: relative to where we are, as Darknet has them, else to the folder of the list."""
+    text = _text(read_whole(path, MAX_LIST, "list of pictures"))
+    if "\0" in text:
+        raise DataError(f"{path}: not a list of pictures: a text file with a path in each line")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found: list[Found] = []
+    missing: list[str] = []
+    beside = 0
+    for line in lines:
+        scheme = scheme_of(line)
+        if scheme in SCHEMES:
+            found.append(PictureUrl(line))
+        elif _exists(Path(line)):
+            found.append(PictureFile(Path(line)))
+        elif _exists(path.parent / line):
+            found.append(PictureFile(path.parent / line))
+            beside += 1
+        else:
+            missing.append(line)
+    if not found:
+        raise DataError(_no_list(path, missing))
+    found += [PictureFile(Path(line)) for line in missing]  # an error of their own, as for any file that is not there
+    if not beside:
+        return found
+    note = f"{path}: {beside} of {len(found)} pictures are beside the list, not where its paths say"
+    return [PictureFile(f.path, note) if isinstance(f, PictureFile) else f for f in found]
+
+
+def _no_list(path: Path, missing: list[str]) -> str:
+    if not missing:
+        return f"{path}: an empty list of pictures"
+    names = "".join(f"\n  {name[:200]!r}" for name in missing[:TOLD])
+    more = f"\n  … and {len(missing) - TOLD} more" if len(missing) > TOLD else ""
+    return f"{path}: none of its pictures is here, as Darknet has it, nor in the folder {path.parent}:{names}{more}"
+
+
+def _text(data: bytes) -> str:
+    """Names of files may be in any encoding; those of Windows' editors say in which."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """How pictures are wanted: of how many channels, and with how many pixels at most."""
+
+    channels: int
+    limit: int
+
+    def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
+        return Picture(decode(data, self.channels, self.limit, where or path), path)
+
+    def file(self, path: Path) -> Picture:
+        return self.decoded(read_whole(path, MAX_BYTES, "picture"), str(path))
+
+    def url(self, url: str) -> Picture:
+        return self.decoded(fetch_picture(url), url)
+
+    def stdin(self) -> Picture:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise DataError("'-' is a picture in stdin, and stdin is a terminal: use `darknet-py run NET - < dog.jpg`")
+        return self.stream(getattr(sys.stdin, "buffer", sys.stdin), STDIN, "stdin")
+
+    def stream(self, file: Any, path: str, where: str) -> Picture:
+        data = read_stream(file, where)
+        if not data:
+            raise DataError(f"{where}: no bytes, so not a picture")
+        return self.decoded(data, path, where)
+
+    def pil(self, image: Any) -> Picture:
+        path = str(getattr(image, "filename", "") or "")
+        return Picture(from_pil(image, self.channels, self.limit, path or "the PIL image"), path)
+
+    def found(self, source: Found) -> Loader:
+        if isinstance(source, PictureFile):
+            return partial(self.file, source.path)
+        return partial(self.url, source.url) if isinstance(source, PictureUrl) else self.stdin
+
+
+def _is_file(source: Any) -> bool:
+    return hasattr(source, "read") and not isinstance(source, np.ndarray | bytes | str)
+
+
+def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
-    elif isinstance(source, PictureFile):
-        yield partial(_read, source.path, channels)
+    elif isinstance(source, Found):
+        yield wanted.found(source)
     elif isinstance(source, str | PathLike):
-        yield from (partial(_read, file.path, channels) for file in expand(source))
+        yield from map(wanted.found, expand(source))
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield lambda: Picture(_decode(bytes(source), channels, "the bytes"), "")
+        yield partial(wanted.decoded, bytes(source), "", "the bytes")
     elif isinstance(source, np.ndarray):
-        yield from (partial(_check, a) for a in (source if source.ndim == 4 else (source,)))
+        yield from (partial(_array, a) for a in (source if source.ndim == 4 else (source,)))
     elif hasattr(source, "convert") and hasattr(source, "mode"):
-        yield lambda: Picture(_from_pil(source), getattr(source, "filename", "") or "")
+        yield partial(wanted.pil, source)
+    elif _is_file(source):
+        name = getattr(source, "name", "")
+        path = name if isinstance(name, str) else ""
+        yield partial(wanted.stream, source, path, path or "the open file")
     elif isinstance(source, Iterable):
         for item in source:
-            yield from _loaders(item, channels)
+            yield from _loaders(item, wanted)
     else:
         raise DataError(f"cannot take pictures from {type(source).__name__!r}: give a path, bytes, an array, or a list")
+
+
+def _array(pixels: np.ndarray) -> Picture:
+    return Picture(check_array(pixels), "")
 
 
 def _numbered(load: Loader, index: int) -> Picture:
     picture = load()
     return picture if picture.path else Picture(picture.pixels, f"image{index}")
-
-
-def _read(path: Path, channels: int) -> Picture:
-    return Picture(_decode(read_whole(path, MAX_BYTES, "picture"), channels, str(path)), str(path))
-
-
-def _decode(data: bytes, channels: int, where: str) -> np.ndarray:
-    import cv2
-
-    # image_opencv.cpp load_image_mat: one channel is read as grey, three as colour, other numbers as they are
-    flag = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}.get(channels, cv2.IMREAD_UNCHANGED)
-    try:
-        with silent_opencv():
-            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise DataError(f"{where}: not a picture, or in a format that OpenCV cannot read")
-    if pixels.dtype != np.uint8:
-        pixels = (pixels / 257).astype(np.uint8) if pixels.dtype == np.uint16 else pixels.astype(np.uint8)
-    return pixels
-
-
-def _check(pixels: np.ndarray) -> Picture:
-    if pixels.dtype != np.uint8:
-        raise DataError(f"an array of pictures must be uint8 (0 to 255), not {pixels.dtype}")
-    if pixels.ndim not in (2, 3) or not pixels.size:
-        raise DataError(f"an array of shape {pixels.shape} is no picture: want (h, w), (h, w, 3) or (n, h, w, 3)")
-    return Picture(pixels, "")
-
-
-def _from_pil(image: Any) -> np.ndarray:
-    if image.mode in ("L", "1", "I;16"):
-        return np.asarray(image.convert("L"))
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])

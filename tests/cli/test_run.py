@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from networks import write_classifier
 
+from darknet_py.cli import main
 from darknet_py.files import LIST
 from darknet_py.vision import sources
 from darknet_py.vision.sources import expand
@@ -214,3 +216,44 @@ def test_inspect_says_what_run_says(run: Run, cfg: Path) -> None:
     assert result.exit_code == 1
     assert "DK405" in result.stderr
     assert "all NaN or infinite" in result.stdout
+
+
+def test_a_missing_picture_is_told_before_the_network_is_opened(run: Run, photos: Path) -> None:
+    result = run("run", "none.cfg", "none.jpg")
+    assert result.exit_code == 1
+    assert "cannot read the picture none.jpg" in result.stderr
+    assert "none.cfg" not in result.stderr
+
+
+def test_a_missing_picture_does_not_stop_the_others(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, "none.jpg", photos / "a.png", "--no-save")
+    assert result.exit_code == 1
+    assert result.stdout.count("1 object") == 1
+    assert result.stderr.startswith("error: cannot read the picture none.jpg")
+
+
+def test_a_list_of_pictures_runs_and_says_where_they_were(run: Run, cfg: Path, photos: Path) -> None:
+    (photos / "train.txt").write_text("a.png\nb.png\n")
+    result = run("run", cfg, photos / "train.txt", "--no-save")
+    assert (result.exit_code, result.stdout.count("1 object")) == (0, 2)
+    assert "2 of 2 pictures are beside the list" in result.stderr
+
+
+def test_a_picture_in_stdin_runs(cfg: Path, run: Run, photos: Path) -> None:
+    arguments = ["run", str(cfg), "-", "-o", "out"]
+    result = CliRunner().invoke(main, arguments, input=(photos / "a.png").read_bytes())
+    assert LINE in result.stdout
+    assert [p.name for p in Path("out").iterdir()] == ["stdin.jpg"]
+
+
+@pytest.mark.fault("picture-bomb")
+def test_the_most_pixels_are_an_option(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos / "a.png", "--no-save", "--max-pixels", 1000)
+    assert result.exit_code == 1
+    assert "32x32 (width x height) has more than 1,000 pixels" in result.stderr
+
+
+@pytest.mark.fault("dont-show")
+def test_classes_called_dont_show_are_not_printed(run: Run, cfg: Path, photos: Path) -> None:
+    cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
+    assert run("run", cfg, photos / "a.png", "--no-save").stdout.count("\n") == 1

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from darknet_py.errors import DataError
+from darknet_py.vision import window
 from darknet_py.vision.draw import class_colour, draw_boxes
 from darknet_py.vision.results import Boxes, Results
 from darknet_py.zoo.names import COCO, COCO_IDS
@@ -156,3 +157,59 @@ def test_any_box_can_be_drawn_on_any_picture(shape: tuple[int, ...]) -> None:
 
 def test_classes_have_their_own_colours() -> None:
     assert len({class_colour(i) for i in range(80)}) == 80
+
+
+def test_results_are_a_line_of_what_was_found(results: Results, classes: Results) -> None:
+    assert repr(results) == "photos/dog.jpg 100x80: 1 dog 0.88, 1 stop sign 0.50"
+    assert repr(replace(results, boxes=results.boxes[[0, 0, 1]])).endswith(": 2 dog 0.88, 1 stop sign 0.50")
+    assert repr(replace(results, boxes=results.boxes[:0])) == "photos/dog.jpg 100x80: nothing"
+    assert repr(classes) == "seven.png 28x28: b 0.60, c 0.30, a 0.10"
+
+
+def test_a_line_has_few_classes_and_no_command_for_a_terminal(results: Results) -> None:
+    boxes = Boxes(np.zeros((20, 4), np.float32), np.ones(20, np.float32), np.arange(20), (80, 100))
+    assert repr(replace(results, boxes=boxes)).endswith("… 12 classes more")
+    assert "\x1b" not in repr(replace(results, path="a\x1b[31m.jpg"))
+
+
+def test_a_notebook_gets_the_picture_and_the_line(results: Results) -> None:
+    drawn = cv2.imdecode(np.frombuffer(results._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(drawn, results.plot())
+    html = replace(results, path="<b>.jpg")._repr_html_()
+    assert "<b>" not in html
+    assert "&lt;b&gt;.jpg 100x80: 1 dog" in html
+    assert "data:image/png;base64," in html
+    large = replace(results, orig_img=np.zeros((100, 4000, 3), np.uint8))
+    assert cv2.imdecode(np.frombuffer(large._repr_png_(), np.uint8), cv2.IMREAD_COLOR).shape == (32, 1280, 3)
+
+
+def test_show_without_a_display_says_how_to_save(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DataError, match=r"no display .*results\.save\('found\.jpg'\)"):
+        results.show()
+
+
+def test_show_with_a_display_that_is_gone_is_an_error_too(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.setattr(window, "WINDOW", "raise SystemExit('error: no display :987')")
+    with pytest.raises(DataError, match=r"cannot show the picture \(error: no display :987\): save it instead"):
+        results.show()
+
+
+def test_show_in_a_notebook_displays(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    ipython: Any = ModuleType("IPython")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=1)
+    ipython.display = ModuleType("IPython.display")
+    ipython.display.display = shown.append
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
+    results.show()
+    assert shown == [results]
+
+
+def test_json_has_no_word_for_nan(results: Results) -> None:
+    with pytest.raises(DataError, match="NaN or infinite"):
+        replace(results, boxes=replace(results.boxes, conf=np.float32([np.nan, 1]))).to_json()
