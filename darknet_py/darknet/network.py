@@ -44,7 +44,9 @@ class Network:
         """
         program = program_of(self.compilation, self.graph)
         own = program.contract
-        known = find_names(own.classes, self.cfg, names or self.files.names, classifier=not own.decoders)
+        known = find_names(
+            own.classes, self.cfg, names or self.files.names, classifier=not own.decoders, known=own.class_names
+        )
         contract = replace(
             own, names=known.names, names_origin=known.origin, origin=str(self.cfg), cfg=self.cfg.name,
             resize=own.resize if letterbox is None else resized(letterbox, bool(own.decoders)),

@@ -390,7 +390,7 @@ def _from_kept(
     from ..zoo.names import find_names
 
     detects = bool(contract.decoders)
-    known = find_names(contract.classes, cfg, names, classifier=not detects)
+    known = find_names(contract.classes, cfg, names, classifier=not detects, known=contract.class_names)
     resize = contract.resize if letterbox is None else resized(letterbox, detects)
     contract = replace(contract, names=known.names, names_origin=known.origin, origin=str(cfg), resize=resize)
     return Model(session, contract, lru_cache(1)(compile_))

@@ -8,6 +8,7 @@ from ..contract.contract import Contract
 from ..contract.detections import Boxes
 from ..errors import DataError
 from .preprocess import to_center, to_input
+from .resample import to_center_resampled
 from .results import Results
 from .sources import Picture
 
@@ -22,11 +23,19 @@ def prepare(picture: Picture, contract: Contract, letterbox: bool, out: np.ndarr
     image = pixels[:, :, :3] if alpha else pixels
     try:
         if not contract.decoders and not letterbox:
-            to_center(image, contract.shape, bgr=True, out=out)
+            _cut(image, contract, out)
         else:
             to_input(image, contract.shape, letterbox, bgr=True, out=out)
     except DataError as e:
         raise DataError(f"{picture.path}: {e}") from None
+
+
+def _cut(image: np.ndarray, contract: Contract, out: np.ndarray) -> None:
+    """The middle of a picture, resized as the contract says."""
+    if contract.interpolation == "darknet":
+        to_center(image, contract.shape, bgr=True, out=out, edge=contract.shorter_edge)
+    else:
+        to_center_resampled(image, contract.interpolation, contract.shorter_edge, out)
 
 
 def results_of(

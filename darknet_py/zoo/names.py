@@ -32,6 +32,10 @@ COCO_IDS: tuple[int, ...] = tuple(i for i in range(1, 91) if i not in (12, 26, 2
 
 IMAGENET = 1000
 
+# The lists that lie here: of ImageNet in Darknet's order with one word each, and in the order of WordNet's numbers,
+# which PyTorch's programs have, with all words of each class.
+CLASS_LISTS = ("coco", "imagenet", "imagenet-synsets")
+
 NAMES_KEYS = ("names", "labels")  # of a .data file: detector.c reads names, classifier.c falls back to labels
 
 
@@ -83,11 +87,17 @@ def imagenet_names() -> tuple[str, ...]:
 
 
 def find_names(
-    classes: int, cfg: Path | None = None, given: str | Path | None = None, *, classifier: bool = False
+    classes: int,
+    cfg: Path | None = None,
+    given: str | Path | None = None,
+    *,
+    classifier: bool = False,
+    known: str = "",
 ) -> Names:
     """The names of `classes` classes: from `given`, or from files beside the cfg, or those that everybody means.
 
-    80 are COCO's, 1000 of a classifier ImageNet's; else numbers.
+    80 are COCO's, 1000 of a classifier ImageNet's; else numbers. `known` is the list that the cfg itself names (see
+    `known_names`): it counts before files that are not called as the cfg is.
 
     Raises `DataError` if the given file cannot be read or holds fewer names than there are classes.
     """
@@ -96,7 +106,13 @@ def find_names(
         if len(names) < classes:
             raise DataError(f"{given} holds {len(names)} names, and the network has {classes} classes")
         return Names(names[:classes], str(given))
-    for path in _candidates(cfg) if cfg else ():
+    for path in _own_names(cfg) if cfg else ():
+        names = _try(path)
+        if len(names) == classes:
+            return Names(names, str(path))
+    if known and len(known_names(known)) == classes:
+        return Names(known_names(known), f"the list {known}, as the cfg says")
+    for path in _neighbours(cfg) if cfg else ():
         names = _try(path)
         if len(names) == classes:
             return Names(names, str(path))
@@ -107,8 +123,12 @@ def find_names(
     return Names(tuple(map(str, range(classes))), "numbers (no .names or .data file beside the cfg fits)")
 
 
-def _candidates(cfg: Path) -> Iterator[Path]:
-    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if p.is_file())
+def _own_names(cfg: Path) -> Iterator[Path]:
+    """The files that are called as the cfg is."""
+    return (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if p.is_file())
+
+
+def _neighbours(cfg: Path) -> Iterator[Path]:
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))
