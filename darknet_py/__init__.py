@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .errors import WeightsError as WeightsError
     from .errors import ZooError as ZooError
     from .model.export import export_onnx as export_onnx
+    from .model.holdings import clear_holdings as clear_holdings
+    from .model.holdings import list_holdings as list_holdings
     from .model.model import Model as Model
     from .model.model import load as load
     from .vision.results import Results as Results
@@ -49,6 +51,7 @@ _HOMES = {
     "darknet.weights": ("random_weights", "read_weights", "write_weights"),
     "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
     "model.export": ("export_onnx",),
+    "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model", "load"),
     "vision.results": ("Results",),
     "zoo.find": ("list_models",),

@@ -29,3 +29,20 @@ def thread_environment(threads: int) -> dict[str, str]:
     """The environment of a process in which every library uses this many threads."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(threads))}
+
+
+def lives(pid: int) -> bool:
+    """Whether there is a process of this number; True where one cannot ask.
+
+    >>> lives(os.getpid())
+    True
+    """
+    if os.name != "posix":
+        return True  # to signal 0 would be Ctrl-C there
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -15,8 +15,8 @@ SHARED = TESTS.parent.parent / "shared"
 
 @pytest.fixture(autouse=True)
 def compiled_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test finds, or leaves, compiled networks in the user's cache."""
-    monkeypatch.setattr("darknet_py.model.cache.root", lambda: tmp_path / "compiled")
+    """No test finds, or leaves, anything in the user's cache."""
+    monkeypatch.setenv("DARKNET_PY_CACHE", str(tmp_path.with_name(f"{tmp_path.name}-cache")))
 
 
 @pytest.fixture(scope="session")

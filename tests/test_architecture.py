@@ -17,6 +17,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("errors", "machine", "version"),
     ("files",),
+    ("private",),
+    ("hashes",),
     ("ir",),
     ("passes",),
     ("contract",),
@@ -43,7 +45,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 # What these rooms may import from outside, besides the standard library.
 OUTSIDE = {
-    "errors": set(), "files": set(), "machine": set(), "version": set(), "ir": {"numpy"}, "passes": {"numpy"},
+    "errors": set(), "files": set(), "private": set(), "hashes": set(), "machine": set(), "version": set(),
+    "ir": {"numpy"}, "passes": {"numpy"},
     "contract": {"numpy"}, "zoo": set(), "darknet": {"numpy", "lark"}, "onnx": {"numpy", "onnx"},
 }  # fmt: skip
 RUNTIMES = {"numpy", "onnx", "onnxruntime", "cv2", "openvino", "ncnn", "lark", "click", "torch", "matplotlib"}

@@ -21,10 +21,12 @@ from statistics import median
 import numpy as np
 
 from ..errors import BackendError, Say
-from ..files import cache_dir, write_whole
+from ..files import cache_dir, read_at_most, write_whole
+from ..hashes import sha256_of
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
+from ..private import make_private
 from ..version import VERSION
 from .backend import Backend, backends
 from .session import Session
@@ -35,6 +37,7 @@ LEAD = 1.03  # the first contender, the default, wins unless another is faster b
 HOPELESS = 2.0  # who takes this many times as long as the fastest at first is not timed further
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
+MOST = 1 << 16  # bytes of what was written down
 SAME = 1e-3  # a back end whose outputs differ by more of their scale computes something else
 
 Opener = Callable[[], Session]
@@ -79,9 +82,7 @@ def open_file(path: Path, *, threads: int | None = None, explain: Say | None = N
     able = [b for b in contenders(threads) if b.reads_onnx and (b.any_batch or contract.batch is not None)]
     openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
-    with path.open("rb") as opened:
-        content = hashlib.file_digest(opened, "sha256").hexdigest()
-    return fastest(openers, shapes, f"{content}\n{threads}", explain, remember, contract.batch or 1)
+    return fastest(openers, shapes, f"{sha256_of(path)}\n{threads}", explain, remember, contract.batch or 1)
 
 
 def contenders(threads: int | None) -> list[Backend]:
@@ -117,6 +118,7 @@ def fastest(
     say(str(choice))
     if remember:
         try:
+            make_private(path.parent)
             write_whole(path, json.dumps(vars(choice), indent=2).encode())
         except OSError as e:
             say(f"cannot remember that in {path}: {e.strerror or e}")
@@ -182,13 +184,18 @@ def timed(session: Session, feed: list[np.ndarray]) -> float:
     return time.perf_counter() - start
 
 
+def measurements() -> Path:
+    """The folder of what was measured."""
+    return cache_dir() / "backends"
+
+
 def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
     """The file for a network on this machine with these versions."""
     distributions = dict.fromkeys(d for b in backends().values() for d in b.distributions)
     versions = [f"{name} {v}" for name in distributions if (v := _version(name))]
     machine = [cpu(), str(cores())]
     text = "\n".join([VERSION, *versions, *machine, *openers, str(batch), network])
-    return cache_dir() / "backends" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+    return measurements() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
 def _version(distribution: str) -> str | None:
@@ -201,8 +208,8 @@ def _version(distribution: str) -> str | None:
 def _recall(path: Path) -> Choice | None:
     """What is written there; None if there is nothing, or nothing of use."""
     try:
-        found = Choice(**json.loads(path.read_bytes()))
+        found = Choice(**json.loads(read_at_most(path, MOST)))
         str(found)
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return found
+    return found if isinstance(found.backend, str) else None

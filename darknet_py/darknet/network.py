@@ -7,12 +7,14 @@ Decision: where weights come from is one rule for every command and for `load`: 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..contract.contract import resized
 from ..contract.program import Program
 from ..errors import Say, WeightsError
+from ..hashes import sha256_of
 from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
 from ..zoo.names import find_names
@@ -24,13 +26,18 @@ from .weights import Header, Weights, find_wrong_values, random_weights, read_we
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A compiled cfg and its weights; `weights` is None where they are random or there are none to load."""
+    """A compiled cfg and its weights; `weights` is None where they are random or there are none to load.
+
+    `loaded` is what the file held. All of it is in memory: the files may change, and the network does not.
+    """
 
     files: Found
     compilation: Compilation
     graph: Graph
     weights: Path | None
     header: Header | None
+    loaded: Weights | None = None
+    cfg_sha256: str = ""
 
     @property
     def cfg(self) -> Path:
@@ -85,10 +92,11 @@ def open_files(
     """`open_network` where the files are known."""
     compilation = compile_file(files.cfg, reading).check()
     graph = compilation.graph
+    made = partial(Network, cfg_sha256=sha256_of(files.cfg) if files.cfg.is_file() else "")  # a pipe has been read
     if random is not None:
-        return Network(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
+        return made(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
     if weights is None and not graph.params:
-        return Network(files, compilation, graph, None, None)
+        return made(files, compilation, graph, None, None)
     path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
     loaded = read_weights(path, graph, allow_partial=allow_partial)
     wrong = find_wrong_values(loaded, graph)
@@ -99,7 +107,7 @@ def open_files(
     if allow_partial:
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)
-    return Network(files, compilation, graph.with_data(loaded.arrays), path, loaded.header)
+    return made(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, loaded)
 
 
 def _tell_of_partial(loaded: Weights, graph: Graph, path: Path, say: Say | None) -> None:

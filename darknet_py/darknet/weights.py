@@ -1,15 +1,22 @@
 """The .weights file: a header, then float32 in the order in which the layers declared their parameters.
 
 Decision: the list of parameters of the graph is the format. Reading, writing, the size check and the message that names
-the layer where a file stops fitting all walk that one list. Files are mapped, not read.
+the layer where a file stops fitting all walk that one list. A file is read whole, once its length is known to fit: of a
+mapped one the arrays would change when a training writes its next weights over it, and to cut it kills the process.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -81,31 +88,50 @@ class Weights:
 
 def read_header(path: Path) -> tuple[Header, int]:
     """The header of a weights file, and the length of the file in bytes. Raises `WeightsError`."""
+    with _opened(path) as file:
+        return _read_header(file, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A weights file to read; what goes wrong with it is a `WeightsError`."""
     try:
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):  # to open a pipe waits for ever
+            raise WeightsError(f"{path} is a device or a pipe, and a weights file has an end", Code.WEIGHTS_MISSING)
         with path.open("rb") as file:
-            start, size = file.read(HEADER_BYTES), path.stat().st_size
+            yield file
     except OSError as e:
         raise WeightsError(f"cannot read {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
-    if not path.is_file():
-        raise WeightsError(f"{path} is a device or a pipe, which cannot be mapped", Code.WEIGHTS_MISSING)
-    return Header.from_bytes(start, str(path)), size
+    except ValueError as e:  # a NUL in the path
+        raise WeightsError(f"cannot read {str(path)!r}: {e}", Code.WEIGHTS_MISSING) from None
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[Header, int]:
+    return Header.from_bytes(file.read(HEADER_BYTES), str(path)), os.fstat(file.fileno()).st_size
 
 
 def read_weights(path: str | Path, graph: Graph, *, allow_partial: bool = False) -> Weights:
-    """Map a weights file and cut it into the parameters of `graph`.
+    """Read a weights file and cut it into the parameters of `graph`; what is in memory stays what it is.
 
-    Raises `WeightsError` if the file is missing, too short or too long; `allow_partial` accepts a file that ends
-    between two layers (such as `yolov4.conv.137`).
+    Raises `WeightsError` if the file is missing, too short or too long, or is written to at the same time;
+    `allow_partial` accepts a file that ends between two layers (such as `yolov4.conv.137`).
     """
     path = Path(path)
-    header, size = read_header(path)
-    start = len(header.to_bytes())
-    whole, odd = divmod(size - start, FLOAT_BYTES)
-    floats = np.memmap(path, np.float32, "r", start, (whole,)) if whole else np.zeros(0, np.float32)
-    arrays = _cut(floats, graph, header, str(path), allow_partial)
-    if odd:
-        raise _odd(str(path), odd)
-    return Weights(header, arrays)
+    with _opened(path) as file:
+        header, size = _read_header(file, path)
+        start = len(header.to_bytes())
+        whole, odd = divmod(size - start, FLOAT_BYTES)
+        params = _fitting(whole, graph, str(path), allow_partial)
+        if odd:
+            raise _odd(str(path), odd)
+        before = os.fstat(file.fileno())
+        file.seek(start)
+        floats = np.fromfile(file, np.float32, whole)
+        after = os.fstat(file.fileno())
+    if len(floats) != whole or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        hint = "a training is saving them: try again"
+        raise WeightsError(f"{path} was written to while it was read", Code.WEIGHTS_MISSING, hint)
+    return Weights(header, _cut(floats, params, header))
 
 
 def parse_weights(data: bytes, graph: Graph, name: str = "the buffer") -> Weights:
@@ -113,32 +139,37 @@ def parse_weights(data: bytes, graph: Graph, name: str = "the buffer") -> Weight
     header = Header.from_bytes(data[:HEADER_BYTES], name)
     start = len(header.to_bytes())
     whole, odd = divmod(len(data) - start, FLOAT_BYTES)
-    arrays = _cut(np.frombuffer(data, np.float32, whole, start), graph, header, name, False)
+    params = _fitting(whole, graph, name, False)
     if odd:
         raise _odd(name, odd)
-    return Weights(header, arrays)
+    return Weights(header, _cut(np.frombuffer(data, np.float32, whole, start), params, header))
 
 
 def _odd(name: str, count: int) -> WeightsError:
     return WeightsError(f"{name} ends in the middle of a number ({count} bytes too many)", Code.WEIGHTS_LONG)
 
 
-def _cut(floats: np.ndarray, graph: Graph, header: Header, name: str, allow_partial: bool) -> dict[Value, np.ndarray]:
-    arrays: dict[Value, np.ndarray] = {}
+def _fitting(count: int, graph: Graph, name: str, allow_partial: bool) -> list[Param]:
+    """The parameters that a file of so many floats holds; `WeightsError` where it ends too early or too late."""
+    params: list[Param] = []
     at, begun = 0, -1
     for param in graph.params:
-        left = len(floats) - at
+        left = count - at
         if param.size > left:
             if allow_partial and (left == 0 and param.layer != begun):
-                return arrays
+                return params
             raise _too_short(graph, param, at, left, name)
-        stored = floats[at : at + param.size]
-        arrays[param.value] = _from_stored(stored, param, header)
+        params.append(param)
         at, begun = at + param.size, param.layer
-    if at < len(floats):
-        message = f"{name} holds {len(floats):,} floats, and the network wants {at:,}: {len(floats) - at:,} too many"
+    if at < count:
+        message = f"{name} holds {count:,} floats, and the network wants {at:,}: {count - at:,} too many"
         raise WeightsError(message, Code.WEIGHTS_LONG, "is this the weights file of another cfg?")
-    return arrays
+    return params
+
+
+def _cut(floats: np.ndarray, params: Sequence[Param], header: Header) -> dict[Value, np.ndarray]:
+    ends = accumulate(param.size for param in params)
+    return {p.value: _from_stored(floats[end - p.size : end], p, header) for p, end in zip(params, ends, strict=True)}
 
 
 def _too_short(graph: Graph, param: Param, at: int, left: int, name: str) -> WeightsError:
@@ -197,14 +228,28 @@ def write_weights(path: str | Path, graph: Graph, weights: Weights, *, upto: int
         raise WeightsError(f"no array for {missing.value.name}", Code.WEIGHTS_SHORT)
     try:
         with replacing(path) as file:
-            file.write(weights.header.to_bytes())
-            for param in params:
-                array = np.asarray(weights.arrays[param.value], np.float32)
-                if _is_transposed(param, weights.header):
-                    array = array.reshape(param.value.shape[0], -1).T
-                file.write(np.ascontiguousarray(array).data)
+            for piece in _stored(params, weights):
+                file.write(piece)
     except OSError as e:
         raise WeightsError(f"cannot write {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
+
+
+def hash_weights(graph: Graph, weights: Weights) -> str:
+    """The SHA-256 of the file that weights were read from, whatever has become of it since."""
+    digest = hashlib.sha256()
+    for piece in _stored([p for p in graph.params if p.value in weights.arrays], weights):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _stored(params: Sequence[Param], weights: Weights) -> Iterator[bytes | memoryview]:
+    """The pieces of a weights file: its header, and each array as it is stored."""
+    yield weights.header.to_bytes()
+    for param in params:
+        array = np.asarray(weights.arrays[param.value], np.float32)
+        if _is_transposed(param, weights.header):
+            array = array.reshape(param.value.shape[0], -1).T
+        yield np.ascontiguousarray(array).data
 
 
 def random_weights(graph: Graph, seed: int) -> Weights:

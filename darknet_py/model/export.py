@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ..contract.contract import Contract
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
+from ..darknet.weights import hash_weights
 from ..errors import DataError
 from ..onnx.export import Exported, to_exported
 
@@ -65,8 +65,8 @@ def export_onnx(
         raise DataError("an open network has its weights already")
     program = network.program(names, letterbox)
     contract = replace(
-        program.contract, cfg_sha256=_sha256(network.cfg),
-        weights_sha256=_sha256(network.weights) if network.weights else None,
+        program.contract, cfg_sha256=network.cfg_sha256,
+        weights_sha256=hash_weights(network.compilation.graph, network.loaded) if network.loaded else None,
     )  # fmt: skip
     exported = to_exported(
         Program(program.graph, contract), batch=batch, boxes=boxes, half=half,
@@ -83,8 +83,3 @@ def _quantized(exported: Exported, images: str | Path) -> Exported:
 
     model, found = quantize(exported.whole(), images)
     return Exported(model, {}, replace(exported.contract, int8=found.to_dict()))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

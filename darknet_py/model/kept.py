@@ -1,7 +1,8 @@
 """Networks that were compiled before: onnxruntime's optimized model and what a `Model` must know, kept between runs.
 
 Decision: the second start reads neither cfg grammar nor weights. An entry is found by everything that decides what is
-computed (files, options, versions, processor), so it is never out of date, only unused.
+computed (the bytes of all files, options, versions, processor), so it is never out of date, only unused. It is data:
+what it says is looked up in `decoders.DECODERS` and checked, nothing is imported or called by a name that it gives.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from typing import TYPE_CHECKING
 
 from ..contract.contract import Contract
 from ..errors import BackendError
+from ..hashes import sha256_of
 from . import cache
 
 if TYPE_CHECKING:
     from ..backends.session import Session
     from ..darknet.network import Network
     from ..darknet.reading import Reading
+    from ..errors import Say
 
 FILE = "network.json"
 # An option that names a file beside the cfg; Darknet drops white space wherever it stands in a line.
+MOST_CLASSES = 1 << 20  # ImageNet has 21 841
+_TOLD: set[str] = set()  # what has been said in this process
 NAMES_TREE = re.compile(rb"(?:^|[\r\n])\s*t\s*r\s*e\s*e\s*=")
 
 
@@ -44,25 +49,51 @@ class Recipe:
 
         try:
             text = self.cfg.read_bytes()
-            weights = cache.fingerprint(self.weights) if self.weights else self.random
-        except OSError:
+            weights = sha256_of(self.weights) if self.weights else self.random
+        except (OSError, ValueError):  # ValueError: a NUL in a path
             return None
         if NAMES_TREE.search(text):
             return None
         return cache.key(self.cfg, text, weights, self.reading, onnxruntime.__version__, cpu())
 
 
+def is_open_to_others(key: str, say: Say | None) -> bool:
+    """Whether others could have written an entry, so that there is no start cache; which is said once."""
+    doubt = cache.find_doubt(key)
+    if doubt is None:
+        return False
+    if doubt not in _TOLD:
+        _TOLD.add(doubt)
+        text = (
+            f"warning: the start cache is not used: {doubt}"
+            "\n  hint: `darknet-py cache --clear` removes what others may have left, `chmod go-w` closes the folder"
+        )
+        _warn(text, say)
+    return True
+
+
+def _warn(text: str, say: Say | None) -> None:
+    if say:
+        say(text)
+        return
+    import warnings
+
+    warnings.warn(text.removeprefix("warning: "), RuntimeWarning, stacklevel=2)
+
+
 def recall(key: str, threads: int | None) -> tuple[Session, Contract] | None:
-    """The session and the contract of an entry; None if there is none, or none that works."""
+    """The session and the contract of an entry; None if there is none, or none that works, which is then dropped."""
     from ..backends.onnxruntime.file import OPTIMIZED, FileSession
 
     folder = cache.find(key)
     if folder is None:
         return None
     try:
-        session = FileSession(folder / OPTIMIZED, threads=threads, optimized=True)
-        return session, Contract.of(json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, AttributeError, ValueError, TypeError, KeyError, BackendError):
+        contract = Contract.of(json.loads((folder / FILE).read_text("utf-8")))
+        if type(contract.classes) is not int or not 0 <= contract.classes <= MOST_CLASSES:
+            raise ValueError(f"{contract.classes} classes")
+        return FileSession(folder / OPTIMIZED, threads=threads, optimized=True), contract
+    except Exception:  # whatever is wrong with an entry, the network is compiled anew
         cache.drop(key)
         return None
 

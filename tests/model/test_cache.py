@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from networks import picture, write_classifier, write_detector, write_recurrent
 
+import darknet_py.darknet.network
 import darknet_py.model
 from darknet_py.backends.onnxruntime.file import FileSession
-from darknet_py.model import cache
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights, write_weights
+from darknet_py.errors import DataError
+from darknet_py.model import cache, kept
 from darknet_py.model.model import load
 
 RED = picture((1, 2, "red"))
@@ -27,6 +34,12 @@ def cfg(tmp_path: Path) -> Path:
 
 def entries() -> list[Path]:
     return sorted(cache.root().iterdir()) if cache.root().is_dir() else []
+
+
+def rewrite(entry: Path, file: str, data: bytes) -> None:
+    """Change a file of an entry, and write down its checksum as somebody would who knows how."""
+    (entry / file).write_bytes(data)
+    cache._sign(entry)
 
 
 def put(name: str, size: int = 1) -> None:
@@ -126,13 +139,203 @@ def test_cache_false_and_other_back_ends_keep_nothing(cfg: Path) -> None:
     assert entries() == []
 
 
-@pytest.mark.parametrize("file", ["model.onnx", "network.json"])
-def test_a_broken_entry_is_made_again(file: str, cfg: Path) -> None:
+@pytest.mark.parametrize("file", ["model.onnx", "network.json", "checksums"])
+@pytest.mark.parametrize("how", ["broken", "empty", "cut", "missing", "a link", "a folder"])
+def test_a_broken_entry_is_made_again(file: str, how: str, cfg: Path) -> None:
     load(cfg)
     (entry,) = entries()
-    (entry / file).write_bytes(b"broken")
-    assert len(load(cfg)(RED)[0]) == 1
+    path = entry / file
+    data = path.read_bytes()
+    path.unlink()
+    if how == "a link":
+        (entry / "elsewhere").write_bytes(data)
+        path.symlink_to("elsewhere")
+    elif how == "a folder":
+        path.mkdir()
+    elif how != "missing":
+        path.write_bytes({"broken": b"broken", "empty": b"", "cut": data[:-1]}[how])
+    made_again(cfg)
+
+
+def made_again(cfg: Path) -> None:
+    """The network is compiled, finds the same, and is kept: the next start is a quick one."""
+    model = load(cfg)
+    assert not isinstance(model.session, FileSession)
+    assert len(model(RED)[0]) == 1
     assert isinstance(load(cfg).session, FileSession)
+
+
+@pytest.mark.fault("cache-corrupt-json")
+def test_no_flipped_bit_of_a_kept_network_is_computed_with(cfg: Path) -> None:
+    x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
+    wanted = load(cfg).run(x)[0]
+    (entry,) = entries()
+    whole = {path: path.read_bytes() for path in sorted(entry.iterdir())}
+    rng = np.random.default_rng(1)
+    for path, data in whole.items():
+        for _ in range(15):
+            entry.mkdir(exist_ok=True)
+            for other, bytes_ in whole.items():
+                other.write_bytes(bytes_)
+            flipped = bytearray(data)
+            flipped[rng.integers(len(data))] ^= 1 << rng.integers(8)
+            path.write_bytes(bytes(flipped))
+            assert cache.find(entry.name) is None
+            assert not entry.exists()
+    np.testing.assert_array_equal(load(cfg).run(x)[0], wanted)
+
+
+def test_a_flipped_bit_of_large_arrays_is_seen_though_the_times_are_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("a", 3 << 20)
+    path = cache.root() / "a" / "x"
+    time.sleep(0.3)
+    assert cache.find("a")
+    assert cache.find("a")  # now it is remembered
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(2 << 20)
+        file.write(b"\1")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert cache.find("a") is None
+
+
+HOSTILE = [
+    b"", b"null", b"5", b'"x"', b"[]", b"{}", b"[1]", b"[" * 100_000, b'{"a":' * 100_000, b"\xed\xa0\x80", b"1" * 5000,
+    b"NaN", b'{"decoders": 5}', b'{"decoders": [[1, 2]]}',
+]  # fmt: skip
+
+
+@pytest.mark.fault("cache-corrupt-json")
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_description_that_is_none_is_dropped_even_where_its_checksum_is_right(text: bytes, cfg: Path) -> None:
+    load(cfg)
+    (entry,) = entries()
+    rewrite(entry, "network.json", text)
+    made_again(cfg)
+
+
+@pytest.mark.fault("cache-corrupt-json")
+@pytest.mark.parametrize("classes", [10**12, -1, "2", None, 1.5, [], True])
+def test_a_number_of_classes_that_cannot_be_is_dropped(classes: object, cfg: Path) -> None:
+    load(cfg)
+    (entry,) = entries()
+    described = json.loads((entry / "network.json").read_text())
+    rewrite(entry, "network.json", json.dumps({**described, "classes": classes}).encode())
+    made_again(cfg)
+
+
+@pytest.mark.fault("cache-code-exec")
+@pytest.mark.parametrize("kind", ["subprocess.Popen", "os", "subprocess:Popen", "__class__"])
+def test_nothing_is_imported_or_called_by_a_name_from_an_entry(kind: str, cfg: Path, tmp_path: Path) -> None:
+    load(cfg)
+    (entry,) = entries()
+    described = json.loads((entry / "network.json").read_text())
+    options = {"args": ["/bin/sh", "-c", f"touch {tmp_path / 'ran'}"]}
+    described["decoders"] = [{"kind": kind, **options}]
+    described["heads"] = [["subprocess", "Popen", {"options": options}]]
+    rewrite(entry, "network.json", json.dumps(described).encode())
+    before = set(sys.modules)
+    made_again(cfg)
+    assert not (tmp_path / "ran").exists()
+    assert set(sys.modules) - before <= {"subprocess"} | {m for m in sys.modules if m.startswith("darknet_py")}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
+@pytest.mark.fault("cache-code-exec")
+@pytest.mark.parametrize("which", ["the cache", "the folder of entries", "an entry"])
+def test_what_others_may_write_is_not_used_and_that_is_said_once(
+    which: str, cfg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(cfg)
+    (entry,) = entries()
+    folder = {"the cache": cache.root().parent, "the folder of entries": cache.root(), "an entry": entry}[which]
+    folder.chmod(0o777)
+    said: list[str] = []
+    for _ in range(2):
+        model = load(cfg, say=said.append)
+        assert not isinstance(model.session, FileSession)
+        assert len(model(RED)[0]) == 1
+    (line,) = said
+    assert f"the start cache is not used: others may write in {folder}" in line
+    monkeypatch.setattr(kept, "_TOLD", set())
+    with pytest.warns(RuntimeWarning, match="others may write"):
+        load(cfg)
+    folder.chmod(0o700)
+    assert isinstance(load(cfg).session, FileSession)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
+def test_entries_are_for_one_user_whatever_the_umask(cfg: Path) -> None:
+    before = os.umask(0)
+    try:
+        load(cfg)
+    finally:
+        os.umask(before)
+    (entry,) = entries()
+    assert {p.stat().st_mode & 0o777 for p in (cache.root().parent, cache.root(), entry)} == {0o700}
+    assert isinstance(load(cfg).session, FileSession)
+
+
+@pytest.mark.fault("stale-compiled-cache")
+def test_weights_that_differ_in_one_byte_anywhere_are_other_weights(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text("[net]\nwidth=16\nheight=16\nchannels=3\n[connected]\noutput=700\nactivation=linear\n[softmax]\n")
+    graph = compile_file(cfg).check().graph
+    weights = cfg.with_suffix(".weights")
+    write_weights(weights, graph, random_weights(graph, 1))
+    os.utime(weights, (0, 0))  # as in a reproducible image
+    time.sleep(0.3)
+    x = np.random.default_rng(0).random((1, 3, 16, 16), np.float32)
+    first = load(cfg).run(x)[0]
+    data = bytearray(weights.read_bytes())
+    assert len(data) > 1 << 20
+    floats = np.frombuffer(data, np.float32, offset=20).copy()
+    floats[200_000:200_900] = 5
+    weights.write_bytes(bytes(data[:20]) + floats.tobytes())
+    os.utime(weights, (0, 0))
+    np.testing.assert_array_equal(load(cfg).run(x)[0], load(cfg, cache=False).run(x)[0])
+    assert np.abs(load(cfg).run(x)[0] - first).max() > 1e-5
+
+
+def test_weights_that_change_while_they_are_compiled_are_kept_under_no_name(
+    cfg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = darknet_py.darknet.network.open_files
+
+    def slow(*args: Any, **options: Any) -> Any:
+        network = real(*args, **options)
+        weights = cfg.with_suffix(".weights")
+        weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0@")
+        return network
+
+    monkeypatch.setattr("darknet_py.darknet.network.open_files", slow)
+    load(cfg)
+    assert entries() == []
+
+
+def test_a_kept_model_does_not_take_its_network_from_other_files(cfg: Path, tmp_path: Path) -> None:
+    load(cfg)
+    model = load(cfg)
+    weights = cfg.with_suffix(".weights")
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0@")
+    assert len(model(RED)[0]) == 1
+    with pytest.raises(DataError, match="changed since the model was loaded"):
+        model.export(tmp_path / "other.onnx")
+
+
+def test_what_a_killed_process_was_making_goes_and_is_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    put("a")
+    left, living = (cache.root() / f".new.x.{pid}" for pid in (killed.pid, os.getppid()))
+    for folder in (left, living):
+        folder.mkdir()
+        (folder / "half").write_bytes(bytes(9999))
+    monkeypatch.setattr(cache, "LIMIT", 1000)
+    put("b")
+    assert not left.exists()
+    assert [e.name for e in cache.entries()] == ["b", "a"]
+    assert living.exists()
 
 
 def test_without_a_place_to_write_it_runs_all_the_same(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +344,14 @@ def test_without_a_place_to_write_it_runs_all_the_same(cfg: Path, monkeypatch: p
 
 
 def test_what_was_not_used_for_longest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LIMIT", 25)
-    for time, name in enumerate("ab"):
-        put(name, 10)
-        os.utime(cache.root() / name, (time, time))
+    monkeypatch.setattr(cache, "LIMIT", 2500)
+    for used, name in enumerate("ab"):
+        put(name, 1000)
+        os.utime(cache.root() / name, (used, used))
     assert cache.find("a")
-    put("c", 10)
+    put("c", 1000)
     assert [e.name for e in entries()] == ["a", "c"]
-    put("huge", 100)
+    put("huge", 10000)
     assert [e.name for e in entries()] == ["huge"]
 
 

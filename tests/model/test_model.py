@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,10 @@ from networks import picture, write_classifier, write_detector, write_recurrent
 
 import darknet_py
 from darknet_py import export_onnx
+from darknet_py.analysis.dump import dump_layers
+from darknet_py.analysis.verify import verify
+from darknet_py.backends.backend import available_backends
+from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DataError, WeightsError
 from darknet_py.model.model import Model, load
 
@@ -236,6 +241,7 @@ def test_a_classifier_sees_the_middle_of_a_picture(tmp_path: Path) -> None:
     assert results.pred_score == pytest.approx(np.e / (np.e + 2), abs=1e-5)
 
 
+@pytest.mark.fault("model-not-picklable")
 @pytest.mark.parametrize("backend", ["onnxruntime", "opencv", "numpy"])
 def test_a_model_travels_as_what_was_said_to_load(cfg: Path, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(cfg.parent)
@@ -249,11 +255,40 @@ def test_a_model_travels_as_what_was_said_to_load(cfg: Path, backend: str, monke
     assert again.names == model.names
 
 
-def test_another_process_opens_the_model_it_is_sent(cfg: Path) -> None:
-    model = load(cfg)
+@pytest.mark.fault("model-not-picklable")
+@pytest.mark.parametrize(
+    "options", [{}, {"backend": "numpy"}, {"random_weights": 0}], ids=["default", "numpy", "random"]
+)
+def test_another_process_opens_the_model_it_is_sent(cfg: Path, options: dict[str, Any]) -> None:
+    model = load(cfg, **options)
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         (results,) = pool.submit(model, RED).result()
     np.testing.assert_allclose(results.boxes.xyxy, model(RED)[0].boxes.xyxy, atol=1e-3)
+
+
+@pytest.mark.fault("weights-file-rewritten")
+@pytest.mark.parametrize("how", ["written over", "cut", "removed"])
+@pytest.mark.parametrize("backend", [name for name in available_backends() if name != "auto"])
+def test_a_loaded_model_stays_what_it_was(backend: str, how: str, cfg: Path, tmp_path: Path) -> None:
+    weights = cfg.with_suffix(".weights")
+    model, network = load(cfg, backend=backend, cache=False), open_network(cfg)
+    x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
+
+    def answers() -> list[np.ndarray]:
+        return [*model.run(x), *(layers[name] for layers in dump_layers(network.graph, x) for name in sorted(layers))]
+
+    wanted = [np.array(array) for array in answers()]
+    model.export(tmp_path / "before.onnx")
+    if how == "removed":
+        weights.unlink()
+    else:
+        with weights.open("r+b") as file:
+            file.truncate(20) if how == "cut" else file.write(b"\xff" * weights.stat().st_size)
+    for found, before in zip(answers(), wanted, strict=True):
+        np.testing.assert_allclose(found, before, rtol=1e-6)
+    model.export(tmp_path / "after.onnx")
+    assert (tmp_path / "after.onnx").read_bytes() == (tmp_path / "before.onnx").read_bytes()
+    assert not verify(network.graph, [x], [backend]).failures
 
 
 def test_a_model_made_of_parts_says_that_it_cannot_travel(model: Model) -> None:
