@@ -254,18 +254,21 @@ def _read_safetensors(path: Path, file: BinaryIO, size: int, start: bytes) -> di
 
 def _parameters(content: Any) -> tuple[str, dict[str, Tensor]]:
     """The parameters and where they were: in an entry that programs keep them in, or at the top."""
-    entries = content.items if isinstance(content, Inert) else content
-    for key in NESTED if isinstance(entries, dict) else ():
-        inner = entries.get(key)
+    for key, inner in _nested(content):
         if found := _flat(inner):
             return key, found
-        deeper = inner.state if isinstance(inner, Inert) else inner  # an averaged model has the model as a field
-        for name in NESTED if isinstance(deeper, dict) else ():
-            if found := _flat(deeper.get(name)):
+        for name, deeper in _nested(inner):  # an averaged model has the model as a field
+            if found := _flat(deeper):
                 return f"{key}.{name}", found
     if found := _flat(content):
         return "", found
     raise DataError(f"no tensors at the top of the file or under {', '.join(NESTED)}")
+
+
+def _nested(value: Any) -> list[tuple[str, Any]]:
+    """The entries of a dictionary, or the fields of an object, in which programs keep parameters."""
+    fields = value.state if isinstance(value, Inert) else value
+    return [(key, fields[key]) for key in NESTED if key in fields] if isinstance(fields, dict) else []
 
 
 def _flat(value: Any) -> dict[str, Tensor]:
