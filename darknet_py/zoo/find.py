@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import Code, DataError, Say, WeightsError, did_you_mean
 from ..files import cache_dir
+from . import checkpoints
 from . import models as zoo
 
 # What AlexeyAB's trainer appends to the name of the cfg (detector.c train_detector).
@@ -64,12 +65,17 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
     return installed.get(str(name)) or zoo.fetch_cfg(str(name), say)
 
 
-def find_weights(cfg: Path) -> Path:
-    """The weights of a cfg, by its name. Raises `WeightsError` that lists every place looked at."""
+def find_weights(cfg: Path, say: Say | None = None) -> Path:
+    """The weights of a cfg, by its name; those of a cfg of ours for a trained network are its checkpoint.
+
+    Raises `WeightsError` that lists every place looked at, `ZooError` if the checkpoint cannot be fetched.
+    """
     places = list(_weights_places(cfg))
     for place in places:
         if place.is_file():
             return place
+    if cfg.stem in checkpoints.trained_networks() and cfg in installed_cfgs():
+        return checkpoints.fetch_checkpoint(cfg.stem, say)
     looked = "".join(f"\n  {p}" for p in places)
     fetched = f"`darknet-py download {cfg.stem}` fetches them"
     get = fetched if cfg.stem in zoo.models() else "give them with --weights"

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from ...errors import DataError
+from .kinds import HEAD, kind_of
 from .pickles import Bounded, Inert, Name, read_pickle
 from .tensors import STORAGES, Storage, Tensor, contiguous, item_bytes, tensor
 
@@ -30,7 +31,6 @@ SAFETENSORS = {
 # Where programs keep the parameters, in the order in which they are taken: the running mean of them (ema) is what is
 # evaluated, so it comes before the parameters of the last step.
 NESTED = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model", "params", "net")
-SUFFIXES = (".pth", ".pt", ".safetensors", ".tar", ".pkl", ".bin", ".ckpt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,28 +43,6 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
 
-def is_checkpoint(path: str | Path) -> bool:
-    """Whether a file looks like a checkpoint of another program rather than Darknet's weights, from its first bytes.
-
-    A file that cannot be read is none.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError:
-        return False
-    return start.startswith((b"PK\x03\x04", b"PK\x05\x06")) or _is_pickle(start) or _is_safetensors(start)
-
-
-def _is_pickle(start: bytes) -> bool:
-    return start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
-
-
-def _is_safetensors(start: bytes) -> bool:
-    return start[8:9] == b"{" and start[9:10] in (b'"', b"}", b" ")
-
-
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """The tensors of a checkpoint: those at its top, or under the first of `NESTED` that has any.
 
@@ -74,7 +52,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            size, start = path.stat().st_size, file.read(16)
+            size, start = path.stat().st_size, file.read(HEAD)
             if not path.is_file():
                 raise DataError("it is a device or a pipe")
             file.seek(0)
@@ -92,11 +70,12 @@ def _plain(name: str) -> str:
 
 
 def _read(path: Path, file: BinaryIO, size: int, start: bytes) -> tuple[str, Any]:
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    kind = kind_of(start)
+    if kind == "zip":
         return "torch", _read_zip(path, size)
-    if _is_pickle(start):
+    if kind == "pickle":
         return "torch (before 1.6)", _read_legacy(path, file, size)
-    if _is_safetensors(start):
+    if kind == "safetensors":
         return "safetensors", _read_safetensors(path, file, size, start)
     raise DataError("it is no checkpoint: neither torch's zip or pickle, nor safetensors")
 

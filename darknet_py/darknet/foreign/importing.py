@@ -65,6 +65,13 @@ class Import:
         """How many tensors of the checkpoint were used."""
         return sum(bool(row.tensor) for row in self.rows)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The import as plain data."""
+        paths = dict(checkpoint=str(self.checkpoint), weights=str(self.weights), cfg=str(self.cfg))
+        said = dict(family=self.family, form=self.form, entry=self.entry, counters=list(self.counters))
+        rows = [vars(row) | {"shape": list(row.shape)} for row in self.rows]
+        return {**paths, **said, "rows": rows, "warnings": [w.to_dict() for w in self.warnings]}
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -105,6 +112,14 @@ def import_weights(
         read.path, Path(output), Path(compilation.cfg.source.name), family.title, read.form, read.entry, rows, counters,
         (wrong,) if wrong else (),
     )  # fmt: skip
+
+
+def convert(checkpoint: Path, compilation: Compilation) -> Weights:
+    """The weights that a checkpoint has for a network, not written anywhere; raises what `import_weights` raises."""
+    read = read_checkpoint(checkpoint)
+    family = _family_of(read)
+    units, _ = _units(read, family)
+    return _joined(read, family, units, compilation, None)[1]
 
 
 # -- the checkpoint --------------------------------------------------------------------------------------------------
