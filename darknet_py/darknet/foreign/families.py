@@ -29,7 +29,8 @@ class Family:
     `units` are patterns of the names of units with the position that each has; the groups of a pattern are numbers and
     take the place of None in it. `epsilon` is that of the program's normalization. `by_layer`: a position is the number
     of a section of the cfg, and not a rank among the layers with parameters. `normalized`: pictures are normalized
-    before the network. `cfgs` are the networks that come with this package, by the names of their cfgs.
+    before the network. `spelling` is a pattern in the names of its tensors, where they are else those of another
+    program. `cfgs` are the networks that come with this package, by the names of their cfgs.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Family:
     epsilon: float
     by_layer: bool = False
     normalized: bool = False
+    spelling: str = ""
     cfgs: tuple[str, ...] = ()
 
     def position(self, unit: str) -> Position | None:
@@ -50,7 +52,8 @@ class Family:
 
     def knows(self, names: Iterable[str]) -> int:
         """How many of these tensors the program would call so."""
-        return sum(self.position(split(name)[0]) is not None for name in names)
+        spelt = (name for name in names if re.search(self.spelling, name))
+        return sum(self.position(split(name)[0]) is not None for name in spelt)
 
 
 TIMM = Family(
@@ -79,13 +82,20 @@ MMPRETRAIN = Family(
     cfgs=("cspdarknet50_3rdparty_8xb32_in1k", "cspresnet50_3rdparty_8xb32_in1k", "cspresnext50_3rdparty_8xb32_in1k"),
 )  # fmt: skip
 
-# PyTorch_YOLOv4, yolor, ScaledYOLOv4 and ultralytics' yolov3 of that time: a list of modules, one for each section.
-DARKNET = Family(
-    "darknet", "a PyTorch program that reads Darknet's cfg",
-    ((r"(?:module_list|models)\.(\d{1,4})(?:\.conv)?", (None,)),), 1e-4, by_layer=True,
-)  # fmt: skip
+# Programs that build a list of modules from a cfg, one for each section. Their epsilons differ, and so do their names.
+LAYER = (r"(?:module_list|models)\.(\d{1,4})(?:\.conv\d{0,4})?", (None,))
 
-FAMILIES = (TIMM, MMPRETRAIN, DARKNET)
+# eriklindernoren/PyTorch-YOLOv3 models.py and Tianxiaomo/pytorch-YOLOv4 tool/darknet2pytorch.py: PyTorch's own epsilon.
+ERIKLINDERNOREN = Family(
+    "pytorch-yolov3", "PyTorch-YOLOv3", (LAYER,), 1e-5, by_layer=True, spelling=r"\.(conv|batch_norm)_\d+\."
+)
+TIANXIAOMO = Family(
+    "pytorch-yolov4", "pytorch-YOLOv4", (LAYER,), 1e-5, by_layer=True, spelling=r"^models\.\d+\.(conv|bn)\d+\."
+)
+# PyTorch_YOLOv4, yolor, ScaledYOLOv4's csp branch and ultralytics' yolov3 of that time (models.py create_modules).
+DARKNET = Family("darknet", "a PyTorch program that reads Darknet's cfg", (LAYER,), 1e-4, by_layer=True)
+
+FAMILIES = (TIMM, MMPRETRAIN, ERIKLINDERNOREN, TIANXIAOMO, DARKNET)
 
 
 def split(name: str) -> tuple[str, str]:

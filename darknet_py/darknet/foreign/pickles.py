@@ -114,6 +114,8 @@ class _Machine:
                 raise DataError(f"the pickle has more than {MAX_OPERATIONS:,} operations: it is no checkpoint")
             if op.name == "STOP":
                 (value,) = self.stack
+                if value is _MARK:
+                    raise ValueError("it ends with a mark")
                 return value
             self.step(op.name, argument)
         raise EOFError("it has no end")
