@@ -388,3 +388,34 @@ def test_a_classifier_of_other_classes_says_what_to_do(tmp_path: Path) -> None:
 def test_import_weights_is_public() -> None:
     assert darknet_py.import_weights is import_weights
     assert issubclass(WeightsError, DarknetError)
+
+
+def test_what_the_network_says_of_pictures_and_names_travels_into_exported_files(tmp_path: Path) -> None:
+    (tmp_path / "a.cfg").write_text(
+        "[net]\nwidth=24\nheight=24\nchannels=3\nshorter_edge=32\ninterpolation=bicubic\nclass_names=imagenet-synsets\n"
+        "[batchnorm]\n[convolutional]\nfilters=1000\nsize=3\npad=1\nactivation=linear\n[avgpool]\n[softmax]\n"
+    )
+    model = load(tmp_path / "a.cfg", random_weights=0)
+    model.export(tmp_path / "a.onnx")
+    other = load(tmp_path / "a.onnx")
+    assert (other.contract.shorter_edge, other.contract.interpolation) == (32, "bicubic")
+    assert other.names[0] == model.names[0] == "tench, Tinca tinca"
+    for picture in pictures():
+        (a,), (b,) = model(picture), other(picture)
+        np.testing.assert_allclose(a.scores, b.scores, rtol=1e-4)
+    padded = load(tmp_path / "a.cfg", random_weights=0, letterbox=True)(pictures()[0])[0]
+    assert np.abs(padded.scores - model(pictures()[0])[0].scores).max() > 1e-6
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "opencv"])
+def test_the_normalization_of_pictures_is_right_along_the_borders(backend: str, tmp_path: Path) -> None:
+    """Folded into a convolution that pads with zeros it would not be."""
+    cfg = (
+        "[net]\nwidth=9\nheight=9\nchannels=3\n[batchnorm]\n"
+        "[convolutional]\nbatch_normalize=1\nfilters=4\nsize=3\npad=1\nactivation=relie\n"
+    )
+    (tmp_path / "a.cfg").write_text(cfg)
+    x = np.random.default_rng(0).random((1, 3, 9, 9), np.float32)
+    wanted = load(tmp_path / "a.cfg", backend="numpy", random_weights=0).forward(x)[0]
+    found = load(tmp_path / "a.cfg", backend=backend, random_weights=0, cache=False).forward(x)[0]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
