@@ -159,7 +159,9 @@ def _read_legacy(path: Path, file: BinaryIO, size: int) -> Any:
     storages: dict[str, tuple[str, int]] = {}
     places: dict[str, int] = {}
 
-    def persist(key: Any) -> Storage:
+    def persist(key: Any) -> Storage | Name:
+        if isinstance(key, tuple) and len(key) > 1 and key[0] == "module" and isinstance(key[1], Name):
+            return key[1]  # a class, with its source text beside it
         dtype, name, count = _storage(key)
         if len(key) > 5 and key[5] is not None:
             raise DataError("it has views of storages, which torch 0.4 and before wrote: save it again with torch")

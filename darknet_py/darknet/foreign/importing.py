@@ -74,7 +74,7 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ForeignUnit:
     """A convolution and its normalization: its name in the checkpoint, and the tensors of its roles by their names."""
 
     name: str
@@ -137,9 +137,9 @@ def _family_of(checkpoint: Checkpoint) -> Family:
     return best
 
 
-def _units(checkpoint: Checkpoint, family: Family) -> tuple[list[Unit], tuple[str, ...]]:
+def _units(checkpoint: Checkpoint, family: Family) -> tuple[list[ForeignUnit], tuple[str, ...]]:
     """The units in the order of the network, and the tensors that only count."""
-    found: dict[Position, Unit] = {}
+    found: dict[Position, ForeignUnit] = {}
     strange: list[str] = []
     counters = tuple(name for name in checkpoint.tensors if name.rpartition(".")[2] == COUNTERS)
     for name in checkpoint.tensors:
@@ -150,7 +150,7 @@ def _units(checkpoint: Checkpoint, family: Family) -> tuple[list[Unit], tuple[st
         if position is None or role.startswith("?"):
             strange.append(name)
             continue
-        tensors = found.setdefault(position, Unit(unit, position, {})).tensors
+        tensors = found.setdefault(position, ForeignUnit(unit, position, {})).tensors
         # A bias beside a normalization is a second bias, for which Darknet has no place.
         if role in tensors:
             strange.append(name)
@@ -174,7 +174,7 @@ def _some(names: list[str]) -> str:
 
 
 def _network(
-    checkpoint: Checkpoint, family: Family, units: list[Unit], cfg: str | Path | None, dialect: str | None
+    checkpoint: Checkpoint, family: Family, units: list[ForeignUnit], cfg: str | Path | None, dialect: str | None
 ) -> Compilation:
     """The network that is named, else the one of the program's own that the checkpoint fits best."""
     if cfg is not None:
@@ -186,7 +186,7 @@ def _network(
     return min(known, key=lambda c: _misfits(checkpoint, family, units, c.graph))
 
 
-def _misfits(checkpoint: Checkpoint, family: Family, units: list[Unit], graph: Graph) -> int:
+def _misfits(checkpoint: Checkpoint, family: Family, units: list[ForeignUnit], graph: Graph) -> int:
     """How many layers and units do not fit each other."""
     layers = _layers(graph, family)
     wrong = sum(bool(_mismatch(checkpoint, unit, params)) for unit, params in zip(units, layers, strict=False))
@@ -205,7 +205,7 @@ def _normalizes(graph: Graph, family: Family) -> bool:
     return family.normalized and first.section == "batchnorm" and graph.layer_output(0).shape[0] == len(MEAN)
 
 
-def _mismatch(checkpoint: Checkpoint, unit: Unit, params: list[Param]) -> str:
+def _mismatch(checkpoint: Checkpoint, unit: ForeignUnit, params: list[Param]) -> str:
     """What does not fit between a unit and a layer, in words; '' where all does."""
     roles = {p.role: p for p in params}
     if missing := [role for role in roles if role not in unit.tensors]:
@@ -228,12 +228,18 @@ def _same_shape(theirs: tuple[int, ...], ours: tuple[int, ...]) -> bool:
 
 
 def _joined(
-    checkpoint: Checkpoint, family: Family, units: list[Unit], compilation: Compilation, epsilon: float | None
+    checkpoint: Checkpoint, family: Family, units: list[ForeignUnit], compilation: Compilation, epsilon: float | None
 ) -> tuple[tuple[Row, ...], Weights]:
     graph, dialect = compilation.graph, compilation.dialect
     pairs = _pairs(checkpoint, family, units, compilation)
     rows: list[Row] = []
     arrays: dict[Any, np.ndarray] = {}
+    if family.normalized and not _normalizes(graph, family):
+        message = (
+            f"{family.title} normalizes pictures by mean and deviation, and {compilation.cfg.source.name} does not"
+        )
+        hint = f"let the cfg begin with a [batchnorm], as {family.cfgs[0]}.cfg does"
+        raise WeightsError(message, Code.WEIGHTS_SHORT, hint)
     if _normalizes(graph, family):
         for param, array, note in _normalization(graph, dialect):
             arrays[param.value] = array
@@ -250,8 +256,8 @@ def _joined(
 
 
 def _pairs(
-    checkpoint: Checkpoint, family: Family, units: list[Unit], compilation: Compilation
-) -> list[tuple[Unit, list[Param]]]:
+    checkpoint: Checkpoint, family: Family, units: list[ForeignUnit], compilation: Compilation
+) -> list[tuple[ForeignUnit, list[Param]]]:
     """Each unit with the parameters of its layer. Raises `WeightsError` for the first that has no partner."""
     graph, where = compilation.graph, f"{checkpoint.path} does not fit {compilation.cfg.source.name}"
     layers = _layers(graph, family)
@@ -274,13 +280,15 @@ def _pairs(
     return [(unit, partners[unit.position]) for unit in units]
 
 
-def _advice(unit: Unit, units: list[Unit]) -> str:
+def _advice(unit: ForeignUnit, units: list[ForeignUnit]) -> str:
     if unit is units[-1]:
         return "the last layer differs: a network of other classes has a cfg with as many filters there (--cfg)"
     return "is it the checkpoint of another network?"
 
 
-def _values(checkpoint: Checkpoint, unit: Unit, epsilon: float, dialect: Dialect) -> tuple[dict[str, np.ndarray], str]:
+def _values(
+    checkpoint: Checkpoint, unit: ForeignUnit, epsilon: float, dialect: Dialect
+) -> tuple[dict[str, np.ndarray], str]:
     values = {role: checkpoint.tensors[name].array() for role, name in unit.tensors.items()}
     if "variance" not in values or (epsilon == dialect.epsilon and not dialect.epsilon_outside):
         return values, ""

@@ -70,6 +70,16 @@ def test_a_model_that_was_pickled_whole_gives_its_tensors_by_their_names(tmp_pat
     np.testing.assert_array_equal(read.tensors["model.0.weight"].array(), A.ravel())
 
 
+def test_classes_came_with_their_source_before_1_6(tmp_path: Path) -> None:
+    inner = module("torch.nn.modules.conv.Conv2d", {"weight": A}, {}).operations
+    named = b"ctorch.nn.modules.conv\nConv2d\n"
+    words = b"".join(pickled(word, lambda _: b"") for word in ("conv.py", "class Conv2d: ..."))
+    source = pickled("module", lambda _: b"") + named + words
+    whole = Raw(b"(" + source + b"tQ" + inner.removeprefix(named))
+    read = read_checkpoint(write_legacy(tmp_path / "a.pt", {"model": whole, "spare": A.ravel()}))
+    np.testing.assert_array_equal(read.tensors["weight"].array(), A.ravel())
+
+
 def test_modules_that_contain_each_other_are_an_error(tmp_path: Path) -> None:
     looped = Raw(
         b"cmodels\nM\n)\x81q\x00}(X\x08\x00\x00\x00_modules}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00uub"
