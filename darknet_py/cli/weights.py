@@ -36,12 +36,18 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     darknet-py weights inspect yolov4-tiny.cfg yolov4-tiny.weights
     """
     from ..darknet.compile import compile_file
+    from ..darknet.foreign.kinds import is_checkpoint
     from ..darknet.ledger import read_ledger
     from ..zoo.find import Found, find_cfg, find_network, find_weights
 
     files = Found(find_cfg(cfg, message), weights) if weights else find_network(cfg, message)
-    graph = compile_file(files.cfg, dialect=dialect).check().graph
-    ledger = read_ledger(files.weights or find_weights(files.cfg), graph)
+    compilation = compile_file(files.cfg, dialect=dialect).check()
+    path = files.weights or find_weights(files.cfg, message)
+    if is_checkpoint(path):
+        from ..darknet.foreign.converted import converted
+
+        path, _ = converted(path, compilation, message)
+    ledger = read_ledger(path, compilation.graph)
     if as_json:
         write_json(ledger.to_dict())
     else:

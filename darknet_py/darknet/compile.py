@@ -105,6 +105,8 @@ def _compile(data: str | bytes, name: str, folder: str | None, reading: Reading)
     graph, decoders = _lower(cfg.sections[1:], net, chosen, folder, found)
     if chosen is ALEXEYAB and len(net.shape) == 3 and graph.outputs:
         _lint_area(graph, cfg.sections[0].span, found)
+    if decoders:
+        _lint_classifying(cfg.sections[0], found)
     return Compilation(cfg, net, chosen, graph, tuple(found.sorted()), decoders)
 
 
@@ -168,6 +170,12 @@ def _lower(
         states=tuple(s for s in b.states if s.output in made), data=b.data,
     )  # fmt: skip
     return check(graph) if complete else graph, tuple(decoders.values())
+
+
+def _lint_classifying(net: Section, found: Diagnostics) -> None:
+    for key in ("shorter_edge", "interpolation"):
+        if option := net.find(key):
+            found.warning(Code.NO_EFFECT, f"{key} is for classifiers: pictures of a detector are not cut", option.span)
 
 
 def _lint_area(graph: Graph, span: Span, found: Diagnostics) -> None:

@@ -16,7 +16,7 @@ import darknet_py
 from darknet_py import import_weights, load
 from darknet_py.backends.session import open_session
 from darknet_py.cli import main
-from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect
 from darknet_py.darknet.foreign.families import MMPRETRAIN
 from darknet_py.darknet.foreign.families import TIMM as TIMM_FAMILY
@@ -330,6 +330,20 @@ def test_a_hostile_file_is_one_line_on_the_command_line(tmp_path: Path) -> None:
     assert isinstance(done.exception, DataError | SystemExit)
     with pytest.raises(DataError, match=r"asks for os\.system"):
         import_weights(tmp_path / "bad.pth", tmp_path / "x.weights")
+
+
+def test_inspect_shows_the_weights_of_a_checkpoint(cfg: Path) -> None:
+    checkpoint = write_zip(cfg.with_suffix(".pt"), {"model": state()})
+    done = CliRunner().invoke(main, ["weights", "inspect", str(cfg), str(checkpoint)])
+    assert done.exit_code == 0, done.output
+    assert "converted tiny.pt" in done.stderr
+
+
+def test_how_pictures_are_cut_is_nothing_that_a_detector_can_say(cfg: Path) -> None:
+    text = CFG.replace("channels=3", "channels=3\nshorter_edge=9\ninterpolation=bicubic")
+    found = [str(d) for d in compile_cfg(text).diagnostics]
+    assert sum("is for classifiers" in d for d in found) == 2
+    assert not any("is for classifiers" in str(d) for d in compile_file(cfg).diagnostics)
 
 
 # -- timm and mmpretrain ---------------------------------------------------------------------------------------------
