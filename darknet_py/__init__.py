@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .darknet.compile import Compilation as Compilation
     from .darknet.compile import compile_cfg as compile_cfg
     from .darknet.compile import compile_file as compile_file
+    from .darknet.foreign.importing import import_weights as import_weights
     from .darknet.weights import random_weights as random_weights
     from .darknet.weights import read_weights as read_weights
     from .darknet.weights import write_weights as write_weights
@@ -48,6 +49,7 @@ _HOMES = {
     "contract.detections": ("Boxes",),
     "cv2_compat": ("readNetFromDarknet",),
     "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
+    "darknet.foreign.importing": ("import_weights",),
     "darknet.weights": ("random_weights", "read_weights", "write_weights"),
     "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
     "model.export": ("export_onnx",),

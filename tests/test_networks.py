@@ -16,7 +16,7 @@ from darknet_py.darknet.cfg import parse
 from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.layers.layer import layer_of
 from darknet_py.errors import Diagnostics
-from darknet_py.ir import Graph
+from darknet_py.ir import Graph, Param
 from tools.networks import NETWORKS, Network, darknet53, densenet, resnet
 from tools.networks.__main__ import CFGS, files
 from tools.networks.builder import Builder, Tensor
@@ -68,6 +68,10 @@ OFFICIAL = {
     "csresnext50c-panet-spp": [f"{CSP}/_branch/cfg__csresnext50c-panet-spp@1b323693"],
     "csresnext50c-yolo-spp": [f"{CSP}/_branch/cfg__csresnext50c-yolo-spp@8eb14849"],
 }  # fmt: skip
+# PaddleDetection's CSPResStage: what a name has after its size, `attn`, and `act`.
+REP_VARIANTS = [
+    ("", True, "swish"), ("-relu", True, "relu"), ("-noattn", False, "swish"), ("-noattn-relu", False, "relu"),
+]  # fmt: skip
 PAIRS = [(ours, theirs) for ours, list_ in OFFICIAL.items() for theirs in list_]
 
 # The activation studies of in_progress/darknet/icfg: our program with another activation. Published by their names;
@@ -268,6 +272,34 @@ def test_timms_cspdarknet53_takes_the_authors_weights_without_being_their_networ
     assert cost(timm).params_file == cost(authors).params_file
     assert diff(timm, authors) is not None
     assert "computes nonsense" in NETWORKS["cspdarknet53"].note
+
+
+@pytest.mark.parametrize("size", ["s", "l"])
+@pytest.mark.parametrize(("suffix", "attention", "activation"), REP_VARIANTS)
+def test_csp_res_stage_takes_attention_and_activation_as_published(
+    size: str, suffix: str, attention: bool, activation: str
+) -> None:
+    name = f"csprepresnet-{size}{suffix}"
+    whole, variant = graph(f"csprepresnet-{size}"), graph(name)
+    sections = [layer.section for layer in variant.layers]
+    assert sections.count("scale_channels") == (4 if attention else 0)
+    activations = {line for line in NETWORKS[name].text().splitlines() if line.startswith("activation=")}
+    assert activations == {"activation=linear", f"activation={activation}", *(["activation=hard_sigmoid"] * attention)}
+    gates = [p for p in whole.params if p.role == "weights" and _is_gate(whole, p)]
+    lost = 0 if attention else sum(p.size + p.value.shape[0] for p in gates)
+    assert cost(variant).params_file == cost(whole).params_file - lost
+
+
+def _is_gate(g: Graph, param: Param) -> bool:
+    """Whether weights are of an effective squeeze and excitation: as many channels out as in, of one pixel."""
+    out, in_, *_ = param.value.shape
+    return out == in_ and g.layer_inputs(g.layer(param.layer))[0].shape[1:] == (1, 1)
+
+
+def test_a_trained_network_is_that_of_timm_after_a_normalization() -> None:
+    plain, trained = graph("cspdarknet53"), graph("cspdarknet53.ra_in1k")
+    assert [layer.section for layer in trained.layers] == ["batchnorm", *(layer.section for layer in plain.layers)]
+    assert [p.value.shape for p in trained.params[4:]] == [p.value.shape for p in plain.params]
 
 
 def test_yolov3_tiny_of_partial_residual_networks_differs_in_one_mask_as_the_header_says(shared: Path) -> None:

@@ -20,10 +20,18 @@ def command(names: tuple[str, ...]) -> None:
     darknet-py download yolov4-tiny
     """
     from ..zoo import models as zoo
+    from ..zoo.checkpoints import fetch_checkpoint, trained_networks
+    from ..zoo.find import find_cfg
 
+    foreign = trained_networks()
     for name in names:
-        zoo.get_model(name)
+        if name not in foreign:
+            zoo.get_model(name)
     for name in names:
+        if name in foreign:
+            click.echo(find_cfg(name))
+            click.echo(fetch_checkpoint(name, message))
+            continue
         fetched = zoo.fetch(name, message)
         for path in (fetched.cfg, fetched.weights, fetched.names):
             echo(path)

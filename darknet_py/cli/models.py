@@ -9,6 +9,7 @@ import click
 from .options import echo, message, write_json
 
 if TYPE_CHECKING:
+    from ..zoo.checkpoints import TrainedNetwork
     from ..zoo.installed import InstalledCfg
     from ..zoo.models import ZooModel
 
@@ -21,6 +22,9 @@ PLACE = ("Run", 2)
 def command(pattern: str, as_json: bool) -> None:
     """List the networks that can be used by name: trained models that are fetched, and the cfgs of the CSPNet family.
 
+    Classifiers of mmpretrain and timm are fetched as the checkpoints that their authors publish, and converted once;
+    their figures are the published ones, not measured here.
+
     PATTERN selects by name. A cfg is listed with its task, input size, millions of parameters and billions of
     floating-point operations; it has no weights until you train it. Where both lists have a name, the name means the
     trained model, and with `.cfg` after it the cfg.
@@ -32,17 +36,22 @@ def command(pattern: str, as_json: bool) -> None:
     darknet-py summary yolov3-csppelee-efm.cfg
     """
     from ..zoo import models as zoo
+    from ..zoo.checkpoints import trained_networks
     from ..zoo.find import list_models
     from ..zoo.installed import list_installed
 
     names = set(list_models(pattern))
     trained = [zoo.get_model(name) for name in sorted(zoo.models()) if name in names]
-    cfgs = [cfg for cfg in list_installed() if cfg.name in names]
+    foreign = [network for name, network in sorted(trained_networks().items()) if name in names]
+    cfgs = [cfg for cfg in list_installed() if cfg.name in names and cfg.name not in trained_networks()]
     if as_json:
-        return write_json([*map(_trained_json, trained), *map(_cfg_json, cfgs)])
+        return write_json([*map(_trained_json, trained), *map(_foreign_json, foreign), *map(_cfg_json, cfgs)])
     if not names:
         return message(f"no network is called {pattern!r}")
     _print("trained models, fetched when first used", [_trained_row(m) for m in trained])
+    _print(
+        "trained networks of other programs, fetched and converted when first used", [_foreign_row(n) for n in foreign]
+    )
     _print("cfgs that come with darknet-py, to be trained", [_cfg_row(c) for c in cfgs])
     return None
 
@@ -53,6 +62,28 @@ def _trained_json(model: ZooModel) -> dict[str, Any]:
     from ..zoo import models as zoo
 
     return {**asdict(model), "trained": True, "cached": zoo.find_cached(model.name) is not None}
+
+
+def _foreign_json(network: TrainedNetwork) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ..zoo.checkpoints import find_checkpoint
+
+    return {**asdict(network), "trained": True, "cached": find_checkpoint(network.name) is not None}
+
+
+def _foreign_row(network: TrainedNetwork) -> tuple[str, ...]:
+    from ..zoo.checkpoints import find_checkpoint
+
+    here = "here" if find_checkpoint(network.name) else ""
+    said = network.published
+    figures = (
+        f"published: {said.params:.2f} M params, {said.flops:.2f} GFLOPs, top-1 {said.top1:.2f} %, "
+        f"top-5 {said.top5:.2f} %; "
+        if said
+        else ""
+    )
+    return network.name, here, f"{network.title}; {figures}{network.licence}"
 
 
 def _cfg_json(cfg: InstalledCfg) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`darknet-py weights`: look into a weights file, and cut one."""
+"""`darknet-py weights`: look into a weights file, cut one, and make one of another program's checkpoint."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from .options import DIALECTS, echo, message, replace_option, verbose_option, write_json
 
 if TYPE_CHECKING:
+    from ..darknet.foreign.importing import Import
     from ..darknet.ledger import Ledger
 
 PLACE = ("Convert", 2)
@@ -19,7 +20,7 @@ _dialect = click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Da
 
 @click.group("weights")
 def command() -> None:
-    """Inspect and cut .weights files."""
+    """Inspect and cut .weights files, and make them of other programs' checkpoints."""
 
 
 @command.command("inspect")
@@ -39,12 +40,18 @@ def inspect(ctx: click.Context, /, cfg: str, weights: Path | None, as_json: bool
     darknet-py weights inspect my.cfg my.weights
     """
     from ..darknet.compile import compile_file
+    from ..darknet.foreign.kinds import is_checkpoint
     from ..darknet.ledger import read_ledger
     from ..zoo.find import Found, find_cfg, find_network, find_weights
 
     files = Found(find_cfg(cfg, message), weights) if weights else find_network(cfg, message)
-    graph = compile_file(files.cfg, dialect=dialect).check().graph
-    ledger = read_ledger(files.weights or find_weights(files.cfg), graph)
+    compilation = compile_file(files.cfg, dialect=dialect).check()
+    path = files.weights or find_weights(files.cfg, message)
+    if is_checkpoint(path):
+        from ..darknet.foreign.converted import converted
+
+        path, _ = converted(path, compilation, message)
+    ledger = read_ledger(path, compilation.graph)
     if as_json:
         write_json(ledger.to_dict())
     else:
@@ -94,3 +101,51 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, diale
     # darknet.c partial: the version it writes is its own, and the count of images starts again
     write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
     message(f"{output}: {output.stat().st_size:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")
+
+
+@command.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .weights file to write.")
+@click.option("--cfg", help="The network, a file or a name (default: the one of mmpretrain's or timm's that fits).")
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(0, min_open=True),
+    help="Of the checkpoint's batch normalization, where it is not its program's own.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Which tensor went where, as JSON.")
+@_dialect
+def import_(
+    checkpoint: Path, output: Path, cfg: str | None, epsilon: float | None, as_json: bool, dialect: str | None
+) -> None:
+    """Make weights of CHECKPOINT, a file of mmpretrain, timm or a PyTorch program that reads Darknet's cfg.
+
+    Prints which tensor went where; a tensor that is left over, missing or of another shape is an error. Files of
+    torch.save and safetensors are read without PyTorch, and nothing in them is executed.
+
+    \b
+    darknet-py weights import cspdarknet50_3rdparty_8xb32_in1k_20220322-f45add06.pth -o cspdarknet50.weights
+    darknet-py weights import yolov4-csp.pt --cfg yolov4-csp.cfg -o yolov4-csp.weights
+    """
+    from ..darknet.foreign.importing import import_weights
+
+    done = import_weights(checkpoint, output, cfg, dialect=dialect, epsilon=epsilon)
+    if as_json:
+        write_json(done.to_dict())
+    else:
+        _print_import(done)
+    for warning in done.warnings:
+        message(str(warning))
+    message(f"{done.weights}: {done.weights.stat().st_size:,} bytes, for {done.cfg}")
+
+
+def _print_import(done: Import) -> None:
+    where = f" under {done.entry}" if done.entry else ""
+    click.echo(f"{done.checkpoint}: {done.form}, tensors of {done.family}{where}")
+    names = [row.tensor or f"({row.note})" for row in done.rows]
+    width = max(map(len, names))
+    for row, name in zip(done.rows, names, strict=True):
+        note = f"  {row.note}" if row.tensor and row.note else ""
+        shape = "x".join(map(str, row.shape))
+        click.echo(f"{name:{width}} -> {row.layer} {row.role} {shape}{note}")
+    counted = f", and {len(done.counters)} that count training steps" if done.counters else ""
+    click.echo(f"{done.used} tensors in {len(done.rows)} places, none missing, none left over{counted}")

@@ -29,10 +29,12 @@ def inference_model(
 ) -> Prediction:
     r"""Classify one picture.
 
-    `model` is a cfg file, an installed name ('csppelee'), an ONNX file, or what `load` returned. `image` is a path,
-    bytes, array (BGR) or PIL image. `weights` and `options` are those of `load`; a model that is open already takes
-    none. Classes are called as `names=` says, 1000 of them as in ImageNet. Raises `DataError` if the network is no
-    classifier or `image` is not one picture, and what `load` raises.
+    `model` is a cfg file, an installed name ('csppelee'), the name of one of mmpretrain's networks
+    ('cspdarknet50_3rdparty_8xb32_in1k'), whose checkpoint is fetched and converted once, an ONNX file, or what `load`
+    returned. `image` is a path, bytes, array (BGR) or PIL image. `weights` (a .weights file, or a checkpoint of another
+    program) and `options` are those of `load`; a model that is open already takes none. Classes are called as `names=`
+    says, or the cfg, 1000 of them as in ImageNet. Raises `DataError` if the network is no classifier or `image` is not
+    one picture, and what `load` raises.
 
     >>> import tempfile, pathlib
     >>> cfg = pathlib.Path(tempfile.mkdtemp(), "colour.cfg")

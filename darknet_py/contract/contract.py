@@ -33,13 +33,20 @@ class StateSpec:
     shape: tuple[int, ...]
 
 
+# How a picture is resized: as Darknet's image.c does it, or with Pillow's filters of that name, which average where a
+# picture gets smaller.
+INTERPOLATIONS = ("darknet", "bilinear", "bicubic")
+
+
 @dataclass(frozen=True)
 class Contract:
     """What goes into a network and what comes out of it.
 
     `shape` is one input: (channels, height, width), `colour` the order of the channels, and `scale` what 8-bit pixels
     are multiplied with. `resize` is how a picture gets that size: 'stretch', 'letterbox' (padded with 0.5), or 'crop'
-    (the middle, for classifiers). `outputs` are the names of what comes out, and `boxes` is what that is: 'raw' (the
+    (the middle, for classifiers); with 'crop', `shorter_edge` is the length of its shorter side before (0: the width of
+    the input), and `interpolation` one of `INTERPOLATIONS`. `class_names` is the list of names that the network itself
+    asks for. `outputs` are the names of what comes out, and `boxes` is what that is: 'raw' (the
     outputs of the heads, which `decoders` read, or of the last layer where there are none), 'input' (the inputs of
     those heads that decoders can read as well), 'decoded' or 'nms'; see `export_onnx`. `batch` is the only number of
     samples that is taken, None: any. The rest says where the network is from.
@@ -48,7 +55,10 @@ class Contract:
     shape: tuple[int, ...]
     classes: int
     resize: str = "stretch"
+    shorter_edge: int = 0
+    interpolation: str = "darknet"
     names: tuple[str, ...] = ()
+    class_names: str = ""
     names_origin: str = ""
     decoders: tuple[Decoder, ...] = ()
     states: tuple[StateSpec, ...] = ()

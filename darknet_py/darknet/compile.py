@@ -173,6 +173,8 @@ def _read_in(
         _lint_size(cfg, net, graph, reading, found)
     elif found.errors:
         _hint_at_size(cfg, net, lowered, dialect, folder, found)
+    if lowered.decoders:
+        _lint_classifying(cfg.sections[0], found)
     return Compilation(
         cfg, net, dialect, graph, tuple(found.sorted()), lowered.decoders, lowered.sampled if graph.outputs else None
     )
@@ -355,6 +357,12 @@ def _lower(
         states=tuple(s for s in b.states if s.output in made), data=b.data,
     )  # fmt: skip
     return _Lowered(check(graph) if complete else graph, tuple(decoders.values()), sampled)
+
+
+def _lint_classifying(net: Section, found: Diagnostics) -> None:
+    for key in ("shorter_edge", "interpolation"):
+        if option := net.find(key):
+            found.warning(Code.NO_EFFECT, f"{key} is for classifiers: pictures of a detector are not cut", option.span)
 
 
 def _lint_area(graph: Graph, span: Span, found: Diagnostics) -> None:

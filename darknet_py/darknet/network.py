@@ -1,7 +1,8 @@
 """A network ready for a back end: the compiled cfg, with its weights loaded.
 
 Decision: where weights come from is one rule for every command and for `load`: a file that is named, else the places of
-`find.py`, else, when asked for, random numbers. A network without parameters needs none.
+`find.py`, else, when asked for, random numbers. A network without parameters needs none. A checkpoint of another
+program is weights too, after it was converted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
 from ..zoo.names import find_names
 from .compile import Compilation, compile_file
+from .foreign.kinds import is_checkpoint
 from .program import program_of
 from .reading import Reading
 from .weights import Header, Weights, find_wrong_values, random_weights, read_weights
@@ -52,7 +54,9 @@ class Network:
         """
         program = program_of(self.compilation, self.graph)
         own = program.contract
-        known = find_names(own.classes, self.cfg, names or self.files.names, classifier=not own.decoders)
+        known = find_names(
+            own.classes, self.cfg, names or self.files.names, classifier=not own.decoders, known=own.class_names
+        )
         contract = replace(
             own, names=known.names, names_origin=known.origin, origin=str(self.cfg), cfg=self.cfg.name,
             resize=own.resize if letterbox is None else resized(letterbox, bool(own.decoders)),
@@ -97,9 +101,14 @@ def open_files(
         return made(files, compilation, graph.with_data(random_weights(graph, random).arrays), None, None)
     if weights is None and not graph.params:
         return made(files, compilation, graph, None, None)
-    path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg)
+    path = Path(weights) if weights is not None else files.weights or find_weights(files.cfg, say)
     try:
-        loaded = read_weights(path, graph, allow_partial=allow_partial)
+        if is_checkpoint(path):
+            from .foreign.converted import converted
+
+            path, loaded = converted(path, compilation, say)
+        else:
+            loaded = read_weights(path, graph, allow_partial=allow_partial)
     except WeightsError as e:
         raise _blame_size(files.cfg, graph, reading) or e from None
     wrong = find_wrong_values(loaded, graph)

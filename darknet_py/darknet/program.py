@@ -16,15 +16,16 @@ LETTERBOXING = ("pjreddie", "pytorch")  # dialects whose programs letterbox what
 def program_of(compilation: Compilation, graph: Graph | None = None) -> Program:
     """The program of a compiled cfg, with the graph that has its parameters, if there is one; without class names."""
     graph = compilation.graph if graph is None else graph
-    decoders = compilation.decoders
+    decoders, net = compilation.decoders, compilation.net
     classes = max((d.classes for d in decoders), default=int(np.prod(graph.outputs[-1].shape)))
     # classifier.c never looks at letter_box
-    asked = bool(decoders and compilation.net.letter_box) or compilation.dialect.name in LETTERBOXING
+    asked = bool(decoders and net.letter_box) or compilation.dialect.name in LETTERBOXING
     kind, beta = decoders[-1].suppression if decoders else ("default", 0.6)  # detector.c test_detector: of the last
     return Program(
         graph,
         Contract(
             graph.image.shape, classes, resized(asked, bool(decoders)), decoders=decoders,
+            shorter_edge=net.shorter_edge, interpolation=net.interpolation, class_names=net.class_names,
             states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
             colour="RGBA" if graph.image.shape[0] == 4 else "RGB", nms_kind=kind, nms_beta=beta,
             dialect=compilation.dialect.name,

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backends import auto
+from ..darknet.foreign.converted import imported
 from ..errors import DataError, did_you_mean
 from ..files import cache_dir
 from ..hashes import notes
+from ..zoo.checkpoints import trained_networks
 from ..zoo.models import ZooModel, is_cached, models
 from . import cache
 
-KINDS = ("networks", "models", "measurements", "hashes")
+KINDS = ("networks", "models", "checkpoints", "imported", "measurements", "hashes")
 TITLES = {
     "networks": "compiled networks",
     "models": "fetched models",
+    "checkpoints": "fetched checkpoints of other programs",
+    "imported": "weights made of checkpoints",
     "measurements": "measurements of --backend auto",
     "hashes": "checksums of files",
 }
@@ -49,7 +53,7 @@ def list_holdings(kinds: Sequence[str] = KINDS) -> tuple[Holding, ...]:
     """What the cache folder holds. Raises `DataError` for a kind that does not exist.
 
     >>> [holding.kind for holding in list_holdings()]
-    ['networks', 'models', 'measurements', 'hashes']
+    ['networks', 'models', 'checkpoints', 'imported', 'measurements', 'hashes']
     """
     return tuple(_holding(kind) for kind in _known(kinds))
 
@@ -86,18 +90,20 @@ def _known(kinds: Sequence[str]) -> Sequence[str]:
 def _holding(kind: str) -> Holding:
     parts = list(_parts(kind))
     # A model is one, however many files it has.
-    count = len({path.parent for path in parts}) if kind == "models" else len(parts)
+    count = len({path.parent for path in parts}) if kind in ("models", "checkpoints") else len(parts)
     return Holding(kind, _place(kind), count, sum(map(_size, parts)))
 
 
 def _place(kind: str) -> Path:
-    places = {"networks": cache.root(), "measurements": auto.measurements(), "hashes": notes()}
+    places = {"networks": cache.root(), "measurements": auto.measurements(), "hashes": notes(), "imported": imported()}
     return places.get(kind) or cache_dir()
 
 
 def _folders(kind: str) -> list[Path]:
     if kind == "models":
         return [model.folder for model in models().values()]
+    if kind == "checkpoints":
+        return [network.folder for network in trained_networks().values()]
     return [_place(kind)]
 
 
@@ -107,7 +113,17 @@ def _parts(kind: str) -> Iterator[Path]:
         for model in models().values():
             yield from _fetched_files(model)
         return
-    pattern = {"networks": _ENTRY, "measurements": _MEASUREMENT, "hashes": re.compile(r"notes|\.notes\.\d+")}[kind]
+    if kind == "checkpoints":
+        for network in trained_networks().values():
+            names = "|".join(re.escape(file.name) for file in network.files)
+            yield from _listed(network.folder, re.compile(rf"({names})|\.({names})\.\d+"))
+        return
+    pattern = {
+        "networks": _ENTRY,
+        "imported": _ENTRY,
+        "measurements": _MEASUREMENT,
+        "hashes": re.compile(r"notes|\.notes\.\d+"),
+    }[kind]
     yield from _listed(_place(kind), pattern)
 
 

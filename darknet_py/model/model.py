@@ -383,12 +383,12 @@ def _load(
 
     # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
-        recipe = _recipe(files, weights, random_weights, reading)
+        recipe = _recipe(files, weights, random_weights, reading, say)
         return _load_compiled(recipe, compiled, names or files.names, letterbox, options, say)
     return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
 
 
-def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading) -> Recipe:
+def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading, say: Say | None) -> Recipe:
     from ..errors import WeightsError
     from ..zoo.find import find_weights
     from .kept import Recipe
@@ -396,7 +396,7 @@ def _recipe(files: Found, weights: str | Path | None, random: int | None, readin
     path = Path(weights) if weights is not None else files.weights
     if path is None and random is None:
         with suppress(WeightsError):  # a network without parameters has none
-            path = find_weights(files.cfg)
+            path = find_weights(files.cfg, say)
     return Recipe(files.cfg, None if random is not None else path, random, reading)
 
 
@@ -444,7 +444,7 @@ def _from_kept(
     from ..zoo.names import find_names
 
     detects = bool(contract.decoders)
-    known = find_names(contract.classes, cfg, names, classifier=not detects)
+    known = find_names(contract.classes, cfg, names, classifier=not detects, known=contract.class_names)
     resize = contract.resize if letterbox is None else resized(letterbox, detects)
     told = (*contract.diagnostics, *(f"warning: {note}" for note in known.notes))
     contract = replace(

@@ -8,6 +8,7 @@ from ..contract.contract import Contract
 from ..contract.detections import Boxes
 from ..errors import DataError, Say
 from .preprocess import to_center, to_input
+from .resample import to_center_resampled
 from .results import Results
 from .sources import Picture
 
@@ -21,11 +22,19 @@ def prepare(picture: Picture, contract: Contract, letterbox: bool, out: np.ndarr
     """
     try:
         if not contract.decoders and not letterbox:
-            to_center(picture.pixels, contract.shape, bgr=True, out=out)
+            _cut(picture.pixels, contract, out)
         else:
             to_input(picture.pixels, contract.shape, letterbox, bgr=True, out=out)
     except DataError as e:
         raise DataError(f"{picture.path}: {e}") from None
+
+
+def _cut(image: np.ndarray, contract: Contract, out: np.ndarray) -> None:
+    """The middle of a picture, resized as the contract says."""
+    if contract.interpolation == "darknet":
+        to_center(image, contract.shape, bgr=True, out=out, edge=contract.shorter_edge)
+    else:
+        to_center_resampled(image, contract.interpolation, contract.shorter_edge, out)
 
 
 def results_of(

@@ -39,7 +39,7 @@ def to_input(
     any other mismatch.
     """
     result = _new(net_shape) if out is None else out
-    image, planes = _fit(image, result, bgr)
+    image, planes = fit(image, result, bgr)
     h, w = planes.shape[1:]
     if letterbox:
         h, w = letterbox_size(image.shape[:2], (h, w))
@@ -51,18 +51,24 @@ def to_input(
 
 
 def to_center(
-    image: np.ndarray, net_shape: tuple[int, ...], *, bgr: bool = False, out: np.ndarray | None = None
+    image: np.ndarray,
+    net_shape: tuple[int, ...],
+    *,
+    bgr: bool = False,
+    out: np.ndarray | None = None,
+    edge: int = 0,
 ) -> np.ndarray:
-    """The middle of an image whose shorter side has the network's width (classifier.c predict_classifier).
+    """The middle of an image whose shorter side has the network's width (classifier.c predict_classifier), or `edge`.
 
     Everything else is as in `to_input`.
     """
     result = _new(net_shape) if out is None else out
-    image, planes = _fit(image, result, bgr)
+    image, planes = fit(image, result, bgr)
     net_h, net_w = planes.shape[1:]
     h, w = image.shape[:2]
     # image.c resize_min, in whole numbers
-    new_h, new_w = (h * net_w // w, net_w) if w < h else (net_w, w * net_w // h)
+    edge = edge or net_w
+    new_h, new_w = (h * edge // w, edge) if w < h else (edge, w * edge // h)
     _stretch(image, planes, _middle(max(1, new_h), net_h), _middle(max(1, new_w), net_w))
     return result
 
@@ -82,7 +88,7 @@ def _new(net_shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(net_shape, np.float32)
 
 
-def _fit(image: np.ndarray, result: np.ndarray, bgr: bool) -> tuple[np.ndarray, np.ndarray]:
+def fit(image: np.ndarray, result: np.ndarray, bgr: bool) -> tuple[np.ndarray, np.ndarray]:
     """The image with channels that fit, and the planes of the result in the order of these channels."""
     channels = len(result)
     image = image[..., None] if image.ndim == 2 else image

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsMissing, did_you_mean, shorten
 from ..files import cache_dir, is_file, kind_of
+from . import checkpoints
 from . import models as zoo
 
 # What AlexeyAB's trainer appends to the name of the cfg (detector.c train_detector).
@@ -107,12 +108,17 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
     return installed.get(stem) or zoo.fetch_cfg(stem, say)
 
 
-def find_weights(cfg: Path) -> Path:
-    """The weights of a cfg, by its name. Raises `WeightsMissing`, which has every place looked at."""
+def find_weights(cfg: Path, say: Say | None = None) -> Path:
+    """The weights of a cfg, by its name; those of a cfg of ours for a trained network are its checkpoint.
+
+    Raises `WeightsMissing`, which has every place looked at, `ZooError` if the checkpoint cannot be fetched.
+    """
     places = list(_weights_places(cfg))
     for place in places:
         if is_file(place):
             return place
+    if cfg.stem in checkpoints.trained_networks() and cfg in installed_cfgs():
+        return checkpoints.fetch_checkpoint(cfg.stem, say)
     random = "--random-weights SEED runs without them, for timing and shape checks"
     if cfg in installed_cfgs() and cfg.stem not in zoo.models():
         message = f"no weights for {cfg.stem}: none are published for this network"
@@ -130,7 +136,7 @@ def _instead(cfg: Path) -> str:
     detects = "[yolo]" in cfg.read_text("utf-8")
     if detects:
         return f"`darknet-py run {STAND_IN} PICTURE` runs a trained detector, and fetches it"
-    return "train it first: the zoo has detectors only (`darknet-py models` lists them)"
+    return "`darknet-py models` lists networks with published weights"
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -43,6 +43,10 @@ MARKS = (
 UNMARKED = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # what a text with NUL bytes may be in
 LINE_END = re.compile(r"\r*\n|\r")  # what programs write that take CR LF for a line with a CR ends in CR CR LF
 
+# The lists that lie here: of ImageNet in Darknet's order with one word each, and in the order of WordNet's numbers,
+# which PyTorch's programs have, with all words of each class.
+CLASS_LISTS = ("coco", "imagenet", "imagenet-synsets")
+
 NAMES_KEYS = ("names", "labels")  # of a .data file: detector.c reads names, classifier.c falls back to labels
 
 
@@ -181,11 +185,17 @@ def imagenet_names() -> tuple[str, ...]:
 
 
 def find_names(
-    classes: int, cfg: Path | None = None, given: str | Path | None = None, *, classifier: bool = False
+    classes: int,
+    cfg: Path | None = None,
+    given: str | Path | None = None,
+    *,
+    classifier: bool = False,
+    known: str = "",
 ) -> Names:
     """The names of `classes` classes: from `given`, or from files beside the cfg, or those that everybody means.
 
-    80 are COCO's, 1000 of a classifier ImageNet's; else numbers, which are not listed beyond `MAX_NUMBERED`.
+    80 are COCO's, 1000 of a classifier ImageNet's; else numbers, which are not listed beyond `MAX_NUMBERED`. `known` is
+    the list that the cfg itself names (see `known_names`): it counts before files that are not called as the cfg is.
 
     Raises `DataError` if the given file cannot be read or holds fewer names than there are classes.
     """
@@ -195,17 +205,26 @@ def find_names(
             raise DataError(f"{given} holds {len(found.names)} names, and the network has {classes} classes")
         return Names(found.names[:classes], str(given), found.compared(classes))
     unfit: list[str] = []
-    for path in _candidates(cfg) if cfg else ():
+    for path in _own_names(cfg) if cfg else ():
         try:
             found = _read_list(path)
         except DataError:
             continue
         if len(found.names) == classes:
             return Names(found.names, str(path), found.compared(classes))
-        if cfg and path.stem == cfg.stem:  # meant for this cfg, where others may be for others
-            held = f"{_count(len(found.names), 'name')}, and the network has {_count(classes, 'class', 'es')}"
-            unfit.append(f"{path} holds {held}: it is not used")
+        # meant for this cfg, where others may be for others
+        held = f"{_count(len(found.names), 'name')}, and the network has {_count(classes, 'class', 'es')}"
+        unfit.append(f"{path} holds {held}: it is not used")
     notes = tuple(dict.fromkeys(unfit))
+    if known and len(known_names(known)) == classes:
+        return Names(known_names(known), f"the list {known}, as the cfg says", notes)
+    for path in _neighbours(cfg) if cfg else ():
+        try:
+            found = _read_list(path)
+        except DataError:
+            continue
+        if len(found.names) == classes:
+            return Names(found.names, str(path), found.compared(classes))
     if classes == len(COCO):
         return Names(COCO, "the 80 classes of COCO (no .names or .data file beside the cfg)", notes)
     if classifier and classes == IMAGENET:
@@ -214,8 +233,12 @@ def find_names(
     return Names(tuple(map(str, range(listed))), "numbers (no .names or .data file beside the cfg fits)", notes)
 
 
-def _candidates(cfg: Path) -> Iterator[Path]:
-    yield from (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if is_file(p))
+def _own_names(cfg: Path) -> Iterator[Path]:
+    """The files that are called as the cfg is."""
+    return (p for p in (cfg.with_suffix(".names"), cfg.with_suffix(".data")) if is_file(p))
+
+
+def _neighbours(cfg: Path) -> Iterator[Path]:
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))

@@ -35,26 +35,28 @@ class _Begin:
     length: int | None
 
 
-def download(url: str, size: int, part: Path) -> bytes:
+def download(url: str, size: int, part: Path, least: int | None = None) -> bytes:
     """The bytes at `url`, `size` of them or one less, after those that an earlier attempt left in `part`.
 
-    What came stays in `part` where the transfer breaks off. Raises `ZooError` or `OSError`.
+    With `least`, any number of them from that to `size`, where no more is known. What came stays in `part` where the
+    transfer breaks off. Raises `ZooError` or `OSError`.
     """
+    least = size - 1 if least is None else least
     have = part.stat().st_size if part.exists() else 0
     if have >= size:
         part.unlink()
         have = 0
     try:
-        _receive(url, size, part, have)
+        whole = _receive(url, least, size, part, have)
     except _NoSuchRangeError:  # what is there is no beginning of what the server has
         part.unlink(missing_ok=True)
-        _receive(url, size, part, 0)
+        whole = _receive(url, least, size, part, 0)
     data = part.read_bytes()
     if len(data) > size:
         part.unlink()
         raise ZooError(f"the server sends more than the {size:,} bytes that the file has")
-    if len(data) + 1 < size:
-        raise ZooError(f"the connection ended after {len(data):,} of {size:,} bytes")
+    if len(data) < max(least, whole):
+        raise ZooError(f"the connection ended after {len(data):,} of {max(whole, least + 1):,} bytes")
     part.unlink()
     return data
 
@@ -63,19 +65,23 @@ class _NoSuchRangeError(Exception):
     """The server has nothing from there on."""
 
 
-def _receive(url: str, size: int, part: Path, have: int) -> None:
+def _receive(url: str, least: int, size: int, part: Path, have: int) -> int:
+    """Write what comes into `part`; how many bytes the server says there are, 0 where it does not."""
     stream = _stream(url, have)
     begin = next(stream)
     assert isinstance(begin, _Begin), "the stream opens with it"
     if begin.start not in (0, have):
         raise ZooError(f"the server sends from byte {begin.start:,} on, not from {have:,}")
-    if begin.length is not None and not size - 1 <= begin.start + begin.length <= size:
-        raise ZooError(f"the server has {begin.start + begin.length:,} bytes, and the file {size:,}")
+    whole = 0 if begin.length is None else begin.start + begin.length
+    if begin.length is not None and not least <= whole <= size:
+        wanted = f"the file {size:,}" if least == size - 1 else f"the file at most {size:,}"
+        raise ZooError(f"the server has {whole:,} bytes, and {wanted}")
     with part.open("ab" if begin.start else "wb") as out:
         for chunk in stream:
             out.write(chunk)
             if out.tell() > size:
-                return
+                return whole
+    return whole
 
 
 def _stream(url: str, have: int) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_file
 from darknet_py.errors import DataError
 from darknet_py.zoo import models as zoo
+from darknet_py.zoo.checkpoints import trained_networks
 from darknet_py.zoo.find import find_cfg, find_network, installed_cfgs, list_models
 from darknet_py.zoo.installed import list_installed
 
@@ -92,11 +93,12 @@ def test_every_installed_cfg_has_such_a_comment() -> None:
     assert {n.task for n in list_installed()} == {"classify", "detect"}
 
 
-def test_models_lists_both_kinds() -> None:
+def test_models_lists_every_kind() -> None:
     done = CliRunner().invoke(main, ["models"])
     assert done.exit_code == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
-    assert set(lines) == {*zoo.models(), *(f"{n.name}.cfg" for n in list_installed())}
+    to_train = {n.name for n in list_installed()} - trained_networks().keys()
+    assert set(lines) == {*zoo.models(), *trained_networks(), *(f"{name}.cfg" for name in to_train)}
     assert lines[f"{FINAL}.cfg"][1:6] == ["detect", "416x416", "4.31", "M", "5.065"]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from . import csp_pelee, darknet53, densenet, mobilenet, pelee, pp_res_stage, resnet, timm_like
 from .builder import Builder
 from .csp_pelee import CSPDense, CSPPelee
-from .network import Evidence, Network
+from .network import Evidence, Network, Pictures
 from .pelee import Pelee
 from .resnet import ResNet
 
@@ -78,6 +79,14 @@ TIMM_NOTE = (
     "where the authors' cfgs (without the p: {}) have two."
 )
 SAME_SIZE_NOTE = " Beware: a weights file of either has as many numbers, so the other takes it and computes nonsense."
+MM_NOTE = (
+    "The network of mmpretrain's cspnet.py with the pictures of its page; its checkpoint becomes the weights "
+    "(`darknet-py weights import`)."
+)
+RA_NOTE = (
+    "The network of timm's cspnet.py with the pictures of its default_cfgs; its checkpoint becomes the weights "
+    "(`darknet-py weights import`)."
+)
 PP_NOTE = "PaddleDetection's CSPResStage; the RepVGG blocks are merged into one 3x3, as at inference."
 OTHER = (
     "The paper compares it with its own; its cfg is published in CrossStagePartialNetworks, and this one lowers "
@@ -121,13 +130,35 @@ def _dense(name: str, title: str, last: int) -> Network:
 
 def _official(
     name: str, title: str, build: Callable[[Builder], object], size: int = 256, note: str = OFFICIAL,
-    activation: str = "leaky",
+    activation: str = "leaky", pictures: Pictures | None = None,
 ) -> Network:  # fmt: skip
-    return Network(name, title, size, P, note, build, activation=activation)
+    return Network(name, title, size, P, note, build, activation=activation, pictures=pictures)
 
 
 def _timm(name: str, title: str, net: timm_like.CrossStages, authors: str, size: int = 256, more: str = "") -> Network:
     return _official(name, title, partial(timm_like.network, net=net), size, TIMM_NOTE.format(authors) + more, "relie")
+
+
+def _trained(
+    name: str, title: str, net: timm_like.CrossStages, note: str, size: int, pictures: Pictures
+) -> Network:  # fmt: skip
+    return _official(
+        name, title, partial(timm_like.network, net=net, trained=True), size, note, "relie", pictures
+    )  # fmt: skip
+
+
+def _rep(name: str, title: str, net: pp_res_stage.CSPRepResNet) -> list[Network]:
+    """All that the published CSPResStage can be told: attn 'eca' or None, act 'swish' or 'relu'."""
+    without = replace(net, attention=False)
+    rows = (
+        ("", "", net, "swish"), ("-relu", " with ReLU", net, "relu"),
+        ("-noattn", " without attention", without, "swish"),
+        ("-noattn-relu", " without attention, with ReLU", without, "relu"),
+    )  # fmt: skip
+    return [
+        _official(name + suffix, title + more, partial(pp_res_stage.network, net=n), 224, PP_NOTE, activation)
+        for suffix, more, n, activation in rows
+    ]
 
 
 REF = CSPPelee((2, 4, 4, 4), (32, 64, 64, 64), last=3)
@@ -195,10 +226,23 @@ OTHERS = (
           "csdarknet53", 224, SAME_SIZE_NOTE),
     _timm("cspresnet50", "timm's cspresnet50", timm_like.CSPRESNET50, "csresnet50"),
     _timm("cspresnext50", "timm's cspresnext50", timm_like.CSPRESNEXT50, "csresnext50", 224),
-    _official("csprepresnet-s", "CSPRepResNet-s of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.SMALL),
-              224, PP_NOTE, "swish"),
-    _official("csprepresnet-l", "CSPRepResNet-l of PP-YOLOE", partial(pp_res_stage.network, net=pp_res_stage.LARGE),
-              224, PP_NOTE, "swish"),
+    *_rep("csprepresnet-s", "CSPRepResNet-s of PP-YOLOE", pp_res_stage.SMALL),
+    *_rep("csprepresnet-l", "CSPRepResNet-l of PP-YOLOE", pp_res_stage.LARGE),
+    _trained("cspdarknet50_3rdparty_8xb32_in1k", "mmpretrain's trained CSPDarkNet50", timm_like.CSPDARKNET53, MM_NOTE,
+             256, Pictures(288, "bicubic")),
+    _trained("cspresnet50_3rdparty_8xb32_in1k", "mmpretrain's trained CSPResNet50", timm_like.CSPRESNET50, MM_NOTE,
+             256, Pictures(288, "bicubic")),
+    _trained("cspresnext50_3rdparty_8xb32_in1k", "mmpretrain's trained CSPResNeXt50", timm_like.CSPRESNEXT50, MM_NOTE,
+             224, Pictures(256, "bicubic")),
+    _trained("cspdarknet53.ra_in1k", "timm's trained cspdarknet53", timm_like.CSPDARKNET53, RA_NOTE,
+             256, Pictures(288, "bilinear")),
+    _trained("cspresnet50.ra_in1k", "timm's trained cspresnet50", timm_like.CSPRESNET50, RA_NOTE,
+             256, Pictures(288, "bilinear")),
+    _trained("cspresnext50.ra_in1k", "timm's trained cspresnext50", timm_like.CSPRESNEXT50, RA_NOTE,
+             256, Pictures(288, "bilinear")),
+    _official("darknet53.c2ns_in1k", "timm's trained darknet53",
+              partial(timm_like.dark_network, net=timm_like.DarkStages()), 256, RA_NOTE, "relie",
+              Pictures(288, "bicubic")),
 )  # fmt: skip
 
 NETWORKS: tuple[Network, ...] = (*PELEE, *RESNETS, *OTHERS)

@@ -54,12 +54,33 @@ policy=steps
 steps=400000,450000
 scales=.1,.1
 """
+# Of networks that are not trained here: the weights come from another program, which prepared pictures so.
+TRAINED = """\
+batch=1
+subdivisions=1
+width={size}
+height={size}
+channels=3
+shorter_edge={edge}
+interpolation={interpolation}
+class_names=imagenet-synsets
+"""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the program that trained a network prepares pictures: the shorter side before the cut, and the resize."""
+
+    edge: int
+    interpolation: str
 
 
 # What AlexeyAB's Darknet, which trains these cfgs, does not know: said in the headers of those that have it.
 FOREIGN = {
     "[maxout]": "Darknet has no [maxout]; there it is [maxpool] with maxpool_depth=1, out_channels as here, size=1 and "
     "stride=1 (cfgs/FAMILY.md has the command).",
+    "shorter_edge=": "Darknet does not know shorter_edge, interpolation and class_names: it resizes pictures in its "
+    "own way. Nor can it train a network that begins with [batchnorm].",
     "activation=hard_sigmoid": "Darknet has no hard_sigmoid: it cannot train this one.",
 }
 
@@ -88,15 +109,21 @@ class Network:
     build: Callable[[Builder], object]
     detector: bool = False
     activation: str = "leaky"
+    pictures: Pictures | None = None  # of a network whose weights come from another program
 
     def text(self, numbers: str = "") -> str:
         """The cfg; `numbers` is a sentence about its size and the published one."""
         b = Builder(self.activation)
         self.build(b)
-        recipe = DETECTOR if self.detector else CLASSIFIER
-        body = "\n".join(b.sections)
+        body = f"[net]\n{self._net()}\n" + "\n".join(b.sections)
         foreign = [said for word, said in FOREIGN.items() if word in body]
-        return f"{self._header(numbers, *foreign)}\n[net]\n{recipe.format(size=self.size)}\n{body}"
+        return f"{self._header(numbers, *foreign)}\n{body}"
+
+    def _net(self) -> str:
+        if self.pictures:
+            edge, interpolation = self.pictures.edge, self.pictures.interpolation
+            return TRAINED.format(size=self.size, edge=edge, interpolation=interpolation)
+        return (DETECTOR if self.detector else CLASSIFIER).format(size=self.size)
 
     def _header(self, *more: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."

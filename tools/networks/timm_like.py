@@ -1,5 +1,8 @@
 """timm's (and mmpretrain's) versions of the CSP backbones, which differ from the paper's: one 1x1 expands a stage, and
 its output is cut in halves; the first stage is no exception; pools have a 3x3 window; leaky has slope 0.01 ("relie").
+
+Decision: networks for trained weights normalize pictures by mean and deviation in a [batchnorm] of their own: folded
+into the first convolution, which pads with zeros, that would be wrong along the borders.
 """
 
 from __future__ import annotations
@@ -34,11 +37,38 @@ CSPDARKNET53 = CrossStages(
 )  # fmt: skip
 
 
-def network(b: Builder, net: CrossStages) -> Tensor:
-    """The ImageNet network."""
+@dataclass(frozen=True)
+class DarkStages:
+    """timm's Darknet-53: blocks and output of each stage; 1x1 convolutions have half the channels."""
+
+    blocks: tuple[int, ...] = (1, 2, 8, 8, 4)
+    outputs: tuple[int, ...] = (64, 128, 256, 512, 1024)
+
+
+def dark_network(b: Builder, net: DarkStages) -> Tensor:
+    """timm's Darknet-53 for trained weights: that of Darknet but for the normalization and the slope of leaky."""
+    x = b.conv(normalized(b), 32, 3)
+    for stage, (blocks, channels) in enumerate(zip(net.blocks, net.outputs, strict=True), 1):
+        b.stage(f"stage {stage}: {blocks} blocks")
+        x = b.conv(x, channels, 3, 2)
+        for _ in range(blocks):
+            x = b.shortcut(b.conv(b.conv(x, channels // 2), channels, 3), x)
+    return b.classifier(x)
+
+
+def normalized(b: Builder) -> Tensor:
+    """The picture, normalized by mean and deviation."""
+    b.stage("mean and deviation of pixels")
+    x = b.batch_norm(b.image)
+    b.stage("stem")
+    return x
+
+
+def network(b: Builder, net: CrossStages, *, trained: bool = False) -> Tensor:
+    """The ImageNet network; `trained`: for the weights of other programs, with their normalization of pictures."""
     b.stage("stem")
     channels, kernel, stride = net.stem
-    x = b.conv(b.image, channels, kernel, stride)
+    x = b.conv(normalized(b) if trained else b.image, channels, kernel, stride)
     x = b.maxpool(x, 3, 2) if net.pool else x
     for stage in range(len(net.blocks)):
         b.stage(f"stage {stage + 1}: {net.blocks[stage]} blocks")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...contract.contract import INTERPOLATIONS
 from ...errors import Code, Diagnostics
+from ...zoo.names import CLASS_LISTS
 from ..cfg import Section
 from ..cfg.options import atoi, opt
 from .training import NetTraining
@@ -21,6 +23,18 @@ class Net(NetTraining):
     channels: int = opt(0, "input channels", low=0, high=65536)
     inputs: int = opt(0, "length of an input that is no image; default: height * width * channels", low=0)
     letter_box: int = opt(0, "1: keep the aspect ratio of images and pad, instead of stretching them")
+    shorter_edge: int = opt(
+        0, "classifiers: pixels of the shorter side of a picture before its middle is cut out; 0: the input's width "
+        "(of this package; Darknet ignores it)", low=0, high=65536,
+    )  # fmt: skip
+    interpolation: str = opt(
+        "darknet", "classifiers: how pictures are resized; all but 'darknet' as Pillow does "
+        "(of this package; Darknet ignores it)", choices=INTERPOLATIONS,
+    )  # fmt: skip
+    class_names: str = opt(
+        "", "the list of class names where none lies beside the cfg (of this package; Darknet ignores it)",
+        choices=CLASS_LISTS,
+    )  # fmt: skip
     time_steps: int = opt(1, "frames that Darknet unrolls in training; here a step is a call")
 
     @property

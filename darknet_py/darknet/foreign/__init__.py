@@ -1,0 +1,1 @@
+"""Checkpoints of other programs: read without executing anything, and turned into `.weights`."""
