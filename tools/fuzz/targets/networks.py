@@ -290,15 +290,24 @@ def _check_file(compiled: Compilation, graph: Graph, folder: Path, wanted: Wante
         if backend.name == "onnx.reference" and uneven:  # it mixes up the sides of `pads`
             continue
         if backend.reads_onnx and backend.installed and (backend.any_batch or len(wanted.feeds[0][0]) == 1):
-            options = {} if backend.threads == "none" else {"threads": 1}
-            try:
-                session = open_file(path, backend.name, **options)
-            except BackendError as e:
-                raise Mismatch(f"{backend.name} refuses the file", str(e)) from None
-            _compare(f"the file in {backend.name}", session, wanted)
+            _compare_file(path, backend, wanted)
     # Without a logistic an objectness may be negative or above 1, and a score alone no longer says what it was.
     if contract.decoders and all(getattr(d, "squashes", True) for d in contract.decoders):
         _check_boxes(Program(graph, program_of(compiled, graph).contract), folder, wanted)
+
+
+def _compare_file(path: Path, backend: Backend, wanted: Wanted) -> None:
+    """The file in a back end. OpenCV may refuse it: files are not written around its gaps, as its sessions are."""
+    name = f"the file in {backend.name}"
+    try:
+        session = open_file(path, backend.name, **({} if backend.threads == "none" else {"threads": 1}))
+        results = [session.run(feed) for feed in wanted.feeds]
+    except BackendError as e:
+        if backend.name == "opencv":
+            return
+        raise Mismatch(f"{name} fails", str(e)) from None
+    for step, got in enumerate(results):
+        _compare_step(name, wanted, step, got, wanted.graph.roots)
 
 
 def _compare_plain(path: Path, wanted: Wanted) -> None:
