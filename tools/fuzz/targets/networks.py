@@ -37,6 +37,7 @@ from ..target import Case, Mismatch, Target
 MOST_LAYERS, TRIES = 9, 8
 MOST_WORK, MOST_OPS = 1 << 21, 250  # multiply-accumulates and numbers; operations
 BASE, FACTOR = 1e-4, 20.0
+FLOOR = 3e-7  # of anything: the sigmoids of runtimes are right to the last place of 1, not of a small number
 NUDGE = 5e-7  # a few units of the last place
 RUNS, MORE_RUNS, MORE_NUDGE = 2, 12, 2e-6  # of the nudged reference; where something differs
 DOUBTFUL = 1e-2  # a nudged result that is off by so much of the scale says nothing about the others
@@ -137,7 +138,7 @@ def check(folder: Path) -> str:
         wanted = Wanted.of(graph, feeds, how.seed)
         for backend in backends().values():
             if backend.name != "numpy" and backend.installed:
-                _compare(backend.name, _opened(graph, backend), wanted)
+                _compare(backend, _opened(graph, backend), wanted)
         if not how.all:
             _check_file(compiled, graph, folder, wanted)
     return "finite" if wanted.finite else "not finite"
@@ -235,10 +236,15 @@ def complaint(got: np.ndarray, wanted: np.ndarray, others: Sequence[np.ndarray])
     if not plain.any():
         return None
     scale = float(np.abs(wanted[plain]).max()) or 1.0
-    off = float(np.abs(got[plain].astype(np.float64) - wanted[plain]).max()) / scale
+    far = float(np.abs(got[plain].astype(np.float64) - wanted[plain]).max())
+    off = far / scale
     noise = max(float(np.abs(o[plain].astype(np.float64) - wanted[plain]).max()) / scale for o in others)
     allowed = BASE + FACTOR * noise
-    return None if noise > DOUBTFUL or off <= allowed else f"off by {off:.2g} of its scale; {allowed:.2g} is allowed"
+    return (
+        None
+        if far <= FLOOR or noise > DOUBTFUL or off <= allowed
+        else f"off by {off:.2g} of its scale; {allowed:.2g} is allowed"
+    )
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
@@ -256,11 +262,14 @@ def _near(array: np.ndarray, rng: np.random.Generator, by: float) -> np.ndarray:
     return (array * (1 + rng.uniform(-by, by, array.shape))).astype(np.float32)
 
 
-def _compare(name: str, session: Session, wanted: Wanted) -> None:
+def _compare(backend: Backend, session: Session, wanted: Wanted) -> None:
+    name = backend.name
     for step, feed in enumerate(wanted.feeds):
         try:
             got = session.run(feed)
         except BackendError as e:
+            if not (backend.fast or wanted.finite):  # onnx.reference knows no maximum of NaN
+                return
             raise Mismatch(f"{name} fails", str(e)) from None
         _compare_step(name, wanted, step, got, wanted.graph.roots)
 
@@ -303,7 +312,7 @@ def _compare_file(path: Path, backend: Backend, wanted: Wanted) -> None:
         session = open_file(path, backend.name, **({} if backend.threads == "none" else {"threads": 1}))
         results = [session.run(feed) for feed in wanted.feeds]
     except BackendError as e:
-        if backend.name == "opencv":
+        if backend.name == "opencv" or not (backend.fast or wanted.finite):
             return
         raise Mismatch(f"{name} fails", str(e)) from None
     for step, got in enumerate(results):
