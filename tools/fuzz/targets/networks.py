@@ -240,11 +240,9 @@ def complaint(got: np.ndarray, wanted: np.ndarray, others: Sequence[np.ndarray])
     off = far / scale
     noise = max(float(np.abs(o[plain].astype(np.float64) - wanted[plain]).max()) / scale for o in others)
     allowed = BASE + FACTOR * noise
-    return (
-        None
-        if far <= FLOOR or noise > DOUBTFUL or off <= allowed
-        else f"off by {off:.2g} of its scale; {allowed:.2g} is allowed"
-    )
+    if far <= FLOOR or noise > DOUBTFUL or off <= allowed:
+        return None
+    return f"off by {off:.2g} of its scale; {allowed:.2g} is allowed"
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
