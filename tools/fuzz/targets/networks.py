@@ -137,11 +137,17 @@ def check(folder: Path) -> str:
     with np.errstate(all="ignore"):
         wanted = Wanted.of(graph, feeds, how.seed)
         for backend in backends().values():
-            if backend.name != "numpy" and backend.installed:
+            if backend.name != "numpy" and backend.installed and (backend.fast or not _wide(graph)):
                 _compare(backend, _opened(graph, backend), wanted)
         if not how.all:
             _check_file(compiled, graph, folder, wanted)
     return "finite" if wanted.finite else "not finite"
+
+
+def _wide(graph: Graph) -> bool:
+    """Whether a convolution pads its image to a multiple of it, of which onnx.reference makes a copy for each tap."""
+    convs = (op for op in graph.ops if op.kind == "conv")
+    return any(max(op.attrs["pads"]) > min(op.inputs[0].shape[1:]) for op in convs)
 
 
 def _feeds(graph: Graph, how: How) -> list[list[np.ndarray]]:
@@ -294,7 +300,7 @@ def _check_file(compiled: Compilation, graph: Graph, folder: Path, wanted: Wante
     _compare_plain(path, wanted)
     uneven = any(op.kind == "max_pool" and op.attrs["pads"][:2] != op.attrs["pads"][2:] for op in graph.ops)
     for backend in backends().values():
-        if backend.name == "onnx.reference" and uneven:  # it mixes up the sides of `pads`
+        if not backend.fast and (uneven or _wide(graph)):  # onnx.reference mixes up the sides of `pads`
             continue
         if backend.reads_onnx and backend.installed and (backend.any_batch or len(wanted.feeds[0][0]) == 1):
             _compare_file(path, backend, wanted)
