@@ -8,6 +8,10 @@ OTHERS := .runtimes
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
+SEEDS   ?= 0:1000000
+MINUTES ?= 6
+JOBS    ?= 1
+
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -48,6 +52,10 @@ cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictu
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results
 	$(BIN)/python tools/corpus.py --export
 
+fuzz: $(READY) $(OTHERS)/.ready  ## look for inputs that break something, 7 minutes: MINUTES=7 SEEDS=0:1000000 JOBS=1
+	$(BIN)/python -m tools.fuzz all --seeds $(SEEDS) --minutes $(MINUTES) --jobs $(JOBS)
+	PYTHONPATH=$(OTHERS) $(BIN)/python -m tools.fuzz networks --seeds $(SEEDS) --minutes 1 --jobs $(JOBS)
+
 bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; wants a quiet machine)
 	$(BIN)/python -m tools.bench.performance --write
 
@@ -60,4 +68,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) .bench build dist *.egg-info
 
-.PHONY: help install demo test lint format cfgs corpus bench bench-table5 bench-linear clean
+.PHONY: help install demo test lint format cfgs corpus fuzz bench bench-table5 bench-linear clean

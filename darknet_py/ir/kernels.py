@@ -77,19 +77,28 @@ def batch_norm_affine(
 
 
 def _max_pool(x: Array, *, kernel: Pair, strides: Pair, pads: Pads) -> Array:
-    """The maximum over rows, then over columns: a window of k x k costs 2k instead of k² comparisons."""
-    oh, ow = ((x.shape[2 + i] + pads[i] + pads[2 + i] - kernel[i]) // strides[i] + 1 for i in (0, 1))
+    """The maximum over rows, then over columns: a window of k x k costs 2k instead of k² comparisons.
+
+    Each axis is padded when it is its turn: Darknet's default padding is the size of the window less one, and an image
+    padded by 4095 on all sides is large.
+    """
+    for axis in (0, 1):
+        x = _max_along(x, 2 + axis, kernel[axis], strides[axis], pads[axis], pads[2 + axis])
+    return x
+
+
+def _max_along(x: Array, axis: int, kernel: int, stride: int, before: int, after: int) -> Array:
+    """The maximum over windows along one axis."""
+    count = (x.shape[axis] + before + after - kernel) // stride + 1
+    span = (count - 1) * stride + 1
     # Darknet's default padding is often more than the last window reaches.
-    reach = ((oh - 1) * strides[0] + kernel[0], (ow - 1) * strides[1] + kernel[1])
-    after = (max(0, reach[i] - x.shape[2 + i] - pads[i]) for i in (0, 1))
-    if any(border := (*pads[:2], *after)):
-        x = padded(x, border, float(FLOAT_MIN))
-    rows = x[:, :, : (oh - 1) * strides[0] + 1 : strides[0]].copy()
-    for i in range(1, kernel[0]):
-        np.maximum(rows, x[:, :, i : i + (oh - 1) * strides[0] + 1 : strides[0]], out=rows)
-    y = rows[..., : (ow - 1) * strides[1] + 1 : strides[1]].copy()
-    for j in range(1, kernel[1]):
-        np.maximum(y, rows[..., j : j + (ow - 1) * strides[1] + 1 : strides[1]], out=y)
+    after = max(0, span + kernel - 1 - x.shape[axis] - before)
+    if before or after:
+        x = padded(x, (before, 0, after, 0) if axis == 2 else (0, before, 0, after), float(FLOAT_MIN))
+    first = (slice(None),) * axis
+    y = x[*first, :span:stride].copy()
+    for i in range(1, kernel):
+        np.maximum(y, x[*first, i : i + span : stride], out=y)
     return y
 
 

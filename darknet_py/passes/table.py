@@ -12,6 +12,7 @@ from .definition import Pass
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .im2col import TapCosts, unfold_convolutions
+from .pad_narrow import pad_narrow
 from .spread_channels import spread_channels
 from .widen_groups import widen_groups
 from .winograd import TILING, TileCosts, tile_convolutions
@@ -29,6 +30,7 @@ TAKERS = (*UNTOUCHED, *FOLDING)
 TABLE: tuple[tuple[Pass | Callable[[int], Pass], tuple[str, ...]], ...] = (
     (fold_constants, FOLDING),
     (fold_batch_norm, FOLDING),
+    (pad_narrow, (OPENCV_4,)),
     (cascade_pools, ("ncnn", BLOCKED, OPENCV_4, OPENCV_5)),
     (widen_groups, (BLOCKED, OPENCV_5)),
     (spread_channels, (OPENCV_5,)),

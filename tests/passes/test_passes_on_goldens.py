@@ -13,13 +13,14 @@ from darknet_py.ir import Graph
 from darknet_py.passes import PASSES, Pass, optimize
 from darknet_py.passes.cascade_pools import cascade_pools
 from darknet_py.passes.im2col import unfold_convolutions
+from darknet_py.passes.pad_narrow import pad_narrow
 from darknet_py.passes.spread_channels import spread_channels
 from darknet_py.passes.widen_groups import widen_groups
 from darknet_py.passes.winograd import TILES, Tile, tile_convolutions
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
 UNFOLD = (unfold_convolutions(ALL_TAPS), unfold_convolutions(COLUMNS))
-EXACT: tuple[Pass, ...] = (widen_groups(8), cascade_pools, spread_channels)
+EXACT: tuple[Pass, ...] = (widen_groups(8), cascade_pools, spread_channels, pad_narrow)
 
 
 def test_there_are_goldens() -> None:

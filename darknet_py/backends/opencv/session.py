@@ -50,6 +50,7 @@ class OpenCVSession:
             if batch != self._batch:
                 self._open(batch)
             shapes = [(batch, *value.shape) for value in self._results]
+            arrays = {name: x for name, x in arrays.items() if name in self._fed}
             known |= zip(self._results, _forward(self._net, arrays, self._outputs, shapes), strict=True)
             wanted, constants = self._wanted, self._constants
         return [known[v] if v in known else np.repeat(constants[v][None], batch, 0) for v in wanted]
@@ -87,6 +88,7 @@ class OpenCVSession:
         written = write_onnx(replace(graph, outputs=outputs), batch=batch, emitters={"mish": mish_of_softplus})
         self._outputs = [o.name for o in written.outputs]
         model = written.skeleton()
+        self._fed = _drop_unread_inputs(model)
         return np.frombuffer(serialize(model, written.arrays), np.uint8) if fits(model, written.arrays) else None
 
 
@@ -152,6 +154,18 @@ def passes_of_release(version: str, winograd: bool = True) -> tuple[Pass, ...]:
     """The passes for a release of OpenCV."""
     major = int(version.split(".")[0])
     return passes_for("opencv 5" if major >= 5 else "opencv 4", BLOCK, winograd=winograd)
+
+
+def _drop_unread_inputs(model: onnx.ModelProto) -> frozenset[str]:
+    """Take out the inputs that nothing reads, on which OpenCV 4 fails beside others; the names of those that are left.
+
+    A network whose image only gave its size to a constant has one.
+    """
+    read = frozenset(name for node in model.graph.node for name in node.input)
+    inputs = [value for value in model.graph.input if value.name in read]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    return frozenset(value.name for value in inputs)
 
 
 def _refuse_what_is_wrong(graph: Graph, version: str) -> None:

@@ -58,6 +58,9 @@ class OpenVINOSession:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
+        if any(map(_gives_one_number, self._model.get_ops())):
+            # Its code for fused operations refuses such a product, or ends the process: "Layout rank can't be larger".
+            self._config["SNIPPETS_MODE"] = "DISABLE"
         batch = self._model.inputs[0].partial_shape[0]
         self._open(1 if batch.is_dynamic else batch.get_length())
 
@@ -81,6 +84,14 @@ class OpenVINOSession:
         except Exception as e:  # as above
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
         self._batch = batch
+
+
+def _gives_one_number(op: Any) -> bool:
+    """Whether an operation is a product of matrices with one column, such as that of a [gru] of one unit."""
+    if op.get_type_name() != "MatMul":
+        return False
+    shape = op.output(0).partial_shape
+    return bool(shape.rank.is_static and len(shape) and shape[-1] == 1)
 
 
 class GraphSession(OpenVINOSession):

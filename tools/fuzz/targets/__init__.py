@@ -1,0 +1,1 @@
+"""What is fuzzed: one file a target, found by its name."""
