@@ -53,15 +53,25 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     text = _read(path)
     if path.suffix != ".data":
         return tuple(line.strip() for line in text.rstrip().splitlines())
-    options = dict(_options(text))
+    options = _options(text)
     written = next((options[k] for k in NAMES_KEYS if options.get(k)), None)
     if written is None:
         raise DataError(f"{path} has no line names=")
-    places = _places(written, path.parent)
-    found = next((p for p in places if p.is_file()), None)
+    return read_names(find_written(written, path))
+
+
+def find_written(written: str, data: Path) -> Path:
+    """The file or folder that a .data file writes as `written`. Raises `DataError` if it is nowhere."""
+    places = _places(written, data.parent)
+    found = next((p for p in places if p.exists()), None)
     if found is None:
-        raise DataError(f"{path} says names={written}, which is not at {', '.join(map(str, places))}")
-    return read_names(found)
+        raise DataError(f"{data} names {written}, which is not at {', '.join(map(str, places))}")
+    return found
+
+
+def read_options(path: str | Path) -> dict[str, str]:
+    """The lines `key = value` of a .data file, without blanks, as Darknet reads them. Raises `DataError`."""
+    return _options(_read(Path(path)))
 
 
 def known_names(name: str) -> tuple[str, ...]:
@@ -129,11 +139,10 @@ def _places(written: str, folder: Path) -> list[Path]:
     return [path, folder / path, folder.parent / path, folder / path.name]
 
 
-def _options(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        key, equals, value = "".join(line.split()).partition("=")
-        if equals and not key.startswith(("#", ";")):
-            yield key, value
+def _options(text: str) -> dict[str, str]:
+    lines = ("".join(line.split()).partition("=") for line in text.splitlines())
+    pairs = [(key, value) for key, equals, value in lines if equals and not key.startswith(("#", ";"))]
+    return dict(reversed(pairs))  # option_list.c option_find: the first of two counts
 
 
 def _read(path: Path) -> str:
