@@ -1,0 +1,219 @@
+"""A detector on a labelled data set: Darknet's mAP, COCO's numbers beside it, and where the mistakes are.
+
+Decision: the network runs once, at a low threshold, and its detections are recorded; all numbers are computed from the
+record. So an interrupted evaluation goes on, and no number depends on another one's threshold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...analysis.evaluate.coco import coco_numbers
+from ...analysis.evaluate.darknet import DarknetMap, darknet_map
+from ...analysis.evaluate.matching import Matches, join_matches, match
+from ...analysis.evaluate.record import Found, append, recorded
+from ...errors import DataError
+from ...files import cache_dir
+from ...model.model import Model, load
+from ...vision.datasets import Dataset, open_dataset
+from ...vision.labels import Fault, Labels
+
+SCHEMA = "darknet-py/evaluation/1"
+RECORDED = 0.001  # the lowest score that is kept: what COCO evaluations start from
+COUNTED = 0.005  # detector.c validate_detector_map: thresh
+IOU = 0.45  # the same: nms
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation found. `found` and `labels` are picture by picture, in the order of the data set."""
+
+    dataset: Dataset
+    names: tuple[str, ...]
+    darknet: DarknetMap
+    coco: dict[str, float | None] | None
+    matches: Matches
+    found: tuple[Found, ...]
+    labels: tuple[Labels, ...]
+    faults: tuple[Fault, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, with `schema`; shares are between 0 and 1, and `seconds` is the time of a picture."""
+        return {
+            "schema": SCHEMA,
+            "data": str(self.dataset.path),
+            "pictures": len(self.dataset),
+            "labels": self.dataset.describe(),
+            "label_faults": len(self.faults),
+            "seconds": round(self.seconds, 6),
+            "darknet": self._darknet(),
+            "coco": self.coco,
+        }
+
+    def _darknet(self) -> dict[str, Any]:
+        d = self.darknet
+        return {
+            "map": d.map, "map_present": d.map_present, "iou_thresh": d.iou_thresh, "points": d.points,
+            "conf_thresh": d.conf, "detections": d.detections, "objects": int(d.objects.sum()),
+            "tp": int(d.by_score.tp.sum()), "fp": int(d.by_score.fp.sum()),
+            "tp_as_darknet": int(d.as_darknet.tp.sum()), "fp_as_darknet": int(d.as_darknet.fp.sum()),
+            "classes": [self._class(c) for c in range(len(d.ap))],
+        }  # fmt: skip
+
+    def _class(self, c: int) -> dict[str, Any]:
+        d = self.darknet
+        tp, fp, objects = int(d.by_score.tp[c]), int(d.by_score.fp[c]), int(d.objects[c])
+        precision, recall = tp / (tp + fp) if tp + fp else 0.0, tp / objects if objects else 0.0
+        threshold, f1 = d.curves[c].best()
+        return {
+            "class_id": c, "name": self.names[c], "ap": float(d.ap[c]), "objects": objects,
+            "tp": tp, "fp": fp, "fn": objects - tp, "precision": precision, "recall": recall,
+            "f1": 2 * precision * recall / (precision + recall) if tp else 0.0,
+            "tp_as_darknet": int(d.as_darknet.tp[c]), "fp_as_darknet": int(d.as_darknet.fp[c]),
+            "best_conf": threshold, "best_f1": f1,
+        }  # fmt: skip
+
+
+def evaluate(
+    network: Model | str | Path,
+    data: Dataset | str | Path,
+    *,
+    iou_thresh: float = 0.5,
+    points: int = 0,
+    conf: float = 0.25,
+    iou: float = IOU,
+    coco: bool | None = None,
+    batch: int = 1,
+    workers: int = 0,
+    resume: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    say: Say | None = None,
+    **options: Any,
+) -> Evaluation:
+    """Evaluate a detector on labelled pictures: Darknet's `detector map`, and COCO's numbers.
+
+    `network` is a model, or what `load` opens with `options`; `data` a data set, or what `open_dataset` opens.
+    `iou_thresh`, `points` and `conf` are Darknet's -iou_thresh, -points and -thresh; `iou` is the overlap that
+    suppresses. `coco` False leaves COCO's numbers out, True demands them, None takes them if faster-coco-eval is
+    installed. With `resume`, detections are recorded in the cache folder until the end, and an evaluation of the same
+    files that was stopped goes on; `progress` is told of pictures done and all. Raises `DarknetError`.
+    """
+    if points == 1 or points < 0:
+        raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
+    if not 0 < iou_thresh < 1:
+        raise DataError(f"iou_thresh is between 0 and 1, not {iou_thresh}")
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    model = network if isinstance(network, Model) else load(network, say=say, **options)
+    if not model.contract.decoders:
+        raise DataError("this network finds no boxes: a classifier's accuracy is `evaluate_classifier`")
+    names = tuple(model.names.values())
+    _compare_names(dataset, names)
+    record = _record(model, network, dataset, (iou, batch), options) if resume else None
+    found = _detect(model, dataset, iou, batch, workers, record, progress, say)
+    read = [example.read(names) for example in dataset.examples]
+    labels, faults = tuple(one for one, _ in read), tuple(fault for _, some in read for fault in some)
+    counted = [one.above(COUNTED) for one in found]
+    matches = join_matches(
+        [match(f.cls, f.conf, f.boxes, one, iou_thresh, len(names)) for f, one in zip(counted, labels, strict=True)],
+        len(names),
+    )
+    evaluation = Evaluation(
+        dataset, names, darknet_map(matches, iou_thresh=iou_thresh, points=points, conf=conf),
+        _coco(found, labels, len(names), coco), matches, tuple(found), labels, faults,
+        float(np.median([one.seconds for one in found])),
+    )  # fmt: skip
+    if record:
+        record.unlink(missing_ok=True)
+    return evaluation
+
+
+def _compare_names(dataset: Dataset, names: tuple[str, ...]) -> None:
+    if dataset.names and len(dataset.names) != len(names):
+        raise DataError(
+            f"{dataset.path} names {len(dataset.names)} classes, and the network has {len(names)}: "
+            "the labels are of another network"
+        )
+
+
+def _coco(
+    found: list[Found], labels: tuple[Labels, ...], classes: int, wanted: bool | None
+) -> dict[str, float | None] | None:
+    if wanted is False:
+        return None
+    try:
+        return coco_numbers(found, labels, classes)
+    except DataError:
+        if wanted:
+            raise
+        return None
+
+
+def _record(
+    model: Model, network: Model | str | Path, dataset: Dataset, rules: tuple[object, ...], options: dict[str, Any]
+) -> Path | None:
+    """The file in which this very evaluation is recorded; a model that is open already may be anything: no file."""
+    if isinstance(network, Model):
+        return None
+    digest = hashlib.sha256()
+    for path in (network, options.get("weights"), options.get("names"), *(e.picture for e in dataset.examples)):
+        digest.update(f"{path} {_stamp(path)}\n".encode("utf-8", "surrogateescape"))
+    digest.update(repr((rules, sorted((k, repr(v)) for k, v in options.items()), model.contract.shape)).encode())
+    return cache_dir() / "evaluations" / f"{digest.hexdigest()[:32]}.npy"
+
+
+def _stamp(path: object) -> tuple[int, int] | None:
+    try:
+        state = Path(str(path)).stat()
+    except (OSError, ValueError):
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+def _detect(
+    model: Model, dataset: Dataset, iou: float, batch: int, workers: int, record: Path | None,
+    progress: Callable[[int, int], None] | None, say: Say | None,
+) -> list[Found]:  # fmt: skip
+    """The detections of every picture, from the record where it has them."""
+    count = len(dataset)
+    known, whole = recorded(record) if record else ({}, 0)
+    known = {i: one for i, one in known.items() if 0 <= i < count}
+    if known and say:
+        say(f"{len(known)} of {count} pictures were done before; going on")
+    todo = [i for i in range(count) if i not in known]
+    for i, one in zip(todo, _run(model, dataset, todo, iou, batch, workers, record, whole), strict=True):
+        known[i] = one
+        if progress:
+            progress(len(known), count)
+    return [known[i] for i in range(count)]
+
+
+def _run(
+    model: Model,
+    dataset: Dataset,
+    todo: list[int],
+    iou: float,
+    batch: int,
+    workers: int,
+    record: Path | None,
+    whole: int,
+) -> Iterator[Found]:
+    sources = (str(dataset.examples[i].picture) for i in todo)
+    results = model((s for s in sources), RECORDED, iou, batch=batch, workers=workers)
+    if record is None:
+        yield from map(Found.of, results)
+        return
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("ab") as file:
+        file.truncate(whole)
+        for i, one in zip(todo, map(Found.of, results), strict=True):
+            append(file, i, one)
+            yield one
