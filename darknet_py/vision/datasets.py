@@ -93,6 +93,14 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
     return found
 
 
+def list_pictures(path: Path, split: str = "valid") -> list[Path]:
+    """The pictures of a .data file's list, a list or a folder, whatever their labels are."""
+    pictures = [example.picture for example in _open(path, split, None).examples]
+    if not pictures:
+        raise DataError(f"{path}: no pictures in it")
+    return pictures
+
+
 def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)

@@ -18,7 +18,7 @@ from .record import Found
 
 STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large",
          "AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large")  # fmt: skip
-NEEDS = "COCO's numbers need the package 'faster-coco-eval'"
+NEEDS = "COCO's numbers need the package faster-coco-eval\n  hint: pip install 'darknet-compiler[eval]'"
 
 
 def coco_numbers(found: Sequence[Found], labels: Sequence[Labels], classes: int) -> dict[str, float | None]:
@@ -44,7 +44,8 @@ def _quiet(*_: object) -> None:
 
 
 def _truth(found: Sequence[Found], labels: Sequence[Labels], classes: int) -> dict[str, Any]:
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (one, objects) in enumerate(zip(found, labels, strict=True), 1):
         height, width = one.shape
         images.append({"id": number, "height": height, "width": width})

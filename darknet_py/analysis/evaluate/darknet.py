@@ -99,6 +99,21 @@ def darknet_map(matches: Matches, *, iou_thresh: float = 0.5, points: int = 0, c
     )  # fmt: skip
 
 
+def visiting_order(cls: np.ndarray, conf: np.ndarray, boxes: np.ndarray, classes: int) -> np.ndarray:
+    """In which order Darknet goes through one picture's detections, (n,) int: box by box, a box's classes in turn.
+
+    Suppression sorts the boxes by one class after another (box.c do_nms_sort), so the last class decides, then the one
+    before. Here they are sorted by what survived; Darknet sorts before it suppresses, so that a few change places.
+    """
+    _, box = np.unique(boxes, axis=0, return_inverse=True)
+    box = box.ravel()
+    probabilities = np.zeros((box.max(initial=-1) + 1, classes), np.float32)
+    probabilities[box, cls] = conf
+    rank = np.empty(len(probabilities), np.int64)
+    rank[np.lexsort(-probabilities.T)] = np.arange(len(rank))
+    return np.lexsort((cls, rank[box]))
+
+
 def average_precision(curve: Curve, points: int) -> float:
     """The average precision of a class; 0 if it has no objects or nothing was found.
 

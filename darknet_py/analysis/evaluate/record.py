@@ -41,8 +41,11 @@ class Found:
 
     def above(self, conf: float) -> Found:
         """Those of a score above `conf`."""
-        keep = self.conf > np.float32(conf)
-        return Found(self.shape, self.cls[keep], self.conf[keep], self.boxes[keep], self.seconds)
+        return self.take(self.conf > np.float32(conf))
+
+    def take(self, rows: np.ndarray) -> Found:
+        """Some of them: a mask, or their numbers in another order."""
+        return Found(self.shape, self.cls[rows], self.conf[rows], self.boxes[rows], self.seconds)
 
     def corners(self) -> np.ndarray:
         """Left, top, right and bottom in pixels, cut at the border of the picture, (n, 4) float64."""

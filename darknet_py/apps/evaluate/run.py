@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...analysis.evaluate.coco import coco_numbers
-from ...analysis.evaluate.darknet import DarknetMap, darknet_map
+from ...analysis.evaluate.darknet import DarknetMap, darknet_map, visiting_order
 from ...analysis.evaluate.matching import Matches, join_matches, match
 from ...analysis.evaluate.record import Found, append, recorded
 from ...errors import DataError
@@ -95,6 +95,7 @@ def evaluate(
     batch: int = 1,
     workers: int = 0,
     resume: bool = True,
+    recipe: tuple[str | Path, dict[str, Any]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     say: Say | None = None,
     **options: Any,
@@ -105,23 +106,26 @@ def evaluate(
     `iou_thresh`, `points` and `conf` are Darknet's -iou_thresh, -points and -thresh; `iou` is the overlap that
     suppresses. `coco` False leaves COCO's numbers out, True demands them, None takes them if faster-coco-eval is
     installed. With `resume`, detections are recorded in the cache folder until the end, and an evaluation of the same
-    files that was stopped goes on; `progress` is told of pictures done and all. Raises `DarknetError`.
+    files that was stopped goes on: `recipe` says what an open model was opened from, without it only what is opened here
+    is resumed. `progress` is told of pictures done and all. Raises `DarknetError`.
     """
     if points == 1 or points < 0:
         raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
     if not 0 < iou_thresh < 1:
         raise DataError(f"iou_thresh is between 0 and 1, not {iou_thresh}")
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    if not isinstance(network, Model):
+        recipe = (network, options)
     model = network if isinstance(network, Model) else load(network, say=say, **options)
     if not model.contract.decoders:
-        raise DataError("this network finds no boxes: a classifier's accuracy is `evaluate_classifier`")
+        raise DataError("this network finds no boxes: use evaluate_classifier for a classifier")
     names = tuple(model.names.values())
     _compare_names(dataset, names)
-    record = _record(model, network, dataset, (iou, batch), options) if resume else None
+    record = _record(model, recipe, dataset, iou) if resume and recipe else None
     found = _detect(model, dataset, iou, batch, workers, record, progress, say)
     read = [example.read(names) for example in dataset.examples]
     labels, faults = tuple(one for one, _ in read), tuple(fault for _, some in read for fault in some)
-    counted = [one.above(COUNTED) for one in found]
+    counted = [_visited(one.above(COUNTED), len(names)) for one in found]
     matches = join_matches(
         [match(f.cls, f.conf, f.boxes, one, iou_thresh, len(names)) for f, one in zip(counted, labels, strict=True)],
         len(names),
@@ -134,6 +138,10 @@ def evaluate(
     if record:
         record.unlink(missing_ok=True)
     return evaluation
+
+
+def _visited(found: Found, classes: int) -> Found:
+    return found.take(visiting_order(found.cls, found.conf, found.boxes, classes))
 
 
 def _compare_names(dataset: Dataset, names: tuple[str, ...]) -> None:
@@ -157,16 +165,13 @@ def _coco(
         return None
 
 
-def _record(
-    model: Model, network: Model | str | Path, dataset: Dataset, rules: tuple[object, ...], options: dict[str, Any]
-) -> Path | None:
-    """The file in which this very evaluation is recorded; a model that is open already may be anything: no file."""
-    if isinstance(network, Model):
-        return None
+def _record(model: Model, recipe: tuple[str | Path, dict[str, Any]], dataset: Dataset, iou: float) -> Path:
+    """The file in which this very evaluation is recorded: the same files, options and pictures have the same."""
+    network, options = recipe
     digest = hashlib.sha256()
     for path in (network, options.get("weights"), options.get("names"), *(e.picture for e in dataset.examples)):
         digest.update(f"{path} {_stamp(path)}\n".encode("utf-8", "surrogateescape"))
-    digest.update(repr((rules, sorted((k, repr(v)) for k, v in options.items()), model.contract.shape)).encode())
+    digest.update(repr((iou, sorted((k, repr(v)) for k, v in options.items()), model.contract.shape)).encode())
     return cache_dir() / "evaluations" / f"{digest.hexdigest()[:32]}.npy"
 
 
