@@ -36,6 +36,10 @@ PLACE = ("Check and compare", 0)
     "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
 )
 @click.option("--coco/--no-coco", default=None, help="COCO's numbers too (default: if faster-coco-eval is installed).")
+@click.option("--clip/--no-clip", default=True, help="For COCO, cut boxes at the border (default), or leave them.")
+@click.option(
+    "--against", metavar="NETWORK", help="Evaluate NETWORK too, and say what CFG costs or gains: an int8 file."
+)
 @click.option(
     "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
 )
@@ -78,6 +82,7 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     \b
     darknet-py eval coco.data yolov4-tiny
     darknet-py eval photos/ my.cfg my.weights --plots charts --worst 20
+    darknet-py eval coco.data my.int8.onnx --against my.cfg
     """
     from ..model.model import load
 
@@ -88,10 +93,19 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
         random_weights=network.pop("random"), **network,
     )  # fmt: skip
     model = load(cfg, say=message, **opened)
-    if model.contract.decoders:
-        _detector(model, (cfg, opened), data, options)
-    else:
+    if not model.contract.decoders:
         _classifier(model, data, options)
+        return
+    other = options.pop("against")
+    found = _detector(model, (cfg, opened), data, options)
+    if other:
+        before = _detector(load(other, names=names, say=message), (other, {"names": names}), data, options)
+        message(_difference(found, before, other))
+    if options["as_json"]:
+        write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
+    else:
+        _print(found, options)
+    _write(found, options)
 
 
 def _names_in(data: Path) -> bool:
@@ -117,26 +131,34 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
         message(f"{found.unknown} pictures left out: their paths hold no class's name")
 
 
-def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> None:
-    from ..apps.evaluate import report
+def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
     from ..apps.evaluate.run import evaluate
     from ..vision.datasets import open_dataset
 
     dataset = open_dataset(data, options["split"], pictures=options["images"])
     message(dataset.describe())
     with Progress() as progress:
-        found = evaluate(
+        return evaluate(
             model, dataset, iou_thresh=options["iou_thresh"], points=options["points"], conf=options["conf"],
-            iou=options["iou"], coco=options["coco"], batch=options["batch"], workers=options["workers"],
-            resume=not options["no_resume"], recipe=recipe, progress=progress, say=message,
+            iou=options["iou"], coco=options["coco"], clip=options["clip"], batch=options["batch"],
+            workers=options["workers"], resume=not options["no_resume"], recipe=recipe, progress=progress, say=message,
         )  # fmt: skip
-    if options["as_json"]:
-        write_json(found.to_dict())
-    else:
-        click.echo(report.table(found))
-        if options["explain"]:
-            click.echo(f"\n{report.EXPLAINED}")
-    _write(found, options)
+
+
+def _print(found: Evaluation, options: dict[str, Any]) -> None:
+    from ..apps.evaluate import report
+
+    click.echo(report.format_evaluation(found))
+    if options["explain"]:
+        click.echo(f"\n{report.EXPLAINED}")
+
+
+def _difference(found: Evaluation, before: Evaluation, name: str) -> str:
+    pairs = [("mAP", found.darknet.map, before.darknet.map)]
+    if found.coco and before.coco:
+        pairs += [(k, found.coco[k] or 0, before.coco[k] or 0) for k in ("AP", "AP50", "AP75")]
+    numbers = ", ".join(f"{k} {b:.4f} to {a:.4f} ({a - b:+.4f})" for k, a, b in pairs)
+    return f"against {name}, on {len(found.dataset)} pictures: {numbers}"
 
 
 def _write(found: Evaluation, options: dict[str, Any]) -> None:

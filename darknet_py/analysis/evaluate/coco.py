@@ -14,24 +14,26 @@ import numpy as np
 
 from ...errors import DataError
 from ...vision.labels import Labels
-from .record import Found
+from .record import Detected
 
 STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large",
          "AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large")  # fmt: skip
 NEEDS = "COCO's numbers need the package faster-coco-eval\n  hint: pip install 'darknet-compiler[eval]'"
 
 
-def coco_numbers(found: Sequence[Found], labels: Sequence[Labels], classes: int) -> dict[str, float | None]:
+def coco_numbers(
+    found: Sequence[Detected], labels: Sequence[Labels], classes: int, *, clip: bool = True
+) -> dict[str, float | None]:
     """COCO's twelve numbers by their names, None where no object is of the kind.
 
-    `found` and `labels` are picture by picture; boxes are cut at the border. Raises `DataError` without the package.
+    `found` and `labels` are picture by picture; `clip` cuts boxes at the border. Raises `DataError` if it is missing.
     """
     try:
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as e:
         raise DataError(NEEDS) from e
     truth = COCO(_truth(found, labels, classes))
-    rows = _detections(found)
+    rows = _detections(found, clip)
     if not rows:
         return dict.fromkeys(STATS, 0.0)
     judge = COCOeval_faster(truth, truth.loadRes(rows), "bbox", print_function=_quiet)
@@ -43,7 +45,7 @@ def _quiet(*_: object) -> None:
     """What the package would print."""
 
 
-def _truth(found: Sequence[Found], labels: Sequence[Labels], classes: int) -> dict[str, Any]:
+def _truth(found: Sequence[Detected], labels: Sequence[Labels], classes: int) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, (one, objects) in enumerate(zip(found, labels, strict=True), 1):
@@ -63,10 +65,10 @@ def _truth(found: Sequence[Found], labels: Sequence[Labels], classes: int) -> di
     }
 
 
-def _detections(found: Sequence[Found]) -> list[dict[str, Any]]:
+def _detections(found: Sequence[Detected], clip: bool) -> list[dict[str, Any]]:
     rows = []
     for number, one in enumerate(found, 1):
-        for c, p, (left, top, right, bottom) in zip(one.cls, one.conf, one.corners().tolist(), strict=True):
+        for c, p, (left, top, right, bottom) in zip(one.cls, one.conf, one.corners(clip).tolist(), strict=True):
             bbox = [left, top, right - left, bottom - top]
             rows.append({"image_id": number, "category_id": int(c), "score": float(p), "bbox": bbox})
     return rows

@@ -8,13 +8,13 @@ import numpy as np
 
 from ...vision.labels import Labels
 from .matching import overlaps
-from .record import Found
+from .record import Detected
 
 CONF, IOU = 0.25, 0.45  # what ultralytics' confusion matrix counts from
 
 
 def confusion_matrix(
-    found: Sequence[Found], labels: Sequence[Labels], classes: int, *, conf: float = CONF, iou: float = IOU
+    found: Sequence[Detected], labels: Sequence[Labels], classes: int, *, conf: float = CONF, iou: float = IOU
 ) -> np.ndarray:
     """Counts (classes + 1, classes + 1) int64: row is the label, column what was found; the last of each is nothing.
 
@@ -27,7 +27,7 @@ def confusion_matrix(
     return counts
 
 
-def _count(found: Found, labels: Labels, iou: float, counts: np.ndarray) -> None:
+def _count(found: Detected, labels: Labels, iou: float, counts: np.ndarray) -> None:
     nothing = len(counts) - 1
     valid = ~labels.difficult
     truth, boxes = labels.cls[valid], labels.boxes[valid]

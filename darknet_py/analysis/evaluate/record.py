@@ -17,7 +17,7 @@ from ...vision.results import Results
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Detected:
     """The detections of one picture of (height, width), in pixels or relative to it.
 
     `cls` (n,) int64, `conf` (n,) float32, `boxes` (n, 4) float32, centre and size relative to the picture, best first;
@@ -31,7 +31,7 @@ class Found:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, results: Results) -> Found:
+    def of(cls, results: Results) -> Detected:
         """What a model's results say."""
         boxes = results.boxes
         return cls(
@@ -39,33 +39,34 @@ class Found:
             boxes.xywhn.astype(np.float32), results.seconds,
         )  # fmt: skip
 
-    def above(self, conf: float) -> Found:
+    def above(self, conf: float) -> Detected:
         """Those of a score above `conf`."""
         return self.take(self.conf > np.float32(conf))
 
-    def take(self, rows: np.ndarray) -> Found:
+    def take(self, rows: np.ndarray) -> Detected:
         """Some of them: a mask, or their numbers in another order."""
-        return Found(self.shape, self.cls[rows], self.conf[rows], self.boxes[rows], self.seconds)
+        return Detected(self.shape, self.cls[rows], self.conf[rows], self.boxes[rows], self.seconds)
 
-    def corners(self) -> np.ndarray:
-        """Left, top, right and bottom in pixels, cut at the border of the picture, (n, 4) float64."""
+    def corners(self, clip: bool = True) -> np.ndarray:
+        """Left, top, right and bottom in pixels, (n, 4) float64; `clip` cuts them at the border of the picture."""
         height, width = self.shape
         scale = np.array([width, height] * 2, np.float64)
         half = self.boxes[:, 2:].astype(np.float64) / 2
         centre = self.boxes[:, :2].astype(np.float64)
-        return np.clip(np.concatenate([centre - half, centre + half], 1), 0, 1) * scale
+        corners = np.concatenate([centre - half, centre + half], 1)
+        return (np.clip(corners, 0, 1) if clip else corners) * scale
 
 
-def append(file: BinaryIO, number: int, found: Found) -> None:
+def append(file: BinaryIO, number: int, found: Detected) -> None:
     """Write one picture's detections at the end of a file."""
     np.save(file, np.array([number, *found.shape, found.seconds], np.float64))
     np.save(file, np.column_stack([found.cls, found.conf, found.boxes]).astype(np.float32))
     file.flush()
 
 
-def recorded(path: Path) -> tuple[dict[int, Found], int]:
+def recorded(path: Path) -> tuple[dict[int, Detected], int]:
     """What a file holds, by the number of the picture, and how many of its bytes are whole."""
-    found: dict[int, Found] = {}
+    found: dict[int, Detected] = {}
     whole = 0
     if not path.is_file():
         return found, whole
@@ -76,7 +77,7 @@ def recorded(path: Path) -> tuple[dict[int, Found], int]:
     return found, whole
 
 
-def _read(file: BinaryIO) -> Iterator[tuple[int, Found]]:
+def _read(file: BinaryIO) -> Iterator[tuple[int, Detected]]:
     while True:
         try:
             number, height, width, seconds = np.load(file, allow_pickle=False)
@@ -84,4 +85,4 @@ def _read(file: BinaryIO) -> Iterator[tuple[int, Found]]:
         except (ValueError, OSError, EOFError):  # the end, or what a kill left of it
             return
         shape = int(height), int(width)
-        yield int(number), Found(shape, rows[:, 0].astype(np.int64), rows[:, 1], rows[:, 2:], float(seconds))
+        yield int(number), Detected(shape, rows[:, 0].astype(np.int64), rows[:, 1], rows[:, 2:], float(seconds))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.matching import overlaps
-from ...analysis.evaluate.record import Found
+from ...analysis.evaluate.record import Detected
 from ...errors import BackendError, DataError
 from ...files import write_whole
 from ...vision.draw import draw_boxes
@@ -29,7 +29,7 @@ NAMED_CELLS = 30  # classes whose names fit beside a confusion matrix
 GREEN, RED, ORANGE = (80, 200, 80), (60, 60, 230), (0, 165, 255)  # BGR: right, wrong, missed
 
 
-def table(evaluation: Evaluation) -> str:
+def format_evaluation(evaluation: Evaluation) -> str:
     """A line for each class that has objects or detections, sums, and what the numbers are.
 
     Counts are at the threshold and by falling score.
@@ -92,8 +92,8 @@ def darknet_lines(evaluation: Evaluation) -> str:
     lines = [
         f" detections_count = {m.detections}, unique_truth_count = {truths}  ",
         *(
-            f"class_id = {c}, name = {name}, ap = {100 * m.ap[c]:2.2f}%   \t (TP = {counts.tp[c]}, FP = {counts.fp[c]}) "
-            for c, name in enumerate(evaluation.names)
+            f"class_id = {c}, name = {name}, ap = {100 * ap:2.2f}%   \t (TP = {counts.tp[c]}, FP = {counts.fp[c]}) "
+            for c, (name, ap) in enumerate(zip(evaluation.names, m.ap, strict=True))
         ),
         "",
         f"{above}, precision = {precision:1.2f}, recall = {recall:1.2f}, F1-score = {f1:1.2f} ",
@@ -202,7 +202,7 @@ def mistakes(evaluation: Evaluation) -> list[tuple[int, int]]:
     return sorted(wrong, key=lambda pair: (-pair[0], pair[1]))
 
 
-def _judge(evaluation: Evaluation, found: Found, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+def _judge(evaluation: Evaluation, found: Detected, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """Which detections above the threshold are right, and which objects are found."""
     shown = found.above(evaluation.darknet.conf)
     shared = np.where(shown.cls[:, None] == labels.cls[None], overlaps(shown.boxes, labels.boxes), 0)

@@ -17,7 +17,7 @@ import numpy as np
 from ...analysis.evaluate.coco import coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap, darknet_map, visiting_order
 from ...analysis.evaluate.matching import Matches, join_matches, match
-from ...analysis.evaluate.record import Found, append, recorded
+from ...analysis.evaluate.record import Detected, append, recorded
 from ...errors import DataError
 from ...files import cache_dir
 from ...model.model import Model, load
@@ -41,7 +41,7 @@ class Evaluation:
     darknet: DarknetMap
     coco: dict[str, float | None] | None
     matches: Matches
-    found: tuple[Found, ...]
+    found: tuple[Detected, ...]
     labels: tuple[Labels, ...]
     faults: tuple[Fault, ...]
     seconds: float
@@ -92,6 +92,7 @@ def evaluate(
     conf: float = 0.25,
     iou: float = IOU,
     coco: bool | None = None,
+    clip: bool = True,
     batch: int = 1,
     workers: int = 0,
     resume: bool = True,
@@ -105,9 +106,10 @@ def evaluate(
     `network` is a model, or what `load` opens with `options`; `data` a data set, or what `open_dataset` opens.
     `iou_thresh`, `points` and `conf` are Darknet's -iou_thresh, -points and -thresh; `iou` is the overlap that
     suppresses. `coco` False leaves COCO's numbers out, True demands them, None takes them if faster-coco-eval is
-    installed. With `resume`, detections are recorded in the cache folder until the end, and an evaluation of the same
-    files that was stopped goes on: `recipe` says what an open model was opened from, without it only what is opened here
-    is resumed. `progress` is told of pictures done and all. Raises `DarknetError`.
+    installed; `clip` cuts boxes at the border for them, Darknet's stay as they are. With `resume`, detections are
+    recorded in the cache folder until the end, and an evaluation of the same files that was stopped goes on: `recipe`
+    says what an open model was opened from, without it only what is opened here is resumed. `progress` is told of
+    pictures done and all. Raises `DarknetError`.
     """
     if points == 1 or points < 0:
         raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
@@ -132,7 +134,7 @@ def evaluate(
     )
     evaluation = Evaluation(
         dataset, names, darknet_map(matches, iou_thresh=iou_thresh, points=points, conf=conf),
-        _coco(found, labels, len(names), coco), matches, tuple(found), labels, faults,
+        _coco(found, labels, len(names), coco, clip), matches, tuple(found), labels, faults,
         float(np.median([one.seconds for one in found])),
     )  # fmt: skip
     if record:
@@ -140,7 +142,7 @@ def evaluate(
     return evaluation
 
 
-def _visited(found: Found, classes: int) -> Found:
+def _visited(found: Detected, classes: int) -> Detected:
     return found.take(visiting_order(found.cls, found.conf, found.boxes, classes))
 
 
@@ -153,12 +155,12 @@ def _compare_names(dataset: Dataset, names: tuple[str, ...]) -> None:
 
 
 def _coco(
-    found: list[Found], labels: tuple[Labels, ...], classes: int, wanted: bool | None
+    found: list[Detected], labels: tuple[Labels, ...], classes: int, wanted: bool | None, clip: bool
 ) -> dict[str, float | None] | None:
     if wanted is False:
         return None
     try:
-        return coco_numbers(found, labels, classes)
+        return coco_numbers(found, labels, classes, clip=clip)
     except DataError:
         if wanted:
             raise
@@ -186,7 +188,7 @@ def _stamp(path: object) -> tuple[int, int] | None:
 def _detect(
     model: Model, dataset: Dataset, iou: float, batch: int, workers: int, record: Path | None,
     progress: Callable[[int, int], None] | None, say: Say | None,
-) -> list[Found]:  # fmt: skip
+) -> list[Detected]:  # fmt: skip
     """The detections of every picture, from the record where it has them."""
     count = len(dataset)
     known, whole = recorded(record) if record else ({}, 0)
@@ -210,15 +212,15 @@ def _run(
     workers: int,
     record: Path | None,
     whole: int,
-) -> Iterator[Found]:
+) -> Iterator[Detected]:
     sources = (str(dataset.examples[i].picture) for i in todo)
     results = model((s for s in sources), RECORDED, iou, batch=batch, workers=workers)
     if record is None:
-        yield from map(Found.of, results)
+        yield from map(Detected.of, results)
         return
     record.parent.mkdir(parents=True, exist_ok=True)
     with record.open("ab") as file:
         file.truncate(whole)
-        for i, one in zip(todo, map(Found.of, results), strict=True):
+        for i, one in zip(todo, map(Detected.of, results), strict=True):
             append(file, i, one)
             yield one
