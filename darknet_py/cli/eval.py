@@ -9,6 +9,7 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from .options import message, network_options, write_json
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..apps.evaluate.run import Evaluation
@@ -172,28 +173,3 @@ def _write(found: Evaluation, options: dict[str, Any]) -> None:
     if options["worst"]:
         drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"])
         message(f"drawn: {len(drawn)} pictures with mistakes in {drawn[0].parent}" if drawn else "no mistakes to draw")
-
-
-class Progress:
-    """A progress bar on stderr, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._done = 0
-
-    def __enter__(self) -> Any:
-        return self._show
-
-    def _show(self, done: int, count: int) -> None:
-        import sys
-
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(length=count, label="pictures", file=sys.stderr, show_pos=True)
-        self._bar.update(done - self._done)
-        self._done = done
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()

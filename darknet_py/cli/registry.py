@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "darknet_py.commands"
 PACKAGE = Path(__file__).parents[1]
-SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert")  # those first, in this order
+SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert", "Train")  # those first, in this order
 OTHERS, UNUSABLE = "Others", "Cannot be used"
 
 

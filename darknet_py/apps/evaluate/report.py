@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...analysis.chart import save_chart
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
-from ...errors import BackendError, DataError
+from ...errors import DataError
 from ...files import write_whole
 from ...vision.draw import draw_boxes
 from ...vision.labels import Labels
@@ -116,27 +116,11 @@ def write_csv(evaluation: Evaluation, path: Path) -> Path:
 
 def write_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
     """`PR_curve.png`, `F1_curve.png` and `confusion_matrix.png` in a folder. Needs matplotlib."""
-    try:
-        import matplotlib  # noqa: F401  # to say now that it is missing, before anything is drawn
-    except ImportError:
-        raise BackendError("charts need matplotlib\n  hint: pip install 'darknet-compiler[eval]'") from None
     return [
-        _figure(folder / "PR_curve.png", lambda axes: _precision_recall(axes, evaluation)),
-        _figure(folder / "F1_curve.png", lambda axes: _f1(axes, evaluation)),
-        _figure(folder / "confusion_matrix.png", lambda axes: _confusion(axes, evaluation)),
+        save_chart(folder / "PR_curve.png", lambda axes: _precision_recall(axes, evaluation)),
+        save_chart(folder / "F1_curve.png", lambda axes: _f1(axes, evaluation)),
+        save_chart(folder / "confusion_matrix.png", lambda axes: _confusion(axes, evaluation)),
     ]
-
-
-def _figure(path: Path, draw: Callable[[Axes], None]) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-    draw(figure.add_subplot())
-    FigureCanvasAgg(figure)
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=150)
-    return write_whole(path, data.getvalue())
 
 
 def _present(evaluation: Evaluation) -> list[int]:
