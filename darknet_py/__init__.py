@@ -17,6 +17,10 @@ from . import version
 __version__ = version.VERSION
 
 if TYPE_CHECKING:
+    from .apps.datasets.anchors import anchors as anchors
+    from .apps.datasets.check import check_data as check_data
+    from .apps.evaluate.classifier import evaluate_classifier as evaluate_classifier
+    from .apps.evaluate.run import evaluate as evaluate
     from .backends.session import open_session as open_session
     from .compat.mmpretrain import inference_model as inference_model
     from .contract.detections import Boxes as Boxes
@@ -44,6 +48,10 @@ if TYPE_CHECKING:
 
 # Every public name, and the module that it comes from.
 _HOMES = {
+    "apps.datasets.anchors": ("anchors",),
+    "apps.datasets.check": ("check_data",),
+    "apps.evaluate.classifier": ("evaluate_classifier",),
+    "apps.evaluate.run": ("evaluate",),
     "backends.session": ("open_session",),
     "compat.mmpretrain": ("inference_model",),
     "contract.detections": ("Boxes",),

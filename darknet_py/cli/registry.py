@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 GROUP = "darknet_py.commands"
 PACKAGE = Path(__file__).parents[1]
-SECTIONS = ("Run", "Check and compare", "Look into a network", "Convert", "As Darknet is called")  # first, as here
+SECTIONS = (  # first, as here
+    "Run", "Check and compare", "Look into a network", "Convert", "Train", "As Darknet is called",
+)  # fmt: skip
 OTHERS, UNUSABLE = "Others", "Cannot be used"
 
 

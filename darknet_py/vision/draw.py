@@ -32,12 +32,18 @@ def class_colour(index: int) -> Colour:
     return b, g, r
 
 
-def draw_boxes(picture: np.ndarray, xyxy: np.ndarray, classes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """A copy of `picture` (BGR or grey uint8) with boxes (n, 4 corners in pixels) and labels, first ones on top."""
+def draw_boxes(
+    picture: np.ndarray, xyxy: np.ndarray, classes: np.ndarray, labels: Sequence[str],
+    colours: Sequence[Colour] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """A copy of `picture` (BGR or grey uint8) with boxes (n, 4 corners in pixels) and labels, first ones on top.
+
+    `colours` are BGR, one a box; without them each class has its own.
+    """
     canvas = _to_bgr(picture)
     width = line_width(canvas)
     corners = [_corners(box, canvas) for box in xyxy]
-    colours = [class_colour(int(c)) for c in classes]
+    colours = colours or [class_colour(int(c)) for c in classes]
     for (left, top, right, bottom), colour in list(zip(corners, colours, strict=True))[::-1]:
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, width, cv2.LINE_AA)
     taken: list[Rectangle] = []

@@ -1,0 +1,107 @@
+"""Anchors that fit a data set: k-means with 1 - IoU as the distance, as `darknet detector calc_anchors` does it.
+
+Decision: Darknet seeds its one run by the clock, so that results differ from run to run by several percent; here many
+seeds are tried and the best is kept, with its seed. Which head gets which anchors is proposed too, which Darknet leaves
+to its readme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DataError
+
+ROUNDS = 1000  # detector.c calc_anchors: at most
+SEEDS = 30
+WHOLE_PIXELS = 32  # the same: anchors are rounded where the network is wider than this
+LARGE = 60  # pixels: by Darknet's readme, larger anchors belong to the coarsest head, those below 30 to the finest of 3
+PART = 1 << 16  # boxes at a time
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorFit:
+    """Fitted anchors: `anchors` (k, 2) float64 width and height in pixels, by area; `iou` is the mean of the best IoU.
+
+    `seed` gave them; `spread` is the least, the median and the greatest mean IoU over all seeds.
+    """
+
+    anchors: np.ndarray
+    iou: float
+    seed: int
+    spread: tuple[float, float, float]
+
+
+def shape_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """IoU of boxes (n, 2) and anchors (k, 2) that share their centre: (n, k).
+
+    >>> shape_iou(np.array([[10.0, 20]]), np.array([[10.0, 10], [10, 20]])).tolist()
+    [[0.5, 1.0]]
+    """
+    common = np.minimum(sizes[:, None], anchors[None]).prod(-1)
+    return common / (sizes.prod(1)[:, None] + anchors.prod(1)[None] - common)
+
+
+def mean_iou(sizes: np.ndarray, anchors: np.ndarray) -> float:
+    """The mean over boxes (n, 2) of the IoU with the best of the anchors (k, 2)."""
+    return float(sum(part.max(1).sum() for part in _parts(sizes, anchors)) / len(sizes))
+
+
+def _parts(sizes: np.ndarray, anchors: np.ndarray) -> Iterator[np.ndarray]:
+    return (shape_iou(sizes[i : i + PART], anchors) for i in range(0, len(sizes), PART))
+
+
+def fit_anchors(sizes: np.ndarray, count: int, *, seeds: int = SEEDS, seed: int = 0, round_to: int = 1) -> AnchorFit:
+    """The best `count` anchors for boxes (n, 2), widths and heights in pixels, over `seeds` seeds from `seed` on.
+
+    `round_to` 1 gives whole pixels, 0 leaves them. Raises `DataError` for fewer different boxes than anchors.
+    """
+    sizes = sizes[(sizes > 0).all(1)].astype(np.float64)
+    different = np.unique(sizes, axis=0)
+    if len(different) < count:
+        raise DataError(f"{len(different)} different boxes cannot make {count} anchors")
+    runs = [(*_kmeans(sizes, different, count, s), s) for s in range(seed, seed + seeds)]
+    anchors, _, best = max(runs, key=lambda run: run[1])
+    anchors = np.maximum(np.round(anchors), 1) if round_to else anchors
+    scores = sorted(score for _, score, _ in runs)
+    anchors = anchors[np.argsort(anchors.prod(1), kind="stable")]
+    return AnchorFit(anchors, mean_iou(sizes, anchors), best, (scores[0], scores[len(scores) // 2], scores[-1]))
+
+
+def _kmeans(sizes: np.ndarray, different: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, float]:
+    anchors = different[np.random.default_rng(seed).choice(len(different), count, replace=False)]
+    before = None
+    for _ in range(ROUNDS):
+        nearest = np.concatenate([part.argmax(1) for part in _parts(sizes, anchors)])
+        if before is not None and (nearest == before).all():
+            break
+        members = np.bincount(nearest, minlength=count)
+        sums = np.stack([np.bincount(nearest, sizes[:, side], minlength=count) for side in (0, 1)], 1)
+        anchors = np.where(members[:, None] > 0, sums / np.maximum(members, 1)[:, None], anchors)
+        before = nearest
+    return anchors, mean_iou(sizes, anchors)
+
+
+def propose_masks(anchors: np.ndarray, strides: Sequence[int], by_size: bool = False) -> list[tuple[int, ...]]:
+    """Which anchors (k, 2), sorted by area, each head gets: the larger ones where the stride is.
+
+    Evenly; `by_size` by the rule of Darknet's readme: those below 30 x 30 pixels to stride 8, below 60 x 60 to 16, the
+    others to 32, so that the limits are 3.75 strides. Raises `DataError` if a head would get none.
+
+    >>> propose_masks(np.array([[9.0, 9], [20, 20], [40, 40], [90, 90]]), [32, 16])
+    [(2, 3), (0, 1)]
+    """
+    order = np.argsort(strides, kind="stable")  # finest first
+    masks: list[tuple[int, ...]] = [()] * len(strides)
+    if by_size:
+        limits = [(LARGE / 16 * strides[i]) ** 2 for i in order[:-1]]
+        head = np.searchsorted(limits, anchors.prod(1), side="right")
+    else:
+        head = np.arange(len(anchors)) * len(strides) // len(anchors)
+    for place, i in enumerate(order):
+        masks[int(i)] = tuple(int(a) for a in np.flatnonzero(head == place))
+    if not all(masks):
+        raise DataError(f"by size, {sum(not m for m in masks)} of {len(masks)} heads would get no anchor: share evenly")
+    return masks

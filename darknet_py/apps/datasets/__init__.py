@@ -1,0 +1,1 @@
+"""`anchors` and `check`: a data set against the cfg that will be trained on it."""

@@ -1,0 +1,1 @@
+"""`eval`: a network on labelled pictures."""

@@ -1,0 +1,177 @@
+"""`darknet-py eval`: how good is a network on labelled pictures?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..backends.backend import AUTO, DEFAULT, backends
+from .options import echo, message, network_options, replace_option, write_json
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..apps.evaluate.run import Evaluation
+    from ..model.model import Model
+
+PLACE = ("Check and compare", 0)
+
+
+@click.command("eval")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--split", type=click.Choice(("valid", "train")), default="valid", show_default=True, help="Which list of DATA."
+)
+@click.option("--images", type=click.Path(path_type=Path), help="The folder of the pictures of a COCO file.")
+@click.option("--iou-thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5, show_default=True,
+              help="An object is found if its box overlaps by more than this.")  # fmt: skip
+@click.option("--points", type=click.IntRange(0), default=0, show_default=True,
+              help="Where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.")  # fmt: skip
+@click.option(
+    "--conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Counts are above this score."
+)
+@click.option(
+    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+)
+@click.option("--coco/--no-coco", default=None, help="COCO's numbers too (default: if faster-coco-eval is installed).")
+@click.option("--clip/--no-clip", default=True, help="For COCO, cut boxes at the border (default), or leave them.")
+@click.option(
+    "--against", metavar="NETWORK", help="Evaluate NETWORK too, and say what CFG costs or gains: an int8 file."
+)
+@click.option(
+    "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
+)
+@click.option(
+    "-n",
+    "--names",
+    type=click.Path(path_type=Path),
+    help="A .names or .data file (default: DATA's, or beside the cfg).",
+)
+@click.option(
+    "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
+)
+@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
+@click.option(
+    "--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that read pictures meanwhile."
+)
+@click.option("--no-resume", is_flag=True, help="Do not go on where the same evaluation was stopped.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write a row for each class.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write curves and the confusion matrix into this folder.",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Draw the N pictures with the most mistakes into --plots, or worst/.",
+)
+@click.option("--explain", is_flag=True, help="Say why COCO's numbers differ from Darknet's.")
+@replace_option
+@network_options
+def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
+    """Evaluate CFG on the labelled pictures of DATA.
+
+    DATA is a .data file, a list of pictures, a folder, or a COCO file; labels are Darknet's text, VOC's XML or COCO's.
+    CFG is a file, a model of `darknet-py models`, or an exported ONNX file. Darknet's `detector map`, COCO's numbers
+    beside it; for classifiers, top-1 and top-5.
+
+    \b
+    darknet-py eval coco.data yolov4-tiny
+    darknet-py eval photos/ my.cfg my.weights --plots charts --worst 20
+    darknet-py eval coco.data my.int8.onnx --against my.cfg
+    """
+    from ..model.model import load
+
+    names = options.pop("names") or (data if _names_in(data) else None)
+    network = {key: options.pop(key) for key in ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")}
+    opened = dict(
+        weights=weights, backend=options.pop("backend"), names=names, letterbox=options.pop("letterbox"),
+        random_weights=network.pop("random"), **network,
+    )  # fmt: skip
+    model = load(cfg, say=message, **opened)
+    if not model.contract.decoders:
+        _classifier(model, data, options)
+        return
+    other = options.pop("against")
+    found = _detector(model, (cfg, opened), data, options)
+    if other:
+        before = _detector(load(other, names=names, say=message), (other, {"names": names}), data, options)
+        message(_difference(found, before, other))
+    if options["as_json"]:
+        write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
+    else:
+        _print(found, options)
+    _write(found, options)
+
+
+def _names_in(data: Path) -> bool:
+    from ..zoo.names import read_options
+
+    return data.suffix == ".data" and data.is_file() and any(read_options(data).get(k) for k in ("names", "labels"))
+
+
+def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
+    from dataclasses import asdict
+
+    from ..apps.evaluate.classifier import SCHEMA, evaluate_classifier
+
+    with Progress() as progress:
+        found = evaluate_classifier(
+            model, data, batch=options["batch"], workers=options["workers"], progress=progress, say=message
+        )
+    if options["as_json"]:
+        write_json({"schema": SCHEMA, **asdict(found)})
+        return
+    echo(f"{found.pictures} pictures: top-1 {found.top1:.4f}, top-{found.k} {found.topk:.4f}")
+    if found.unknown:
+        message(f"{found.unknown} pictures left out: their paths hold no class's name")
+
+
+def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
+    from ..apps.evaluate.run import evaluate
+    from ..vision.datasets import open_dataset
+
+    dataset = open_dataset(data, options["split"], pictures=options["images"])
+    message(dataset.describe())
+    with Progress() as progress:
+        return evaluate(
+            model, dataset, iou_thresh=options["iou_thresh"], points=options["points"], conf=options["conf"],
+            iou=options["iou"], coco=options["coco"], clip=options["clip"], batch=options["batch"],
+            workers=options["workers"], resume=not options["no_resume"], recipe=recipe, progress=progress, say=message,
+        )  # fmt: skip
+
+
+def _print(found: Evaluation, options: dict[str, Any]) -> None:
+    from ..apps.evaluate import report
+
+    echo(report.format_evaluation(found))
+    if options["explain"]:
+        echo(f"\n{report.EXPLAINED}")
+
+
+def _difference(found: Evaluation, before: Evaluation, name: str) -> str:
+    pairs = [("mAP", found.darknet.map, before.darknet.map)]
+    if found.coco and before.coco:
+        pairs += [(k, found.coco[k] or 0, before.coco[k] or 0) for k in ("AP", "AP50", "AP75")]
+    numbers = ", ".join(f"{k} {b:.4f} to {a:.4f} ({a - b:+.4f})" for k, a, b in pairs)
+    return f"against {name}, on {len(found.dataset)} pictures: {numbers}"
+
+
+def _write(found: Evaluation, options: dict[str, Any]) -> None:
+    from ..apps.evaluate import report
+
+    replace = options["replace"]
+    if options["csv_path"]:
+        message(f"written: {report.write_csv(found, options['csv_path'], replace=replace)}")
+    if options["plots"]:
+        for path in report.write_plots(found, options["plots"], replace=replace):
+            message(f"written: {path}")
+    if options["worst"]:
+        drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"], replace=replace)
+        message(f"drawn: {len(drawn)} pictures with mistakes in {drawn[0].parent}" if drawn else "no mistakes to draw")

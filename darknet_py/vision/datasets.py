@@ -1,0 +1,173 @@
+"""Labelled pictures: what a `.data` file names, a list, a folder, PASCAL VOC's XML or COCO's JSON, as one value.
+
+Decision: a `Dataset` is the list of its pictures and where each one's labels are, nothing more; pictures and labels are
+read when they are asked for. Which layout was found, and how many labels are missing, are part of it, because a wrong
+guess there is the commonest cause of wrong numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import DataError
+from ..files import read_whole
+from ..zoo.names import find_written, read_names, read_options
+from .labels import Fault, Labels, read_coco, read_labels, read_voc
+from .sources import SUFFIXES
+
+MAX_LIST = 1 << 30  # bytes: a list of ten million paths
+
+BESIDE, REPLACED, VOC, COCO, MISSING = (
+    "beside the pictures", "in labels/ instead of images/", "in Annotations/ (VOC)", "in a COCO file", "missing",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture and where its labels are: a file, or already read, or nowhere."""
+
+    picture: Path
+    labels: Path | Labels | None
+    layout: str
+
+    def read(self, names: tuple[str, ...]) -> tuple[Labels, tuple[Fault, ...]]:
+        """Its objects, and the faults of its labels. Raises `DataError` if the file cannot be read."""
+        if isinstance(self.labels, Labels):
+            return self.labels, ()
+        if self.labels is None:
+            return Labels.of([]), ()
+        if self.labels.suffix == ".xml":
+            return read_voc(self.labels, names)
+        return read_labels(self.labels, len(names) or None)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures in order. `names` are the classes' as the data set has them, or nobody's: ()."""
+
+    path: Path
+    examples: tuple[Example, ...]
+    names: tuple[str, ...]
+    difficult: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def missing(self) -> int:
+        """How many pictures have no labels: their objects count as none."""
+        return sum(e.labels is None for e in self.examples)
+
+    def describe(self) -> str:
+        """In words, where the labels are.
+
+        >>> Dataset(Path("a"), (Example(Path("a.jpg"), Path("a.txt"), BESIDE),), ()).describe()
+        '1 picture, labels beside the pictures'
+        """
+        count = Counter(e.layout for e in self.examples)
+        places = [place for place, _ in count.most_common() if place != MISSING]
+        text = f"{len(self)} picture{'s' * (len(self) != 1)}, labels {' and '.join(places) or MISSING}"
+        return f"{text}, {count[MISSING]} without" if count[MISSING] and places else text
+
+
+def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path | None = None) -> Dataset:
+    """A data set: a `.data` file (its `split`, valid or train), a list of pictures, a folder, or a COCO file.
+
+    Labels lie beside each picture, or in labels/ where the picture is in images/, or in Annotations/ where it is in
+    JPEGImages/. `pictures` is the folder of a COCO file's pictures (default: searched beside it). Raises `DataError` if
+    there are no pictures, or none with labels.
+    """
+    path = Path(path)
+    found = _open(path, split, Path(pictures) if pictures else None)
+    if not found.examples:
+        raise DataError(f"{path}: no pictures in it")
+    if found.missing == len(found):
+        first = found.examples[0].picture
+        places = ", ".join(str(p) for p, _ in _label_places(first))
+        raise DataError(
+            f"{path}: none of its {len(found)} pictures has labels; for the first they were looked for at {places}"
+        )
+    return found
+
+
+def list_pictures(path: Path, split: str = "valid") -> list[Path]:
+    """The pictures of a .data file's list, a list or a folder, whatever their labels are."""
+    pictures = [example.picture for example in _open(path, split, None).examples]
+    if not pictures:
+        raise DataError(f"{path}: no pictures in it")
+    return pictures
+
+
+def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        return Dataset(path, tuple(map(_example, files)), ())
+    if path.suffix == ".json":
+        return _open_coco(path, pictures)
+    if path.suffix == ".data":
+        return _open_data(path, split)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise DataError(f"{path} is another program's: give a .data file (classes, valid, names), a list, or a folder")
+    return Dataset(path, tuple(map(_example, _list(path, path.parent))), ())
+
+
+def _open_data(path: Path, split: str) -> Dataset:
+    options = read_options(path)
+    written = options.get(split) or options.get("train")  # detector.c: valid is the train list by default
+    if not written:
+        raise DataError(f"{path} has no line {split}=")
+    listed = find_written(written, path)
+    if listed.is_dir():
+        inner = _open(listed, split, None)
+    else:
+        inner = Dataset(path, tuple(map(_example, _list(listed, path.parent))), ())
+    named = any(options.get(key) for key in ("names", "labels"))
+    difficult = tuple(_list(find_written(options["difficult"], path), path.parent)) if options.get("difficult") else ()
+    return replace(inner, path=path, names=read_names(path) if named else (), difficult=difficult)
+
+
+def _open_coco(path: Path, pictures: Path | None) -> Dataset:
+    read = read_coco(path)
+    above, name = path.parent.parent, path.stem.removeprefix("instances_")
+    guesses = [path.parent, path.parent / "images", above / "images", above / name, above / "images" / name]
+    folders = [pictures] if pictures else guesses
+    first = read.pictures[0][0] if read.pictures else ""
+    folder = next((f for f in folders if (f / first).is_file()), None)
+    if folder is None:
+        raise DataError(f"{path}: its pictures ({first}, …) are not in {', '.join(map(str, folders))}")
+    return Dataset(path, tuple(Example(folder / name, labels, COCO) for name, labels in read.pictures), read.names)
+
+
+def _list(path: Path, folder: Path) -> Iterator[Path]:
+    """The paths in a list, as Darknet opens them, from the working directory, or else from `folder` or the list's."""
+    try:
+        lines = read_whole(path, MAX_LIST, "list of pictures").decode("utf-8-sig", "surrogateescape").splitlines()
+    except DataError as e:
+        raise DataError(f"{e} (a .data file names it)" if path.parent != folder else str(e)) from None
+    bases = (Path(), folder, path.parent)
+    for line in filter(None, map(str.strip, lines)):
+        yield next((p for p in (base / line for base in bases) if p.is_file()), Path(line))
+
+
+def _example(picture: Path) -> Example:
+    for labels, layout in _label_places(picture):
+        if labels.is_file():
+            return Example(picture, labels, layout)
+    return Example(picture, None, MISSING)
+
+
+def _label_places(picture: Path) -> Iterator[tuple[Path, str]]:
+    """Where the labels of a picture may be: beside it first, as AlexeyAB's Darknet has it; the others' places then."""
+    yield picture.with_suffix(".txt"), BESIDE
+    parts = (
+        picture.absolute().parts
+        if "images" not in picture.parts and "JPEGImages" not in picture.parts
+        else picture.parts
+    )
+    for i in reversed([i for i, part in enumerate(parts[:-1]) if part in ("images", "JPEGImages")]):
+        yield Path(*parts[:i], "labels", *parts[i + 1 :]).with_suffix(".txt"), REPLACED
+        if parts[i] == "JPEGImages":
+            yield Path(*parts[:i], "Annotations", *parts[i + 1 :]).with_suffix(".xml"), VOC

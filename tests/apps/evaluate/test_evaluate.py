@@ -1,0 +1,154 @@
+"""Evaluating: Darknet's and COCO's numbers for a trained network, resuming, the report's files, and the command."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from darknet_py.apps.evaluate import report, run
+from darknet_py.apps.evaluate.classifier import evaluate_classifier
+from darknet_py.apps.evaluate.run import Evaluation, evaluate
+from darknet_py.cli import main
+from darknet_py.errors import DataError
+from darknet_py.vision.datasets import open_dataset
+
+
+@pytest.fixture(autouse=True)
+def records_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKNET_PY_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def fastest(shared: Path) -> Evaluation:
+    """yolo-fastest-1.1 on coco64."""
+    return evaluate(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg", shared / "images/coco64", resume=False)
+
+
+def test_the_map_of_a_trained_network_is_darknets(fastest: Evaluation, shared: Path) -> None:
+    golden = json.loads((shared / "golden_map/yf_p0_i50.json").read_text())
+    found = fastest.to_dict()["darknet"]
+    assert abs(found["map"] - golden["map"]) < 0.003
+    near = [abs(100 * a["ap"] - b["ap"]) < 2 for a, b in zip(found["classes"], golden["classes"], strict=True)]
+    assert sum(near) >= 78
+    assert abs(found["tp_as_darknet"] - golden["tp"]) <= 10  # its order is known only as far as suppression shows it
+    assert found["objects"] == golden["truths"]
+
+
+def test_cocos_numbers_are_cocos(shared: Path) -> None:
+    pytest.importorskip("faster_coco_eval", reason="needs the package faster-coco-eval: the extra [eval]")
+    cfg = shared / "weights/yolov4-tiny/yolov4-tiny.cfg"
+    found = evaluate(cfg, shared / "images/coco64", coco=True, resume=False)
+    assert found.coco is not None
+    assert found.coco["AP"] == pytest.approx(0.281, abs=0.002)  # pycocotools' on the same detections: 0.2814
+    assert found.coco["AP50"] == pytest.approx(0.513, abs=0.002)
+    golden = json.loads((shared / "golden_map/y4t_p0_i50.json").read_text())
+    assert abs(found.darknet.map - golden["map"]) < 0.003
+    unclipped = run.coco_numbers(found.found, found.labels, 80, clip=False)
+    assert unclipped["AP"] == pytest.approx(0.277, abs=0.002)
+
+
+def test_the_table_says_which_count_is_whose(fastest: Evaluation) -> None:
+    text = report.format_evaluation(fastest)
+    assert "by falling score; Darknet's order of visiting gives" in text
+    assert "64 pictures, labels in labels/ instead of images/" in text
+
+
+def test_darknets_lines_are_darknets(fastest: Evaluation) -> None:
+    lines = report.darknet_lines(fastest).splitlines()
+    assert lines[1].startswith("class_id = 0, name = person, ap = 4")
+    assert lines[-1].startswith(" mean average precision (mAP@0.50) = 0.30")
+
+
+def test_charts_and_csv_are_written(fastest: Evaluation, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    for path in report.write_plots(fastest, tmp_path):
+        assert cv2.imread(str(path)).std() > 10
+    rows = report.write_csv(fastest, tmp_path / "classes.csv").read_text().splitlines()
+    assert rows[0] == ",".join(report.COLUMNS)
+    assert len(rows) == 81
+
+
+def test_the_worst_pictures_come_first_and_are_drawn(fastest: Evaluation, tmp_path: Path) -> None:
+    counts = [wrong for wrong, _ in report.mistakes(fastest)]
+    assert counts == sorted(counts, reverse=True)
+    d = fastest.darknet
+    assert sum(counts) == d.by_score.fp.sum() + d.objects.sum() - d.by_score.tp.sum()
+    first, second = report.write_worst(fastest, tmp_path, 2)
+    assert first.name.startswith("001_")
+    assert cv2.imread(str(second)) is not None
+
+
+def small_set(shared: Path, count: int) -> run.Dataset:
+    whole = open_dataset(shared / "images/coco64")
+    return run.Dataset(whole.path, whole.examples[:count], ())
+
+
+def test_an_evaluation_that_was_stopped_goes_on(shared: Path, tmp_path: Path) -> None:
+    cfg = shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg"
+    said: list[str] = []
+
+    def stop(done: int, _: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    data = small_set(shared, 8)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(cfg, data, progress=stop)
+    (record,) = (tmp_path / "cache/evaluations").iterdir()
+    record.write_bytes(record.read_bytes()[:-7])  # as a kill leaves it
+    resumed = evaluate(cfg, data, say=said.append)
+    whole = evaluate(cfg, data, resume=False)
+    assert "4 of 8 pictures were done before" in said[0]
+    assert not record.exists()
+    assert resumed.darknet.map == whole.darknet.map
+    for a, b in zip(resumed.found, whole.found, strict=True):
+        np.testing.assert_array_equal(a.boxes, b.boxes)
+
+
+def test_labels_of_another_network_are_refused(shared: Path) -> None:
+    data = small_set(shared, 1)
+    named = run.Dataset(data.path, data.examples, ("cat", "dog"))
+    with pytest.raises(DataError, match="names 2 classes, and the network has 80"):
+        evaluate(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg", named)
+
+
+@pytest.mark.parametrize("rules", [{"points": 1}, {"iou_thresh": 0.0}])
+def test_rules_that_mean_nothing_are_refused(rules: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        evaluate(tmp_path / "net.cfg", tmp_path, **rules)
+
+
+def test_a_classifier_is_as_right_as_darknet_says(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "images/mnist"
+    pixels = np.frombuffer(gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
+    digits = np.frombuffer(gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:], np.uint8)
+    for i in range(300):
+        cv2.imwrite(str(tmp_path / f"{i:05d}_class{digits[i]}.png"), pixels.reshape(-1, 28, 28)[i])
+    (tmp_path / "labels.list").write_text("".join(f"class{d}\n" for d in range(10)))
+    (tmp_path / "valid.list").write_text("".join(f"{p}\n" for p in sorted(tmp_path.glob("*.png"))))
+    (tmp_path / "mnist.data").write_text("valid=valid.list\nlabels=labels.list\ntop=2\n")
+    cfg = shared / "weights/mnist_lenet/mnist_lenet.cfg"
+    found = evaluate_classifier(cfg, tmp_path / "mnist.data", batch=32)
+    assert (found.pictures, found.unknown, found.k) == (300, 0, 2)
+    assert found.top1 > 0.93  # 0.9548 on all 10 000, as the network's authors have it
+    assert found.topk >= found.top1
+    with pytest.raises(DataError, match="finds no boxes"):
+        evaluate(cfg, open_dataset(shared / "images/coco64"))
+
+
+def test_the_command_prints_json_and_what_another_network_would_give(shared: Path) -> None:
+    cfg = str(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg")
+    folder = str(shared / "images/coco64")
+    result = CliRunner().invoke(main, ["eval", folder, cfg, "--json", "--no-coco", "--against", cfg, "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["schema"] == "darknet-py/evaluation/1"
+    assert data["darknet"]["map"] == data["against"]["darknet"]["map"]
+    assert "(+0.0000)" in result.stderr
