@@ -51,8 +51,8 @@ def export_onnx(
     folder, glob or path of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on
     them is in the `int8` of the result and of the file, and is yours to judge (processors without VNNI lose more).
     `external` puts large arrays into a second file beside the first (`net.onnx.data`), as networks beyond 2 GB always
-    do. Files appear whole or not at all. Raises `DataError` for bad options or a path that cannot be written, `BackendError` where boxes
-    cannot be expressed.
+    do. Files appear whole or not at all. Raises `DataError` for bad options or a path that cannot be written,
+    `BackendError` where boxes cannot be expressed.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())

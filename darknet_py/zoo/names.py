@@ -229,8 +229,8 @@ def _decoded(data: bytes) -> tuple[str | None, str]:
             text = data.decode(encoding, errors="replace")
             return (None if "\0" in text else text), encoding
     if b"\0" in data:
-        # The bytes of one order are often letters of other scripts in the other: most ASCII tells, at line ends at least.
-        found = [(text, e) for e in UNMARKED if (text := _try(data, e)) is not None and _is_text(text)]
+        # The bytes of one order are often letters of other scripts in the other: most ASCII tells, at line ends too.
+        found = [(read, e) for e in UNMARKED if (read := _try(data, e)) is not None and _is_text(read)]
         return max(found, key=lambda pair: sum(map(str.isascii, pair[0])), default=(None, ""))
     utf8 = _try(data, "utf-8")
     return (utf8, "utf-8") if utf8 is not None else (data.decode("latin-1"), "latin-1")
