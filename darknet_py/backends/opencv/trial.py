@@ -28,7 +28,7 @@ def survive(
     order = json.dumps([dict(inputs), list(outputs), engine]).encode() + b"\n" + data
     # The other process has this one's modules, wherever they were found.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or str(Path.cwd()) for p in sys.path)}
-    command = [sys.executable, "-c", f"from {__name__} import main; main()"]
+    command = [sys.executable, "-c", f"from {__name__} import answer_trial; answer_trial()"]
     try:
         done = subprocess.run(command, input=order, capture_output=True, env=environment, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -43,7 +43,7 @@ def survive(
         )
 
 
-def main() -> None:
+def answer_trial() -> None:
     """The other process: read an order from stdin, check, read and run."""
     try:
         order = json.loads(sys.stdin.buffer.readline())
