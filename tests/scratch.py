@@ -33,16 +33,31 @@ def write_scratch(folder: Path) -> None:
         write_detector(folder, name)
     write_classifier(folder)
     (folder / "colour.weights").write_bytes(HEADER)
-    (folder / "imagenet.data").write_text("names = colour.names\ntop = 3\n")
-    (folder / "obj.data").write_text("classes = 2\nvalid = photos.txt\nnames = my.names\nresults = results\n")
+    (folder / "imagenet.data").write_text("valid = colours.txt\nnames = colour.names\ntop = 3\n")
+    lists = "train = train.txt\nvalid = photos.txt\n"
+    for name in ("obj", "my"):
+        (folder / f"{name}.data").write_text(f"classes = 2\n{lists}names = my.names\nresults = results\n")
+    (folder / "coco.data").write_text(f"classes = 80\n{lists}")
     (folder / "photos.txt").write_text("dog.jpg\nphotos/b.png\n")
+    (folder / "train.txt").write_text("a.png\n")
     (folder / "photos").mkdir()
+    (folder / "dataset/images").mkdir(parents=True)
+    sizes = np.random.default_rng(0).uniform(0.1, 0.5, (12, 2))
+    labels = "".join(f"{i % 2} 0.5 0.5 {w:.3f} {h:.3f}\n" for i, (w, h) in enumerate(sizes))
+    for name in ("dog", "a"):
+        (folder / f"{name}.txt").write_text(labels)
+    cv2.imwrite(str(folder / "a.png"), picture((2, 2, "green")))
+    (folder / "photos/b.txt").write_text("1 0.5 0.5 0.2 0.2\n")
+    cv2.imwrite(str(folder / "dataset/images/a.jpg"), picture((1, 2, "red")))
+    cv2.imwrite(str(folder / "red_1.jpg"), picture((1, 2, "red")))
+    (folder / "colours.txt").write_text("red_1.jpg\n")
     (folder / "cfgs").mkdir()
     write_detector(folder / "cfgs", "other")
     cv2.imwrite(str(folder / "dog.jpg"), picture((1, 2, "red")))
     cv2.imwrite(str(folder / "photos/b.png"), picture((1, 2, "blue")))
     np.save(folder / "input.npy", np.zeros((3, 32, 32), np.float32))
-    CliRunner().invoke(main, ["export", str(folder / "my.cfg"), "-o", str(folder / "my.onnx")])
+    for name in ("my.onnx", "my.int8.onnx"):
+        CliRunner().invoke(main, ["export", str(folder / "my.cfg"), "-o", str(folder / name)])
     # stands for yolov4, which is not ours: as many layers, of one weight each
     layers = "[convolutional]\nfilters=1\n" * 140
     (folder / "yolov4.cfg").write_text(f"[net]\nwidth=8\nheight=8\nchannels=3\n{layers}")
@@ -63,6 +78,9 @@ def needs_shared(line: str, shared: Path) -> None:
     named = [word for word in shlex.split(line) if word in models() and not line.startswith("darknet-py summary")]
     if named and not (shared / "weights" / named[0]).is_dir():
         pytest.skip(f"needs {shared / 'weights' / named[0]}, a trained model that is not ours to publish")
+    checkpoint = next((word for word in shlex.split(line) if word.endswith(".pth")), None)
+    if checkpoint:
+        pytest.skip(f"needs {checkpoint}, a trained model that cannot be had everywhere")
 
 
 def run_line(line: str) -> Result:

@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from ..errors import BackendError, Say
+from ..errors import BackendError, DataError, Say
 from ..files import cache_dir, read_at_most, write_cached
 from ..hashes import sha256_of
 from ..ir.graph import Graph
@@ -218,6 +218,6 @@ def _recall(path: Path) -> Choice | None:
     try:
         found = Choice(**json.loads(read_at_most(path, MOST)))
         str(found)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, DataError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     return found if isinstance(found.backend, str) else None

@@ -47,7 +47,7 @@ def command(
 
     \b
     darknet-py anchors my.data my.cfg
-    darknet-py anchors my.data yolov4-tiny -k 6 --write my.cfg
+    darknet-py anchors my.data yolov4-tiny -k 6 --write fitted.cfg
     """
     from ..apps.datasets.anchors import anchors
     from ..zoo.find import find_cfg

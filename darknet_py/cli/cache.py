@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import message, write_json
+from .options import echo, message, write_json
 
 if TYPE_CHECKING:
     from ..model.holdings import Holding
@@ -39,7 +39,7 @@ def command(kinds: tuple[str, ...], clear: bool, as_json: bool) -> None:
         return write_json({"folder": str(cache_dir()), "removed" if clear else "held": held})
     message(f"{'removed from' if clear else 'kept in'} {cache_dir()}:")
     for holding in holdings:
-        click.echo(_row(holding))
+        echo(_row(holding))
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .darknet_options import DarknetGroup, check_photo, ignored, paths
-from .options import message
+from .options import echo, message
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -66,6 +66,23 @@ def classify(model: Model, photo: str | None, top: int) -> int:
         if found.scores is None:
             raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
         height, width = model.contract.shape[1:]
-        click.echo(f"{width} {height}\n{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
-        click.echo(prediction_lines(found, top), nl=False)
+        echo(f"{width} {height}\n{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
+        echo(prediction_lines(found, top), nl=False)
     return status
+
+
+@command.command("valid")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@ignored()
+def classifier_valid(data: Path, cfg: str, weights: Path | None) -> None:
+    """Print the top-1 and the top-k accuracy on the pictures that valid= of DATA lists; top= says k.
+
+    \b
+    darknet-py classifier valid imagenet.data colour.cfg colour.weights
+    """
+    from ..apps.evaluate.classifier import evaluate_classifier
+
+    found = evaluate_classifier(cfg, data, weights=weights, names=data, say=message)
+    echo(f"{found.pictures}: top 1: {found.top1:f}, top {found.k}: {found.topk:f}")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .options import message
+from .options import echo, message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,7 +86,7 @@ def check_photo(photo: str | None) -> None:
     from ..errors import DataError
 
     if photo is not None and not Path(photo).exists():
-        raise DataError(f"cannot read the picture {photo}: there is no such file")
+        raise DataError(f"cannot read the picture {photo}: no such file")
 
 
 def paths(photo: str | None) -> Iterator[str]:
@@ -97,10 +97,10 @@ def paths(photo: str | None) -> Iterator[str]:
     from ..compat.darknet import PROMPT
 
     while True:
-        click.echo(PROMPT, nl=False)
+        echo(PROMPT, nl=False)
         line = sys.stdin.readline()
         if not line:
             break
         if line.strip():
             yield line.strip()
-    click.echo()
+    echo("")

@@ -1,4 +1,4 @@
-"""`darknet-py detector`: Darknet's command lines as they are: detector test and valid."""
+"""`darknet-py detector`: Darknet's command lines as they are: detector test, valid, map and calc_anchors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from ..contract.thresholds import CONF
 from .darknet_options import DarknetGroup, check_photo, ignored, paths
-from .options import message
+from .options import echo, message, replace_option
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -39,11 +39,12 @@ def command() -> None:
 @click.option("-out", "out", type=click.Path(path_type=Path), help="Write what is found as Darknet's JSON.")
 @click.option("-save_labels", "save_labels", is_flag=True, help="Write PHOTO's labels beside it; none are replaced.")
 @click.option("-letter_box", "letterbox", is_flag=True, help="Pad pictures (default: as the cfg says).")
+@replace_option
 @ignored("-thresh", "-ext_output", "-letter_box")
 @click.pass_context
 def test(
     ctx: click.Context, data: Path, cfg: str, weights: Path | None, photo: str | None, conf: float, ext_output: bool,
-    out: Path | None, save_labels: bool, letterbox: bool,
+    out: Path | None, save_labels: bool, letterbox: bool, replace: bool,
 ) -> None:  # fmt: skip
     """Detect on PHOTO, print Darknet's lines, draw predictions.jpg.
 
@@ -58,12 +59,12 @@ def test(
 
     check_photo(photo)
     model = load(cfg, weights, names=data, letterbox=letterbox or None, say=message)
-    ctx.exit(detect(model, photo, conf, ext_output=ext_output, out=out, save_labels=save_labels))
+    ctx.exit(detect(model, photo, conf, ext_output=ext_output, out=out, save_labels=save_labels, replace=replace))
 
 
 def detect(
     model: Model, photo: str | None, conf: float, *, ext_output: bool, out: Path | None = None,
-    save_labels: bool = False,
+    save_labels: bool = False, replace: bool = False,
 ) -> int:  # fmt: skip
     """`detector test` with an open model; the exit status."""
     from ..compat.darknet import PREDICTIONS, detection_lines, detections_json, pseudo_labels
@@ -82,17 +83,17 @@ def detect(
             message(f"error: {e}")
             status = 1
             continue
-        click.echo(f"{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
+        echo(f"{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
         if found.scores is not None:
             raise DataError("the network is a classifier: darknet-py classifier predict DATA CFG WEIGHTS PHOTO")
-        click.echo(detection_lines(found, ext_output=ext_output), nl=False)
+        echo(detection_lines(found, ext_output=ext_output), nl=False)
         written.append(detections_json(found, len(written) + 1))
         if save_labels:
             write_whole(labels, pseudo_labels(found).encode())
         if Path(path).resolve() != Path(PREDICTIONS).resolve():  # a photo of that name is not drawn over
-            found.save(PREDICTIONS)
+            found.save(PREDICTIONS, replace=replace)
     if out:
-        write_whole(out, "[\n{}\n]".format(", \n".join(written)).encode())
+        write_whole(out, "[\n{}\n]".format(", \n".join(written)).encode(), replace=replace)
     return status
 
 
@@ -101,9 +102,10 @@ def detect(
 @click.argument("cfg")
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("-out", "out", help="The name of the results, or its beginning, instead of Darknet's.")
+@replace_option
 @ignored()
 @click.pass_context
-def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: str | None) -> None:
+def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: str | None, replace: bool) -> None:
     """Write the results files that evaluation programs read, for the pictures that valid= of DATA lists.
 
     eval= of DATA says which: voc (comp4_det_test_*.txt, a file a class, the default), coco (coco_results.json) or
@@ -126,7 +128,65 @@ def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: s
 
     model = load(cfg, weights, names=data, say=message)
     start = perf_counter()
-    for path in write_valid(model, data, out, skip):
-        click.echo(path)
+    for path in write_valid(model, data, out, skip, replace=replace):
+        echo(path)
     message(f"Total Detection Time: {perf_counter() - start:f} Seconds")
     ctx.exit(1 if errors else 0)
+
+
+@command.command("map")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("cfg")
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-thresh", "conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Counts are above this score."
+)
+@click.option(
+    "-iou_thresh", "iou_thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+    show_default=True, help="An object is found if its box overlaps by more than this.",
+)  # fmt: skip
+@click.option(
+    "-points", "points", type=click.IntRange(0), default=0, show_default=True,
+    help="Where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.",
+)  # fmt: skip
+@ignored("-thresh", "-iou_thresh", "-points")
+def map_(data: Path, cfg: str, weights: Path | None, conf: float, iou_thresh: float, points: int) -> None:
+    """Print the mAP of CFG on the pictures that valid= of DATA lists, in Darknet's lines and with its counts.
+
+    `darknet-py eval` gives the same numbers in a table, COCO's beside them, charts and the worst pictures.
+
+    \b
+    darknet-py detector map obj.data my.cfg my.weights -iou_thresh 0.75
+    """
+    from ..apps.evaluate.report import darknet_lines
+    from ..apps.evaluate.run import evaluate
+    from ..vision.datasets import open_dataset
+
+    dataset = open_dataset(data)
+    message(dataset.describe())
+    found = evaluate(
+        cfg, dataset, conf=conf, iou_thresh=iou_thresh, points=points, coco=False, weights=weights, names=data,
+        say=message,
+    )  # fmt: skip
+    echo(darknet_lines(found))
+
+
+@command.command("calc_anchors")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("-num_of_clusters", "count", type=click.IntRange(1), default=5, show_default=True, help="How many.")
+@click.option("-width", "width", type=click.IntRange(1), required=True, help="The input's width in pixels.")
+@click.option("-height", "height", type=click.IntRange(1), required=True, help="Its height.")
+@ignored("-num_of_clusters", "-width", "-height")
+def calc_anchors(data: Path, count: int, width: int, height: int) -> None:
+    """Print anchors that fit the boxes of the train list of DATA; nothing is written.
+
+    `darknet-py anchors` fits those of a cfg, proposes masks, and writes both into a copy of it.
+
+    \b
+    darknet-py detector calc_anchors obj.data -num_of_clusters 9 -width 416 -height 416
+    """
+    from ..apps.datasets.anchors import fit_to_data
+
+    fit = fit_to_data(data, count, (height, width))
+    echo(f" avg IoU = {100 * fit.iou:.2f} %")
+    echo("anchors = " + ", ".join(f"{w:g},{h:g}" for w, h in fit.anchors))

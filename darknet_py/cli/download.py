@@ -29,8 +29,8 @@ def command(names: tuple[str, ...]) -> None:
             zoo.get_model(name)
     for name in names:
         if name in foreign:
-            click.echo(find_cfg(name))
-            click.echo(fetch_checkpoint(name, message))
+            echo(find_cfg(name))
+            echo(fetch_checkpoint(name, message))
             continue
         fetched = zoo.fetch(name, message)
         for path in (fetched.cfg, fetched.weights, fetched.names):

@@ -58,7 +58,7 @@ def command(
         if used := [name for name in _OF_CFGS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]:
             raise click.UsageError(f"{cfg} is a finished network, and {used[0]!r} is asked of its cfg", ctx)
         contract = read_contract(cfg)
-        return write_json(contract.to_dict()) if as_json else click.echo(describe_contract(contract))
+        return write_json(contract.to_dict()) if as_json else echo(describe_contract(contract))
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)
     summary = summarize(compilation)

@@ -140,12 +140,12 @@ def import_(
 
 def _print_import(done: Import) -> None:
     where = f" under {done.entry}" if done.entry else ""
-    click.echo(f"{done.checkpoint}: {done.form}, tensors of {done.family}{where}")
+    echo(f"{done.checkpoint}: {done.form}, tensors of {done.family}{where}")
     names = [row.tensor or f"({row.note})" for row in done.rows]
     width = max(map(len, names))
     for row, name in zip(done.rows, names, strict=True):
         note = f"  {row.note}" if row.tensor and row.note else ""
         shape = "x".join(map(str, row.shape))
-        click.echo(f"{name:{width}} -> {row.layer} {row.role} {shape}{note}")
+        echo(f"{name:{width}} -> {row.layer} {row.role} {shape}{note}")
     counted = f", and {len(done.counters)} that count training steps" if done.counters else ""
-    click.echo(f"{done.used} tensors in {len(done.rows)} places, none missing, none left over{counted}")
+    echo(f"{done.used} tensors in {len(done.rows)} places, none missing, none left over{counted}")

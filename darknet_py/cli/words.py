@@ -102,7 +102,7 @@ class ForeignCommand(NamedTuple):
 PREDICT, TRAIN, EVALUATE, VIDEO = (
     "darknet-py run CFG PICTURE...",
     "networks are trained elsewhere (by Darknet itself, say), and their cfg and weights run here",
-    "accuracy is not computed here; `darknet-py detector valid` writes the results files that evaluation programs read",
+    "darknet-py eval DATA CFG [WEIGHTS]",
     "pictures are read here, no videos or cameras: cut the video into pictures first, with ffmpeg for one",
 )  # fmt: skip
 
@@ -119,14 +119,14 @@ COMMANDS: tuple[ForeignCommand, ...] = (
             "summary", "darknet-py summary CFG [--costs]"),
     ForeignCommand(("visualize", "draw", "netron", "show"), "graph", "darknet-py graph CFG -o NET.svg"),
     ForeignCommand(("benchmark", "speed", "mode=benchmark", "benchmark.py", "time"), "bench", "darknet-py bench CFG"),
-    ForeignCommand(("check", "validate", "checks"), "lint", "darknet-py lint CFG"),
+    ForeignCommand(("validate", "checks"), "lint", "darknet-py lint CFG"),
     ForeignCommand(("list", "zoo", "ls", "list_models"), "models", "darknet-py models"),
     ForeignCommand(("fetch", "get", "pull"), "download", "darknet-py download NAME"),
     ForeignCommand(("compare",), "diff", "darknet-py diff CFG CFG compares networks, and `verify CFG` runtimes"),
     ForeignCommand(("help",), "--help", "darknet-py --help, or darknet-py COMMAND --help"),
     ForeignCommand(("version",), "--version", "darknet-py --version"),
     ForeignCommand(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
-    ForeignCommand(("val", "val.py", "test.py", "eval", "evaluate", "mode=val", "map"), "", EVALUATE),
+    ForeignCommand(("val", "val.py", "test.py", "evaluate", "mode=val", "map", "mAP"), "eval", EVALUATE),
     ForeignCommand(("demo", "track", "video", "camera", "stream", "mode=track"), "", VIDEO),
     ForeignCommand(
         ("average", "rgbgr", "reset", "normalize", "denormalize", "rescale", "statistics", "oneoff"),
@@ -143,19 +143,13 @@ COMMANDS: tuple[ForeignCommand, ...] = (
 GROUPS: dict[str, dict[str, str]] = {
     "detector": {
         "train": TRAIN,
-        "map": EVALUATE,
-        "recall": EVALUATE,
+        "recall": "use `darknet-py eval`, which gives the recall of each class",
         "demo": VIDEO,
-        "calc_anchors": "anchors are not computed here",
         "draw": VIDEO,
     },
     "classifier": {
         "train": TRAIN,
-        "valid": EVALUATE,
-        "validmulti": EVALUATE,
-        "valid10": EVALUATE,
-        "validcrop": EVALUATE,
-        "validfull": EVALUATE,
+        **dict.fromkeys(("validmulti", "valid10", "validcrop", "validfull"), "use `darknet-py classifier valid`"),
         "demo": VIDEO,
         "test": "use `darknet-py run CFG PICTURES --json`",
         "try": "use `darknet-py dump`, which writes the output of every layer",

@@ -70,7 +70,9 @@ def valid_pictures(data: Path) -> list[PictureFile]:
     return found
 
 
-def write_valid(model: Model, data: Path, out: str | None = None, say: Say | None = None) -> list[Path]:
+def write_valid(
+    model: Model, data: Path, out: str | None = None, say: Say | None = None, *, replace: bool = False
+) -> list[Path]:
     """What `detector valid` writes for the pictures of a .data file, into the folder `results=`; the files' paths.
 
     `eval=` of the file says in which form: voc (the default, a file a class), coco or imagenet (one file). `out` is
@@ -87,23 +89,25 @@ def write_valid(model: Model, data: Path, out: str | None = None, say: Say | Non
     )  # fmt: skip
     folder = Path(options.get("results", "results"))
     if form == "voc":
-        return _write_voc(results, folder, out or "comp4_det_test_", model.names)
+        return _write_voc(results, folder, out or "comp4_det_test_", model.names, replace)
     if form == "coco":
         entries = ",\n".join(line for r in results for line in coco_lines(r))
-        return [write_whole(folder / f"{out or 'coco_results'}.json", f"[\n{entries}\n]\n".encode())]
+        return [write_whole(folder / f"{out or 'coco_results'}.json", f"[\n{entries}\n]\n".encode(), replace=replace)]
     numbers = {str(p.path): i for i, p in enumerate(pictures, 1)}
     text = "".join(line for r in results for line in imagenet_lines(r, numbers[r.path]))
-    return [write_whole(folder / f"{out or 'imagenet-detection'}.txt", text.encode())]
+    return [write_whole(folder / f"{out or 'imagenet-detection'}.txt", text.encode(), replace=replace)]
 
 
-def _write_voc(results: Iterable[Results], folder: Path, start: str, names: dict[int, str]) -> list[Path]:
+def _write_voc(
+    results: Iterable[Results], folder: Path, start: str, names: dict[int, str], replace: bool
+) -> list[Path]:
     lines: dict[int, list[str]] = defaultdict(list)
     for found in results:
         for c, line in voc_lines(found):
             lines[c].append(line)
     # a class nobody found has an empty file, as in Darknet; a name with a slash would lead out of the folder
     named = {c: folder / f"{start}{name.replace('/', '_')}.txt" for c, name in names.items()}
-    return [write_whole(path, "".join(lines[c]).encode()) for c, path in named.items()]
+    return [write_whole(path, "".join(lines[c]).encode(), replace=replace) for c, path in named.items()]
 
 
 def voc_lines(results: Results) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Diagnostic, WeightsError
+from ..files import reading
 from ..ir import Graph, Param
 from .weights import FLOAT_BYTES, Header, explain_misfit, find_wrong_values, read_header, read_weights
 
@@ -122,7 +123,9 @@ def _warning_of_a_part(path: Path, graph: Graph) -> Diagnostic | None:
 
 def _counts(path: Path, offset: int, count: int) -> tuple[int, int, int]:
     """How many of some numbers of a file are no numbers, zero and denormal."""
-    floats = np.memmap(path, np.float32, "r", offset, (count,))
+    with reading(path) as file:
+        file.seek(offset)
+        floats = np.fromfile(file, np.float32, count)
     with np.errstate(invalid="ignore"):
         size = np.abs(floats)
         wrong = count - int(np.count_nonzero(np.isfinite(floats)))

@@ -19,6 +19,7 @@ from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 
+from ..errors import DataError
 from ..files import cache_dir, read_at_most
 from ..hashes import crc32_of
 from ..private import find_intruder, is_private_file, make_private, sweep, working_folder
@@ -55,7 +56,7 @@ def find(name: str) -> Path | None:
             return None
         _check(folder)
         os.utime(folder)
-    except (OSError, ValueError):
+    except (OSError, DataError, ValueError):
         drop(name)
         return None
     return folder

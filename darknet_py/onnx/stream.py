@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from ..files import scratch
+from ..files import reading, scratch
 
 # onnx.proto: field numbers, and the wire type of what has a length (protobuf's encoding).
 LENGTH = 2
@@ -81,7 +81,7 @@ def write_sealed(file: BinaryIO, model: onnx.ModelProto, arrays: Arrays) -> None
 def is_sealed(path: str | Path) -> bool:
     """Whether a file is to the last byte what `write_sealed` wrote."""
     length = len(_seal("0" * 64))
-    with Path(path).open("rb") as file:
+    with reading(path) as file:
         size = file.seek(0, io.SEEK_END)
         if size <= length:
             return False

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, shorten
 from ..files import kind_of, read_whole
 from .decode import MAX_BYTES, check_array, decode, from_pil, read_stream
 from .headers import pixel_limit
@@ -127,8 +127,8 @@ def look_up(sources: Iterable[str]) -> tuple[list[Found], list[DataError]]:
             errors.append(e)
             continue
         for one in here:
-            if isinstance(one, PictureFile) and not _exists(one.path):
-                errors.append(DataError(f"cannot read the picture {one.path}: No such file or directory"))
+            if isinstance(one, PictureFile) and kind_of(one.path) == "nothing":
+                errors.append(DataError(f"cannot read the picture {shorten(str(one.path), 100)}: no such file"))
             else:
                 found.append(one)
     return found, errors
@@ -141,7 +141,7 @@ def expand(source: str | PathLike[str]) -> list[Found]:
     """
     text = fspath(source)
     if "\0" in text:
-        raise DataError(f"{text!r} is no path")
+        raise DataError(f"{text!r} is no path: none has such characters")
     if text == STDIN:
         return [PictureStdin()]
     path = Path(source)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Say, ZooError
-from ..files import cache_dir, write_whole
+from ..files import cache_dir, write_cached
 from ..hashes import sha256_of
 from ..private import make_private
 
@@ -177,7 +177,8 @@ def _from_address(network: TrainedNetwork, file: CheckpointFile, failures: list[
 
     found = hashlib.sha256(data).hexdigest()
     if found.startswith(file.digits):
-        return write_whole(place, data)
+        write_cached(place, data)
+        return place
     failures.append(
         f"{file.url}: not the file that was asked for: its sha256 begins with {found[:8]}, not {file.digits}"
     )

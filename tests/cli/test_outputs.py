@@ -132,12 +132,15 @@ def test_a_device_is_written_to(run: Run, cfg: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+WRITTEN = ("--output", "output", "--plots", "--plot", "--write")
+
+
 def test_every_option_that_names_an_output_comes_with_replace() -> None:
     found = []
     for path in Path(darknet_py.__file__).parent.glob("cli/*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         options = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func).startswith("click.")]
-        if any(isinstance(a, ast.Constant) and a.value in ("--output", "output") for n in options for a in n.args):
+        if any(isinstance(a, ast.Constant) and a.value in WRITTEN for n in options for a in n.args):
             found.append(path.stem)
             assert "@replace_option" in path.read_text("utf-8"), path
-    assert sorted(found) == ["dump", "export", "graph", "plot", "run", "weights"]
+    assert sorted(found) == "anchors check dump eval export graph partial plot run weights".split()

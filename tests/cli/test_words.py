@@ -71,7 +71,7 @@ def test_every_command_is_refused_with_an_answer(run: Run, command: str) -> None
         ("model=net.cfg source=a.png", "darknet-py run net.cfg a.png"),
         ("yolo summary net.cfg", "leave out 'yolo': darknet-py summary net.cfg"),
         ("train net.cfg", "there is no 'train' here"),
-        ("val net.cfg", "there is no 'val' here"),
+        ("val net.cfg", "'val' is 'eval' here"),
         ("net.cfg a.png", "the command comes first: darknet-py run net.cfg a.png"),
         ("help", "darknet-py COMMAND --help"),
     ],
@@ -156,7 +156,7 @@ def test_a_missing_picture_is_reported_before_the_network_is_opened(
     run: Run, cfg: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run("run", "no.cfg", "none.jpg")
-    assert result.stderr == "error: cannot read the picture none.jpg: there is no such file\n"
+    assert result.stderr == "error: cannot read the picture none.jpg: no such file\n"
     both = run("run", cfg, "none.jpg", "photos/a.png", "--no-save")
     assert both.exit_code == 1
     assert "1 object" in both.stdout

@@ -128,6 +128,14 @@ def anchors(
     return Anchors(compilation, heads, fit, masks, own_iou, len(boxes), tuple(counters.tolist()))
 
 
+def fit_to_data(data: str | Path, count: int, size: tuple[int, int], split: str = "train") -> AnchorFit:
+    """Anchors for an input of (height, width), without a cfg: `detector calc_anchors`."""
+    dataset = open_dataset(data, split)
+    boxes = [example.read(dataset.names)[0].boxes[:, 2:] for example in dataset.examples]
+    sizes = np.concatenate(boxes).astype(np.float64) * (size[1], size[0])
+    return fit_anchors(sizes, count, round_to=int(size[1] > WHOLE_PIXELS))
+
+
 def _masks(heads: tuple[AnchorSection, ...], fit: AnchorFit, by_size: bool) -> tuple[tuple[int, ...], ...]:
     """By the number of anchors that each head has, where they are as many as before; else shared anew."""
     if not by_size and sum(len(h.mask) for h in heads) == len(fit.anchors):

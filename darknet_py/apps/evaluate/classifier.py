@@ -8,10 +8,12 @@ from typing import Any
 
 from ...analysis.evaluate.classify import Accuracy, accuracy, class_of
 from ...errors import DataError
+from ...files import read_whole
 from ...model.model import Model, load
 from ...vision.datasets import list_pictures
 from ...zoo.names import find_written, read_options
 
+MAX_LABELS = 1 << 24  # bytes
 SCHEMA = "darknet-py/accuracy/1"
 
 
@@ -53,5 +55,6 @@ def evaluate_classifier(
 def _labels(data: Path, written: dict[str, str]) -> tuple[str, ...]:
     if not written.get("labels"):
         return ()
-    lines = find_written(written["labels"], data).read_text("utf-8", "replace").splitlines()
+    text = read_whole(find_written(written["labels"], data), MAX_LABELS, "list of labels")
+    lines = text.decode("utf-8", "replace").splitlines()
     return tuple(line.strip() for line in lines if line.strip())

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from ...errors import DataError
-from .kinds import HEAD, kind_of
+from ...files import reading
+from .kinds import HEAD, checkpoint_kind
 from .pickles import Bounded, Inert, Name, read_pickle
 from .tensors import STORAGES, Storage, Tensor, contiguous, item_bytes, tensor
 
@@ -51,10 +52,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             size, start = path.stat().st_size, file.read(HEAD)
-            if not path.is_file():
-                raise DataError("it is a device or a pipe")
             file.seek(0)
             form, content = _read(path, file, size, start)
         entry, tensors = _parameters(content)
@@ -70,7 +69,7 @@ def _plain(name: str) -> str:
 
 
 def _read(path: Path, file: BinaryIO, size: int, start: bytes) -> tuple[str, Any]:
-    kind = kind_of(start)
+    kind = checkpoint_kind(start)
     if kind == "zip":
         return "torch", _read_zip(path, size)
     if kind == "pickle":
@@ -196,7 +195,7 @@ def _read_legacy(path: Path, file: BinaryIO, size: int) -> Any:
 
 
 def _piece(path: Path, start: int, length: int) -> bytes:
-    with path.open("rb") as file:
+    with reading(path) as file:
         file.seek(start)
         return file.read(length)
 

@@ -10,8 +10,8 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-from ...errors import Say, WeightsError
-from ...files import cache_dir, read_at_most, write_whole
+from ...errors import DataError, Say, WeightsError
+from ...files import cache_dir, read_at_most, write_cached
 from ...hashes import crc32_of, sha256_of
 from ...private import find_intruder, make_private
 from ...version import VERSION
@@ -37,12 +37,12 @@ def converted(checkpoint: Path, compilation: Compilation, say: Say | None = None
     from .importing import convert
 
     weights = convert(checkpoint, compilation)
-    with suppress(OSError, WeightsError):  # a cache that cannot be written to is none
+    with suppress(OSError, DataError, WeightsError):  # a cache that cannot be written to is none
         if not find_intruder(place.parent):
             make_private(place.parent)
-            write_whole(place.with_suffix(".cfg"), compilation.cfg.source.text.encode())
-            write_weights(place, compilation.graph, weights)
-            write_whole(_note(place), crc32_of(place).encode())
+            write_cached(place.with_suffix(".cfg"), compilation.cfg.source.text.encode())
+            write_weights(place, compilation.graph, weights, replace=True)
+            write_cached(_note(place), crc32_of(place).encode())
             if say:
                 say(f"converted {checkpoint.name} to {place}")
             return place, weights
@@ -68,7 +68,7 @@ def _recall(place: Path, compilation: Compilation) -> Weights | None:
     """What was kept, if it is whole and nobody else can have written it."""
     if find_intruder(place.parent):
         return None
-    with suppress(OSError, WeightsError):
+    with suppress(OSError, DataError, WeightsError):
         if read_at_most(_note(place), CRC32).decode("ascii", "replace") == crc32_of(place):
             return read_weights(place, compilation.graph)
     return None
