@@ -46,7 +46,7 @@ def write_scratch(folder: Path) -> None:
     labels = "".join(f"{i % 2} 0.5 0.5 {w:.3f} {h:.3f}\n" for i, (w, h) in enumerate(sizes))
     for name in ("dog", "a"):
         (folder / f"{name}.txt").write_text(labels)
-    cv2.imwrite(str(folder / "a.png"), picture((2, 2, "green")))
+    cv2.imwrite(str(folder / "a.png"), picture((2, 2, "blue")))
     (folder / "photos/b.txt").write_text("1 0.5 0.5 0.2 0.2\n")
     cv2.imwrite(str(folder / "dataset/images/a.jpg"), picture((1, 2, "red")))
     cv2.imwrite(str(folder / "red_1.jpg"), picture((1, 2, "red")))

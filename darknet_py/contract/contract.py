@@ -90,7 +90,9 @@ class Contract:
 
     @property
     def net_size(self) -> Size:
-        """The (height, width) of the input of a network with decoders."""
+        """The (height, width) of the input of a network with decoders; `DataError` where that is no picture."""
+        if len(self.shape) != 3:
+            raise DataError(f"the network takes {self.shape[0]} numbers, no picture: boxes have nothing to be in")
         return self.shape[1], self.shape[2]
 
     def sample(self, outputs: Sequence[np.ndarray], index: int) -> list[np.ndarray]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import DataError
+
+MOST = 1 << 16  # pixels of a side
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -11,10 +15,14 @@ class Reading:
 
     `dialect` is 'alexeyab', 'pjreddie' or 'pytorch' (None: inferred from the file, and reported); `size` overrides the
     (height, width) of [net]; `strict` makes errors of warnings; `as_darknet` reads silently wrong values as Darknet
-    does.
+    does. Raises `DataError` for a size that no picture has.
     """
 
     dialect: str | None = None
     size: tuple[int, int] | None = None
     strict: bool = False
     as_darknet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.size is not None and (len(self.size) != 2 or not all(0 < side <= MOST for side in self.size)):
+            raise DataError(f"size is (height, width), each from 1 to {MOST:,} pixels, not {self.size}")

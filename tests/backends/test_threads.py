@@ -49,11 +49,13 @@ def check(session: Session, batches: tuple[int, ...]) -> None:
         np.testing.assert_allclose(y, wanted[i % len(inputs)], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.fault("model-shared-by-threads")
 @pytest.mark.parametrize("backend", ["numpy", *RUNTIMES])
 def test_a_session_is_right_for_many_threads(backend: str) -> None:
     check(open_session(network(NETWORK), backend), (1, 2))
 
 
+@pytest.mark.fault("opencv-threads")
 @pytest.mark.parametrize("backend", FILES)
 def test_a_file_is_right_for_many_threads(tmp_path: Path, backend: str) -> None:
     if backend == "openvino":

@@ -132,7 +132,10 @@ class Yolo(AnchorDecoder):
         center = cell_centers(b, b.slice(boxes, 2, 0, 2), output.shape[1:], net_size)
         wh = b.slice(boxes, 2, 2, 4)
         factor = b.op("power", b.mul(wh, 2), exponent=2.0) if self.squared else b.op("exp", wh)
-        scores = b.mul(b.slice(boxes, 2, 5, self.entries), b.slice(boxes, 2, 4, 5))
+        objectness = b.slice(boxes, 2, 4, 5)
+        if not self.squashes:  # a negative one is above no threshold, but times a negative score it would be
+            objectness = b.op("relu", objectness)
+        scores = b.mul(b.slice(boxes, 2, 5, self.entries), objectness)
         count = center.shape[0] * center.shape[1]
         return corners(b, center, b.mul(factor, b.const(self.sizes[None]))), b.reshape(scores, count, self.classes)
 
