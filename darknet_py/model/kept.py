@@ -8,7 +8,6 @@ what it says is looked up in `decoders.DECODERS` and checked, nothing is importe
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,10 +27,8 @@ if TYPE_CHECKING:
 
 FILE = "network.json"
 MAX_CFG = 1 << 24  # bytes; what is longer the parser refuses
-# An option that names a file beside the cfg; Darknet drops white space wherever it stands in a line.
 MOST_CLASSES = 1 << 20  # ImageNet has 21 841
 _TOLD: set[str] = set()  # what has been said in this process
-NAMES_TREE = re.compile(rb"(?:^|[\r\n])\s*t\s*r\s*e\s*e\s*=")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Recipe:
             weights = sha256_of(self.weights) if self.weights else self.random
         except (OSError, DataError, ValueError):  # ValueError: a NUL in a path
             return None
-        if NAMES_TREE.search(text):
+        if _names_tree(text):
             return None
         return cache.key(self.cfg, text, weights, self.reading, onnxruntime.__version__, cpu())
 
@@ -120,3 +117,8 @@ def open_and_keep(key: str, network: Network, threads: int | None) -> Session:
     with suppress(OSError, BackendError):  # a full disk is told by onnxruntime in its own words
         cache.make(key, fill)
     return opened[0] if opened else open_session(program.graph, threads=threads)
+
+
+def _names_tree(text: bytes) -> bool:
+    """Whether a cfg names a file beside it; Darknet drops white space wherever it stands in a line."""
+    return any(line.translate(None, b" \t\v\f").startswith(b"tree=") for line in text.splitlines())
