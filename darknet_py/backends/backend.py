@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ from typing import Literal
 from ..errors import BackendError, did_you_mean
 
 DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
-NOT_BACK_ENDS = frozenset(("auto", "backend", "session"))  # what else is in this folder
+NOT_BACK_ENDS = frozenset(("auto", "backend", "device", "session"))  # what else is in this folder
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Backend:
 
     `threads` says what the option of that name sets: one 'session', the whole 'process', or 'none' where there is no
     such option. One that is not `fast` defines what is right: it is timed when asked for, and never chosen for its
-    speed. Without `any_batch`, files whose batch axis is free are run one sample at a time.
+    speed. Without `any_batch`, files whose batch axis is free are run one sample at a time. `devices` are the kinds of
+    devices besides the processor that it computes on, each with the distribution that can; its functions take such a
+    `device` then.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Backend:
     threads: Literal["session", "process", "none"] = "session"
     fast: bool = True
     any_batch: bool = True
+    devices: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def installed(self) -> bool:

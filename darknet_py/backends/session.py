@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import BackendError
 from ..files import check_file
 from .backend import AUTO, DEFAULT, Backend, backends, find_backend
+from .device import choose
 
 if TYPE_CHECKING:
     from ..ir.graph import Graph
@@ -40,8 +41,11 @@ class Session(Protocol):
 def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Session:
     """Open `graph`, which must have its parameters loaded, in a back end, or in the fastest with "auto".
 
-    `options` are those of the back end. Raises `BackendError` if it is unknown, not installed, or refuses the network.
+    `options` are those of the back end; `device`, as 'cpu' or 'cuda:0' (see `device.Device`), says where it computes.
+    Raises `BackendError` if it is unknown, not installed, or refuses the network, and for a device that is not to be
+    had.
     """
+    backend, options = choose(backend, options)
     return _open(find_backend(backend), "open_session", graph, options)
 
 
@@ -51,6 +55,7 @@ def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Se
     Raises `BackendError` as `open_session` does, and for a back end that reads graphs only; `DataError` for what is no
     file.
     """
+    backend, options = choose(backend, options)
     known = find_backend(backend)
     if not known.reads_onnx:
         others = ", ".join(b.name for b in (AUTO, *backends().values()) if b.reads_onnx)

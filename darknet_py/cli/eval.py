@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
-from .options import echo, message, network_options, replace_option, write_json
+from .options import device_option, echo, message, network_options, replace_option, write_json
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ PLACE = ("Check and compare", 0)
 @click.option(
     "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
 )
+@device_option
 @click.option(
     "-n",
     "--names",
@@ -94,6 +95,8 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
         weights=weights, backend=options.pop("backend"), names=names, letterbox=options.pop("letterbox"),
         random_weights=network.pop("random"), **network,
     )  # fmt: skip
+    if device := options.pop("device"):
+        opened["device"] = device
     model = load(cfg, say=message, **opened)
     if not model.contract.decoders:
         _classifier(model, data, options)

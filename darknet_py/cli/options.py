@@ -93,6 +93,12 @@ replace_option = click.option(
     help="Replace files that darknet-py did not write, or that were changed since; never one that is read.",
 )
 
+device_option = click.option(
+    "--device",
+    metavar="DEVICE",
+    help="Where it computes: cpu, cuda[:N], tensorrt[:N], directml[:N], coreml, openvino:GPU … (default: cpu).",
+)
+
 weights_option = click.option(
     "-w",
     "--weights",

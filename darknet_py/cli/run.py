@@ -15,7 +15,16 @@ from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import echo, is_verbose, json_array, message, network_options, replace_option, weights_option
+from .options import (
+    device_option,
+    echo,
+    is_verbose,
+    json_array,
+    message,
+    network_options,
+    replace_option,
+    weights_option,
+)
 
 if TYPE_CHECKING:
     from ..errors import DataError
@@ -49,6 +58,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     show_default=True,
     help="What computes; auto: the fastest here, measured the first time.",
 )
+@device_option
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -180,6 +190,8 @@ def _load(cfg: str, options: dict[str, Any], *, verbose: bool) -> Model:
     from ..model.model import load
 
     options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
+    if options["device"]:
+        options_of_backend["device"] = options["device"]
     model = load(
         cfg,
         options["weights"],

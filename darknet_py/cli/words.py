@@ -50,8 +50,12 @@ OPTIONS: tuple[ForeignOption, ...] = (
     ForeignOption(("weight", "weights", "checkpoint", "ckpt", "pretrained"), "--weights", "the .weights file"),
     ForeignOption(("data", "class_names", "classes_file", "labels", "names"), "--names", "a .names or .data file"),
     ForeignOption(
-        ("device", "gpu", "gpus", "cpu", "cuda", "i", "nogpu", "use_gpu", "engine", "runtime"),
-        "--backend", "which runtime computes, on the processor: onnxruntime, opencv, …, or auto",
+        ("engine", "runtime"),
+        "--backend", "which runtime computes: onnxruntime, opencv, …, or auto",
+    ),
+    ForeignOption(
+        ("gpu", "gpus", "cpu", "cuda", "i", "nogpu", "use_gpu"),
+        "--device", "where it computes: cpu, cuda:0, openvino:GPU, …; `run` and `eval` have it",
     ),
     ForeignOption(
         ("project", "name", "save_dir", "out_dir", "output_dir", "outdir", "out_filename", "out_file", "prefix",

@@ -305,7 +305,8 @@ def load(
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
     `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
-    time), and `options` are its own. `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`; a
+    time), and `options` are its own: `threads`, and `device`, where it computes ('cpu', 'cuda:0', 'openvino:GPU').
+    `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`;
     `size` is (height, width), as arrays are, and 608x352, width first, is the command line's word for (352, 608).
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random. What is done unasked (a download, a measurement, random
@@ -381,6 +382,8 @@ def _load(
 
         return open_files(files, weights, reading, random=random_weights, allow_partial=allow_partial, say=say)
 
+    if options.get("device") == "cpu":
+        options = {key: value for key, value in options.items() if key != "device"}
     # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
     if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
         recipe = _recipe(files, weights, random_weights, reading, say)

@@ -124,10 +124,10 @@ def test_a_wrong_input_is_an_error_of_the_back_end(runtime: str, graph: Graph) -
         session.run([first])
 
 
-def test_onnxruntime_takes_threads_and_refuses_unknown_providers(graph: Graph) -> None:
+def test_onnxruntime_takes_threads_and_refuses_unknown_devices(graph: Graph) -> None:
     open_session(graph, "onnxruntime", threads=1)
-    with pytest.raises(BackendError, match="Nowhere"):
-        open_session(graph, "onnxruntime", providers=["NowhereExecutionProvider"])
+    with pytest.raises(BackendError, match="no device 'nowhere'"):
+        open_session(graph, "onnxruntime", device="nowhere")
 
 
 def test_threads_of_onnxruntime_leave_the_processor_when_a_run_ends() -> None:

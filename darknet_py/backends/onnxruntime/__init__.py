@@ -9,4 +9,10 @@ BACKEND = Backend(
     package="onnxruntime",
     distributions=("onnxruntime", "onnxruntime-gpu"),
     reads_onnx=True,
+    devices={
+        "cuda": "onnxruntime-gpu",
+        "tensorrt": "onnxruntime-gpu",
+        "directml": "onnxruntime-directml",
+        "coreml": "onnxruntime",
+    },
 )

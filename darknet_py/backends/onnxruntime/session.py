@@ -13,21 +13,22 @@ from ...ir.graph import Graph
 from ...onnx.operators import feed, write_onnx
 from ...onnx.stream import declare
 from ...passes import optimize, passes_for
+from ..device import Device
 from .blocked import block_size, write_blocked
-from .file import CPU, FileSession, session_options, write_optimized
+from .file import FileSession, open_model, session_options, write_optimized
 
 
 class OnnxRuntimeSession:
     """A graph in onnxruntime."""
 
     def __init__(
-        self, graph: Graph, threads: int | None, providers: Sequence[str], save: Path | None, winograd: bool
+        self, graph: Graph, threads: int | None, device: Device | None, save: Path | None, winograd: bool
     ) -> None:
         self._graph = graph
         options = session_options(threads)
         if save is not None:
             write_optimized(options, save)
-        block = block_size() if list(providers) == [CPU] else None
+        block = block_size() if device is None else None
         if block is None:
             written = write_onnx(optimize(graph, passes_for("onnxruntime")))
         else:
@@ -39,10 +40,7 @@ class OnnxRuntimeSession:
         self._arrays = {name: onnxruntime.OrtValue.ortvalue_from_numpy(a) for name, a in written.arrays.items()}
         options.add_external_initializers(list(self._arrays), list(self._arrays.values()))
         model = declare(written.skeleton(), written.arrays).SerializeToString()
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=list(providers))
-        except Exception as e:
-            raise BackendError(f"onnxruntime refuses the network: {e}") from e
+        self._session = open_model(model, options, device, "network")
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
@@ -57,18 +55,19 @@ def open_session(
     graph: Graph,
     *,
     threads: int | None = None,
-    providers: Sequence[str] = (CPU,),
+    device: Device | None = None,
     save: Path | None = None,
     winograd: bool = True,
 ) -> OnnxRuntimeSession:
-    """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core.
+    """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core,
+    `device` None: the processor.
 
     `save` is a folder for the optimized model, which `FileSession` opens. Without `winograd`, 3x3 convolutions
     are slower, and round a quarter to a third as much.
     """
-    return OnnxRuntimeSession(graph, threads, providers, save, winograd)
+    return OnnxRuntimeSession(graph, threads, device, save, winograd)
 
 
-def open_file(path: Path, *, threads: int | None = None, providers: Sequence[str] = (CPU,)) -> FileSession:
-    """onnxruntime on an ONNX file; `threads` None: one for each core."""
-    return FileSession(path, threads=threads, providers=providers)
+def open_file(path: Path, *, threads: int | None = None, device: Device | None = None) -> FileSession:
+    """onnxruntime on an ONNX file; `threads` None: one for each core, `device` None: the processor."""
+    return FileSession(path, threads=threads, device=device)

@@ -10,4 +10,5 @@ BACKEND = Backend(
     distributions=("openvino",),
     extra="openvino",
     reads_onnx=True,
+    devices={"openvino": "openvino"},
 )

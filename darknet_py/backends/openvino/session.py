@@ -19,7 +19,10 @@ from ...ir.graph import Graph
 from ...onnx.operators import feed, mish_of_softplus, write_onnx
 from ...onnx.stream import readable
 from ...passes import optimize, passes_for
+from ..device import Device, needs
+from . import BACKEND
 
+CPU = "CPU"
 TELEMETRY = "openvino_telemetry"
 
 
@@ -45,8 +48,11 @@ class OpenVINOSession:
     A second request would not be faster: tuned for latency, one run takes all the threads there are.
     """
 
-    def __init__(self, model: bytes | Path, threads: int | None, cache: str | Path | None) -> None:
+    def __init__(
+        self, model: bytes | Path, threads: int | None, cache: str | Path | None, device: Device | None = None
+    ) -> None:
         self._core = ov.Core()
+        self._device = _device_name(self._core, device)
         self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             self._config["INFERENCE_NUM_THREADS"] = threads
@@ -80,10 +86,20 @@ class OpenVINOSession:
         try:
             if any(port.partial_shape != ov.PartialShape(shape) for port, shape in shapes.items()):
                 self._model.reshape(shapes)
-            self._request = self._core.compile_model(self._model, "CPU", self._config).create_infer_request()
+            self._request = self._core.compile_model(self._model, self._device, self._config).create_infer_request()
         except Exception as e:  # as above
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
         self._batch = batch
+
+
+def _device_name(core: Any, device: Device | None) -> str:
+    """OpenVINO's name of a device. Raises `BackendError` if it has none of that name."""
+    if device is None:
+        return CPU
+    name, here = device.which.upper() or CPU, core.available_devices
+    if name not in here and name.partition(".")[0] not in {d.partition(".")[0] for d in here} | {"AUTO"}:
+        raise needs(device, BACKEND, f"OpenVINO has {', '.join(here)} here")
+    return name
 
 
 def _gives_one_number(op: Any) -> bool:
@@ -97,25 +113,29 @@ def _gives_one_number(op: Any) -> bool:
 class GraphSession(OpenVINOSession):
     """A graph in OpenVINO."""
 
-    def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None) -> None:
+    def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None, device: Device | None) -> None:
         self._graph = graph
         written = write_onnx(graph, emitters={"mish": mish_of_softplus})
         with readable(written.skeleton(), written.arrays) as model:
-            super().__init__(model, threads, cache)
+            super().__init__(model, threads, cache, device)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
         return super().run(list(feed(self._graph, inputs).values()))
 
 
-def open_session(graph: Graph, *, threads: int | None = None, cache: str | Path | None = None) -> GraphSession:
-    """OpenVINO on a graph with its parameters loaded.
+def open_session(
+    graph: Graph, *, threads: int | None = None, cache: str | Path | None = None, device: Device | None = None
+) -> GraphSession:
+    """OpenVINO on a graph with its parameters loaded, on the processor unless a `device` is given.
 
     `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
     """
-    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache)
+    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache, device)
 
 
-def open_file(path: Path, *, threads: int | None = None, cache: str | Path | None = None) -> OpenVINOSession:
+def open_file(
+    path: Path, *, threads: int | None = None, cache: str | Path | None = None, device: Device | None = None
+) -> OpenVINOSession:
     """OpenVINO on an ONNX file."""
-    return OpenVINOSession(path, threads, cache)
+    return OpenVINOSession(path, threads, cache, device)
