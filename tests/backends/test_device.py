@@ -35,7 +35,8 @@ def test_the_processor_is_every_back_ends(graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("device", "backend", "chosen"),
     [("cuda", "onnxruntime", "onnxruntime"), ("cuda:1", "auto", "onnxruntime"),
-     ("openvino:GPU", "onnxruntime", "openvino"), ("OpenVINO:GPU.1", "openvino", "openvino"), ("coreml", "onnxruntime", "onnxruntime")],
+     ("openvino:GPU", "onnxruntime", "openvino"),
+     ("OpenVINO:GPU.1", "openvino", "openvino"), ("coreml", "onnxruntime", "onnxruntime")],
 )  # fmt: skip
 def test_the_back_end_that_computes_there_is_chosen(device: str, backend: str, chosen: str) -> None:
     name, options = choose(backend, {"device": device, "threads": 1})
