@@ -128,7 +128,8 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")
-    results = _bar(_told_if_full(model, _results(model, files, broken, options)), len(files))
+    results = _told_if_full(model, _results(model, files, broken, options))
+    results = results if options["quiet"] else _bar(results, len(files))
     _write(map(following.update, results) if following else results, sinks, options, note_it)
     for line in following.summary() if following else ():
         note_it(line)

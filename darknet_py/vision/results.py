@@ -267,7 +267,10 @@ class Results:
         return entries
 
     def to_supervision(self) -> Any:
-        """A `supervision.Detections`, boxes cut at the border; needs the package supervision."""
+        """A `supervision.Detections`, boxes cut at the border; needs the package supervision.
+
+        What was tracked has `tracker_id`, -1 for a box without a track, as supervision has it.
+        """
         try:
             from supervision import Detections
         except ModuleNotFoundError:
@@ -277,6 +280,7 @@ class Results:
             xyxy=self.boxes.clip().xyxy.astype(np.float32),
             confidence=self.boxes.conf.astype(np.float32),
             class_id=self.boxes.cls.astype(int),
+            tracker_id=None if self.boxes.id is None else np.where(self.boxes.id > 0, self.boxes.id, -1),
             data={"class_name": names},
         )
 

@@ -104,8 +104,15 @@ class Tracker:
 
     def _overlaps(self, tracks: _Tracks, boxes: Boxes, places: np.ndarray) -> np.ndarray:
         """The overlap of each track with each box, (tracks, boxes); 0 where they cannot be one object."""
-        overlap = box_iou(tracks.expected()[:, None], places[None])
-        return np.where(tracks.cls[:, None] == boxes.cls[None], overlap, 0) if self.by_class else overlap
+        expected = tracks.expected()
+        distance = np.abs(expected[:, None, :2] - places[None, :, :2])
+        meets = (2 * distance < expected[:, None, 2:] + places[None, :, 2:]).all(axis=2)
+        if self.by_class:
+            meets &= tracks.cls[:, None] == boxes.cls[None]
+        row, column = np.nonzero(meets)  # most objects of a crowd are far from each other
+        overlap = np.zeros(meets.shape)
+        overlap[row, column] = box_iou(expected[row], places[column])
+        return overlap
 
     def _ids(self, owner: np.ndarray, high: np.ndarray, conf: np.ndarray) -> np.ndarray:
         """The id of each box: that of its track, a new one, or 0."""
