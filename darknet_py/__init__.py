@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from .model.holdings import list_holdings as list_holdings
     from .model.model import Model as Model
     from .model.model import load as load
+    from .vision.counting import LineCounter as LineCounter
+    from .vision.counting import ZoneCounter as ZoneCounter
     from .vision.results import Results as Results
+    from .vision.tracking import Tracker as Tracker
     from .zoo.find import list_models as list_models
 
 # Every public name, and the module that it comes from.
@@ -63,7 +66,9 @@ _HOMES = {
     "model.export": ("export_onnx",),
     "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model", "load"),
+    "vision.counting": ("LineCounter", "ZoneCounter"),
     "vision.results": ("Results",),
+    "vision.tracking": ("Tracker",),
     "zoo.find": ("list_models",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

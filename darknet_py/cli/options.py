@@ -140,6 +140,18 @@ def write_json(data: Any) -> None:
     click.echo(_json(data))
 
 
+def echo_whole(text: str) -> None:
+    """Whole lines to stdout, which no signal cuts in two."""
+    with _whole():
+        echo(text, nl=False)
+
+
+def write_json_line(data: Any) -> None:
+    """Data as one line of JSON to stdout, which no signal cuts in two."""
+    with _whole():
+        click.echo(_json(data, indent=None))
+
+
 @contextmanager
 def json_array() -> Iterator[Callable[[Any], None]]:
     """A function that writes the next item of an array to stdout.
@@ -182,13 +194,13 @@ def _whole() -> Iterator[None]:
         signal.raise_signal(came[0])
 
 
-def _json(data: Any) -> str:
+def _json(data: Any, indent: int | None = 2) -> str:
     """JSON text that stdout can encode: ASCII, where it is no UTF-8."""
     import json
     import sys
 
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-    return json_escaped(json.dumps(_finite(data), indent=2, ensure_ascii=encoding != "utf8", allow_nan=False))
+    return json_escaped(json.dumps(_finite(data), indent=indent, ensure_ascii=encoding != "utf8", allow_nan=False))
 
 
 def _finite(data: Any) -> Any:

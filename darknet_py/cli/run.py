@@ -5,29 +5,30 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
 
 import click
 from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
-from .options import (
-    device_option,
-    echo,
-    is_verbose,
-    json_array,
-    message,
-    network_options,
-    replace_option,
-    weights_option,
+from .options import device_option, is_verbose, message, network_options, replace_option, weights_option
+from .result_options import (
+    CONSOLE,
+    check_sinks,
+    chosen_sinks,
+    filter_options,
+    following_of,
+    lowest,
+    sink_options,
+    thresholds,
 )
 
 if TYPE_CHECKING:
-    from ..errors import DataError
+    from ..apps.run.sinks import Sink
+    from ..errors import DataError, Say
     from ..model.model import Model
     from ..vision.results import Results
     from ..vision.sources import Found
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 PLACE = ("Run", 1)
 
 SHOWN = 3  # paths of drawn pictures
-WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
 
 
 @click.command("run")
@@ -45,11 +45,7 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @click.option(
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
-@click.option(
-    "--conf",
-    type=click.FloatRange(0, 1),
-    help=f"The lowest probability shown (default: {CONF}; with random weights, some or all, {RANDOM_CONF}).",
-)
+@filter_options
 @click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
 @click.option(
     "--backend",
@@ -84,13 +80,11 @@ WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
     default="predictions",
     show_default=True,
     metavar="DIR",
-    help="Where drawn pictures (and labels) are written.",
+    help="Where drawn pictures (labels, crops, frames) are written.",
 )
 @click.option("--no-save", is_flag=True, help="Do not write drawn pictures.")
-@click.option("--save-txt", is_flag=True, help="Write YOLO label files, `class cx cy w h`, into DIR/labels.")
-@click.option("--save-conf", is_flag=True, help="With --save-txt: append the probability.")
+@sink_options
 @replace_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Darknet's lines.")
 @network_options
 @click.pass_context
 def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options: Any) -> None:
@@ -108,6 +102,8 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     darknet-py run yolov4-tiny dataset/images -o dataset --no-save --save-txt --replace
+    darknet-py run my.cfg photos/ --classes red --conf red=0.5,blue=0.3 --jsonl --no-save
+    darknet-py run my.cfg photos/ --line 0,0.5,1,0.5 --zone 0,0,0.5,0,0.5,1,0,1
     """
     from ..vision.headers import pixel_limit
     from ..vision.sources import look_up
@@ -118,40 +114,61 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         message(f"error: {error}")
     if not files:  # known before the network is opened, which may take a download
         ctx.exit(1)
-    for note in dict.fromkeys(file.note for file in files if file.note):
+    for note in dict.fromkeys(file.note for file in files if file.note and not options["quiet"]):
         message(note)
-    _check_outputs(files, options)
-    model = _open(cfg, sources, options, verbose=is_verbose(ctx))
-    if options["conf"] is None:
-        own = model.contract.threshold if model.contract.boxes == "nms" else CONF
-        options["conf"] = RANDOM_CONF if _is_random(model, options) else own
+    sinks = chosen_sinks(options)
+    _check_outputs(files, sinks, options)
+    note_it: Say = _to_nobody if options["quiet"] else message
+    model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
+    check_sinks(sinks, options, model.contract)
+    own = model.contract.threshold if model.contract.boxes == "nms" else CONF
+    conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else own)
+    following = following_of(options, model.contract, conf)
+    options["conf"] = following.low if following else conf
     if model.contract.boxes == "nms" and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
         options["iou"] = model.contract.iou
-    for sentence in model.contract.beyond(options["conf"], options["iou"]):
+    for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")
-    full = False
-    with json_array() if options["as_json"] else nullcontext() as add, _drawn() as drawn:
-        taken: set[str] = set()
-        for results in _bar(_results(model, files, broken, options), len(files)):
-            if model.contract.is_full(results.boxes) and not full:
-                full = True
-                most = model.contract.max_detections
-                message(
-                    f"warning: {results.path}: the file gives at most {most} objects of a class (export: --max-det)"
-                )
-            if add:
-                add(results.to_dict())
-            else:
-                echo(f"{results.path}: {_summary(results)}\n{results.darknet_text()}", nl=False)
-            path = _free(results.file_name, taken, options)
-            _save(results, path, options)
-            if not options["no_save"]:
-                drawn.append(path)
+    results = _told_if_full(model, _results(model, files, broken, options))
+    results = results if options["quiet"] else _bar(results, len(files))
+    _write(map(following.update, results) if following else results, sinks, options, note_it)
+    for line in following.summary() if following else ():
+        note_it(line)
     ctx.exit(1 if broken else 0)
 
 
+def _write(results: Iterator[Results], sinks: list[Sink], options: dict[str, Any], note_it: Say) -> None:
+    """Give each result to the sinks."""
+    from ..apps.run.places import Places
+    from ..apps.run.sinks import DRAWN, Given, open_sinks
+
+    given = Given(CONSOLE, options["replace"], options["save_conf"])
+    places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
+    with open_sinks(sinks, given) as add, _drawn(note_it) as drawn:
+        for one in results:
+            place = places.of(one)
+            add(one, place)
+            if DRAWN in sinks and one.frame is None:
+                drawn.append(place.picture)
+
+
+def _told_if_full(model: Model, results: Iterator[Results]) -> Iterator[Results]:
+    """The same results; where a file may have left objects out, that is told once."""
+    full = False
+    for one in results:
+        if not full and model.contract.is_full(one.boxes):
+            full = True
+            most = model.contract.max_detections
+            message(f"warning: {one.path}: the file gives at most {most} objects of a class (export: --max-det)")
+        yield one
+
+
+def _to_nobody(_: str) -> None:
+    """Nobody is told."""
+
+
 @contextmanager
-def _drawn() -> Iterator[list[Path]]:
+def _drawn(note_it: Say) -> Iterator[list[Path]]:
     """A list of pictures that are drawn, of which the first are told in the end, whatever ends it."""
     paths: list[Path] = []
     try:
@@ -159,34 +176,34 @@ def _drawn() -> Iterator[list[Path]]:
     finally:
         if paths:
             more = f" … ({len(paths)})" if len(paths) > SHOWN else ""
-            message(f"drawn: {', '.join(map(str, sorted(paths)[:SHOWN]))}{more}")
+            note_it(f"drawn: {', '.join(map(str, sorted(paths)[:SHOWN]))}{more}")
 
 
-def _check_outputs(files: list[Found], options: dict[str, Any]) -> None:
+def _check_outputs(files: list[Found], sinks: list[Sink], options: dict[str, Any]) -> None:
     """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over."""
+    from ..apps.run.places import Places
     from ..files import check_output, will_read
     from ..vision.sources import PictureFile
 
     will_read(file.path for file in files if isinstance(file, PictureFile))
-    taken: set[str] = set()
-    for file in files:
-        path = _free(file.name, taken, options)
-        wanted = ((path, not options["no_save"]), (_label(path, options), options["save_txt"]))
-        for place in (place for place, written in wanted if written):
-            check_output(place, replace=options["replace"])
+    places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
+    for place in (places.free(file.name) for file in files):
+        for sink in sinks:
+            if sink.file:
+                check_output(sink.file(place), replace=options["replace"])
 
 
-def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], *, verbose: bool) -> Model:
+def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], note_it: Say, *, verbose: bool) -> Model:
     from ..errors import WeightsMissing
 
     try:
-        return _load(cfg, options, verbose=verbose)
+        return _load(cfg, options, note_it, verbose=verbose)
     except WeightsMissing as e:
         e.args = (str(e).replace("PICTURE", shlex.join(sources)),)  # the whole command, to be copied
         raise
 
 
-def _load(cfg: str, options: dict[str, Any], *, verbose: bool) -> Model:
+def _load(cfg: str, options: dict[str, Any], note_it: Say, *, verbose: bool) -> Model:
     from ..model.model import load
 
     options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
@@ -205,14 +222,14 @@ def _load(cfg: str, options: dict[str, Any], *, verbose: bool) -> Model:
         as_darknet=options["as_darknet"],
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
-        say=message,
+        say=note_it,
         **options_of_backend,
     )
     for diagnostic in model.contract.diagnostics:
         message(diagnostic)
     if options["random"] is not None:
-        message("random weights: the results mean nothing")
-    message(f"class names: {model.contract.names_origin}")
+        note_it("random weights: the results mean nothing")
+    note_it(f"class names: {model.contract.names_origin}")
     return model
 
 
@@ -234,7 +251,8 @@ def _results(model: Model, files: list[Found], broken: list[DataError], options:
         warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
         results: Iterator[Results] = model(
             iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-            letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"],
+            letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"], classes=options["classes"],
+            max_det=options["max_det"], agnostic=options["agnostic"],
         )  # fmt: skip
     return results
 
@@ -248,41 +266,3 @@ def _bar(results: Iterator[Results], count: int) -> Iterator[Results]:
         return
     with click.progressbar(results, length=count, file=sys.stderr, show_pos=True) as bar:
         yield from bar
-
-
-def _summary(results: Results) -> str:
-    what = "classes" if results.scores is not None else f"{len(results)} object{'' if len(results) == 1 else 's'}"
-    height, width = results.orig_shape
-    return f"{width}x{height}, {what}, {results.seconds * 1000:.1f} ms"
-
-
-def _save(results: Results, path: Path, options: dict[str, Any]) -> None:
-    if not options["no_save"]:
-        results.save(path, replace=options["replace"])
-    if options["save_txt"]:
-        results.save_txt(_label(path, options), conf=options["save_conf"], replace=options["replace"])
-
-
-def _label(path: Path, options: dict[str, Any]) -> Path:
-    return options["output"] / "labels" / f"{path.stem}.txt"
-
-
-def _free(name: str, taken: set[str], options: dict[str, Any]) -> Path:
-    """Where the drawn picture is written: under its own name, with a number where it or its labels meet another's.
-
-    Names that differ in capitals, or in how their accents are encoded, are one name on some file systems.
-    """
-    path = options["output"] / name
-    if path.suffix.lower() not in WRITABLE:
-        path = path.with_suffix(".jpg")
-    number, free = 1, path
-    while taken & (names := _names(free, options)):
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    taken |= names
-    return free
-
-
-def _names(path: Path, options: dict[str, Any]) -> set[str]:
-    labels = {f"labels/{path.stem}"} if options["save_txt"] else set()
-    return {normalize("NFC", name).casefold() for name in {path.name, *labels}}

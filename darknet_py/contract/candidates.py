@@ -31,6 +31,10 @@ class Candidates:
         """The same candidates in other places."""
         return replace(self, boxes=boxes)
 
+    def only(self, classes: np.ndarray) -> Candidates:
+        """The same candidates without the probabilities of other classes; `classes` is a mask (classes,)."""
+        return replace(self, probabilities=np.where(classes[: self.probabilities.shape[1]], self.probabilities, 0))
+
     def finite(self) -> Candidates:
         """Those whose numbers are all finite."""
         sound = np.isfinite(self.boxes).all(axis=1) & np.isfinite(self.probabilities).all(axis=1)

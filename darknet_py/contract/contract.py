@@ -18,6 +18,7 @@ from .candidates import Candidates, join
 from .decoders import Decoder, decoder_of
 from .detections import Boxes, to_boxes
 from .nms import nms
+from .selection import ALL, Selection
 from .thresholds import CONF, IOU
 from .trust import CONTRACT, STATE, believe
 
@@ -111,22 +112,37 @@ class Contract:
         threshold: float | None = None,
         iou: float | None = None,
         letterbox: bool | None = None,
+        selection: Selection = ALL,
     ) -> Boxes:
         """The objects in the outputs for one sample, of a picture of (height, width), best first.
 
-        `outputs` are those of `sample`, without states. Thresholds and padding are the contract's own unless given.
+        `outputs` are those of `sample`, without states. Thresholds and padding are the contract's own unless given;
+        `selection` says which classes and how many of the objects are wanted.
         Raises `DataError` for a network without decoders, or where the outputs are none of its.
         """
         if not self.decoders:
             raise DataError(f"{self.cfg or 'the network'} has no layer that gives boxes")
-        found = self.candidates(outputs, self.threshold if threshold is None else threshold).finite()
+        found = self._wanted(outputs, self.threshold if threshold is None else threshold, selection)
         if self.letterbox if letterbox is None else letterbox:
             found = found.with_boxes(undo_letterbox(found.boxes, image_size, self.net_size))
-        if self.boxes != "nms":
-            found = nms(found, self.nms_kind, self.iou if iou is None else iou, self.nms_beta)
-        return to_boxes(found, image_size)
+        if self.boxes != "nms" or selection.agnostic:
+            iou = self.iou if iou is None else iou
+            found = nms(found, self.nms_kind, iou, self.nms_beta, agnostic=selection.agnostic)
+        return to_boxes(found, image_size)[: selection.max_det]
 
-    def beyond(self, threshold: float, iou: float) -> tuple[str, ...]:
+    def _wanted(self, outputs: Sequence[np.ndarray], threshold: float, selection: Selection) -> Candidates:
+        """The candidates of the classes that are wanted, each class as Darknet finds it with its threshold.
+
+        Heads are decoded once for each threshold: in one with a class tree the threshold is of the objectness, which
+        is not in the probabilities, so that they could not be compared with another one later.
+        """
+        if selection.takes_all:
+            return self.candidates(outputs, threshold)
+        limits = selection.limits(self.classes, threshold)
+        distinct = sorted(set(limits[np.isfinite(limits)].tolist())) or [1.0]
+        return join([self.candidates(outputs, limit).only(limits == limit) for limit in distinct])
+
+    def beyond(self, threshold: float, iou: float, agnostic: bool = False) -> tuple[str, ...]:
         """What is asked of a network that suppresses its boxes itself and that it cannot give, a sentence each."""
         if self.boxes != "nms":
             return ()
@@ -140,6 +156,11 @@ class Contract:
             told.append(
                 f"the file itself suppresses with an overlap of {self.iou:g}, and not of {iou:g}: export it again with "
                 f"--iou {iou:g}"
+            )
+        if agnostic:
+            told.append(
+                "the file itself suppresses class by class, and boxes of other classes only among what that leaves: "
+                "export it again without --boxes nms"
             )
         return tuple(told)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,18 @@ class Boxes:
     """Boxes of one picture, best first: `xyxy` (n, 4) float32 corners in its pixels, `conf` (n,), `cls` (n,) int.
 
     Corners may lie outside the picture, as Darknet's do; `clip` cuts them. `shape` is the picture's (height, width).
+    `id` (n,) int says which object of a sequence each box is, from 1, 0 where that is not known; None: nobody asked.
+
+    >>> boxes = Boxes(np.zeros((2, 4)), np.float32([0.9, 0.8]), np.array([0, 2]), (9, 9), np.array([7, 0]))
+    >>> boxes[:1].track_ids, boxes.track_ids
+    ([7], [7, None])
     """
 
     xyxy: np.ndarray
     conf: np.ndarray
     cls: np.ndarray
     shape: tuple[int, int]
+    id: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.conf)
@@ -30,14 +36,24 @@ class Boxes:
     def __getitem__(self, index: Any) -> Boxes:
         """Some of the boxes: an index, a slice or a mask."""
         rows = np.atleast_1d(np.arange(len(self))[index])
-        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape)
+        track = None if self.id is None else self.id[rows]
+        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape, track)
 
     def __iter__(self) -> Iterator[Boxes]:
         return (self[i] for i in range(len(self)))
 
     def clip(self) -> Boxes:
         """The same boxes cut at the border of the picture."""
-        return Boxes(np.clip(self.xyxy, 0, self._scale), self.conf, self.cls, self.shape)
+        return replace(self, xyxy=np.clip(self.xyxy, 0, self._scale))
+
+    @property
+    def track_ids(self) -> list[int | None]:
+        """The track of each box, None where it has none."""
+        return [self.track_id(i) for i in range(len(self))]
+
+    def track_id(self, i: int) -> int | None:
+        """The track of one box, None where it has none."""
+        return None if self.id is None else int(self.id[i]) or None
 
     @property
     def xywh(self) -> np.ndarray:

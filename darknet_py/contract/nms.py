@@ -20,17 +20,21 @@ GREEDY_BETA = 0.6  # box.c box_diou; `beta_nms` only reaches diounms
 CROWD = 128  # boxes of one class, 8,128 pairs
 
 
-def nms(candidates: Candidates, kind: str = "default", iou: float = IOU, beta: float = 0.6) -> Candidates:
+def nms(
+    candidates: Candidates, kind: str = "default", iou: float = IOU, beta: float = 0.6, *, agnostic: bool = False
+) -> Candidates:
     """The same candidates with the probability of every suppressed (box, class) set to 0.
 
     `kind` is one of `NMS_KINDS`: 'default' and 'cornersnms' compare the IoU with `iou`, 'diounms' the IoU less
     (d² / c²) ^ `beta` for the distance d of the centres and the diagonal c of the hull, 'greedynms' the same with 0.6.
+    `agnostic` (not Darknet's): a box suppresses those of other classes too, and keeps only its surest class.
     """
     overlap = _overlap(kind, beta)
     row, label = np.nonzero(candidates.probabilities)
-    order = np.lexsort((-candidates.probabilities[row, label], label))
-    row, label = row[order], label[order]
-    alive = _alive(candidates.boxes[row], label, overlap, iou)
+    group = np.zeros_like(label) if agnostic else label
+    order = np.lexsort((-candidates.probabilities[row, label], group))
+    row, label, group = row[order], label[order], group[order]
+    alive = _alive(candidates.boxes[row], group, overlap, iou)
     row, label = row[alive], label[alive]
     kept = np.zeros_like(candidates.probabilities)
     kept[row, label] = candidates.probabilities[row, label]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -23,6 +23,7 @@ import numpy as np
 from ..backends.backend import AUTO, DEFAULT, find_backend
 from ..backends.session import Session, open_file, open_session
 from ..contract.contract import Contract
+from ..contract.selection import ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..vision.inference import prepare, results_of
@@ -166,20 +167,22 @@ class Model:
 
     @overload
     def __call__(
-        self, source: Iterator[Any], conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        self, source: Iterator[Any], conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
         letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
+        classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> Iterator[Results]: ...  # fmt: skip
 
     @overload
     def __call__(
-        self, source: Any, conf: float = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        self, source: Any, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
         letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
+        classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> list[Results]: ...  # fmt: skip
 
     def __call__(
         self,
         source: Any,
-        conf: float = CONF,
+        conf: Conf = CONF,
         iou: float = IOU,
         *,
         batch: int = 1,
@@ -187,6 +190,9 @@ class Model:
         letterbox: bool | None = None,
         skip: Skip | None = None,
         max_pixels: int | None = None,
+        classes: ClassName | Iterable[ClassName] | None = None,
+        max_det: int | None = None,
+        agnostic: bool = False,
     ) -> list[Results] | Iterator[Results]:
         """Results for every picture of `source`: a list, or a generator if `source` is a generator.
 
@@ -199,24 +205,44 @@ class Model:
         and cut; None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that
         raises `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
         variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
+
+        `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
+        the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
+        of a picture, the surest first, and `agnostic` lets boxes suppress those of other classes. Classes and
+        thresholds count before suppression, as in Darknet, and the number after it.
         """
-        if not 0 <= conf <= 1 or not 0 <= iou <= 1:
-            raise DataError(f"conf and iou are between 0 and 1, not {conf} and {iou}")
+        threshold, selection = self._select(conf, classes, max_det, agnostic)
+        if not 0 <= iou <= 1:
+            raise DataError(f"iou is between 0 and 1, not {iou}")
         if batch < 1:
             raise DataError(f"batch is at least 1, not {batch}")
         if workers < 0:
             raise DataError(f"workers is at least 0, not {workers}")
         # The defaults are nobody's wish: a file with limits of its own keeps them then.
-        asked = conf if conf != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
-        if beyond := self.contract.beyond(*asked):
+        least = min((threshold, *(own for _, own in selection.thresholds)))
+        asked = least if least != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
+        if beyond := self.contract.beyond(*asked, agnostic):
             warnings.warn("\n".join(beyond), stacklevel=2)
         loads = loaders(source, self.contract.shape[0], max_pixels)
-        results = self._stream(loads, conf, iou, batch, workers, letterbox, skip)
+        results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection)
         return results if is_stream(source) else list(results)
+
+    def _select(
+        self, conf: Conf, classes: ClassName | Iterable[ClassName] | None, max_det: int | None, agnostic: bool
+    ) -> tuple[float, Selection]:
+        chosen = classes is not None or max_det or agnostic or isinstance(conf, Mapping)
+        if chosen and not self.contract.decoders:
+            raise DataError(
+                "the network is a classifier: it finds no boxes of which some could be chosen; leave out the choice of "
+                "classes, thresholds for each, max_det and agnostic"
+            )
+        return select(
+            self.contract.names, self.contract.classes, conf=conf, classes=classes, max_det=max_det, agnostic=agnostic
+        )
 
     def _stream(
         self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: int, letterbox: bool | None,
-        skip: Skip | None,
+        skip: Skip | None, selection: Selection,
     ) -> Iterator[Results]:  # fmt: skip
         shape = self.contract.shape
         if len(shape) != 3:
@@ -225,7 +251,7 @@ class Model:
         count = 1 if self.contract.states else self.contract.batch or batch
         groups = _grouped(loads, count)
         first = partial(self._read, padded=padded, skip=skip)
-        last = partial(self._results, conf=conf, iou=iou, padded=padded)
+        last = partial(self._results, conf=conf, iou=iou, padded=padded, selection=selection)
         if not workers:
             for group in groups:
                 yield from last(self._infer(first(group)))
@@ -266,10 +292,10 @@ class Model:
         outputs = self.run(group.arrays[0]) if group.pictures else []
         return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
 
-    def _results(self, group: _Group, conf: float, iou: float, padded: bool) -> list[Results]:
+    def _results(self, group: _Group, conf: float, iou: float, padded: bool, selection: Selection) -> list[Results]:
         start = time.perf_counter()
         contract, names = self.contract, self.names
-        given: dict[str, Any] = dict(threshold=conf, iou=iou, letterbox=padded, say=self._tell)
+        given: dict[str, Any] = dict(threshold=conf, iou=iou, letterbox=padded, selection=selection, say=self._tell)
         found = [
             results_of(contract.sample(group.arrays, i), picture, contract, names, **given)
             for i, picture in enumerate(group.pictures)

@@ -17,6 +17,8 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_HEIGHT = 21.0  # pixels of a capital letter of FONT at scale 1
 GOLDEN_ANGLE = 0.38196601125  # of a turn: successive multiples never come close to each other
 TONES = ((200, 220), (255, 160), (140, 250))  # saturation and value; classes of a like hue differ in these
+COUNTED = 3  # the class number whose colour the first line or zone has
+TINT = 0.2  # how much of a zone's colour covers the picture
 DARK, LIGHT = (24, 24, 24), (255, 255, 255)
 
 Colour = tuple[int, int, int]
@@ -52,6 +54,45 @@ def draw_boxes(
     for place, label, colour in list(zip(taken, labels, colours, strict=True))[::-1]:
         _tag(canvas, label, place[:2], colour, width)
     return canvas
+
+
+def draw_shapes(picture: np.ndarray, shapes: Sequence[np.ndarray]) -> np.ndarray:
+    """A copy of `picture` with lines and zones, each as points (n, 2) in pixels: two points are a line.
+
+    The arrow on a line shows what way is forward, and a zone is tinted.
+    """
+    canvas = _to_bgr(picture)
+    width = line_width(canvas)
+    tinted = canvas.copy()
+    outlines = [points.round().astype(np.int32) for points in shapes]
+    for k, outline in enumerate(outlines):
+        if len(outline) > 2:
+            cv2.fillPoly(tinted, [outline], class_colour(k + COUNTED))
+    canvas = cv2.addWeighted(tinted, TINT, canvas, 1 - TINT, 0)
+    for k, outline in enumerate(outlines):
+        colour = class_colour(k + COUNTED)
+        cv2.polylines(canvas, [outline], len(outline) > 2, colour, width, cv2.LINE_AA)
+        if len(outline) == 2:
+            _forward(canvas, shapes[k], colour, width)
+    return canvas
+
+
+def write_on_shapes(canvas: np.ndarray, shapes: Sequence[np.ndarray], texts: Sequence[str]) -> None:
+    """Write a text into the middle of each line or zone, as near as it fits into the picture."""
+    width = line_width(canvas)
+    for k, (points, text) in enumerate(zip(shapes, texts, strict=True)):
+        text_width, _, height = _text_size(text, width)
+        corner = points.mean(axis=0) - (text_width / 2, height / 2)
+        corner = np.clip(corner, 0, np.maximum(0, (canvas.shape[1] - text_width, canvas.shape[0] - height)))
+        _tag(canvas, text, (round(float(corner[0])), round(float(corner[1]))), class_colour(k + COUNTED), width)
+
+
+def _forward(canvas: np.ndarray, points: np.ndarray, colour: Colour, width: int) -> None:
+    """An arrow from a quarter of a line to its right, as somebody sees it who walks along it."""
+    (dx, dy), start = points[1] - points[0], points[0] * 0.75 + points[1] * 0.25
+    tip = start + np.array((-dy, dx)) / np.hypot(dx, dy) * 12 * width
+    ends = [tuple(int(v) for v in end.round()) for end in (start, tip)]
+    cv2.arrowedLine(canvas, ends[0], ends[1], colour, width, cv2.LINE_AA, tipLength=0.4)
 
 
 def draw_lines(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:

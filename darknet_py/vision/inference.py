@@ -6,6 +6,7 @@ import numpy as np
 
 from ..contract.contract import Contract
 from ..contract.detections import Boxes
+from ..contract.selection import ALL, Selection
 from ..errors import DataError, Say
 from .preprocess import to_center, to_input
 from .resample import to_center_resampled
@@ -46,21 +47,23 @@ def results_of(
     threshold: float | None = None,
     iou: float | None = None,
     letterbox: bool | None = None,
+    selection: Selection = ALL,
     say: Say | None = None,
 ) -> Results:
     """What the outputs for one sample say about its picture; thresholds and padding are the contract's unless given.
 
-    What is NaN or infinite is left out, boxes of classes whose names begin with 'dont_show' too, and of several outputs
-    of a classifier the last one counts; `say` is told, but not of the names. Raises `DataError` where the outputs are
-    neither boxes nor class scores.
+    `selection` says which boxes are wanted. What is NaN or infinite is left out, boxes of classes whose names begin
+    with 'dont_show' too, and of several outputs of a classifier the last one counts; `say` is told, but not of the
+    names. Raises `DataError` where the outputs are neither boxes nor class scores.
     """
     say = say or (lambda _: None)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
     if contract.decoders:
-        boxes = contract.decode(outputs, size, threshold=threshold, iou=iou, letterbox=letterbox)
+        shown = selection.without(_hidden(names), contract.classes)
+        boxes = contract.decode(outputs, size, threshold=threshold, iou=iou, letterbox=letterbox, selection=shown)
         if not all(map(_is_sound, outputs)):
             say("the network computes NaN or infinity (weights of a training that diverged?): such boxes are left out")
-        return Results(picture.pixels, picture.path, names, _shown(boxes, names))
+        return Results(picture.pixels, picture.path, names, boxes)
     scores = outputs[-1].ravel()
     if scores.size != max(outputs[-1].shape):
         raise DataError(
@@ -81,6 +84,5 @@ def _is_sound(array: np.ndarray) -> bool:
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
-def _shown(boxes: Boxes, names: dict[int, str]) -> Boxes:
-    hidden = [number for number, name in names.items() if name.startswith(HIDDEN)]
-    return boxes[~np.isin(boxes.cls, hidden)] if hidden else boxes
+def _hidden(names: dict[int, str]) -> list[int]:
+    return [number for number, name in names.items() if name.startswith(HIDDEN)]

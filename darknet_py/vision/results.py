@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ..errors import DataError
 from ..files import write_whole
 from ..zoo.names import COCO, COCO_IDS
 from .sources import file_name
+
+if TYPE_CHECKING:
+    from .counting import Count
 
 NAMED = 8  # classes in a line about a picture
 SHOWN_SIDE = 1280  # pixels of the longer side of a picture in a notebook
@@ -30,7 +33,9 @@ class Results:
 
     `orig_img` is the picture, (h, w, 3) or (h, w) BGR uint8; `names` maps class numbers to names; `path` is where the
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
-    Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
+    A frame of a video or camera has its `source`, its number `frame` and its `time` in seconds; what was tracked has
+    `boxes.id`, and `counts` of lines and zones. Printed, it is a line: the picture, its width x height, and how many of
+    each class, with the best score of each.
 
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
@@ -43,6 +48,10 @@ class Results:
     boxes: Boxes
     scores: np.ndarray | None = None
     seconds: float = 0.0
+    source: str = ""
+    frame: int | None = None
+    time: float | None = None
+    counts: tuple[Count, ...] = ()
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -109,12 +118,21 @@ class Results:
 
     def plot(self) -> np.ndarray:
         """The picture with the boxes drawn (or a classifier's best classes written), (h, w, 3) BGR uint8, a copy."""
-        from .draw import draw_boxes, draw_lines
+        from .draw import draw_boxes, draw_lines, draw_shapes, write_on_shapes
 
         if self.scores is not None:
             return draw_lines(self.orig_img, [f"{name} {score:.0%}" for name, score in self.top5])
-        labels = [f"{self.names[int(c)]} {p:.0%}" for c, p in zip(self.boxes.cls, self.boxes.conf, strict=True)]
-        return draw_boxes(self.orig_img, self.boxes.xyxy, self.boxes.cls, labels)
+        labels = [self._label(i) for i in range(len(self))]
+        shapes = [count.points for count in self.counts]
+        canvas = draw_shapes(self.orig_img, shapes) if shapes else self.orig_img
+        canvas = draw_boxes(canvas, self.boxes.xyxy, self.boxes.cls, labels)
+        write_on_shapes(canvas, shapes, [count.text for count in self.counts])
+        return canvas
+
+    def _label(self, i: int) -> str:
+        track = self.boxes.track_id(i)
+        which = "" if track is None else f" #{track}"
+        return f"{self.names[int(self.boxes.cls[i])]}{which} {self.boxes.conf[i]:.0%}"
 
     def save(self, path: str | Path, *, replace: bool = False) -> Path:
         """Write the drawn picture; folders are made, the format follows the suffix.
@@ -122,11 +140,23 @@ class Results:
         Raises `DataError` if it cannot, and where `path` is the picture itself, or (unless `replace`) a file that this
         package did not write.
         """
+        return self._write(Path(path), self.plot(), replace)
+
+    def save_crop(self, i: int, path: str | Path, *, replace: bool = False) -> Path | None:
+        """Write what is in box `i`, cut at the border of the picture; None where that is less than a pixel.
+
+        Raises as `save` does.
+        """
+        left, top, right, bottom = self.boxes[i].clip().xyxy[0].round().astype(int).tolist()
+        if right <= left or bottom <= top:
+            return None
+        return self._write(Path(path), self.orig_img[top:bottom, left:right], replace)
+
+    def _write(self, path: Path, pixels: np.ndarray, replace: bool) -> Path:
         import cv2
 
-        path = Path(path)
         try:
-            fine, data = cv2.imencode(path.suffix, self.plot())
+            fine, data = cv2.imencode(path.suffix, pixels)
         except cv2.error:
             fine = False
         if not fine:
@@ -177,20 +207,27 @@ class Results:
         """Plain data: `filename`, `width`, `height` and, as Darknet's own JSON has them, `objects`.
 
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
-        pixels). A classifier has `classes` (`class_id`, `name`, `confidence` of the five best) instead.
+        pixels), and where objects were tracked `track_id`, null for one without a track; `counts` are those of lines
+        and zones. A frame has `source`, `frame` and `time` too. A classifier has `classes` (`class_id`, `name`,
+        `confidence` of the five best) instead of objects.
         """
         height, width = self.orig_shape
-        head = {"filename": self.path, "width": width, "height": height}
+        head: dict[str, Any] = {"filename": self.path, "width": width, "height": height}
+        if self.frame is not None:
+            head |= {"source": self.source, "frame": self.frame, "time": self.time}
         if self.scores is not None:
             order = np.argsort(-self.scores, kind="stable")[:5]
             best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]
             return {**head, "classes": best}
-        return {**head, "objects": [self._object(i) for i in range(len(self))]}
+        tail = {"counts": [count.to_dict(self.names) for count in self.counts]} if self.counts else {}
+        return {**head, "objects": [self._object(i) for i in range(len(self))], **tail}
 
     def _object(self, i: int) -> dict[str, Any]:
         boxes = self.boxes
         x, y, w, h = (_f(v) for v in boxes.xywhn[i])
+        track = {} if boxes.id is None else {"track_id": boxes.track_id(i)}
         return {
+            **track,
             "class_id": int(boxes.cls[i]),
             "name": self.names[int(boxes.cls[i])],
             "relative_coordinates": {"center_x": x, "center_y": y, "width": w, "height": h},
@@ -209,12 +246,15 @@ class Results:
         """COCO result entries: `image_id`, `category_id`, `bbox` (left, top, width, height in pixels), `score`.
 
         Without `image_id`, it is the name of the file, as a number where it is one: COCO's 000000000139.jpg is 139.
+        For a frame of a video it is the name of the video and the number, as `run --save-frames` calls its picture.
         `coco91` maps the 80 classes to COCO's own numbers (1 to 90 with gaps), as detector.c does for its COCO files;
         None: if the names are COCO's. Otherwise a category is the class number.
         """
         if image_id is None:
             stem = Path(self.path).stem
             image_id = int(stem) if stem.isascii() and stem.isdigit() else stem
+            if self.frame is not None:
+                image_id = f"{Path(self.source).stem}_{self.frame:08d}"
         if coco91 is None:
             coco91 = tuple(self.names.values()) == COCO
         entries = []
@@ -227,7 +267,10 @@ class Results:
         return entries
 
     def to_supervision(self) -> Any:
-        """A `supervision.Detections`, boxes cut at the border; needs the package supervision."""
+        """A `supervision.Detections`, boxes cut at the border; needs the package supervision.
+
+        What was tracked has `tracker_id`, -1 for a box without a track, as supervision has it.
+        """
         try:
             from supervision import Detections
         except ModuleNotFoundError:
@@ -237,6 +280,7 @@ class Results:
             xyxy=self.boxes.clip().xyxy.astype(np.float32),
             confidence=self.boxes.conf.astype(np.float32),
             class_id=self.boxes.cls.astype(int),
+            tracker_id=None if self.boxes.id is None else np.where(self.boxes.id > 0, self.boxes.id, -1),
             data={"class_name": names},
         )
 
@@ -256,7 +300,7 @@ class Results:
 
     def darknet_text(self) -> str:
         """The lines that Darknet prints (image.c draw_detections_v3 with -ext_output, classifier.c): boxes from left to
-        right, or the five best classes.
+        right, or the five best classes. What was tracked has its number at the end of the line.
         """
         if self.scores is not None:
             return "".join(f"{name}: {score:f}\n" for name, score in self.top5)
@@ -267,7 +311,9 @@ class Results:
         left, top, right, bottom = (float(v) for v in self.boxes.xyxy[i])
         name, percent = self.names[int(self.boxes.cls[i])], float(self.boxes.conf[i]) * 100
         place = f"left_x: {left:4.0f}   top_y: {top:4.0f}   width: {right - left:4.0f}   height: {bottom - top:4.0f}"
-        return f"{name}: {percent:.0f}%\t({place})\n"
+        track = self.boxes.track_id(i)
+        which = "" if track is None else f"\ttrack {track}"
+        return f"{name}: {percent:.0f}%\t({place}){which}\n"
 
 
 def _printable(text: str) -> str:

@@ -134,6 +134,27 @@ def test_conf_is_the_lowest_probability(model: Model) -> None:
     assert len(model(dim, conf=0.9)[0]) == 0
 
 
+def test_classes_thresholds_and_number_are_chosen(model: Model) -> None:
+    both = picture((1, 1, "red"), (1, 2, "blue"))
+    assert model(both)[0].boxes.cls.tolist() == [0, 1]
+    assert model(both, classes="blue")[0].boxes.cls.tolist() == [1]
+    assert model(both, classes=[0], batch=2, workers=1)[0].boxes.cls.tolist() == [0]
+    assert model(both, conf={"red": 1.0})[0].boxes.cls.tolist() == [1]
+    assert model(both, conf={None: 1.0, 1: 0.3})[0].boxes.cls.tolist() == [1]
+    assert len(model(both, max_det=1)[0].boxes) == 1
+    assert len(model(both, iou=0.2, agnostic=True)[0].boxes) == 1
+    assert model(both, iou=0.2, agnostic=True, classes="blue")[0].boxes.cls.tolist() == [1]
+    with pytest.raises(DataError, match="did you mean 'red'"):
+        model(both, classes=["rde"])
+
+
+def test_a_classifier_has_no_boxes_to_choose_from(tmp_path: Path) -> None:
+    model = load(write_classifier(tmp_path), backend="numpy")
+    for given in ({"classes": "red"}, {"conf": {"red": 0.5}}, {"max_det": 1}, {"agnostic": True}):
+        with pytest.raises(DataError, match="is a classifier"):
+            model(RED, **given)  # type: ignore[call-overload]  # of one keyword or another
+
+
 def test_conf_and_batch_out_of_range_are_errors(model: Model) -> None:
     with pytest.raises(DataError, match="between 0 and 1"):
         model(RED, conf=25)

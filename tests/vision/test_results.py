@@ -118,6 +118,9 @@ def test_supervision_gets_its_own_type(results: Results, monkeypatch: pytest.Mon
     assert found.class_id.tolist() == [16, 11]
     assert found.data["class_name"].tolist() == ["dog", "stop sign"]
     assert found.xyxy[1, 0] == 0
+    assert found.tracker_id is None
+    tracked = replace(results, boxes=replace(results.boxes, id=np.array([3, 0]))).to_supervision()
+    assert tracked.tracker_id.tolist() == [3, -1]
 
 
 def test_without_supervision_the_message_names_it(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
