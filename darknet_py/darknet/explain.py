@@ -99,9 +99,9 @@ def option_rows(cls: type, phase: Phase) -> list[OptionRow]:
 
 def _rows(cls: type, phase: Phase) -> list[str]:
     """A line for each option of a phase, in columns."""
-    rows = option_rows(cls, phase)
+    rows = [(row.key, row.kind, row.default, row.doc) for row in option_rows(cls, phase)]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    return ["  ".join(["", *(c.ljust(w) for c, w in zip(row[:3], widths, strict=True)), row.doc]) for row in rows]
+    return ["  ".join(["", *(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
 
 
 def _kind(kind: str, field: dataclasses.Field[Any]) -> str:

@@ -119,7 +119,11 @@ def _sections_page() -> str:
         + table(
             ("`--dialect`", "whose", "batch normalization"),
             [
-                (f"`{d.name}`", prose(d.title), f"epsilon {d.epsilon:g}, {'after' if d.epsilon_outside else 'under'} the root")
+                (
+                    f"`{d.name}`",
+                    prose(d.title),
+                    f"epsilon {d.epsilon:g}, {'after' if d.epsilon_outside else 'under'} the root",
+                )
                 for d in DIALECTS.values()
             ],
         )
@@ -274,7 +278,9 @@ def _api_page() -> str:
     for title, names in public_names().items():
         text += [f"## {title}", ""]
         for name in names:
-            kind, more = ("class", ["   :members:", ""]) if inspect.isclass(getattr(darknet_py, name)) else ("function", [])
+            kind, more = (
+                ("class", ["   :members:", ""]) if inspect.isclass(getattr(darknet_py, name)) else ("function", [])
+            )
             text += [f"### {name}", "", "```{eval-rst}", f".. auto{kind}:: darknet_py.{name}", *more, "```", ""]
     return "\n".join(text)
 
@@ -327,7 +333,9 @@ def _words_page() -> str:
     options = [
         (_listed(f"`{w}`" for w in o.said), f"`{o.here}`" if o.here else "none", prose(o.how)) for o in words.OPTIONS
     ]
-    groups = [(f"`darknet {group} {word}`", prose(how)) for group, all in words.GROUPS.items() for word, how in all.items()]
+    groups = [
+        (f"`darknet {group} {word}`", prose(how)) for group, all in words.GROUPS.items() for word, how in all.items()
+    ]
     ignored = [
         (f"`{name}`{' and its value' if takes else ''}", prose(why or "nobody misses anything"))
         for name, (takes, why) in darknet_options.IGNORED.items()
@@ -337,7 +345,7 @@ def _words_page() -> str:
         "The tables that answer a command line of another program. An underscore stands for a dash too.", "",
         "## Commands", "", table(("elsewhere", "here", "how"), commands), "",
         "## Options", "", table(("elsewhere", "here", "how"), options), "",
-        "## Darknet's commands that are not here", "", table(("Darknet", "instead"), groups), "",
+        "## Darknet's commands that are not here", "", table(("Darknet", "instead"), [(said, prose(how)) for said, how in told]), "",
         "## Darknet's options that change nothing here", "",
         "The commands that take Darknet's own lines take them, and say so.", "",
         table(("option", "why"), ignored), "",
@@ -348,12 +356,12 @@ def _words_page() -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown.
+    r"""A table in Markdown.
 
     >>> print(table(("a", "b"), [("1", "x|y")]))
     | a | b |
     | --- | --- |
-    | 1 | x\\|y |
+    | 1 | x\|y |
     """
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

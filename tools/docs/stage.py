@@ -1,8 +1,8 @@
-"""The folder that Sphinx reads: the pages of this folder, what the reference generates, and all files that they link to.
+"""The folder that Sphinx reads: the pages of this folder, what the reference generates, and the files they link to.
 
-Decision: a page keeps the links that work in the repository. A linked file of the repository is part of the site, at its
-own path, and its links are followed too; pages of this folder stand at the top. So nothing is listed twice, and a link
-to what is not there is an error here, without Sphinx.
+Decision: a page keeps the links that work in the repository. A linked file of the repository is part of the site, at
+its own path, and its links are followed too; pages of this folder stand at the top. So nothing is listed twice, and a
+link to what is not there is an error here, without Sphinx.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def _reached() -> Iterator[PurePosixPath]:
         if path.suffix != ".md":
             continue
         for link in links((ROOT / path).read_text("utf-8")):
-            target = _target(path, link)
+            target = find_target(path, link)
             if target is not None and target not in seen:
                 seen.add(target)
                 waiting.append(target)
 
 
-def _target(page: PurePosixPath, link: str) -> PurePosixPath | None:
+def find_target(page: PurePosixPath, link: str) -> PurePosixPath | None:
     """The file of the repository that a link of a page means; None for a generated page."""
     path = PurePosixPath(normpath(page.parent / link))
     if path.is_relative_to(HOME / GENERATED):
@@ -118,16 +118,16 @@ def _page(path: PurePosixPath, text: str) -> str:
     here = _place(path).parent
 
     def moved(link: str) -> str:
-        target = _target(path, link)
+        target = find_target(path, link)
         return link if target is None else relpath(_place(target), here)
 
     if path == HOME / "index.md":
-        return _complete(_with_links(text, moved))
+        return complete(_with_links(text, moved))
     in_contents = path in own_pages()
     return _with_links(text, moved) if in_contents else f"---\norphan: true\n---\n\n{_with_links(text, moved)}"
 
 
-def _complete(index: str) -> str:
+def complete(index: str) -> str:
     """The first page, with pages that no table of contents names under the tasks."""
     named = {line.strip() for block in _CONTENTS.findall(index) for line in block.splitlines()}
     missing = [path.stem for path in own_pages() if path.stem not in named and path.stem != "index"]
