@@ -334,7 +334,7 @@ def _words_page() -> str:
         (_listed(f"`{w}`" for w in o.said), f"`{o.here}`" if o.here else "none", prose(o.how)) for o in words.OPTIONS
     ]
     groups = [
-        (f"`darknet {group} {word}`", prose(how)) for group, all in words.GROUPS.items() for word, how in all.items()
+        (f"`darknet {group} {word}`", prose(how)) for group in words.GROUPS for word, how in words.GROUPS[group].items()
     ]
     ignored = [
         (f"`{name}`{' and its value' if takes else ''}", prose(why or "nobody misses anything"))
@@ -345,7 +345,7 @@ def _words_page() -> str:
         "The tables that answer a command line of another program. An underscore stands for a dash too.", "",
         "## Commands", "", table(("elsewhere", "here", "how"), commands), "",
         "## Options", "", table(("elsewhere", "here", "how"), options), "",
-        "## Darknet's commands that are not here", "", table(("Darknet", "instead"), [(said, prose(how)) for said, how in told]), "",
+        "## Darknet's commands that are not here", "", table(("Darknet", "instead"), groups), "",
         "## Darknet's options that change nothing here", "",
         "The commands that take Darknet's own lines take them, and say so.", "",
         table(("option", "why"), ignored), "",
