@@ -22,7 +22,16 @@ from darknet_py.darknet.layers.layer import LAYERS, Layer
 from darknet_py.darknet.layers.net import Net
 from darknet_py.passes.table import FOLDING, passes_for
 from tools.docs import reference, stage
-from tools.docs.reference import OptionRow, option_table, pages, prose, public_names, section_groups
+from tools.docs.reference import (
+    OptionRow,
+    gain_of,
+    option_table,
+    pages,
+    prose,
+    public_names,
+    returned_classes,
+    section_groups,
+)
 
 COMMANDS = [entry for entry in registry.list_commands() if entry.module.startswith("darknet_py.")]
 CLASSES = sorted({*LAYERS.values(), Net}, key=lambda cls: cls.__name__)
@@ -75,7 +84,7 @@ def test_the_page_of_a_command_says_what_its_help_says(entry: registry.Entry) ->
     for name, each in [(entry.name, command), *((f"{entry.name} {name}", c) for name, c in inner)]:
         context = click.Context(each, info_name=f"darknet-py {name}", help_option_names=["-h", "--help"])
         assert f"{' '.join([context.info_name or '', *each.collect_usage_pieces(context)])}\n" in page
-        records = [record for p in each.get_params(context) if (record := p.get_help_record(context))]
+        records = [record for p in each.get_params(context) if (record := p.get_help_record(context)) and record[1]]
         shown = cells(f"commands/{entry.name}.md")
         assert {f"`{said}`" for said, _ in records} <= shown
         assert all(prose(meaning).replace("|", "\\|") in page for _, meaning in records)
@@ -93,10 +102,17 @@ def test_the_reference_has_every_public_name() -> None:
     assert all(f":: darknet_py.{name}\n" in pages()["api.md"] for name in names)
 
 
+def test_what_public_functions_return_is_in_the_reference() -> None:
+    names = [cls.__name__ for cls in returned_classes()]
+    assert {"Contract", "Evaluation", "DarknetNet", "DetectionModel"} <= set(names)
+    assert all(f"\n### {name}\n" in pages()["api.md"] for name in names)
+
+
 def test_the_reference_has_every_pass_with_its_exactness_and_every_foreign_word() -> None:
     steps = {step for taker in FOLDING for step in passes_for(taker)}
     assert {f"`{step.name}`" for step in steps} <= cells("passes.md")
     assert all(prose(step.exact) in pages()["passes.md"] for step in steps if isinstance(step.exact, str))
+    assert all(gain_of(step.name) in pages()["passes.md"] for step in steps)
     said = [word for table in (words.OPTIONS, words.COMMANDS) for entry in table for word in entry.said]
     assert not [word for word in [*said, *darknet_options.IGNORED] if f"`{word}`" not in pages()["words.md"]]
 

@@ -11,6 +11,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns: list[str] = []
 myst_heading_anchors = 4  # so that [text](page.md#heading) leads there
 highlight_language = "none"  # of blocks that name no language
+smartquotes = False  # they would make one dash of the two of an option
 default_role = "code"  # docstrings have `single` backticks
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

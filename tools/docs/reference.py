@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 import darknet_py
+from darknet_py import cv2_compat
 from darknet_py.backends.backend import backends
 from darknet_py.cli import darknet_options, registry, words
 from darknet_py.darknet.cfg.options import Phase
@@ -50,6 +53,8 @@ ROOMS = {  # the public API, by the rooms that its names come from
     "zoo": "Networks by name",
     "errors": "Errors",
 }
+MEASURED = Path(__file__).parents[1] / "bench" / "PASSES.md"  # its table has the gain of each pass
+IN_CFG = {"False": "0", "True": "1"}  # how a file writes what Python reads
 
 
 @cache
@@ -136,12 +141,18 @@ def _section_page(group: SectionGroup) -> str:
     text = [f"# [{group.names[0]}]", ""]
     if len(group.names) > 1:
         text += [f"Also written {_listed(f'`[{name}]`' for name in group.names[1:])}.", ""]
+    before: list[list[OptionRow]] = []
     for cls, dialects in group.classes:
         if len(group.classes) > 1:
             text += [f"## In {_listed((DIALECTS[d].title for d in dialects), 'and')}", ""]
         elif len(dialects) < len(DIALECTS):
             text += [f"Only in {_listed((DIALECTS[d].title for d in dialects), 'and')}.", ""]
         text += [prose(inspect.cleandoc(cls.__doc__ or "")), ""]
+        rows = [option_rows(cls, phase) for phase in PHASES]
+        if rows == before:
+            text += ["The options are the same.", ""]
+            continue
+        before = rows
         for phase, title in PHASES.items():
             text += _options(cls, phase, title, "###" if len(group.classes) > 1 else "##")
     if group.names[0] != "net":
@@ -165,9 +176,10 @@ def option_table(rows: Sequence[OptionRow]) -> str:
 
 
 def _option(row: OptionRow) -> tuple[str, str, str, str]:
-    kind = _listed((f"`{c}`" for c in row.choices), "or") if row.choices else prose(row.kind)
+    kind = _listed((f"`{c}`" for c in row.choices), "or") if row.choices else prose(row.kind.replace("bool", "0 or 1"))
     taken = f" Any other word is `{row.fallback}` in Darknet, silently." if row.fallback else ""
     default = row.default.removeprefix("= ")
+    default = IN_CFG.get(default, default)
     return f"`{row.key}`", kind, default if default in ("", "required") else f"`{default}`", f"{prose(row.doc)}.{taken}"
 
 
@@ -238,7 +250,7 @@ def _command(command: click.Command, name: str) -> list[str]:
     context = _context(command, name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     records = [p.get_help_record(context) for p in command.get_params(context)]
-    rows = [(" ".join(f"`{part}`" for part in [said]), prose(meaning)) for said, meaning in filter(None, records)]
+    rows = [(f"`{said}`", prose(meaning)) for said, meaning in filter(None, records) if meaning]
     return ["```text", usage, "```", "", *_help(command.help or ""), table(("option", ""), rows), ""]
 
 
@@ -272,17 +284,39 @@ def public_names() -> dict[str, list[str]]:
 def _api_page() -> str:
     text = [
         "# Python", "",
-        "Everything public is in `darknet_py`, and nothing else is: `from darknet_py import load`. Names are imported "
-        "when they are first used, so `import darknet_py` costs nothing.", "",
+        "What is public is in `darknet_py`, as in `from darknet_py import load`, and in `darknet_py.cv2_compat`. Names "
+        "are imported when they are first used, so `import darknet_py` costs nothing.", "",
     ]  # fmt: skip
     for title, names in public_names().items():
         text += [f"## {title}", ""]
         for name in names:
-            kind, more = (
-                ("class", ["   :members:", ""]) if inspect.isclass(getattr(darknet_py, name)) else ("function", [])
-            )
-            text += [f"### {name}", "", "```{eval-rst}", f".. auto{kind}:: darknet_py.{name}", *more, "```", ""]
+            text += _documented(name, f"darknet_py.{name}", inspect.isclass(getattr(darknet_py, name)))
+    text += ["## What functions return", "", "These come from functions; nobody needs to import them.", ""]
+    for cls in returned_classes():
+        text += _documented(cls.__name__, f"{cls.__module__}.{cls.__name__}", True)
     return "\n".join(text)
+
+
+def _documented(name: str, path: str, is_class: bool) -> list[str]:
+    directive = f".. auto{'class' if is_class else 'function'}:: {path}"
+    more = ["   :members:", "   :special-members: __call__"] if is_class else []
+    return [f"### {name}", "", "```{eval-rst}", directive, *more, "```", ""]
+
+
+def returned_classes() -> list[type]:
+    """Our classes that public functions return and that are no public names themselves, and OpenCV's `DetectionModel`.
+
+    Annotations are looked up where a function is written; what is imported there for type checkers only is not there.
+    """
+    public = [getattr(darknet_py, name) for name in darknet_py.__all__]
+    found: dict[type, None] = {cv2_compat.DetectionModel: None}
+    for function in filter(inspect.isfunction, public):
+        written = str(inspect.signature(function).return_annotation)
+        module = sys.modules[function.__module__]
+        named = (getattr(module, word, None) for word in re.findall(r"\w+", written))
+        ours = (n for n in named if inspect.isclass(n) and n.__module__.startswith("darknet_py."))
+        found.update(dict.fromkeys(cls for cls in ours if cls not in public))
+    return sorted(found, key=lambda cls: cls.__name__)
 
 
 # -- passes and back ends --------------------------------------------------------------------------------------------
@@ -298,14 +332,32 @@ def _passes_page() -> str:
         module = inspect.getmodule(step.function)
         what = inspect.cleandoc((module and module.__doc__) or "").partition("\n\n")[0]
         exact = "yes: no number changes" if step.exact is True else prose(step.exact)
-        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, _listed(f"`{t}`" for t in takers)))
+        rows.append(
+            (f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), _listed(f"`{t}`" for t in takers))
+        )
     return (
         "# The passes\n\n"
         "In the order in which they run, from `darknet_py/passes/table.py`. "
         f"{_listed((f'`{t}`' for t in UNTOUCHED), 'and')} take none: they say what is right. `file` is an exported "
         "ONNX file.\n\n"
-        f"{table(('pass', 'what it does', 'exact', 'taken by'), rows)}\n"
+        f"{table(('pass', 'what it does', 'exact', 'gain', 'taken by'), rows)}\n\n"
+        "Gains are how many times as fast a network became with the pass as without. [How they were measured, and "
+        "what was tried in vain](../tools/bench/PASSES.md).\n\n"
+        "That a pass is as exact as it says is proven twice: by hand-written answers, and on every network that Darknet "
+        "ran, before the passes and after them ([how](../exactness.md#how-it-is-proven)).\n"
     )
+
+
+@cache
+def _gains() -> dict[str, str]:
+    """The last column of the measured table, by the name of the pass in its first."""
+    rows = re.findall(r"^\| [^|]*\(`(\w+)`\) \|.*\| (.+) \|$", MEASURED.read_text("utf-8"), re.MULTILINE)
+    return dict(rows)
+
+
+def gain_of(name: str) -> str:
+    """What a pass gained, as it was measured. Raises `KeyError` for one that was not."""
+    return prose(_gains()[name])
 
 
 def _backends_page() -> str:
