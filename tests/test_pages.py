@@ -116,8 +116,8 @@ def said(line: str) -> str:
     both = not chosen or command.endswith(" 2>&1")
     result = CliRunner().invoke(main, shlex.split(command.removesuffix(" 2>&1"))[1:], prog_name="darknet-py")
     shown = result.output if both else result.stdout
-    wanted, word = not chosen.startswith("-v "), chosen.removeprefix("-v ")
-    return "".join(f"{text}\n" for text in shown.splitlines() if (word in text) == wanted)
+    wanted, word = not chosen.startswith("-v "), chosen.removeprefix("-v ").strip("'").replace(r"\|", "|")
+    return "".join(f"{text}\n" for text in shown.splitlines() if bool(re.search(word, text)) == wanted)
 
 
 @pytest.mark.parametrize("block", of("python"), ids=str)

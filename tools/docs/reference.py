@@ -332,9 +332,8 @@ def _passes_page() -> str:
         module = inspect.getmodule(step.function)
         what = inspect.cleandoc((module and module.__doc__) or "").partition("\n\n")[0]
         exact = "yes: no number changes" if step.exact is True else prose(step.exact)
-        rows.append(
-            (f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), _listed(f"`{t}`" for t in takers))
-        )
+        taken = _listed(f"`{taker}`" for taker in takers)
+        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), taken))
     return (
         "# The passes\n\n"
         "In the order in which they run, from `darknet_py/passes/table.py`. "
@@ -343,8 +342,8 @@ def _passes_page() -> str:
         f"{table(('pass', 'what it does', 'exact', 'gain', 'taken by'), rows)}\n\n"
         "Gains are how many times as fast a network became with the pass as without. [How they were measured, and "
         "what was tried in vain](../tools/bench/PASSES.md).\n\n"
-        "That a pass is as exact as it says is proven twice: by hand-written answers, and on every network that Darknet "
-        "ran, before the passes and after them ([how](../exactness.md#how-it-is-proven)).\n"
+        "That a pass is as exact as it says is proven twice: by hand-written answers, and on every network that "
+        "Darknet ran, before the passes and after them ([how](../exactness.md#how-it-is-proven)).\n"
     )
 
 
