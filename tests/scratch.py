@@ -40,6 +40,7 @@ def write_scratch(folder: Path) -> None:
     (folder / "cfgs").mkdir()
     write_detector(folder / "cfgs", "other")
     cv2.imwrite(str(folder / "dog.jpg"), picture((1, 2, "red")))
+    cv2.imwrite(str(folder / "photos/b.png"), picture((1, 2, "blue")))
     np.save(folder / "input.npy", np.zeros((3, 32, 32), np.float32))
     CliRunner().invoke(main, ["export", str(folder / "my.cfg"), "-o", str(folder / "my.onnx")])
     # stands for yolov4, which is not ours: as many layers, of one weight each
@@ -60,12 +61,10 @@ def _write_labelled(folder: Path) -> None:
         _write_example(folder / f"data/train{i}.png", [cell], 10 + i)
     for i, name in enumerate(("data/valid0.png", "data/valid1.png")):
         _write_example(folder / name, [(1, 1 + i, "red"), (2, 2 - i, "blue")], 16)
-    (folder / "train.txt").write_text("".join(f"data/train{i}.png\n" for i in range(len(cells))))
-    (folder / "valid.txt").write_text("data/valid0.png\ndata/valid1.png\n")
-    data = "classes = 2\ntrain = train.txt\nvalid = valid.txt\nnames = my.names\n"
-    for name in ("my", "coco"):
-        (folder / f"{name}.data").write_text(data)
-    _write_example(folder / "photos/b.png", [(1, 2, "blue")], 16)
+    (folder / "data/train.txt").write_text("".join(f"data/train{i}.png\n" for i in range(len(cells))))
+    (folder / "data/valid.txt").write_text("data/valid0.png\ndata/valid1.png\n")
+    data = "classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\nnames = my.names\n"
+    (folder / "cells.data").write_text(data)
 
 
 def _write_example(path: Path, cells: list[tuple[int, int, str]], side: int) -> None:
