@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := .runtimes
+DOCS   := .docs-venv
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
@@ -46,6 +47,14 @@ format: $(READY)  ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+$(DOCS)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: $(DOCS)/.ready  ## the documentation site, in .docs/html; a warning is an error
+	$(DOCS)/bin/python -m tools.docs
+
 cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictures anew
 	$(BIN)/python -m tools.networks
 
@@ -66,6 +75,6 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test lint format cfgs corpus fuzz bench bench-table5 bench-linear clean
+.PHONY: help install demo test lint format docs cfgs corpus fuzz bench bench-table5 bench-linear clean

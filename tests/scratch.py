@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from networks import picture, write_classifier, write_detector
+from networks import NAMES, picture, write_classifier, write_detector
 
 from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_file
@@ -61,10 +61,33 @@ def write_scratch(folder: Path) -> None:
     # stands for yolov4, which is not ours: as many layers, of one weight each
     layers = "[convolutional]\nfilters=1\n" * 140
     (folder / "yolov4.cfg").write_text(f"[net]\nwidth=8\nheight=8\nchannels=3\n{layers}")
+    _write_labelled(folder)
     for name in ("yolov4.cfg", "csppelee"):
         cfg = folder / name if name.endswith(".cfg") else find_cfg(name)
         graph = compile_file(cfg).check().graph
         write_weights(folder / f"{cfg.stem}.weights", graph, random_weights(graph, 0))
+
+
+def _write_labelled(folder: Path) -> None:
+    """A data set: eight pictures to train on, with boxes of eight sizes, and two that the detector finds all of."""
+    (folder / "data").mkdir()
+    cells = [(row, column, colour) for row in (1, 2) for column in (1, 2) for colour in NAMES]
+    for i, cell in enumerate(cells):
+        _write_example(folder / f"data/train{i}.png", [cell], 10 + i)
+    for i, name in enumerate(("data/valid0.png", "data/valid1.png")):
+        _write_example(folder / name, [(1, 1 + i, "red"), (2, 2 - i, "blue")], 16)
+    (folder / "data/train.txt").write_text("".join(f"data/train{i}.png\n" for i in range(len(cells))))
+    (folder / "data/valid.txt").write_text("data/valid0.png\ndata/valid1.png\n")
+    data = "classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\nnames = my.names\n"
+    (folder / "cells.data").write_text(data)
+
+
+def _write_example(path: Path, cells: list[tuple[int, int, str]], side: int) -> None:
+    """A picture of 32 pixels with lit cells, and a box of `side` pixels about the centre of each."""
+    cv2.imwrite(str(path), picture(*cells))
+    centres = [(NAMES.index(colour), (column + 0.5) / 4, (row + 0.5) / 4) for row, column, colour in cells]
+    lines = (f"{class_} {x:g} {y:g} {side / 32:g} {side / 32:g}\n" for class_, x, y in centres)
+    path.with_suffix(".txt").write_text("".join(lines))
 
 
 def show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +112,7 @@ def run_line(line: str) -> Result:
     words = [w for word in shlex.split(command)[1:] for w in _expanded(word)]
     fast = ["--rounds", "1"] if words[0] == "bench" else []
     result = CliRunner().invoke(
-        main, [*words, *fast], prog_name="darknet-py", input=Path(source).read_text() if source else None
+        main, [*words, *fast], prog_name="darknet-py", input=Path(source).read_bytes() if source else None
     )
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -17,7 +17,7 @@ from tools.fuzz.targets import networks
 from tools.fuzz.worker import Limits
 
 # How many inputs of each target are looked at here: a second or two of each. `make fuzz` looks further.
-SHORT = {"cache": 60, "cfg": 500, "networks": 25, "onnx": 60, "pictures": 60, "weights": 300}
+SHORT = {"cache": 15, "cfg": 120, "networks": 10, "onnx": 15, "pictures": 40, "weights": 60}
 PATIENT = Limits(seconds=20, most_seconds=120)  # a busy machine is no finding
 
 MISCHIEF = '''

@@ -52,7 +52,12 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called `cmd_name`; None if there is none."""
         entry = registry.find_command(cmd_name)
-        return registry.load_command(entry) if entry else None
+        command = registry.load_command(entry) if entry else None
+        if command and ctx.resilient_parsing:  # a shell asks how a line goes on
+            from .completion import complete_arguments
+
+            complete_arguments(command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands in the help text, section by section; none is imported."""

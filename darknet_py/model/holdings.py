@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..analysis.evaluate.record import evaluations
 from ..backends import auto
 from ..darknet.foreign.converted import imported
 from ..errors import DataError, did_you_mean
@@ -21,16 +22,18 @@ from ..zoo.checkpoints import trained_networks
 from ..zoo.models import ZooModel, is_cached, models
 from . import cache
 
-KINDS = ("networks", "models", "checkpoints", "imported", "measurements", "hashes")
+KINDS = ("networks", "models", "checkpoints", "imported", "measurements", "evaluations", "hashes")
 TITLES = {
     "networks": "compiled networks",
     "models": "fetched models",
     "checkpoints": "fetched checkpoints of other programs",
     "imported": "weights made of checkpoints",
     "measurements": "measurements of --backend auto",
+    "evaluations": "evaluations that were stopped",
     "hashes": "checksums of files",
 }
 _ENTRY = re.compile(r"[0-9a-f]{40}|\..+\.\d+")
+_EVALUATION = re.compile(r"[0-9a-f]{32}\.npy")
 _MEASUREMENT = re.compile(r"[0-9a-f]{32}\.json|\..+\.\d+")
 
 
@@ -53,7 +56,7 @@ def list_holdings(kinds: Sequence[str] = KINDS) -> tuple[Holding, ...]:
     """What the cache folder holds. Raises `DataError` for a kind that does not exist.
 
     >>> [holding.kind for holding in list_holdings()]
-    ['networks', 'models', 'checkpoints', 'imported', 'measurements', 'hashes']
+    ['networks', 'models', 'checkpoints', 'imported', 'measurements', 'evaluations', 'hashes']
     """
     return tuple(_holding(kind) for kind in _known(kinds))
 
@@ -95,7 +98,10 @@ def _holding(kind: str) -> Holding:
 
 
 def _place(kind: str) -> Path:
-    places = {"networks": cache.root(), "measurements": auto.measurements(), "hashes": notes(), "imported": imported()}
+    places = {
+        "networks": cache.root(), "measurements": auto.measurements(), "hashes": notes(), "imported": imported(),
+        "evaluations": evaluations(),
+    }  # fmt: skip
     return places.get(kind) or cache_dir()
 
 
@@ -122,6 +128,7 @@ def _parts(kind: str) -> Iterator[Path]:
         "networks": _ENTRY,
         "imported": _ENTRY,
         "measurements": _MEASUREMENT,
+        "evaluations": _EVALUATION,
         "hashes": re.compile(r"notes|\.notes\.\d+"),
     }[kind]
     yield from _listed(_place(kind), pattern)

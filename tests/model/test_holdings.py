@@ -10,6 +10,7 @@ import pytest
 from networks import write_detector
 
 from darknet_py import clear_holdings, list_holdings, load
+from darknet_py.analysis.evaluate.record import evaluations
 from darknet_py.backends import auto
 from darknet_py.errors import DataError
 from darknet_py.files import cache_dir
@@ -21,6 +22,11 @@ CFG = "[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # the sha256 of nothing
 
 
+ONE_OF_EACH = {
+    "networks": 1, "models": 1, "checkpoints": 0, "imported": 0, "measurements": 1, "evaluations": 1, "hashes": 1,
+}  # fmt: skip
+
+
 @pytest.fixture
 def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache with one of each kind, and three files that are the user's."""
@@ -30,7 +36,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = cache_dir() / "yolov4-tiny"
     for path in (
         folder / "yolov4-tiny.weights", folder / "yolov4-tiny.names", auto.measurements() / f"{'a' * 32}.json",
-        notes() / "notes", *users(model),
+        notes() / "notes", evaluations() / f"{'b' * 32}.npy", *users(model),
     ):  # fmt: skip
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine" if path in users(model) else "")
@@ -46,7 +52,15 @@ def counts() -> dict[str, int]:
 
 
 def test_every_kind_is_counted(filled: Path) -> None:
-    assert counts() == {"networks": 1, "models": 1, "measurements": 1, "hashes": 1}
+    assert counts() == {
+        "networks": 1,
+        "models": 1,
+        "checkpoints": 0,
+        "imported": 0,
+        "measurements": 1,
+        "evaluations": 1,
+        "hashes": 1,
+    }
     networks = list_holdings(["networks"])[0]
     (entry,) = cache.entries()[:1] if cache.entries()[0].is_dir() else cache.entries()[1:]
     assert networks.bytes == sum(path.stat().st_size for path in entry.iterdir())
@@ -70,7 +84,15 @@ def test_what_is_removed_is_said_and_what_is_the_users_stays(filled: Path) -> No
 def test_one_kind_alone_can_be_removed(filled: Path) -> None:
     (removed,) = clear_holdings(["networks"])
     assert removed.entries == 1
-    assert counts() == {"networks": 0, "models": 1, "measurements": 1, "hashes": 1}
+    assert counts() == {
+        "networks": 0,
+        "models": 1,
+        "checkpoints": 0,
+        "imported": 0,
+        "measurements": 1,
+        "evaluations": 1,
+        "hashes": 1,
+    }
 
 
 def test_a_folder_that_others_could_write_is_closed_by_removing_it(tmp_path: Path) -> None:

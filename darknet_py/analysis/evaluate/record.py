@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ...files import cache_dir
 from ...vision.results import Results
 
 
@@ -55,6 +56,11 @@ class Detected:
         centre = self.boxes[:, :2].astype(np.float64)
         corners = np.concatenate([centre - half, centre + half], 1)
         return (np.clip(corners, 0, 1) if clip else corners) * scale
+
+
+def evaluations() -> Path:
+    """The folder of what is recorded until an evaluation ends."""
+    return cache_dir() / "evaluations"
 
 
 def append(file: BinaryIO, number: int, found: Detected) -> None:

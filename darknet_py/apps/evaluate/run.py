@@ -17,9 +17,8 @@ import numpy as np
 from ...analysis.evaluate.coco import coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap, darknet_map, visiting_order
 from ...analysis.evaluate.matching import Matches, join_matches, match
-from ...analysis.evaluate.record import Detected, append, recorded
+from ...analysis.evaluate.record import Detected, append, evaluations, recorded
 from ...errors import DataError
-from ...files import cache_dir
 from ...model.model import Model, load
 from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Fault, Labels
@@ -174,7 +173,7 @@ def _record(model: Model, recipe: tuple[str | Path, dict[str, Any]], dataset: Da
     for path in (network, options.get("weights"), options.get("names"), *(e.picture for e in dataset.examples)):
         digest.update(f"{path} {_stamp(path)}\n".encode("utf-8", "surrogateescape"))
     digest.update(repr((iou, sorted((k, repr(v)) for k, v in options.items()), model.contract.shape)).encode())
-    return cache_dir() / "evaluations" / f"{digest.hexdigest()[:32]}.npy"
+    return evaluations() / f"{digest.hexdigest()[:32]}.npy"
 
 
 def _stamp(path: object) -> tuple[int, int] | None:
