@@ -18,7 +18,7 @@ from ..contract.detections import Boxes
 from ..errors import DataError
 from ..files import write_whole
 from ..zoo.names import COCO, COCO_IDS
-from .sources import file_name
+from .sources import file_name, video_name
 
 NAMED = 8  # classes in a line about a picture
 SHOWN_SIDE = 1280  # pixels of the longer side of a picture in a notebook
@@ -32,6 +32,9 @@ class Results:
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
     Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
 
+    A frame of a video has its number there (`frame`, from 0), its `time` in seconds from the beginning, when it was
+    `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
+
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
     dog.jpg 64x48: 1 dog 0.98, 1 cat 0.50
@@ -43,13 +46,18 @@ class Results:
     boxes: Boxes
     scores: np.ndarray | None = None
     seconds: float = 0.0
+    frame: int | None = None
+    time: float | None = None
+    taken: float | None = None
+    rate: float | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __repr__(self) -> str:
         height, width = self.orig_shape
-        return _printable(f"{self.path} {width}x{height}: {', '.join(self._found()) or 'nothing'}")
+        frame = "" if self.frame is None else f" frame {self.frame}"
+        return _printable(f"{self.path}{frame} {width}x{height}: {', '.join(self._found()) or 'nothing'}")
 
     def _found(self) -> list[str]:
         if self.scores is not None:
@@ -63,8 +71,13 @@ class Results:
 
     @property
     def file_name(self) -> str:
-        """What the picture's file is called, without folders; for one from an address the last part of that."""
-        return file_name(self.path)
+        """What the picture's file is called, without folders; for one from an address the last part of that.
+
+        For a frame of a video it is a name with its number, `clip_000012.jpg`.
+        """
+        if self.frame is None:
+            return file_name(self.path)
+        return f"{Path(video_name(self.path)).stem}_{self.frame:06d}.jpg"
 
     @property
     def orig_shape(self) -> tuple[int, int]:
@@ -174,13 +187,15 @@ class Results:
     # -- text ----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: `filename`, `width`, `height` and, as Darknet's own JSON has them, `objects`.
+        """Plain data: `filename`, `width`, `height` and, as Darknet's own JSON has them, `objects`; for a frame of a
+        video `frame` and `time` too.
 
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
         pixels). A classifier has `classes` (`class_id`, `name`, `confidence` of the five best) instead.
         """
         height, width = self.orig_shape
-        head = {"filename": self.path, "width": width, "height": height}
+        place = {} if self.frame is None else {"frame": self.frame, "time": round(self.time or 0.0, 6)}
+        head = {"filename": self.path, **place, "width": width, "height": height}
         if self.scores is not None:
             order = np.argsort(-self.scores, kind="stable")[:5]
             best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]
