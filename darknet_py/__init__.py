@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .model.model import Model as Model
     from .model.model import load as load
     from .vision.results import Results as Results
+    from .vision.video.video import Video as Video
     from .zoo.find import list_models as list_models
 
 # Every public name, and the module that it comes from.
@@ -64,6 +65,7 @@ _HOMES = {
     "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model", "load"),
     "vision.results": ("Results",),
+    "vision.video.video": ("Video",),
     "zoo.find": ("list_models",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

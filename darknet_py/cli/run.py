@@ -133,7 +133,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         json_array() if options["as_json"] else nullcontext() as add,
         _drawn() as drawn,
         recordings(paths, options) as record,
-        window(options) as shown,
+        window(bool(paths), options) as shown,
         closing(_results(model, files, broken, options)) as found,
     ):
         taken: set[str] = set()
@@ -159,7 +159,9 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
                 _save(results, path, options, picture=options["save_frames"])
                 record(video, results)
                 progress.tell(results)
-            if shown:
+            if options["show"] and video is None:
+                results.show()
+            elif shown:
                 shown.show(results.plot())
                 if shown.is_closed:
                     break

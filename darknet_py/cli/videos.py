@@ -60,7 +60,7 @@ _OPTIONS = (
         help="The drawn video, .webm or .mp4 (default: DIR/NAME.webm for files, none for cameras and streams).",
     ),
     click.option("--save-frames", is_flag=True, help="Videos: write drawn frames into DIR as pictures, and no video."),
-    click.option("--show", is_flag=True, help="Show what is drawn in a window; q or closing it ends the run."),
+    click.option("--show", is_flag=True, help="Show what is drawn in a window; q or closing it ends a video."),
 )  # fmt: skip
 
 
@@ -84,7 +84,10 @@ def video_paths(videos: list[Video], options: dict[str, Any]) -> dict[Video, Pat
     from ..errors import DataError
     from ..files import check_output
     from ..vision.video.writer import check_suffix
+    from ..vision.window import check_display
 
+    if options["show"]:
+        check_display("leave --show out")
     save: Path | None = options["save"]
     if save:
         check_suffix(save)
@@ -202,9 +205,9 @@ def progress_line(results: Results, times: list[float], now: float) -> str:
 
 
 @contextmanager
-def window(options: dict[str, Any]) -> Iterator[FrameWindow | None]:
-    """A window if one was asked for. Raises `DataError` where there is no display."""
-    if not options["show"]:
+def window(videos: bool, options: dict[str, Any]) -> Iterator[FrameWindow | None]:
+    """A window for frames, if there are `videos` and one is wanted. Raises `DataError` where there is no display."""
+    if not (videos and options["show"]):
         yield None
         return
     from ..vision.window import FrameWindow

@@ -76,8 +76,12 @@ OPTIONS: tuple[ForeignOption, ...] = (
     ForeignOption(("iterations", "runs", "repeat"), "--rounds", "how often `bench` times each back end"),
     ForeignOption(("benchmark_layers",), "--layers", "`darknet-py bench --layers` times every layer"),
     ForeignOption(
-        ("dont_show", "show", "view_img", "no_show", "nosave_window", "visualize"),
-        "", "no window is opened: drawn pictures are files, in the folder of --output; leave it out",
+        ("dont_show", "no_show", "nosave_window"),
+        "", "no window is opened but by --show: drawn pictures are files, in the folder of --output; leave it out",
+    ),
+    ForeignOption(
+        ("show", "view_img", "visualize"),
+        "--show", "what `run` draws in a window; it is also written, in the folder of --output",
     ),
     ForeignOption(("ext_output", "show_boxes"), "", "`run` always prints the boxes; leave it out"),
     ForeignOption(("hier",), "", "only `darknet-py detector test` takes it"),
@@ -87,7 +91,12 @@ OPTIONS: tuple[ForeignOption, ...] = (
     ),
     ForeignOption(("opset", "simplify", "dynamic"), "", "exported files are simple and take any batch already"),
     ForeignOption(("epochs", "lr", "optimizer", "resume", "clear", "map"), "", "an option of training, not done here"),
-    ForeignOption(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos"),
+    ForeignOption(("vid_stride", "frame_skip", "skip_frames", "stride"), "--every", "each N-th frame of a video"),
+    ForeignOption(("stream_buffer",), "--all", "every frame of a camera, not only the newest"),
+    ForeignOption(("time_limit_sec",), "--duration", "how many seconds of a video"),
+    ForeignOption(("c_index", "webcam", "camera"), "", "a camera is a source, by its number: darknet-py run my.cfg 0"),
+    ForeignOption(("stream",), "", "results of videos always come frame by frame; leave it out"),
+    ForeignOption(("avgframes", "mjpeg_port"), "", "an option of Darknet's demo that is not here"),
 )  # fmt: skip
 
 
@@ -103,7 +112,7 @@ PREDICT, TRAIN, EVALUATE, VIDEO = (
     "darknet-py run CFG PICTURE...",
     "networks are trained elsewhere (by Darknet itself, say), and their cfg and weights run here",
     "accuracy is not computed here; `darknet-py detector valid` writes the results files that evaluation programs read",
-    "pictures are read here, no videos or cameras: cut the video into pictures first, with ffmpeg for one",
+    "darknet-py run CFG VIDEO: a file, an address as rtsp://…, or 0 for the first camera",
 )  # fmt: skip
 
 COMMANDS: tuple[ForeignCommand, ...] = (
@@ -127,7 +136,7 @@ COMMANDS: tuple[ForeignCommand, ...] = (
     ForeignCommand(("version",), "--version", "darknet-py --version"),
     ForeignCommand(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
     ForeignCommand(("val", "val.py", "test.py", "eval", "evaluate", "mode=val", "map"), "", EVALUATE),
-    ForeignCommand(("demo", "track", "video", "camera", "stream", "mode=track"), "", VIDEO),
+    ForeignCommand(("demo", "track", "video", "camera", "webcam", "stream", "mode=track"), "run", VIDEO),
     ForeignCommand(
         ("average", "rgbgr", "reset", "normalize", "denormalize", "rescale", "statistics", "oneoff"),
         "", "Darknet's command that rewrites weights: `darknet_py.read_weights` and `write_weights` do it in Python",

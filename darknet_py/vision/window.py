@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
@@ -60,12 +61,17 @@ def has_display() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def check_display(remedy: str = SAVE) -> None:
+    """Raise `DataError` where there is no screen, with what to do instead."""
+    if not has_display():
+        raise DataError(f"there is no display to show a picture on (DISPLAY is not set): {remedy}")
+
+
 def show_window(png: bytes, title: str) -> None:
     """A window with a picture, until it is closed or a key is pressed. Raises `DataError` if it cannot be opened."""
     import subprocess
 
-    if not has_display():
-        raise DataError(f"there is no display to show a picture on (DISPLAY is not set): {SAVE}")
+    check_display()
     done = subprocess.run([sys.executable, "-c", WINDOW, title], input=png, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -80,8 +86,7 @@ class FrameWindow:
     """
 
     def __init__(self, title: str) -> None:
-        if not has_display():
-            raise DataError("there is no display to show a video on (DISPLAY is not set)\n  hint: leave --show out")
+        check_display()
         self._title = title
 
     def __enter__(self) -> FrameWindow:
@@ -133,3 +138,6 @@ class FrameWindow:
         self._thread.join(1)
         self._process.terminate()
         self._process.wait()
+        if self._process.stdin:
+            with suppress(OSError):  # what nobody read
+                self._process.stdin.close()

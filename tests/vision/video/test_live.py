@@ -72,7 +72,7 @@ def test_a_camera_that_never_says_anything_ends_after_its_time() -> None:
         for scheme in ("http", "rtsp"):
             url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/video"
             start = time.monotonic()
-            with pytest.raises(DataError, match="no frame for 1 seconds|nobody answers with a video within 1 seconds"):
+            with pytest.raises(DataError, match=r"no frame for 1 seconds|nobody answers with a video within 1 seconds"):
                 list(frames(Video(url, live=True, timeout=1), LIMIT))
             assert time.monotonic() - start < 20
 
