@@ -78,6 +78,29 @@ def milliseconds() -> int:
 
 
 @contextmanager
+def served(data: bytes, content_type: str) -> Iterator[str]:
+    """The address, without a suffix, of something."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            with suppress(OSError):  # who only asked what it is has gone
+                self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/film"
+        server.shutdown()
+
+
+@contextmanager
 def camera(rate: float = 20, hang_up: int | None = None, silent_after: int | None = None) -> Iterator[Camera]:
     """A camera that sends `rate` pictures a second, hangs up after so many, or says nothing more after so many."""
     it = Camera(rate, hang_up, silent_after)

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import pytest
-from clips import camera, coded, decoded, frames_of, write_clip
+from clips import camera, coded, decoded, frames_of, served, write_clip
 
 from darknet_py.cli.videos import FrameProgress, progress_line
 from darknet_py.vision import window
@@ -81,6 +81,15 @@ def test_a_camera_is_written_only_if_asked_for(run: Run, cfg: Path) -> None:
         assert run("run", cfg, cam.url, "--duration", 1, "--save", "seen.webm").exit_code == 0
     seconds = len(frames_of(Path("seen.webm"))) / cv2.VideoCapture("seen.webm").get(cv2.CAP_PROP_FPS)
     assert 0 < seconds < 3
+
+
+def test_a_video_at_an_address_is_read_whole_and_a_picture_stays_one(run: Run, cfg: Path, clip: Path) -> None:
+    with served(clip.read_bytes(), "video/webm") as film:
+        assert run("run", cfg, film).exit_code == 0
+    assert len(frames_of(Path("predictions/film.webm"))) == 12
+    with served(cv2.imencode(".png", coded(1))[1].tobytes(), "image/png") as photo:
+        assert f"{photo}: 256x32" in run("run", cfg, photo).stdout
+    assert Path("predictions/film.jpg").exists()
 
 
 def test_a_lost_camera_is_an_error_and_its_file_is_whole(run: Run, cfg: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import cv2
 
 AHEAD = 8  # frames of a file that are decoded before they are wanted
+WHOLE, SLACK = 0.9, 1.0  # share of the length, and seconds, that may be missing: sound is longer than pictures, say
 CAPTURED = "video"  # the path of frames whose source only the caller knows
 
 
@@ -87,10 +88,11 @@ def _in_order(video: Video, limit: int) -> Iterator[Picture]:
             capture = open_capture(video, limit)
             number = _skip(capture, round(video.start * rate))
         first, end = number, np.inf if video.duration is None else video.start + video.duration
+        time = 0.0
         while capture.grab():
             time = _time(capture, number, rate)
             if time >= end - 0.5 / rate:
-                break
+                return
             if (number - first) % video.every == 0:
                 fine, pixels = capture.retrieve()
                 if not fine:
@@ -100,8 +102,24 @@ def _in_order(video: Video, limit: int) -> Iterator[Picture]:
         if number == first:
             after = f" after {video.start:g} seconds" if video.start else ""
             raise DataError(f"{video.path}: the video has no frames{after}")
+        _check_whole(video, time, _length(capture, rate))
     finally:
         capture.release()
+
+
+def _length(capture: cv2.VideoCapture, rate: float) -> float:
+    """How many seconds the container says that there are; 0 where it says nothing."""
+    import cv2
+
+    return max(0.0, float(capture.get(cv2.CAP_PROP_FRAME_COUNT)) / rate)  # OpenCV makes the count of that length
+
+
+def _check_whole(video: Video, last: float, length: float) -> None:
+    """Raise `DataError` where the last frame is far from the end: OpenCV does not tell an error from the end."""
+    if last < length * WHOLE - SLACK:
+        raise DataError(
+            f"{video.path}: ends after {last:.1f} of {length:.1f} seconds: the file is damaged, or the connection lost"
+        )
 
 
 def _seek(capture: cv2.VideoCapture, number: int) -> int:

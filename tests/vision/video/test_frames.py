@@ -65,6 +65,21 @@ def test_no_frames_are_an_error(tmp_path: Path) -> None:
         list(frames(Video(clip), 100))
 
 
+def test_a_file_that_was_cut_gives_its_frames_and_an_error(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.webm", 100)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    found: list[Picture] = []
+
+    def read() -> None:
+        for picture in frames(Video(clip), LIMIT):
+            found.append(picture)
+
+    with pytest.raises(DataError, match=r"ends after 4\.. of 10\.0 seconds"):
+        read()
+    assert 30 < len(found) < 70
+    assert len(list(frames(Video(clip, duration=2), LIMIT))) == 20  # nobody asked for what is missing
+
+
 def test_a_pattern_of_opencv_is_no_file(tmp_path: Path) -> None:
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"a{i}.png"), coded(i))
