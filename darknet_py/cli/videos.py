@@ -83,7 +83,8 @@ def video_paths(videos: list[Video], options: dict[str, Any]) -> dict[Video, Pat
     """
     from ..errors import DataError
     from ..files import check_output
-    from ..vision.video.writer import check_suffix
+    from ..version import requirement
+    from ..vision.video.writer import check_suffix, has_av
     from ..vision.window import check_display
 
     if options["show"]:
@@ -102,6 +103,8 @@ def video_paths(videos: list[Video], options: dict[str, Any]) -> dict[Video, Pat
         paths[video] = _free(save or options["output"] / f"{Path(video.name).stem}.webm", taken)
         if is_recorded(video, options):
             check_output(paths[video], replace=options["replace"])
+    if save and save.suffix.lower() == ".mp4" and not has_av():
+        message(f"{save.name} is written as VP9; H.264 is quicker, and keeps sound: pip install {requirement('video')}")
     return paths
 
 

@@ -18,6 +18,7 @@ from clips import camera, coded, decoded, frames_of, served, write_clip
 
 from darknet_py.cli.videos import FrameProgress, progress_line
 from darknet_py.vision import window
+from darknet_py.vision.video.writer import has_av
 from darknet_py.vision.window import FrameWindow
 
 from .conftest import Run
@@ -47,7 +48,9 @@ def test_json_is_an_array_of_frames(run: Run, cfg: Path, clip: Path) -> None:
 
 
 def test_the_file_is_named_by_save_and_its_suffix_is_the_format(run: Run, cfg: Path, clip: Path) -> None:
-    assert run("run", cfg, clip, "--save", "out/seen.mp4").exit_code == 0
+    result = run("run", cfg, clip, "--save", "out/seen.mp4")
+    assert result.exit_code == 0
+    assert ("[video]" in result.stderr) == (not has_av())
     assert len(frames_of(Path("out/seen.mp4"))) == 12
     assert not Path("predictions").exists()
 
