@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .vision.counting import ZoneCounter as ZoneCounter
     from .vision.results import Results as Results
     from .vision.tracking import Tracker as Tracker
+    from .vision.video.video import Video as Video
     from .zoo.find import list_models as list_models
 
 # Every public name, and the module that it comes from.
@@ -69,6 +70,7 @@ _HOMES = {
     "vision.counting": ("LineCounter", "ZoneCounter"),
     "vision.results": ("Results",),
     "vision.tracking": ("Tracker",),
+    "vision.video.video": ("Video",),
     "zoo.find": ("list_models",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

@@ -511,6 +511,8 @@ ALLOWED = {
     "model/kept.py (folder / FILE).read_text": "of the cache",
     "onnx/export.py onnx.save_model": "into `scratch`", "onnx/export.py written.open": "into `scratch`",
     "onnx/metadata.py onnx.load": "of a file that `reading` opened", "onnx/stream.py onnx.save_model": "into `scratch`",
+    "vision/video/av.py av.open": "into `scratch`, and after `check_file`",
+    "vision/video/writer.py os.open": "/dev/null",
     "zoo/installed.py path.read_text": "our cfgs",
     "zoo/models.py Path(__file__).with_name('zoo.toml').read_text": "our list",
     "zoo/models.py tempfile.TemporaryDirectory": "what pip fetches",

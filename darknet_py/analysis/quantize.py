@@ -95,7 +95,7 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
     held out. Raises `DataError` for too few pictures, and `BackendError` where onnxruntime cannot quantize the model.
     """
-    files = expand(images)
+    files = expand(images, videos=False)
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
     others = [f for f in files if f not in held_out]
     if not others:

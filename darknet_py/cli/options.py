@@ -142,13 +142,13 @@ def write_json(data: Any) -> None:
 
 def echo_whole(text: str) -> None:
     """Whole lines to stdout, which no signal cuts in two."""
-    with _whole():
+    with uncut():
         echo(text, nl=False)
 
 
 def write_json_line(data: Any) -> None:
     """Data as one line of JSON to stdout, which no signal cuts in two."""
-    with _whole():
+    with uncut():
         click.echo(_json(data, indent=None))
 
 
@@ -163,19 +163,19 @@ def json_array() -> Iterator[Callable[[Any], None]]:
     def add(item: Any) -> None:
         nonlocal count
         indented = "\n".join(f"  {line}" for line in _json(item).split("\n"))
-        with _whole():
+        with uncut():
             click.echo(("[\n" if count == 0 else ",\n") + indented, nl=False)
             count += 1
 
     try:
         yield add
     finally:
-        with _whole():
+        with uncut():
             click.echo("\n]" if count else "[]")
 
 
 @contextmanager
-def _whole() -> Iterator[None]:
+def uncut() -> Iterator[None]:
     """A block that no signal cuts in two: what Ctrl-C raises is raised when it ends."""
     came: list[int] = []
     before = {}

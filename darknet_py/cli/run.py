@@ -1,11 +1,12 @@
-"""`darknet-py run`: a network on pictures; what it finds is printed, drawn and written."""
+"""`darknet-py run`: a network on pictures and videos; what it finds is printed, drawn and written."""
 
 from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,15 @@ from .result_options import (
     sink_options,
     thresholds,
 )
+from .videos import FrameProgress, chosen, recordings, video_options, video_paths, window
 
 if TYPE_CHECKING:
     from ..apps.run.sinks import Sink
     from ..errors import DataError, Say
     from ..model.model import Model
     from ..vision.results import Results
-    from ..vision.sources import Found
+    from ..vision.sources import Source
+    from ..vision.video.video import Video
 
 PLACE = ("Run", 1)
 
@@ -62,9 +65,7 @@ SHOWN = 3  # paths of drawn pictures
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Threads that read pictures and decode boxes while the network runs.",
+    help="Threads that read pictures and decode boxes while the network runs (default: 0, for video files 1).",
 )
 @click.option(
     "--max-pixels",
@@ -84,24 +85,30 @@ SHOWN = 3  # paths of drawn pictures
 )
 @click.option("--no-save", is_flag=True, help="Do not write drawn pictures.")
 @sink_options
+@video_options
 @replace_option
 @network_options
 @click.pass_context
 def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options: Any) -> None:
-    """Run the network CFG on pictures: files, folders, globs, lists, http:// addresses, or - (a picture in stdin).
+    """Run the network CFG on pictures (files, folders, globs, lists, http:// addresses, - for a picture in stdin),
+    videos (files, http:// addresses), cameras (0 is the first) and streams (rtsp://, MJPEG).
 
     A list is a .txt or .list file with a path in each line, as Darknet has them: relative to where you are, or, if it
     is not there, to the folder of the list.
 
     CFG is a file, an ONNX file that `darknet-py export` wrote, or a model of `darknet-py models`. Prints the lines that
     Darknet prints (name, percent, box in pixels; for classifiers the five best classes) and writes the drawn pictures.
-    A picture that is read is never written over; other files in DIR are replaced if darknet-py wrote them, or with
-    --replace.
+    A video becomes DIR/NAME.webm with the boxes drawn; a camera or a stream is written only where --save says. Every
+    frame of a file counts, and of a camera the newest one. A file that is read is never written over; other files in
+    DIR are replaced if darknet-py wrote them, or with --replace.
 
     \b
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     darknet-py run yolov4-tiny dataset/images -o dataset --no-save --save-txt --replace
+    darknet-py run yolov4-tiny clip.mp4 --start 60 --duration 10
+    darknet-py run yolov4-tiny 0 --show
+    darknet-py run yolov4-tiny rtsp://camera/1 --save seen.mp4 --json
     darknet-py run my.cfg photos/ --classes red --conf red=0.5,blue=0.3 --jsonl --no-save
     darknet-py run my.cfg photos/ --line 0,0.5,1,0.5 --zone 0,0,0.5,0,0.5,1,0,1
     """
@@ -110,6 +117,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
     options["max_pixels"] = pixel_limit(options["max_pixels"])
     files, broken = look_up(sources)
+    files = [chosen(file, options) for file in files]
     for error in broken:
         message(f"error: {error}")
     if not files:  # known before the network is opened, which may take a download
@@ -117,7 +125,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     for note in dict.fromkeys(file.note for file in files if file.note and not options["quiet"]):
         message(note)
     sinks = chosen_sinks(options)
-    _check_outputs(files, sinks, options)
+    paths = _check_outputs(files, sinks, options)
     note_it: Say = _to_nobody if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
@@ -129,38 +137,62 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")
-    results = _told_if_full(model, _results(model, files, broken, options))
-    results = results if options["quiet"] else _bar(results, len(files))
-    _write(map(following.update, results) if following else results, sinks, options, note_it)
+    with closing(_results(model, files, broken, options)) as found:
+        pairs = _told_if_full(model, found)
+        pairs = pairs if options["quiet"] else _bar(pairs, files)
+        if following:
+            pairs = ((video, following.update(one)) for video, one in pairs)
+        _write(pairs, sinks, paths, options, note_it)
     for line in following.summary() if following else ():
         note_it(line)
     ctx.exit(1 if broken else 0)
 
 
-def _write(results: Iterator[Results], sinks: list[Sink], options: dict[str, Any], note_it: Say) -> None:
-    """Give each result to the sinks."""
+Pairs = Iterator[tuple["Video | None", "Results"]]
+
+
+def _write(pairs: Pairs, sinks: list[Sink], paths: dict[Video, Path], options: dict[str, Any], note_it: Say) -> None:
+    """Give each result to the sinks, and those of videos to their recordings and the window."""
     from ..apps.run.places import Places
     from ..apps.run.sinks import DRAWN, Given, open_sinks
 
     given = Given(CONSOLE, options["replace"], options["save_conf"])
     places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
-    with open_sinks(sinks, given) as add, _drawn(note_it) as drawn:
-        for one in results:
+    progress = FrameProgress(options["quiet"])
+    with (
+        open_sinks(sinks, given) as add,
+        _drawn(note_it) as drawn,
+        recordings(paths, options) as record,
+        window(bool(paths), options) as shown,
+    ):
+        for video, one in pairs:
+            progress.clear()
             place = places.of(one)
             add(one, place)
-            if DRAWN in sinks and one.frame is None:
-                drawn.append(place.picture)
+            if video is None:
+                if DRAWN in sinks:
+                    drawn.append(place.picture)
+                if options["show"]:
+                    one.show()
+                continue
+            record(video, one)
+            progress.tell(one)
+            if shown:
+                shown.show(one.plot())
+                if shown.is_closed:
+                    break
+        progress.end()
 
 
-def _told_if_full(model: Model, results: Iterator[Results]) -> Iterator[Results]:
+def _told_if_full(model: Model, pairs: Pairs) -> Pairs:
     """The same results; where a file may have left objects out, that is told once."""
     full = False
-    for one in results:
+    for video, one in pairs:
         if not full and model.contract.is_full(one.boxes):
             full = True
             most = model.contract.max_detections
             message(f"warning: {one.path}: the file gives at most {most} objects of a class (export: --max-det)")
-        yield one
+        yield video, one
 
 
 def _to_nobody(_: str) -> None:
@@ -179,18 +211,25 @@ def _drawn(note_it: Say) -> Iterator[list[Path]]:
             note_it(f"drawn: {', '.join(map(str, sorted(paths)[:SHOWN]))}{more}")
 
 
-def _check_outputs(files: list[Found], sinks: list[Sink], options: dict[str, Any]) -> None:
-    """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over."""
+def _check_outputs(files: list[Source], sinks: list[Sink], options: dict[str, Any]) -> dict[Video, Path]:
+    """Raise `DataError` before anything is computed, if a picture or a file of the user's would be written over.
+
+    The places of drawn videos are returned.
+    """
     from ..apps.run.places import Places
     from ..files import check_output, will_read
     from ..vision.sources import PictureFile
+    from ..vision.video.video import Video
 
     will_read(file.path for file in files if isinstance(file, PictureFile))
+    videos = [file for file in files if isinstance(file, Video)]
+    will_read(video.file for video in videos if video.file)
     places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
-    for place in (places.free(file.name) for file in files):
+    for place in (places.free(file.name) for file in files if not isinstance(file, Video)):
         for sink in sinks:
             if sink.file:
                 check_output(sink.file(place), replace=options["replace"])
+    return video_paths(videos, options)
 
 
 def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], note_it: Say, *, verbose: bool) -> Model:
@@ -240,29 +279,52 @@ def _is_random(model: Model, options: dict[str, Any]) -> bool:
     return model.network is not None and model.network.partial
 
 
-def _results(model: Model, files: list[Found], broken: list[DataError], options: dict[str, Any]) -> Iterator[Results]:
-    """The results of pictures that can be read; what is wrong with the others is told and listed in `broken`."""
+def _results(
+    model: Model, files: list[Source], broken: list[DataError], options: dict[str, Any]
+) -> Generator[tuple[Video | None, Results]]:
+    """The results of pictures and frames that can be read, each frame with its video; live sources come last, together.
+
+    What is wrong with the others is told and listed in `broken`.
+    """
+    from ..vision.video.frames import Streams
+    from ..vision.video.video import Video
 
     def skip(error: DataError) -> None:
         message(f"error: {error}")
         broken.append(error)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
-        results: Iterator[Results] = model(
-            iter(files), options["conf"], options["iou"], batch=options["batch"], workers=options["workers"],
-            letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"], classes=options["classes"],
-            max_det=options["max_det"], agnostic=options["agnostic"],
-        )  # fmt: skip
-    return results
+    def results(source: Any, workers: int) -> Iterator[Results]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
+            found: Iterator[Results] = model(
+                source, options["conf"], options["iou"], batch=options["batch"], workers=workers,
+                letterbox=options["letterbox"], skip=skip, max_pixels=options["max_pixels"],
+                classes=options["classes"], max_det=options["max_det"], agnostic=options["agnostic"],
+            )  # fmt: skip
+        return found
+
+    live = {file.path: file for file in files if isinstance(file, Video) and file.is_live}
+    others = [file for file in files if not (isinstance(file, Video) and file.is_live)]
+    asked = options["workers"]
+    for video, group in groupby(others, lambda file: file if isinstance(file, Video) else None):
+        source, workers = (iter(list(group)), 0) if video is None else (video, 1)
+        for one in results(source, workers if asked is None else asked):
+            yield (video if isinstance(video, Video) else None), one
+    if live:
+        for one in results(Streams(tuple(live.values())), 0):
+            yield live[one.path], one
 
 
-def _bar(results: Iterator[Results], count: int) -> Iterator[Results]:
-    """The same results, with a progress bar on stderr, when there are many and somebody looks."""
+def _bar(
+    results: Iterator[tuple[Video | None, Results]], files: list[Source]
+) -> Iterator[tuple[Video | None, Results]]:
+    """The same results, with a progress bar on stderr, when there are many pictures and somebody looks."""
     import sys
 
-    if count < 2 or not sys.stderr.isatty():
+    from ..vision.video.video import Video
+
+    if len(files) < 2 or not sys.stderr.isatty() or any(isinstance(file, Video) for file in files):
         yield from results
         return
-    with click.progressbar(results, length=count, file=sys.stderr, show_pos=True) as bar:
+    with click.progressbar(results, length=len(files), file=sys.stderr, show_pos=True) as bar:
         yield from bar

@@ -112,7 +112,7 @@ PREDICT, TRAIN, EVALUATE, VIDEO = (
     "darknet-py run CFG PICTURE...",
     "networks are trained elsewhere (by Darknet itself, say), and their cfg and weights run here",
     "darknet-py eval DATA CFG [WEIGHTS]",
-    "pictures are read here, no videos or cameras: cut the video into pictures first, with ffmpeg for one",
+    "darknet-py run CFG VIDEO: a file, an address as rtsp://…, or 0 for the first camera",
 )  # fmt: skip
 
 COMMANDS: tuple[ForeignCommand, ...] = (
@@ -136,7 +136,7 @@ COMMANDS: tuple[ForeignCommand, ...] = (
     ForeignCommand(("version",), "--version", "darknet-py --version"),
     ForeignCommand(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
     ForeignCommand(("val", "val.py", "test.py", "evaluate", "mode=val", "map", "mAP"), "eval", EVALUATE),
-    ForeignCommand(("demo", "track", "video", "camera", "stream", "mode=track"), "", VIDEO),
+    ForeignCommand(("demo", "track", "video", "camera", "webcam", "stream", "mode=track"), "run", VIDEO),
     ForeignCommand(
         ("average", "rgbgr", "reset", "normalize", "denormalize", "rescale", "statistics", "oneoff"),
         "", "Darknet's command that rewrites weights: `darknet_py.read_weights` and `write_weights` do it in Python",

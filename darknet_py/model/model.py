@@ -27,8 +27,10 @@ from ..contract.selection import ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..vision.inference import prepare, results_of
+from ..vision.picture import Picture
 from ..vision.results import Results
-from ..vision.sources import Loader, Picture, is_stream, loaders
+from ..vision.sources import Loader, is_live, is_stream, loaders, recognized
+from ..vision.video.video import Video
 from ..zoo.names import ByNumber
 
 if TYPE_CHECKING:
@@ -167,8 +169,8 @@ class Model:
 
     @overload
     def __call__(
-        self, source: Iterator[Any], conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
-        letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
+        self, source: Iterator[Any] | Video | int, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1,
+        workers: int = 0, letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
         classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> Iterator[Results]: ...  # fmt: skip
 
@@ -194,16 +196,18 @@ class Model:
         max_det: int | None = None,
         agnostic: bool = False,
     ) -> list[Results] | Iterator[Results]:
-        """Results for every picture of `source`: a list, or a generator if `source` is a generator.
+        """Results for every picture of `source`: a list, or a generator if `source` is a generator or a video.
 
         `source` is a path, folder, glob, list file, `http://` address, '-' (stdin), bytes, open file, array (BGR), PIL
-        image, or a list or generator of these, as in `sources.pictures`. `conf` is the lowest probability that counts
-        and `iou` the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time
-        (recurrent networks: always one). `workers` threads read and prepare pictures and decode boxes while the network
-        runs, in order, at most `batch` x (2 `workers` + 2) pictures at a time; 0 does one thing after the other.
-        `letterbox` pads pictures to the shape of the network; without it they are stretched, or for classifiers scaled
-        and cut; None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that
-        raises `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
+        image, or a list or generator of these, as in `sources.pictures`; or a video file, an address of one (`rtsp://`,
+        `http://`), the number of a camera, a `Video` or a `cv2.VideoCapture`. A camera or a stream gives its newest
+        frame each time, for which `batch` is 1 and `workers` 0. `conf` is the lowest probability that counts and `iou`
+        the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time (recurrent
+        networks: always one). `workers` threads read and prepare pictures and decode boxes while the network runs, in
+        order, at most `batch` x (2 `workers` + 2) pictures at a time; 0 does one thing after the other. `letterbox`
+        pads pictures to the shape of the network; without it they are stretched, or for classifiers scaled and cut;
+        None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that raises
+        `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
         variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
 
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
@@ -223,6 +227,10 @@ class Model:
         asked = least if least != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
         if beyond := self.contract.beyond(*asked, agnostic):
             warnings.warn("\n".join(beyond), stacklevel=2)
+        source = recognized(source)
+        if is_live(source):
+            batch = 1  # what is read ahead is old when its turn comes
+            workers = 0
         loads = loaders(source, self.contract.shape[0], max_pixels)
         results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection)
         return results if is_stream(source) else list(results)

@@ -16,7 +16,7 @@ from ..errors import DataError
 from ..files import read_whole
 from ..zoo.names import find_written, read_names, read_options
 from .labels import Fault, Labels, read_coco, read_labels, read_voc
-from .sources import SUFFIXES
+from .picture import SUFFIXES
 
 MAX_LIST = 1 << 30  # bytes: a list of ten million paths
 

@@ -8,10 +8,10 @@ from ..contract.contract import Contract
 from ..contract.detections import Boxes
 from ..contract.selection import ALL, Selection
 from ..errors import DataError, Say
+from .picture import Picture
 from .preprocess import to_center, to_input
 from .resample import to_center_resampled
 from .results import Results
-from .sources import Picture
 
 HIDDEN = "dont_show"  # image.c get_actual_detections: names that begin so are neither printed nor drawn
 
@@ -63,7 +63,7 @@ def results_of(
         boxes = contract.decode(outputs, size, threshold=threshold, iou=iou, letterbox=letterbox, selection=shown)
         if not all(map(_is_sound, outputs)):
             say("the network computes NaN or infinity (weights of a training that diverged?): such boxes are left out")
-        return Results(picture.pixels, picture.path, names, boxes)
+        return _results(picture, names, boxes)
     scores = outputs[-1].ravel()
     if scores.size != max(outputs[-1].shape):
         raise DataError(
@@ -75,7 +75,22 @@ def results_of(
         say("the network computes NaN or infinity (weights of a training that diverged?): such scores are taken as 0")
         scores = np.where(np.isfinite(scores), scores, np.float32(0))
     none = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size)
-    return Results(picture.pixels, picture.path, names, none, scores)
+    return _results(picture, names, none, scores)
+
+
+def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.ndarray | None = None) -> Results:
+    return Results(
+        picture.pixels,
+        picture.path,
+        names,
+        boxes,
+        scores,
+        source="" if picture.frame is None else picture.path,
+        frame=picture.frame,
+        time=picture.time,
+        taken=picture.taken,
+        rate=picture.rate,
+    )
 
 
 def _is_sound(array: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ from ..contract.detections import Boxes
 from ..errors import DataError
 from ..files import write_whole
 from ..zoo.names import COCO, COCO_IDS
-from .sources import file_name
+from .sources import file_name, video_name
 
 if TYPE_CHECKING:
     from .counting import Count
@@ -33,9 +33,11 @@ class Results:
 
     `orig_img` is the picture, (h, w, 3) or (h, w) BGR uint8; `names` maps class numbers to names; `path` is where the
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
-    A frame of a video or camera has its `source`, its number `frame` and its `time` in seconds; what was tracked has
-    `boxes.id`, and `counts` of lines and zones. Printed, it is a line: the picture, its width x height, and how many of
-    each class, with the best score of each.
+    What was tracked has `boxes.id`, and `counts` of lines and zones. Printed, it is a line: the picture, its width x
+    height, and how many of each class, with the best score of each.
+
+    A frame of a video or camera has its `source`, its number there (`frame`, from 0), its `time` in seconds from the
+    beginning, when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
 
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
@@ -51,6 +53,8 @@ class Results:
     source: str = ""
     frame: int | None = None
     time: float | None = None
+    taken: float | None = None
+    rate: float | None = None
     counts: tuple[Count, ...] = ()
 
     def __len__(self) -> int:
@@ -58,7 +62,8 @@ class Results:
 
     def __repr__(self) -> str:
         height, width = self.orig_shape
-        return _printable(f"{self.path} {width}x{height}: {', '.join(self._found()) or 'nothing'}")
+        frame = "" if self.frame is None else f" frame {self.frame}"
+        return _printable(f"{self.path}{frame} {width}x{height}: {', '.join(self._found()) or 'nothing'}")
 
     def _found(self) -> list[str]:
         if self.scores is not None:
@@ -72,8 +77,13 @@ class Results:
 
     @property
     def file_name(self) -> str:
-        """What the picture's file is called, without folders; for one from an address the last part of that."""
-        return file_name(self.path)
+        """What the picture's file is called, without folders; for one from an address the last part of that.
+
+        For a frame of a video it is a name with its number, `clip_000012.jpg`.
+        """
+        if self.frame is None:
+            return file_name(self.path)
+        return f"{Path(video_name(self.path)).stem}_{self.frame:06d}.jpg"
 
     @property
     def orig_shape(self) -> tuple[int, int]:
@@ -214,7 +224,7 @@ class Results:
         height, width = self.orig_shape
         head: dict[str, Any] = {"filename": self.path, "width": width, "height": height}
         if self.frame is not None:
-            head |= {"source": self.source, "frame": self.frame, "time": self.time}
+            head |= {"source": self.source, "frame": self.frame, "time": round(self.time or 0.0, 6)}
         if self.scores is not None:
             order = np.argsort(-self.scores, kind="stable")[:5]
             best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]

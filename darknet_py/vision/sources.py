@@ -1,4 +1,5 @@
-"""Pictures from wherever they are: paths, folders, globs, lists of paths, addresses, stdin, bytes, arrays, PIL images.
+"""Pictures from wherever they are: paths, folders, globs, lists of paths, addresses, stdin, bytes, arrays, PIL images,
+and frames of videos.
 
 Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in this field, an array is BGR, as
 `cv2.imread` gives it, and a PIL image is RGB, as PIL has it.
@@ -7,35 +8,40 @@ Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from ..errors import DataError, shorten
-from ..files import kind_of, read_whole
+from ..errors import DataError
+from ..files import is_file, kind_of, read_at_most, read_whole
 from .decode import MAX_BYTES, check_array, decode, from_pil, read_stream
 from .headers import pixel_limit
-from .web import SCHEMES, fetch_picture, name_of, scheme_of
+from .picture import SUFFIXES, Picture
+from .video.frames import Streams, captured, frames, is_capture
+from .video.live import live_frames
+from .video.video import (
+    HEAD,
+    LIVE_SCHEMES,
+    Video,
+    address_kind,
+    is_camera,
+    is_video_file,
+    kind_of_content,
+    without_password,
+)
+from .video.video import SUFFIXES as VIDEOS
+from .web import SCHEMES, content_type, fetch_picture, name_of, scheme_of
 
-SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
 LISTS = frozenset((".txt", ".list"))  # Darknet's own suffixes for a file with a path in each line
 MAX_LIST = 1 << 26  # bytes
 STDIN = "-"
 TOLD = 5  # missing pictures of a list that are named
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A decoded picture: grey, BGR or BGRA uint8, (h, w), (h, w, 3) or (h, w, 4), and where it came from."""
-
-    pixels: np.ndarray
-    path: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class PictureStdin:
 
 
 Found = PictureFile | PictureUrl | PictureStdin
+Source = Found | Video
 Loader = Callable[[], Picture]
 
 
@@ -87,7 +94,8 @@ def pictures(source: Any, channels: int = 3, max_pixels: int | None = None) -> I
     """The pictures of a source, one at a time.
 
     `source` is a path, folder or glob pattern (str or Path), a list file (`.txt` or `.list`, a path in each line), an
-    `http://` or `https://` address, '-' (stdin), encoded bytes, a file opened with 'rb' or a `BytesIO`, an array, a PIL
+    `http://` or `https://` address, '-' (stdin), a video (a file, an address as `rtsp://`, the number of a camera, a
+    `Video` or a `cv2.VideoCapture`: its frames), encoded bytes, a file opened with 'rb' or a `BytesIO`, an array, a PIL
     image, what `expand` found, or any iterable of these. Files are read as grey for networks of one channel, as Darknet
     does, and with all their channels for networks of other than 1 or 3; 16 bits become their upper 8.
 
@@ -109,16 +117,65 @@ def loaders(source: Any, channels: int = 3, max_pixels: int | None = None) -> It
 
 
 def is_stream(source: Any) -> bool:
-    """Whether a source is consumed as it is read (a generator or another iterator, but not an open file)."""
-    return isinstance(source, Iterator) and not _is_file(source)
-
-
-def look_up(sources: Iterable[str]) -> tuple[list[Found], list[DataError]]:
-    """What paths, folders, patterns, lists and addresses mean, and what is wrong with those that mean nothing.
-
-    Nothing is read or fetched yet, but a file that is not there is known at once.
+    """Whether a source that `recognized` gave is consumed as it is read: a generator or another iterator (but not an
+    open file), or a video.
     """
-    found: list[Found] = []
+    if isinstance(source, list | tuple):
+        return any(isinstance(one, Video | Streams) for one in source)
+    return (
+        isinstance(source, Video | Streams)
+        or is_capture(source)
+        or (isinstance(source, Iterator) and not _is_file(source))
+    )
+
+
+def is_live(source: Any) -> bool:
+    """Whether of a source that `recognized` gave only the newest frames count, so that nothing may be read ahead."""
+    if isinstance(source, list | tuple):
+        return any(map(is_live, source))
+    return isinstance(source, Streams) or (isinstance(source, Video) and source.newest)
+
+
+def recognized(source: Any) -> Any:
+    """A source, or a list of them, with what is found by name as what it is: `Video`, `PictureFile` and so on.
+
+    An address that does not say what it is is asked. Raises `DataError` as `expand` does.
+    """
+    if isinstance(source, list | tuple):
+        return [one for part in source for one in _recognized(part)]
+    if isinstance(source, str | PathLike) or _is_number(source):
+        found = _recognized(source)
+        return found[0] if len(found) == 1 else found
+    return source
+
+
+def _recognized(source: Any) -> list[Any]:
+    if _is_number(source):
+        return [Video(int(source))]
+    if not isinstance(source, str | PathLike):
+        return [source]
+    return [_asked(one) for one in expand(source)]
+
+
+def _is_number(source: Any) -> bool:
+    return isinstance(source, int) and not isinstance(source, bool)
+
+
+def _asked(found: Source) -> Source:
+    """A video where an address that does not say so itself turns out to be one."""
+    if not isinstance(found, PictureUrl) or address_kind(found.url) != "unknown":
+        return found
+    kind = kind_of_content(content_type(found.url))
+    return found if kind == "picture" else Video(found.url, live=kind == "live", note=found.note)
+
+
+def look_up(sources: Iterable[str]) -> tuple[list[Source], list[DataError]]:
+    """What paths, folders, patterns, lists, addresses and cameras mean, and what is wrong with those that mean nothing.
+
+    Nothing is read or fetched yet, but a file that is not there is known at once, and an address that does not say what
+    it is is asked.
+    """
+    found: list[Source] = []
     errors: list[DataError] = []
     for source in sources:
         try:
@@ -127,17 +184,34 @@ def look_up(sources: Iterable[str]) -> tuple[list[Found], list[DataError]]:
             errors.append(e)
             continue
         for one in here:
-            if isinstance(one, PictureFile) and kind_of(one.path) == "nothing":
-                errors.append(DataError(f"cannot read the picture {shorten(str(one.path), 100)}: no such file"))
+            try:
+                _check_there(one)
+            except DataError as e:
+                errors.append(e)
             else:
-                found.append(one)
+                found.append(_asked(one))
     return found, errors
 
 
-def expand(source: str | PathLike[str]) -> list[Found]:
-    """The pictures that a path, folder, glob pattern, list file, address or '-' means.
+def _check_there(found: Source) -> None:
+    path = found.path if isinstance(found, PictureFile) else found.file if isinstance(found, Video) else None
+    if path and not _exists(path):
+        what = "picture" if isinstance(found, PictureFile) else "video"
+        raise DataError(f"cannot read the {what} {path}: No such file or directory")
 
-    Raises `DataError` if there are none, or for an address that is not http or https.
+
+@overload
+def expand(source: str | PathLike[str], *, videos: Literal[False]) -> list[Found]: ...
+
+
+@overload
+def expand(source: str | PathLike[str], *, videos: bool = True) -> list[Source]: ...
+
+
+def expand(source: str | PathLike[str], *, videos: bool = True) -> Sequence[Source]:
+    """The pictures, and with `videos` those too, that a path, folder, glob pattern, list file, address or '-' means.
+
+    Raises `DataError` if there are none, or for an address that nothing is fetched from.
     """
     text = fspath(source)
     if "\0" in text:
@@ -147,20 +221,22 @@ def expand(source: str | PathLike[str]) -> list[Found]:
     path = Path(source)
     kind = kind_of(path)
     if kind == "nothing" and (scheme := scheme_of(text)):
-        return [_address(text, scheme)]
+        return [_address(text, scheme, videos)]
+    if videos and is_camera(text) and isinstance(source, str):
+        return [Video(int(text))]
     if kind == "a folder":
-        found = _pictures_of(path.iterdir())
+        found = _files_of(path.iterdir(), videos)
         if not found:
-            raise DataError(f"no pictures in the folder {path}")
+            raise DataError(f"no pictures{' or videos' if videos else ''} in the folder {path}")
         return found
     if path.suffix.lower() in LISTS and kind == "a file":
-        return _listed(path)
+        return _listed(path, videos)
     if kind != "nothing" or not has_magic(text):
-        return [PictureFile(path)]
+        return [_file(path, videos)]
     matches = map(Path, glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
-    found = _pictures_of(matches)
+    found = _files_of(matches, videos)
     if not found:
-        raise DataError(f"no pictures match {text!r}")
+        raise DataError(f"no pictures{' or videos' if videos else ''} match {text!r}")
     return found
 
 
@@ -175,6 +251,15 @@ def file_name(path: str) -> str:
     return name_of(path) if scheme_of(path) in SCHEMES else Path(path).name
 
 
+def video_name(path: str) -> str:
+    """What a file of a video is called, whose `path` may be an address or the number of a camera.
+
+    >>> video_name("0"), video_name("clips/a.mp4"), video_name("rtsp://camera.lan:554/")
+    ('camera0', 'a.mp4', 'camera.lan')
+    """
+    return Video(path).name
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -182,35 +267,48 @@ def _exists(path: Path) -> bool:
         raise DataError(f"cannot read the picture {str(path)[:100]}: {e.strerror or e}") from None
 
 
-def _pictures_of(paths: Iterable[Path]) -> list[Found]:
-    return [PictureFile(p) for p in sorted(paths) if p.suffix.lower() in SUFFIXES and not p.is_dir()]
+def _files_of(paths: Iterable[Path], videos: bool) -> list[Source]:
+    suffixes = SUFFIXES | VIDEOS if videos else SUFFIXES
+    return [_file(p, videos) for p in sorted(paths) if p.suffix.lower() in suffixes and not p.is_dir()]
 
 
-def _address(text: str, scheme: str) -> PictureUrl:
+def _file(path: Path, videos: bool) -> PictureFile | Video:
+    """A picture or a video; the first bytes tell, where the suffix is none of a picture."""
+    if not videos or path.suffix.lower() in SUFFIXES:
+        return PictureFile(path)
+    head = read_at_most(path, HEAD) if is_file(path) else None
+    return Video(path) if is_video_file(path, head) else PictureFile(path)
+
+
+def _address(text: str, scheme: str, videos: bool) -> PictureUrl | Video:
+    kind = address_kind(text)
+    if videos and kind in ("live", "video"):
+        return Video(text, live=kind == "live")
     if scheme in SCHEMES:
         return PictureUrl(text)
     raise DataError(
-        f"{text}: pictures are fetched by http:// and https:// only, not {scheme}://; a file is given as a path"
+        f"{without_password(text)}: pictures are fetched by http:// and https:// only, not {scheme}://; "
+        "a file is given as a path"
     )
 
 
-def _listed(path: Path) -> list[Found]:
+def _listed(path: Path, videos: bool) -> list[Source]:
     """The pictures of a list file: relative to where we are, as Darknet has them, else to the folder of the list."""
     text = _text(read_whole(path, MAX_LIST, "list of pictures"))
     if "\0" in text:
         raise DataError(f"{path}: not a list of pictures: a text file with a path in each line")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    found: list[Found] = []
+    found: list[Source] = []
     missing: list[str] = []
     beside = 0
     for line in lines:
         scheme = scheme_of(line)
-        if scheme in SCHEMES:
-            found.append(PictureUrl(line))
+        if scheme in SCHEMES or (videos and scheme in LIVE_SCHEMES):
+            found.append(_address(line, scheme or "", videos))
         elif _exists(Path(line)):
-            found.append(PictureFile(Path(line)))
+            found.append(_file(Path(line), videos))
         elif _exists(path.parent / line):
-            found.append(PictureFile(path.parent / line))
+            found.append(_file(path.parent / line, videos))
             beside += 1
         else:
             missing.append(line)
@@ -220,7 +318,7 @@ def _listed(path: Path) -> list[Found]:
     if not beside:
         return found
     note = f"{path}: {beside} of {len(found)} pictures are beside the list, not where its paths say"
-    return [PictureFile(f.path, note) if isinstance(f, PictureFile) else f for f in found]
+    return [f if isinstance(f, PictureUrl | PictureStdin) else replace(f, note=note) for f in found]
 
 
 def _no_list(path: Path, missing: list[str]) -> str:
@@ -282,10 +380,16 @@ def _is_file(source: Any) -> bool:
 def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
+    elif isinstance(source, Video):
+        yield from _frames(frames(source, wanted.limit))
+    elif isinstance(source, Streams):
+        yield from (partial(_known, item) for item in live_frames(source.videos, wanted.limit))
+    elif is_capture(source):
+        yield from _frames(captured(source))
     elif isinstance(source, Found):
         yield wanted.found(source)
     elif isinstance(source, str | PathLike):
-        yield from map(wanted.found, expand(source))
+        yield from (load for found in expand(source) for load in _loaders(found, wanted))
     elif isinstance(source, bytes | bytearray | memoryview):
         yield partial(wanted.decoded, bytes(source), "", "the bytes")
     elif isinstance(source, np.ndarray):
@@ -303,10 +407,25 @@ def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
         raise DataError(f"cannot take pictures from {type(source).__name__!r}: give a path, bytes, an array, or a list")
 
 
+def _frames(pictures: Iterator[Picture]) -> Iterator[Loader]:
+    """Frames that are read already; what ends them with an error is one of them."""
+    try:
+        for picture in pictures:
+            yield partial(_known, picture)
+    except DataError as e:
+        yield partial(_known, e)
+
+
+def _known(picture: Picture | DataError) -> Picture:
+    if isinstance(picture, DataError):
+        raise picture
+    return picture
+
+
 def _array(pixels: np.ndarray) -> Picture:
     return Picture(check_array(pixels), "")
 
 
 def _numbered(load: Loader, index: int) -> Picture:
     picture = load()
-    return picture if picture.path else Picture(picture.pixels, f"image{index}")
+    return picture if picture.path else replace(picture, path=f"image{index}")

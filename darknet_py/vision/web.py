@@ -14,7 +14,7 @@ from ..errors import DataError
 from .decode import MAX_BYTES
 
 if TYPE_CHECKING:
-    from urllib.request import OpenerDirector
+    from urllib.request import OpenerDirector, Request
 
 WAIT_SECONDS = 10  # for a connection, and for each answer on it
 TOTAL_SECONDS = 60
@@ -45,6 +45,27 @@ def name_of(url: str) -> str:
     return name if name.strip(". ") else "picture"
 
 
+def content_type(url: str) -> str:
+    """The type of what is at an address ('image/png'), of which nothing more is read; empty where nobody says it."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
+    try:
+        with _opener().open(_request(url), timeout=WAIT_SECONDS) as answer:
+            return str(answer.headers.get_content_type())
+    except HTTPError as e:
+        e.close()  # it is an open answer, too
+    except (OSError, HTTPException, ValueError):
+        pass  # whoever reads it tells what is wrong
+    return ""
+
+
+def _request(url: str) -> Request:
+    from urllib.request import Request
+
+    return Request(quote(url, safe=_KEPT), headers={"User-Agent": "darknet-py", "Accept": "image/*,*/*;q=0.1"})
+
+
 def fetch_picture(url: str) -> bytes:
     """The bytes at an address. Raises `DataError` if they cannot be had, are a web page, or are too many or slow."""
     # In a thread of its own: a server that sends a byte now and then never runs into the time-out of a socket.
@@ -68,15 +89,15 @@ def _outcome(get: Callable[[], bytes]) -> bytes | DataError:
 def _fetch(url: str) -> bytes:
     from http.client import HTTPException
     from urllib.error import HTTPError
-    from urllib.request import Request
 
     end = time.monotonic() + TOTAL_SECONDS
     try:
-        request = Request(quote(url, safe=_KEPT), headers={"User-Agent": "darknet-py", "Accept": "image/*,*/*;q=0.1"})
-        with _opener().open(request, timeout=WAIT_SECONDS) as answer:
+        with _opener().open(_request(url), timeout=WAIT_SECONDS) as answer:
             kind = answer.headers.get_content_type()
             if kind == "text/html":
                 raise DataError(f"{url}: a web page (text/html), not a picture: use the address of the picture itself")
+            if kind.startswith(("video/", "multipart/")):
+                raise DataError(f"{url}: a video ({kind}), not a picture: give it as a source of its own")
             data = bytearray()
             while chunk := answer.read1(CHUNK):
                 data += chunk

@@ -161,7 +161,7 @@ class _Seen:
         if small.any():
             self._note("tiny", f"{picture}: {int(small.sum())} of {len(labels)} boxes")
         try:
-            pixels = next(iter(pictures(expand(picture)))).pixels
+            pixels = next(iter(pictures(expand(picture, videos=False)))).pixels
         except DataError as e:
             self._note("picture", str(e))
             return

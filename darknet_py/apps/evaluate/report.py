@@ -205,7 +205,7 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
     for rank, (wrong, i) in enumerate(mistakes(evaluation)[:count], 1):
         if not wrong:
             break
-        picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture))))
+        picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture, videos=False))))
         path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
         written.append(_write_picture(_draw(evaluation, picture.pixels, i), path, replace))
     return written

@@ -55,7 +55,10 @@ class Places:
         if results.frame is None:
             return self.free(results.file_name)
         if results.source not in self._videos:
-            self._videos[results.source] = self.free(Path(results.source).name or "video").picture
+            from ...vision.sources import video_name
+
+            name = f"{Path(video_name(results.source)).stem or 'video'}.jpg"
+            self._videos[results.source] = self.free(name).picture
         video = self._videos[results.source]
         return Destination(video.with_name(f"{video.stem}_{results.frame:08d}.jpg"))
 

@@ -81,7 +81,11 @@ def open_sinks(sinks: Sequence[Sink], given: Given) -> Iterator[Add]:
 
 @contextmanager
 def _text(given: Given) -> Iterator[Add]:
-    yield lambda results, _: given.console.text(f"{results.path}: {_summary(results)}\n{results.darknet_text()}")
+    yield lambda results, _: given.console.text(f"{_named(results)}: {_summary(results)}\n{results.darknet_text()}")
+
+
+def _named(results: Results) -> str:
+    return results.path if results.frame is None else f"{results.path} frame {results.frame}, {results.time or 0:.3f} s"
 
 
 def _summary(results: Results) -> str:
@@ -193,5 +197,5 @@ SINKS = (
     Sink("coco", "Print COCO's results JSON instead.", _coco, prints=True, boxes=True),
     Sink("save-txt", "Write YOLO label files, `class cx cy w h`, into DIR/labels.", _labels, file=lambda p: p.label),
     Sink("save-crop", "Write each object into DIR/crops/CLASS.", _crops, boxes=True),
-    Sink("save-frames", "Write drawn frames of videos as pictures, DIR/NAME_NUMBER.jpg.", _frames),
+    Sink("save-frames", "Videos: write drawn frames as pictures, DIR/NAME_NUMBER.jpg, and no video.", _frames),
 )

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from darknet_py.errors import DataError
+from darknet_py.vision.picture import Picture
 from darknet_py.vision.preprocess import to_center, to_input
-from darknet_py.vision.sources import Picture, pictures
+from darknet_py.vision.sources import pictures
 
 from ..mutate import apply_edits, edits, split_edits
 from ..target import Case, Mismatch, Target

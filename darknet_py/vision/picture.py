@@ -1,0 +1,26 @@
+"""A decoded picture, and where it came from: the file, the address, or the frame of a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm .pbm .pnm .jp2 .avif .gif".split())
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture: grey, BGR or BGRA uint8, (h, w), (h, w, 3) or (h, w, 4), and where it came from.
+
+    A frame of a video has its number there (`frame`, from 0), its `time` in seconds from the video's beginning, and
+    when it was read, by `time.monotonic` (`taken`), and the `rate` of the video in frames a second; other pictures have
+    None.
+    """
+
+    pixels: np.ndarray
+    path: str
+    frame: int | None = None
+    time: float | None = None
+    taken: float | None = None
+    rate: float | None = None
