@@ -155,7 +155,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
                 if not options["no_save"]:
                     drawn.append(path)
             else:
-                path = options["output"] / f"{paths[video].stem}_{results.frame:06d}.jpg"
+                path = options["output"] / f"{paths[video].stem}_{results.frame:08d}.jpg"
                 _save(results, path, options, picture=options["save_frames"])
                 record(video, results)
                 progress.tell(results)

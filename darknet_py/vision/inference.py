@@ -82,6 +82,7 @@ def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.n
         names,
         boxes,
         scores,
+        source=picture.source,
         frame=picture.frame,
         time=picture.time,
         taken=picture.taken,

@@ -32,8 +32,8 @@ class Results:
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
     Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
 
-    A frame of a video has its number there (`frame`, from 0), its `time` in seconds from the beginning, when it was
-    `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
+    A frame of a video has its `source`, its number there (`frame`, from 0), its `time` in seconds from the beginning,
+    when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
 
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
@@ -46,6 +46,7 @@ class Results:
     boxes: Boxes
     scores: np.ndarray | None = None
     seconds: float = 0.0
+    source: str = ""
     frame: int | None = None
     time: float | None = None
     taken: float | None = None
@@ -73,11 +74,11 @@ class Results:
     def file_name(self) -> str:
         """What the picture's file is called, without folders; for one from an address the last part of that.
 
-        For a frame of a video it is a name with its number, `clip_000012.jpg`.
+        For a frame of a video it is a name with its number, `clip_00000012.jpg`.
         """
         if self.frame is None:
             return file_name(self.path)
-        return f"{Path(video_name(self.path)).stem}_{self.frame:06d}.jpg"
+        return f"{Path(video_name(self.path)).stem}_{self.frame:08d}.jpg"
 
     @property
     def orig_shape(self) -> tuple[int, int]:
@@ -188,14 +189,15 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: `filename`, `width`, `height` and, as Darknet's own JSON has them, `objects`; for a frame of a
-        video `frame` and `time` too.
+        video `source`, `frame` and `time` too.
 
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
         pixels). A classifier has `classes` (`class_id`, `name`, `confidence` of the five best) instead.
         """
         height, width = self.orig_shape
-        place = {} if self.frame is None else {"frame": self.frame, "time": round(self.time or 0.0, 6)}
-        head = {"filename": self.path, **place, "width": width, "height": height}
+        head: dict[str, Any] = {"filename": self.path, "width": width, "height": height}
+        if self.frame is not None:
+            head |= {"source": self.source, "frame": self.frame, "time": _f(self.time)}
         if self.scores is not None:
             order = np.argsort(-self.scores, kind="stable")[:5]
             best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]
