@@ -85,7 +85,7 @@ def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.n
         names,
         boxes,
         scores,
-        source="" if picture.frame is None else picture.path,
+        source=picture.source,
         frame=picture.frame,
         time=picture.time,
         taken=picture.taken,

@@ -13,13 +13,13 @@ SUFFIXES = frozenset(".jpg .jpeg .jpe .png .bmp .dib .webp .tif .tiff .pgm .ppm 
 class Picture:
     """A decoded picture: grey, BGR or BGRA uint8, (h, w), (h, w, 3) or (h, w, 4), and where it came from.
 
-    A frame of a video has its number there (`frame`, from 0), its `time` in seconds from the video's beginning, and
-    when it was read, by `time.monotonic` (`taken`), and the `rate` of the video in frames a second; other pictures have
-    None.
+    A frame of a video has its `source`, its number there (`frame`, from 0), its `time` in seconds from the beginning,
+    when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second; other pictures have None.
     """
 
     pixels: np.ndarray
     path: str
+    source: str = ""
     frame: int | None = None
     time: float | None = None
     taken: float | None = None

@@ -79,11 +79,11 @@ class Results:
     def file_name(self) -> str:
         """What the picture's file is called, without folders; for one from an address the last part of that.
 
-        For a frame of a video it is a name with its number, `clip_000012.jpg`.
+        For a frame of a video it is a name with its number, `clip_00000012.jpg`.
         """
         if self.frame is None:
             return file_name(self.path)
-        return f"{Path(video_name(self.path)).stem}_{self.frame:06d}.jpg"
+        return f"{Path(video_name(self.path)).stem}_{self.frame:08d}.jpg"
 
     @property
     def orig_shape(self) -> tuple[int, int]:

@@ -64,13 +64,13 @@ def test_videos_and_pictures_of_one_name_get_different_files(run: Run, cfg: Path
         "a.png", "clip.webm", "clip-2.webm",
     }  # fmt: skip
     labels = {p.name for p in Path("predictions/labels").glob("*.txt")}
-    assert labels == {"a.txt", *(f"clip_{i:06}.txt" for i in range(12)), *(f"clip-2_{i:06}.txt" for i in range(3))}
+    assert labels == {"a.txt", *(f"clip_{i:08}.txt" for i in range(12)), *(f"clip-2_{i:08}.txt" for i in range(3))}
 
 
 def test_frames_are_written_as_pictures_if_asked_for(run: Run, cfg: Path, clip: Path) -> None:
     assert run("run", cfg, clip, "--save-frames", "--every", 4, "--conf", 1).exit_code == 0
     files = sorted(Path("predictions").glob("*.jpg"))
-    assert [p.name for p in files] == ["clip_000000.jpg", "clip_000004.jpg", "clip_000008.jpg"]
+    assert [p.name for p in files] == [f"clip_{i:08}.jpg" for i in (0, 4, 8)]
     assert decoded(cv2.imread(str(files[2]))) == 8
     assert not list(Path("predictions").glob("*.webm"))
 

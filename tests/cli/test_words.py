@@ -156,7 +156,7 @@ def test_a_missing_picture_is_reported_before_the_network_is_opened(
     run: Run, cfg: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run("run", "no.cfg", "none.jpg")
-    assert result.stderr == "error: cannot read the picture none.jpg: no such file\n"
+    assert result.stderr == "error: cannot read the picture none.jpg: No such file or directory\n"
     both = run("run", cfg, "none.jpg", "photos/a.png", "--no-save")
     assert both.exit_code == 1
     assert "1 object" in both.stdout

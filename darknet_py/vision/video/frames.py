@@ -74,7 +74,7 @@ def captured(capture: cv2.VideoCapture) -> Iterator[Picture]:
         fine, pixels = capture.read()
         if not fine:
             return
-        yield Picture(pixels, CAPTURED, number, _time(capture, number, rate), monotonic(), rate)
+        yield Picture(pixels, CAPTURED, CAPTURED, number, _time(capture, number, rate), monotonic(), rate)
         number += 1
 
 
@@ -97,7 +97,7 @@ def _in_order(video: Video, limit: int) -> Iterator[Picture]:
                 fine, pixels = capture.retrieve()
                 if not fine:
                     break
-                yield Picture(pixels, video.path, number, time, monotonic(), rate)
+                yield Picture(pixels, video.path, video.path, number, time, monotonic(), rate)
             number += 1
         if number == first:
             after = f" after {video.start:g} seconds" if video.start else ""

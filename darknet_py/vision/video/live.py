@@ -109,7 +109,7 @@ class _Source:
                 return
             now = time.monotonic()
             self._first = now if self._first is None else self._first
-            picture = Picture(pixels, self.video.path, self._number, now - self._first, now, rate)
+            picture = Picture(pixels, self.video.path, self.video.path, self._number, now - self._first, now, rate)
             self._number += 1
             with self._condition:
                 self._last = now

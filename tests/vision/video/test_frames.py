@@ -123,9 +123,9 @@ def test_an_iterator_of_arrays_is_a_stream_of_pictures(tmp_path: Path) -> None:
 def test_only_frames_say_so_in_json(tmp_path: Path) -> None:
     model = load(write_detector(tmp_path))
     frame = next(model(Video(write_clip(tmp_path / "clip.webm", 2))))
-    assert list(frame.to_dict())[:4] == ["filename", "frame", "time", "width"]
-    assert list(model(coded(0))[0].to_dict())[:2] == ["filename", "width"]
-    assert frame.file_name == "clip_000000.jpg"
+    assert list(frame.to_dict())[:6] == ["filename", "width", "height", "source", "frame", "time"]
+    assert list(model(coded(0))[0].to_dict()) == ["filename", "width", "height", "objects"]
+    assert frame.file_name == "clip_00000000.jpg"
     assert str(frame).startswith(f"{tmp_path}/clip.webm frame 0 256x32: ")
 
 
