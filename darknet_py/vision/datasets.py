@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import read_whole
+from ..files import is_file, read_whole
 from ..zoo.names import find_written, read_names, read_options
 from .labels import Fault, Labels, read_coco, read_labels, read_voc
 from .picture import SUFFIXES
@@ -27,14 +27,25 @@ BESIDE, REPLACED, VOC, COCO, MISSING = (
 
 @dataclass(frozen=True)
 class Example:
-    """A picture and where its labels are: a file, or already read, or nowhere."""
+    """A picture and where its labels are: a file, or already read, or nowhere.
+
+    `difficult` is a second file, of objects that count for nothing, whether found or not.
+    """
 
     picture: Path
     labels: Path | Labels | None
     layout: str
+    difficult: Path | None = None
 
     def read(self, names: tuple[str, ...]) -> tuple[Labels, tuple[Fault, ...]]:
         """Its objects, and the faults of its labels. Raises `DataError` if the file cannot be read."""
+        found, faults = self._own(names)
+        if self.difficult is None:
+            return found, faults
+        hard, more = read_labels(self.difficult, len(names) or None)
+        return found.and_difficult(hard), (*faults, *more)
+
+    def _own(self, names: tuple[str, ...]) -> tuple[Labels, tuple[Fault, ...]]:
         if isinstance(self.labels, Labels):
             return self.labels, ()
         if self.labels is None:
@@ -51,7 +62,6 @@ class Dataset:
     path: Path
     examples: tuple[Example, ...]
     names: tuple[str, ...]
-    difficult: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -125,8 +135,18 @@ def _open_data(path: Path, split: str) -> Dataset:
     else:
         inner = Dataset(path, tuple(map(_example, _list(listed, path.parent))), ())
     named = any(options.get(key) for key in ("names", "labels"))
-    difficult = tuple(_list(find_written(options["difficult"], path), path.parent)) if options.get("difficult") else ()
-    return replace(inner, path=path, names=read_names(path) if named else (), difficult=difficult)
+    examples = inner.examples
+    if options.get("difficult"):
+        examples = _with_difficult(examples, list(_list(find_written(options["difficult"], path), path.parent)), path)
+    return replace(inner, path=path, examples=examples, names=read_names(path) if named else ())
+
+
+def _with_difficult(examples: tuple[Example, ...], pictures: list[Path], data: Path) -> tuple[Example, ...]:
+    """The examples with the labels of a second list, picture by picture (detector.c validate_detector_map)."""
+    if len(pictures) != len(examples):
+        raise DataError(f"{data}: {len(pictures)} pictures in the list difficult=, and {len(examples)} in the first")
+    files = [next((p for p, _ in _label_places(picture) if is_file(p)), None) for picture in pictures]
+    return tuple(replace(e, difficult=file) for e, file in zip(examples, files, strict=True))
 
 
 def _open_coco(path: Path, pictures: Path | None) -> Dataset:

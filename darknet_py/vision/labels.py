@@ -36,6 +36,14 @@ class Labels:
     def __len__(self) -> int:
         return len(self.cls)
 
+    def and_difficult(self, others: Labels) -> Labels:
+        """These objects, and `others` that count for nothing."""
+        return Labels(
+            np.concatenate([self.cls, others.cls]),
+            np.concatenate([self.boxes, others.boxes]),
+            np.concatenate([self.difficult, np.ones(len(others), bool)]),
+        )
+
     @classmethod
     def of(cls, rows: list[tuple[int, float, float, float, float]], difficult: list[bool] | None = None) -> Labels:
         """From rows of class, centre and size."""

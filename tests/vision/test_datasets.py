@@ -56,6 +56,20 @@ def test_a_data_file_names_its_lists_as_darknet_opens_them_or_beside_itself(tmp_
     assert [p.name for p in list_pictures(data)] == ["a.jpg", "b.jpg"]
 
 
+def test_objects_of_the_difficult_list_are_marked(tmp_path: Path) -> None:
+    for name in ("a", "hard/a"):
+        write(tmp_path / f"{name}.jpg")
+        write(tmp_path / f"{name}.txt", LINE)
+    write(tmp_path / "valid.txt", "a.jpg\n")
+    write(tmp_path / "hard.txt", "hard/a.jpg\n")
+    data = write(tmp_path / "my.data", "valid=valid.txt\ndifficult=hard.txt\n")
+    (example,) = open_dataset(data).examples
+    assert example.read(())[0].difficult.tolist() == [False, True]
+    write(tmp_path / "hard.txt", "hard/a.jpg\nhard/a.jpg\n")
+    with pytest.raises(DataError, match="2 pictures in the list difficult=, and 1 in the first"):
+        open_dataset(data)
+
+
 def test_without_valid_the_train_list_is_taken(tmp_path: Path) -> None:
     write(tmp_path / "a.jpg")
     write(tmp_path / "a.txt", LINE)
