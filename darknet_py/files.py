@@ -343,10 +343,14 @@ def put(
     """Rename a file that was written beside `path` into its place. Raises as `check_output` does.
 
     `listed` enters it into the list of the folder; a file that says itself who wrote it needs no line.
+    A file that holds these very bytes already stays: nothing is lost, so nothing has to be allowed.
     """
     path = Path(path)
-    check_output(path, replace=replace, sources=sources, own=own)
     target = _target(path)
+    same = _is_same(written, target)
+    check_output(path, replace=replace or same, sources=sources, own=own)
+    if same:
+        return  # and no line either: the next file of that name may replace it only if this package wrote it
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if listed:
@@ -354,6 +358,18 @@ def put(
             # Before the renaming: a file without a line would be the user's, a line without a file is nothing.
             _enter(target, written.stat().st_size, _digest(file))
     written.replace(target)
+
+
+def _is_same(written: Path, target: Path) -> bool:
+    """Whether a file is there that holds the same bytes as the one just written."""
+    try:
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size != written.stat().st_size:
+            return False
+        with reading(written, note=False) as new, reading(target, note=False) as old:
+            return _digest(new) == _digest(old)
+    except (OSError, DataError):
+        return False
 
 
 @contextmanager

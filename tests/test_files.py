@@ -257,6 +257,22 @@ def test_what_was_edited_since_is_the_users(tmp_path: Path, change: bytes) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == [LIST, "a.txt"]
 
 
+def test_writing_what_is_there_already_needs_no_permission_and_gives_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes(b"theirs")
+    before = path.stat()
+    write_replacing(path, b"theirs")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    with pytest.raises(DataError, match="--replace"):
+        write_replacing(path, b"others")
+    assert path.read_bytes() == b"theirs"
+
+
+def write_replacing(path: Path, data: bytes) -> None:
+    with replacing(path) as file:
+        file.write(data)
+
+
 def test_what_was_moved_there_is_the_users(tmp_path: Path) -> None:
     write_whole(tmp_path / "a.txt", b"one")
     (tmp_path / "a.txt").rename(tmp_path / "kept.txt")

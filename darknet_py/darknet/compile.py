@@ -30,10 +30,10 @@ from ..errors import (
 )  # fmt: skip
 from ..ir import Graph, LayerInfo, ShapeError, Value, check
 from ..ir.graph import Param
-from .cfg import Cfg, Option, Section, parse
+from .cfg import Cfg, Section, parse
 from .cfg.characters import as_ascii, foreign_character
 from .cfg.meanings import section_hint
-from .cfg.options import partly_read, read
+from .cfg.options import Doubt, find_doubt, read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, may_be_pjreddies, report_dialect, report_silu, section_dialects
@@ -264,9 +264,7 @@ def _blame_dialect(result: Compilation, own: Compilation) -> Compilation:
     return result
 
 
-def _read_net(
-    cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: Diagnostics
-) -> tuple[Net, Option | None]:
+def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: Diagnostics) -> tuple[Net, Doubt | None]:
     """[net], and its first option that was not read whole."""
     if not cfg.sections:
         return Net(), None
@@ -276,9 +274,9 @@ def _read_net(
         hint = foreign_character(first.name) or hint
         found.error(Code.NO_NET, f"the first section must be [net], not [{first.name[:60]}]", first.span, hint)
         return Net(), None
-    sound, said = len(found.errors), len(found.items)
+    sound = len(found.errors)
     net = read(Net, first, found)
-    doubt = partly_read(Net, first) if len(found.items) > said else None
+    doubt = find_doubt(Net, first) if found.items else None
     lint_training(first, found)
     if size:
         net = replace(net, height=size[0], width=size[1])
@@ -311,7 +309,7 @@ def _lower(
     dialect: Dialect,
     folder: str | None,
     found: Diagnostics,
-    doubt: Option | None,
+    doubt: Doubt | None,
 ) -> _Lowered:
     image = Value("images", net.shape or (1,))
     b = Lowering(dialect, image, folder)
@@ -322,9 +320,8 @@ def _lower(
         b.doubts[-1] = doubt
     layers = []
     for index, section in enumerate(sections):
-        said = len(found.items)
         layers.append(layer := _read_layer(section, dialect, found))
-        if layer is not None and len(found.items) > said and (own := partly_read(type(layer), section)):
+        if layer is not None and found.items and (own := find_doubt(type(layer), section)):
             b.doubts[index] = own
     b.read_as_numbers = _read_as_numbers(layers)
     for index, (section, layer) in enumerate(zip(sections, layers, strict=True)):
@@ -464,8 +461,10 @@ def _report_failed(
     """An error of a layer; where an option that it depends on was not read whole, that has to be mended first."""
     doubt = b.doubts.get(b.index)
     if doubt is not None:
-        hint = f"first mend {doubt.key!r} on line {doubt.span.line}, which is not read whole"
-        span = doubt.value_span if span.start <= doubt.span.start < (section.options or (doubt,))[-1].span.end else span
+        option = doubt.option
+        hint = f"first mend {option.key[:60]!r} on line {option.span.line}, which is {doubt.how}"
+        own = span.start <= option.span.start < (section.options or (option,))[-1].span.end
+        span = (option.span if doubt.how == "ignored" else option.value_span) if own else span
     found.error(code, f"[{section.name}] {message}", span, hint)
 
 

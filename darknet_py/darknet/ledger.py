@@ -42,9 +42,7 @@ class LedgerRow:
         """What is odd about the numbers, in words; empty where nothing is."""
         shares = (("NaN or infinite", self.wrong, 0), ("zero", self.zeros, MANY), ("denormal", self.denormal, MANY))
         return tuple(
-            f"{count / self.floats:.0%} {name}" if count < self.floats else f"all {name}"
-            for name, count, above in shares
-            if count > above * self.floats
+            f"{_share(count, self.floats)} {name}" for name, count, above in shares if count > above * self.floats
         )
 
 
@@ -131,3 +129,14 @@ def _counts(path: Path, offset: int, count: int) -> tuple[int, int, int]:
         wrong = count - int(np.count_nonzero(np.isfinite(floats)))
         zeros = count - int(np.count_nonzero(floats))
         return wrong, zeros, int(np.count_nonzero((size > 0) & (size < np.finfo(np.float32).tiny)))
+
+
+def _share(count: int, floats: int) -> str:
+    """How many of the numbers, in words: a share that rounds to nothing is told as a count.
+
+    >>> _share(8, 8), _share(4, 8), _share(1, 1000)
+    ('all', '50%', '1 of 1,000')
+    """
+    if count == floats:
+        return "all"
+    return f"{count / floats:.0%}" if 0.01 <= count / floats <= 0.99 else f"{count:,} of {floats:,}"

@@ -37,7 +37,8 @@ def _fold_batch_norm(graph: Graph) -> Graph:
             continue
         if producer.output not in alone:
             continue
-        folded[op], arrays = _fold(producer, op, graph)
+        with np.errstate(all="ignore"):  # what is not finite is told of the weights and of the results, by their layer
+            folded[op], arrays = _fold(producer, op, graph)
         dropped.add(producer)
         data.update(arrays)
     ops = tuple(folded.get(op, op) for op in graph.ops if op not in dropped)

@@ -82,6 +82,48 @@ def test_a_head_whose_mask_was_not_read_whole_gets_no_advice_on_filters() -> Non
 
 @pytest.mark.fault("fullwidth-comma")
 @pytest.mark.parametrize(
+    "line",
+    ["classes\uff1d2", "\u3000classes=2", "\ufeffclasses=2", "cl\u0430sses=2", "clases=2", "classes: 2", "classes 2"],
+)
+def test_a_head_whose_classes_were_passed_over_gets_no_advice_on_filters(line: str) -> None:
+    text = detector(64)
+    assert "classes=2\n" in text
+    found = compile_cfg(text.replace("classes=2\n", line + "\n")).diagnostics
+    (mismatch,) = [d for d in found if d.code == "DK308"]
+    assert "first mend" in (mismatch.hint or ""), mismatch
+    assert "which is ignored" in (mismatch.hint or ""), mismatch
+
+
+@pytest.mark.fault("fullwidth-comma")
+def test_a_list_that_a_semicolon_cut_short_is_mended_first() -> None:
+    found = compile_cfg(detector(64).replace("mask=0,1,2", "mask=0;1;2")).diagnostics
+    (mismatch,) = [d for d in found if d.code == "DK308"]
+    assert "first mend 'mask'" in (mismatch.hint or ""), mismatch
+
+
+@pytest.mark.fault("foreign-stride-hints")
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [
+        ("stride=2 1", "DK207", "stride_y=2 and stride_x=1"), ("size=3 3", "DK207", "write size=3"),
+        ("pad=1,1", "DK203", "write pad=1"),
+        ("filters=8,16", "DK203", "this is one number"),
+    ],
+)  # fmt: skip
+def test_a_pair_in_the_place_of_one_number_is_told(line: str, code: str, hint: str) -> None:
+    found = compile_cfg(NET.format(64) + "[convolutional]\n" + line + "\n").diagnostics
+    assert [(d.hint or "")[-len(hint) :] for d in found if d.code == code] == [hint]
+
+
+@pytest.mark.fault("depthwise-section-hint")
+@pytest.mark.parametrize("name", ["upconv", "convtranspose", "transposed_conv"])
+def test_a_section_of_another_dialect_is_offered_by_its_meaning(name: str) -> None:
+    found = compile_cfg(NET.format(32) + f"[{name}]\nfilters=8\n").diagnostics
+    assert any("'deconvolutional', which is a section of another dialect" in (d.hint or "") for d in found)
+
+
+@pytest.mark.fault("fullwidth-comma")
+@pytest.mark.parametrize(
     ("text", "number"),
     [
         ("filters\uff1d8", "U+FF1D"), ("siz\u0435=3", "U+0435"), ("pad\u200b=1", "U+200B"), ("size=\uff13", "U+FF13"),

@@ -70,6 +70,7 @@ _NO_OPTION = {
 }
 
 _AXIS = re.compile(r"(.+?)(w|h|x|y|width|height|horizontal|vertical|cols?|rows?)|(?:(w|h|x|y|width|height))(.+)")
+_BOTH_AXES = ("size", "stride", "padding", "pad", "dilation")
 _ACROSS = ("w", "x", "width", "horizontal", "col", "cols")
 
 _BY_NAME: dict[str, list[str]] = {}
@@ -122,21 +123,23 @@ def _axis_hint(name: str, known: Collection[str], given: Collection[str]) -> str
         own = f"{meant}_{letter}"
         if own in known:
             return "" if own in given else f"did you mean {own!r}?"
-        if meant in ("size", "stride", "padding", "pad", "dilation"):
+        if meant in _BOTH_AXES:
             if meant in given:
                 return f"{meant!r} holds for both axes: there is none for one of them"
             return f"did you mean {meant!r}? It holds for both axes"
     return None
 
 
-def pair_hint(key: str, down: str, across: str, known: Collection[str]) -> str:
-    """What to write for two numbers, down first, where an option is one number.
+def pair_hint(key: str, down: str, across: str, known: Collection[str]) -> str | None:
+    """What to write for two numbers, down first, where an option is one number; None where it has no axes.
 
     >>> pair_hint("stride", "2", "1", ["stride", "stride_x", "stride_y"])
     'this is one number; for a pair write stride_y=2 and stride_x=1'
     """
     if f"{key}_x" in known and f"{key}_y" in known:
         return f"this is one number; for a pair write {key}_y={down} and {key}_x={across}"
+    if key not in _BOTH_AXES:
+        return None
     same = f": write {key}={down}" if down == across else ", and there is none for each of them"
     return f"this is one number, for both axes{same}"
 
@@ -155,7 +158,8 @@ _SECTIONS = {
     "upsample": "upsampling interpolate resize nearest upsample2d upsamplenearest nearestupsample unpool "
     "upscale bilinear",
     "deconvolutional": "deconv deconv2d deconvolution convtranspose convtranspose2d transposedconv transposeconv "
-                       "transposedconvolution conv2dtranspose",
+                       "transposedconvolution conv2dtranspose convtransposed convolutiontranspose upconv upconvolution "
+                       "fractionallystridedconv deconvlayer",
     "batchnorm": "bn batchnorm2d batchnormalization batchnormalize batchnormalise",
     "empty": "identity noop none nop pass passthroughlayer blank",
     "dropout": "drop dropblock dropout2d",
@@ -243,6 +247,8 @@ def section_hint(name: str, known: Collection[str], channels: int | None) -> str
     same = next((k for k in sorted(known) if _bare(k) == bare), None) or _SECTION_OF.get(bare)
     if same in known:
         return f"did you mean {same!r}?"
+    if same:
+        return f"did you mean {same!r}, which is a section of another dialect?"
     if bare in _NO_ACTIVATION:
         return f"no Darknet here computes {name}"
     if bare in _ACTIVATIONS and "activation" in known:

@@ -131,18 +131,52 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
     return cls(**values)
 
 
-def partly_read(cls: type, section: Section) -> Option | None:
-    """The first option of a section that a number was taken from which is not all that is written there."""
+@dataclasses.dataclass(frozen=True)
+class Doubt:
+    """A line that has to be mended before what depends on it can be judged, and what became of it, in words."""
+
+    option: Option
+    how: Literal["not read whole", "ignored"]
+
+
+def find_doubt(cls: type, section: Section) -> Doubt | None:
+    """The first option of a section that a number was taken from which is not all that is written there.
+
+    A line that was passed over, and means an option that the section does not have otherwise, is one too: what is said
+    of the network without it leads astray.
+    """
     options = schema(cls)
+    given = {o.key for o in section.options if o.key in options and not o.bare}
     for option in section.options:
         field, kind = options.get(option.key, (None, "str"))
-        if field is None or kind == "str" or option.value is None or phase_of(field) != "infer":
+        if field is None or option.bare:
+            if _means_another(option, options, given):
+                return Doubt(option, "ignored")
+            continue
+        if kind == "str" or option.value is None or phase_of(field) != "infer":
             continue
         pattern = _FLOAT if kind.startswith("float") else _INT
         text = _ended(field, option)
-        if not all(pattern.fullmatch(item) for item in (text.split(",") if kind.endswith("s") else (text,)) if item):
-            return option
+        items = text.split(",") if kind.endswith("s") else (text,)
+        if _is_cut(option) or not all(pattern.fullmatch(item) for item in items if item):
+            return Doubt(option, "not read whole")
     return None
+
+
+def _means_another(option: Option, known: Collection[str], given: Collection[str]) -> bool:
+    """Whether a line that is ignored means an option that counts."""
+    if option.bare:
+        text = as_ascii(option.span.source.text[option.span.start : option.span.end]).strip()
+        key = re.match(r"(\w+)\s*[=:]|(\w+)\s+[-+.\w]+$", text)
+        meant = key and (key[1] or key[2])
+        return meant in known and meant not in given
+    return option.key not in known and "did you mean" in (_key_hint(option.key, known, given) or "")
+
+
+def _is_cut(option: Option) -> bool:
+    """Whether what Darknet takes for a comment after a number goes on with numbers: `0;1;2`."""
+    written = option.value_span.source.text[option.value_span.start : option.value_span.end]
+    return re.search(r"\d[ \t]*;[ \t]*-?\d", written) is not None
 
 
 def _examined(
@@ -207,7 +241,18 @@ def _report_duplicate(first: Option, again: Option, found: Diagnostics) -> None:
     found.warning(Code.DUPLICATE_KEY, message, again.span)
 
 
+def _report_glued_pair(option: Option, found: Diagnostics, known: Collection[str]) -> None:
+    """Warn of a number for each axis, with blanks between them, where there is one for both: `2 1` is read as 21."""
+    raw = option.value_span.source.text[option.value_span.start : option.value_span.end]
+    pair = re.match(r"(\d+)[ \t]+(\d+)[ \t]*(?:[#;]|$)", raw)
+    hint = pair_hint(option.key, pair[1], pair[2], known) if pair else None
+    if pair and hint:
+        message = f"blanks but no comma in {option.key!r}: Darknet removes blanks and glues the two numbers"
+        found.warning(Code.GLUED_LIST, message, _inside(option, 0, pair.end(2)), hint)
+
+
 def _read_int(option: Option, found: Diagnostics, known: Collection[str] = ()) -> int | None:
+    _report_glued_pair(option, found, known)
     return _number(option.value or "", _INT, _bounded_int, option, option.value_span, found, known)
 
 
@@ -216,7 +261,7 @@ def _read_float(option: Option, found: Diagnostics, known: Collection[str] = ())
 
 
 def _read_bool(option: Option, found: Diagnostics, known: Collection[str] = ()) -> bool | None:
-    number = _read_int(option, found)
+    number = _read_int(option, found, known)
     if number is not None and number not in (0, 1):
         message = f"{option.key!r} is a switch: {number} means the same as 1"
         found.warning(Code.ODD_NUMBER, message, option.value_span)
@@ -278,7 +323,7 @@ def _number(
         message = f"{text[:60]!r} is not a number that Darknet reads whole: it takes {match[0][:60]!r}"
         rest = text[match.end() : match.end() + 60]
         hint = _pair_hint(match[0], rest, option, known) if known else None
-        found.warning(Code.ODD_NUMBER, message, span, hint or _rest_hint(match[0], rest))
+        found.warning(Code.ODD_NUMBER, message, span, hint or _rest_hint(match[0], rest, fraction=pattern is _FLOAT))
     if not abs(value) <= (INT_LIMIT if isinstance(value, int) else 3.4e38):
         found.error(Code.OUT_OF_RANGE, f"{option.key!r} is {text[:24]}, more than C can hold", span)
         return None
@@ -300,12 +345,12 @@ def _no_number_hint(text: str) -> str:
     return f"{foreign}; " if foreign else ""
 
 
-def _rest_hint(number: str, rest: str) -> str | None:
+def _rest_hint(number: str, rest: str, fraction: bool) -> str | None:
     """What the characters after a number were probably meant to be."""
     if odd := foreign_character(rest):
         return f"{odd}; separate numbers by ','" if as_ascii(rest)[:1] in (",", ";") else odd
     if re.match(r",\d", rest):
-        return "this is one number, and its fraction begins with '.'"
+        return "this is one number, and its fraction begins with '.'" if fraction else "this is one number"
     if rest.startswith(("//", "/*")):
         return "a comment begins with '#' or ';', and has a line of its own"
     if re.match(r",?[A-Za-z_]\w*=", rest):

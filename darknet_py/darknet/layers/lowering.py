@@ -12,7 +12,7 @@ from ...errors import Code
 from ...ir.builder import Builder
 from ...ir.graph import Value
 from ...ir.ops import Shape
-from ..cfg import Option
+from ..cfg.options import Doubt
 from ..dialects import Dialect
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Lowering(Builder):
         self.blurred: dict[int, Shape] = {}
         self.heads: list[Head] = []
         self.owners: dict[int, int | None] = {}
-        self.doubts: dict[int, Option] = {}
+        self.doubts: dict[int, Doubt] = {}
         self.sampled: Warn | None = None
         self.warnings: list[Warn] = []
 
