@@ -43,7 +43,7 @@ def key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def find_doubt(name: str) -> str | None:
+def find_doubt_about(name: str) -> str | None:
     """In words, why an entry, or all of them, could be somebody else's and must not be used; None if there is none."""
     return find_intruder(root()) or find_intruder(root() / name)
 

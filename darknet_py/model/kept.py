@@ -60,7 +60,7 @@ class Recipe:
 
 def is_open_to_others(key: str, say: Say | None) -> bool:
     """Whether others could have written an entry, so that there is no start cache; which is said once."""
-    doubt = cache.find_doubt(key)
+    doubt = cache.find_doubt_about(key)
     if doubt is None:
         return False
     if doubt not in _TOLD:

@@ -101,7 +101,7 @@ def test_a_folder_that_others_could_write_is_closed_by_removing_it(tmp_path: Pat
     cache.root().chmod(0o777)
     clear_holdings()
     load(cfg)
-    assert cache.find_doubt("") is None
+    assert cache.find_doubt_about("") is None
     assert counts()["networks"] == 1
 
 
