@@ -32,43 +32,66 @@ def coco_numbers(
         from faster_coco_eval import COCO, COCOeval_faster
     except ImportError as e:
         raise DataError(NEEDS) from e
-    truth = COCO(_truth(found, labels, classes))
-    rows = _detections(found, clip)
-    if not rows:
-        return dict.fromkeys(STATS, 0.0)
-    judge = COCOeval_faster(truth, truth.loadRes(rows), "bbox", print_function=_quiet)
-    judge.run()
-    return {name: None if value < 0 else float(value) for name, value in zip(STATS, judge.stats, strict=False)}
+
+    def judged(c: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Precision and recall of one class: one at a time, so that only its boxes are dictionaries in memory."""
+        data, rows = _of_class(c, found, labels, clip)
+        if not data["annotations"]:
+            return None
+        truth = COCO(data)
+        # Without detections the package has nothing to judge; one of no score beside the picture changes nothing.
+        rows = rows or [{"image_id": data["images"][0]["id"], "category_id": 0, "score": 0.0, "bbox": [-9, -9, 1, 1]}]
+        judge = COCOeval_faster(truth, truth.loadRes(rows), "bbox", print_function=_quiet)
+        judge.run()
+        precision, recall = (np.asarray(judge.eval[name]) for name in ("precision", "recall"))
+        return precision.reshape(len(THRESHOLDS), -1, 1, 4, 3), recall.reshape(len(THRESHOLDS), 1, 4, 3)
+
+    parts = [part for part in map(judged, range(classes)) if part is not None]
+    if not parts:
+        return dict.fromkeys(STATS)
+    precision, recall = (np.concatenate(arrays, axis=-3) for arrays in zip(*parts, strict=True))
+    numbers = [
+        *(precision[at, ..., area, 2] for at, area in ((ALL, 0), (0, 0), (5, 0), (ALL, 1), (ALL, 2), (ALL, 3))),
+        *(recall[..., area, most] for area, most in ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (3, 2))),
+    ]
+    return {name: _mean(array) for name, array in zip(STATS, numbers, strict=True)}
+
+
+THRESHOLDS = np.arange(0.5, 1, 0.05)  # of the overlap: COCO's ten
+ALL = slice(None)
+
+
+def _mean(array: np.ndarray) -> float | None:
+    """The mean of what was measured: -1 stands where there is no object."""
+    known = array[array > -1]
+    return float(known.mean()) if known.size else None
 
 
 def _quiet(*_: object) -> None:
     """What the package would print."""
 
 
-def _truth(found: Sequence[Detected], labels: Sequence[Labels], classes: int) -> dict[str, Any]:
+def _of_class(
+    c: int, found: Sequence[Detected], labels: Sequence[Labels], clip: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """COCO's form of the objects and detections of one class, in the pictures that have any; it is category 0."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for number, (one, objects) in enumerate(zip(found, labels, strict=True), 1):
+        own, mine = objects.cls == c, one.cls == c
+        if not (own.any() or mine.any()):
+            continue
         height, width = one.shape
         images.append({"id": number, "height": height, "width": width})
-        scale = np.array([width, height] * 2, np.float64)
-        for c, box, crowd in zip(objects.cls, objects.boxes.astype(np.float64), objects.difficult, strict=True):
-            x, y, w, h = (box * scale).tolist()
+        boxes = objects.boxes[own].astype(np.float64) * np.array([width, height] * 2, np.float64)
+        for (x, y, w, h), crowd in zip(boxes.tolist(), objects.difficult[own].tolist(), strict=True):
             annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": int(c), "iscrowd": int(crowd),
+                "id": len(annotations) + 1, "image_id": number, "category_id": 0, "iscrowd": int(crowd),
                 "bbox": [x - w / 2, y - h / 2, w, h], "area": w * h,
             })  # fmt: skip
-    return {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": c, "name": str(c)} for c in range(classes)],
-    }
-
-
-def _detections(found: Sequence[Detected], clip: bool) -> list[dict[str, Any]]:
-    rows = []
-    for number, one in enumerate(found, 1):
-        for c, p, (left, top, right, bottom) in zip(one.cls, one.conf, one.corners(clip).tolist(), strict=True):
+        corners = one.take(mine).corners(clip).tolist()
+        for p, (left, top, right, bottom) in zip(one.conf[mine].tolist(), corners, strict=True):
             bbox = [left, top, right - left, bottom - top]
-            rows.append({"image_id": number, "category_id": int(c), "score": float(p), "bbox": bbox})
-    return rows
+            rows.append({"image_id": number, "category_id": 0, "score": p, "bbox": bbox})
+    return {"images": images, "annotations": annotations, "categories": [{"id": 0, "name": "0"}]}, rows
