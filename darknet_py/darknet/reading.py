@@ -33,4 +33,4 @@ def _is_size(size: object) -> bool:
     """Whether it is (height, width) in pixels, whatever a caller without types gave."""
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         return False
-    return all(isinstance(n, Integral) and not isinstance(n, bool) and 0 < n <= MOST for n in size)
+    return all(isinstance(n, Integral) and not isinstance(n, bool) and 0 < int(n) <= MOST for n in size)
