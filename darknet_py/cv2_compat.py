@@ -85,8 +85,11 @@ class _Recipe:
                 "the network is recurrent: a cv2.dnn.Net has no place for its state; use darknet_py.load"
             )
         if self._arrays is None:
-            known = _arrays(self._model, graph)
-            self._arrays = [known[p.value] for p in graph.params]
+            # the file is read for the cfg's own size: that of another one does not make it a wrong file
+            own = _compile(self._cfg, None) if size else compilation
+            first = graph if own.errors else own.graph
+            known = _arrays(self._model, first)
+            self._arrays = [known[p.value] for p in first.params]
         if [p.value.shape for p in graph.params] != [a.shape for a in self._arrays]:
             raise InputError(f"the network has layers whose weights do not fit an input of {graph.image.shape}")
         return graph.with_data({p.value: a for p, a in zip(graph.params, self._arrays, strict=True)}), compilation

@@ -33,7 +33,7 @@ from ..ir.graph import Param
 from .cfg import Cfg, Section, parse
 from .cfg.characters import as_ascii, foreign_character
 from .cfg.meanings import section_hint
-from .cfg.options import Doubt, find_doubt, read
+from .cfg.options import Doubt, find_unread, read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, may_be_pjreddies, report_dialect, report_silu, section_dialects
@@ -276,7 +276,7 @@ def _read_net(cfg: Cfg, size: tuple[int, int] | None, dialect: Dialect, found: D
         return Net(), None
     sound = len(found.errors)
     net = read(Net, first, found)
-    doubt = find_doubt(Net, first) if found.items else None
+    doubt = find_unread(Net, first) if found.items else None
     lint_training(first, found)
     if size:
         net = replace(net, height=size[0], width=size[1])
@@ -321,7 +321,7 @@ def _lower(
     layers = []
     for index, section in enumerate(sections):
         layers.append(layer := _read_layer(section, dialect, found))
-        if layer is not None and found.items and (own := find_doubt(type(layer), section)):
+        if layer is not None and found.items and (own := find_unread(type(layer), section)):
             b.doubts[index] = own
     b.read_as_numbers = _read_as_numbers(layers)
     for index, (section, layer) in enumerate(zip(sections, layers, strict=True)):

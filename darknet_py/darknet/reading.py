@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from ..errors import DataError
 
@@ -24,5 +25,12 @@ class Reading:
     as_darknet: bool = False
 
     def __post_init__(self) -> None:
-        if self.size is not None and (len(self.size) != 2 or not all(0 < side <= MOST for side in self.size)):
+        if self.size is not None and not _is_size(self.size):
             raise DataError(f"size is (height, width), each from 1 to {MOST:,} pixels, not {self.size}")
+
+
+def _is_size(size: object) -> bool:
+    """Whether it is (height, width) in pixels, whatever a caller without types gave."""
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        return False
+    return all(isinstance(n, Integral) and not isinstance(n, bool) and 0 < int(n) <= MOST for n in size)

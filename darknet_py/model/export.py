@@ -11,7 +11,7 @@ from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
-from ..errors import DataError
+from ..errors import DataError, told_once
 from ..files import check_output
 from ..onnx.export import Exported, is_exported, to_exported
 
@@ -84,7 +84,10 @@ def export_onnx(
         exported = _quantized(exported, int8)
     exported.model.graph.name = network.cfg.stem
     saved = exported.save(path, external=external, replace=replace, sources=sources)
-    return _told_of_half(saved, program) if half else saved
+    saved = _told_of_half(saved, program) if half else saved
+    compiled = {str(d) for d in told_once(network.compilation.diagnostics)}  # told where the network was opened
+    of_names = tuple(d for d in contract.diagnostics if d not in compiled)
+    return dataclasses.replace(saved, diagnostics=(*of_names, *saved.diagnostics))
 
 
 def _told_of_half(saved: Contract, program: Program) -> Contract:

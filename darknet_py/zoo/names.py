@@ -172,7 +172,11 @@ def known_names(name: str) -> tuple[str, ...]:
     >>> known_names("coco")[16], known_names("imagenet")[14]
     ('dog', 'malamute')
     """
-    return COCO if name == "coco" else read_names(Path(__file__).with_name(f"{name}.names"))
+    if name == "coco":
+        return COCO
+    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):  # it may come from a stranger's file, and becomes a path
+        raise DataError(f"there is no list of names called {name[:60]!r}")
+    return read_names(Path(__file__).with_name(f"{name}.names"))
 
 
 def imagenet_names() -> tuple[str, ...]:
@@ -202,7 +206,8 @@ def find_names(
     if given is not None:
         found = _read_list(Path(given))
         if len(found.names) < classes:
-            raise DataError(f"{given} holds {len(found.names)} names, and the network has {classes} classes")
+            held, wanted = _count(len(found.names), "name"), _count(classes, "class", "es")
+            raise DataError(f"{given} holds {held}, and the network has {wanted}")
         return Names(found.names[:classes], str(given), found.compared(classes))
     unfit: list[str] = []
     for path in _own_names(cfg) if cfg else ():

@@ -205,6 +205,8 @@ def test_names_that_do_not_go_together_with_the_network_are_said_at_every_start(
     for _ in range(2):  # the second start knows the network
         told = run("run", cfg, photos / "a.png", "--no-save", "-n", "many.names").stderr
         assert told.count("many.names holds 3 names, and the network has 2 classes") == 1
+    told = run("export", cfg, "-o", "many.onnx", "-n", "many.names").stderr
+    assert told.count("many.names holds 3 names, and the network has 2 classes") == 1
 
 
 @pytest.mark.fault("inspect-does-not-see-nan")

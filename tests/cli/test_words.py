@@ -9,6 +9,7 @@ import pytest
 
 from darknet_py.cli import words
 from darknet_py.cli.registry import list_commands
+from darknet_py.cli.words import find_option
 
 from .conftest import Run
 
@@ -171,3 +172,10 @@ def test_auto_says_once_that_it_measures(run: Run, cfg: Path, photos: Path) -> N
     assert "onnxruntime, opencv" in said
     assert "remembered in " in said
     assert "timing" not in run(*line).stderr
+
+
+def test_an_option_that_only_another_command_has_is_said_to_be_its() -> None:
+    found = find_option("half")
+    assert found is not None
+    assert found.here == "--half"
+    assert "export" in found.how

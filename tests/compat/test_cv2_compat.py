@@ -10,6 +10,8 @@ import pytest
 from networks import picture, write_classifier, write_detector, write_recurrent
 
 from darknet_py.cv2_compat import DetectionModel, readNetFromDarknet
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights, write_weights
 from darknet_py.errors import BackendError, WeightsError
 
 RED = picture((1, 2, "red"))
@@ -122,6 +124,16 @@ def test_a_blob_that_is_no_input_is_an_error_that_opencv_code_catches(cfg: Path,
     for kind in (BackendError, cv2.error):
         with pytest.raises(kind, match="the network takes"):
             net.setInput(np.zeros(shape, np.float32))
+
+
+@pytest.mark.fault("size-that-cannot-be")
+def test_a_size_that_the_weights_do_not_fit_is_not_blamed_on_their_file(tmp_path: Path) -> None:
+    cfg, weights = tmp_path / "net.cfg", tmp_path / "net.weights"
+    cfg.write_text("[net]\nwidth=16\nheight=16\nchannels=3\n[connected]\noutput=4\nactivation=linear\n[softmax]\n")
+    graph = compile_file(cfg).check().graph
+    write_weights(weights, graph, random_weights(graph, 0))
+    with pytest.raises(BackendError, match=r"do not fit an input of \(3, 32, 32\)"):
+        readNetFromDarknet(cfg, weights, size=(32, 32))
 
 
 def test_layers_that_nobody_reads_are_found_as_tutorials_do(cfg: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from darknet_py.darknet.codes import EXPLANATIONS
 from darknet_py.darknet.compile import Compilation, compile_cfg
 from darknet_py.darknet.network import open_network
 from darknet_py.darknet.weights import random_weights, write_weights
-from darknet_py.errors import Code, WeightsError, told_once
+from darknet_py.errors import Code, DataError, WeightsError, told_once
 
 NET = "[net]\nwidth={0}\nheight={0}\nchannels=3\n"
 CONV = "[convolutional]\nfilters=8\nsize=3\nstride={}\npad=1\nactivation=leaky\n"
@@ -199,6 +200,13 @@ def test_weights_that_fit_only_at_the_cfgs_size_are_not_blamed(tmp_path: Path) -
     write_weights(weights, graph, random_weights(graph, 0))
     with pytest.raises(WeightsError, match=r"changes what \[connected\] \(layer 1\) takes: only the cfg's 16x16 fits"):
         open_network(cfg, weights, size=(32, 32))
+
+
+@pytest.mark.fault("size-that-cannot-be")
+@pytest.mark.parametrize("size", [400, 0, True, 32.5, "x", (32,), (32.0, 32), (1 << 20, 32), ()])
+def test_a_size_that_is_none_is_an_error_that_says_what_one_is(size: Any) -> None:
+    with pytest.raises(DataError, match=r"size is \(height, width\)"):
+        compile_cfg(NET.format(32), size=size)
 
 
 def test_a_dialect_that_was_asked_for_is_blamed_where_the_file_is_sound_without() -> None:

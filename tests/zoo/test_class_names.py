@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import DataError
-from darknet_py.zoo.names import find_names, read_names
+from darknet_py.zoo.names import find_names, known_names, read_names
 
 WORDS = ("person", "Fahrrad mit Rädern", "車")
 
@@ -49,6 +49,12 @@ def test_more_names_than_classes_are_said(tmp_path: Path) -> None:
     assert "holds 3 names, and the network has 1 class:" in known.notes[0]
     assert "says classes=3, and the network has 1 class" in find_names(1, given=tmp_path / "one.data").notes[1]
     assert find_names(3, given=tmp_path / "one.data").notes == ()
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a\0b", "x" * 5000, "", "nolist"])
+def test_a_list_of_names_is_never_a_path(name: str) -> None:
+    with pytest.raises(DataError, match="list of names"):
+        known_names(name)
 
 
 def test_a_data_file_whose_classes_are_another_number_is_said(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class Doubt:
     how: Literal["not read whole", "ignored"]
 
 
-def find_doubt(cls: type, section: Section) -> Doubt | None:
+def find_unread(cls: type, section: Section) -> Doubt | None:
     """The first option of a section that a number was taken from which is not all that is written there.
 
     A line that was passed over, and means an option that the section does not have otherwise, is one too: what is said
