@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -46,3 +47,14 @@ def photos(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / name), picture((1, 2, colour)))
     (folder / "notes.md").write_text("no picture")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Programs that tests start hear signals, also where the tests were started in the background of a shell."""
+    ignored = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
