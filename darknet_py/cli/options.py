@@ -125,6 +125,11 @@ def show(diagnostics: tuple[Diagnostic, ...]) -> None:
         message(str(diagnostic))
 
 
+def overwrite(text: str) -> None:
+    """A line for people that takes the place of the one before, on the terminal that is stderr."""
+    click.echo(f"\r\x1b[K{printable(text)}", nl=False, err=True)
+
+
 def message(text: str) -> None:
     """A line for people, to stderr."""
     click.echo(printable(text), err=True)

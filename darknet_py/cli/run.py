@@ -106,7 +106,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run yolov4-tiny dog.jpg
     darknet-py run my.cfg -w my.weights photos/ --json --no-save
     darknet-py run yolov4-tiny dataset/images -o dataset --no-save --save-txt --replace
-    darknet-py run yolov4-tiny clip.mp4 --start 60 --duration 10
+    darknet-py run yolov4-tiny clip.mp4 --start 0.5 --duration 1
     darknet-py run yolov4-tiny 0 --show
     darknet-py run yolov4-tiny rtsp://camera/1 --save seen.mp4 --json
     darknet-py run my.cfg photos/ --classes red --conf red=0.5,blue=0.3 --jsonl --no-save

@@ -15,7 +15,7 @@ from unicodedata import normalize
 import click
 
 from ..errors import printable
-from .options import message, uncut
+from .options import message, overwrite, uncut
 
 if TYPE_CHECKING:
     from ..vision.results import Results
@@ -171,7 +171,7 @@ class FrameProgress:
     def clear(self) -> None:
         """Make room for a line of stdout, on the same terminal."""
         if self._line and self._mixed:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            overwrite("")
             self._shown, self._line = 0.0, ""
 
     def tell(self, results: Results) -> None:
@@ -183,12 +183,12 @@ class FrameProgress:
         if not self._looked_at or now - self._shown < STEP:
             return
         self._shown, self._line = now, progress_line(results, list(self._times), now)
-        click.echo(f"\r\x1b[K{self._line}", nl=False, err=True)
+        overwrite(self._line)
 
     def end(self) -> None:
         """Leave the line as it is."""
         if self._line:
-            click.echo(err=True)
+            message("")
             self._line = ""
 
 

@@ -79,7 +79,7 @@ def test_a_camera_is_written_only_if_asked_for(run: Run, cfg: Path) -> None:
     with camera(rate=30) as cam:
         result = run("run", cfg, cam.url, "--duration", 1)
         assert result.exit_code == 0
-        assert f"{cam.url} frame 0, 0.000 s" in result.stdout
+        assert f"{cam.url} frame " in result.stdout
         assert not Path("predictions").exists()
         assert run("run", cfg, cam.url, "--duration", 1, "--save", "seen.webm").exit_code == 0
     seconds = len(frames_of(Path("seen.webm"))) / cv2.VideoCapture("seen.webm").get(cv2.CAP_PROP_FPS)

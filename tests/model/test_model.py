@@ -171,7 +171,7 @@ def test_conf_and_batch_out_of_range_are_errors(model: Model) -> None:
         (RED.astype(np.float32), "must be uint8"),
         (np.zeros(5, np.uint8), "is no picture"),
         (3.5, "cannot take pictures from 'float'"),
-        ("*.none", "no pictures match"),
+        ("*.none", "no pictures or videos match"),
     ],
 )
 def test_what_is_no_picture_is_an_error(model: Model, source: object, message: str) -> None:
@@ -180,7 +180,7 @@ def test_what_is_no_picture_is_an_error(model: Model, source: object, message: s
 
 
 def test_a_folder_without_pictures_is_an_error(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no pictures in the folder"):
+    with pytest.raises(DataError, match="no pictures or videos in the folder"):
         model(tmp_path)
 
 
@@ -193,7 +193,7 @@ def test_names_come_from_a_given_file(cfg: Path, tmp_path: Path) -> None:
 
 def test_too_few_names_are_an_error(cfg: Path, tmp_path: Path) -> None:
     (tmp_path / "my.names").write_text("rot\n")
-    with pytest.raises(DataError, match=r"holds 1 names, and the network has 2 classes"):
+    with pytest.raises(DataError, match=r"holds 1 name, and the network has 2 classes"):
         load(cfg, backend="numpy", names=tmp_path / "my.names")
 
 

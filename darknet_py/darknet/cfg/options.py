@@ -131,6 +131,14 @@ def read(cls: type[T], section: Section, found: Diagnostics) -> T:
     return cls(**values)
 
 
+# What decides shapes: others (batch_normalize, activation) may be misspelt, and what is said of a shape is true.
+OF_SHAPE = frozenset(
+    "width height channels inputs time_steps batch filters size stride stride_x stride_y pad padding dilation groups "
+    "group_id output reverse layers from local_width classes num mask anchors coords side sqrt maxpool_depth "
+    "out_channels antialiasing".split()
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Doubt:
     """A line that has to be mended before what depends on it can be judged, and what became of it, in words."""
@@ -169,8 +177,9 @@ def _means_another(option: Option, known: Collection[str], given: Collection[str
         text = as_ascii(option.span.source.text[option.span.start : option.span.end]).strip()
         key = re.match(r"(\w+)\s*[=:]|(\w+)\s+[-+.\w]+$", text)
         meant = key and (key[1] or key[2])
-        return meant in known and meant not in given
-    return option.key not in known and "did you mean" in (_key_hint(option.key, known, given) or "")
+        return meant in known and meant not in given and meant in OF_SHAPE
+    said = re.search(r"did you mean '(\w+)'", _key_hint(option.key, known, given) or "")
+    return option.key not in known and said is not None and said[1] in OF_SHAPE
 
 
 def _is_cut(option: Option) -> bool:
