@@ -61,6 +61,8 @@ def command(
         return write_json(contract.to_dict()) if as_json else echo(describe_contract(contract))
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)
+    if compilation.errors and not compilation.graph.layers and not as_json:
+        ctx.exit(1)  # a table of nothing says nothing
     summary = summarize(compilation)
     total = None if compilation.errors else cost(compilation.graph)
     if as_json:

@@ -113,10 +113,12 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, diale
     help="Of the checkpoint's batch normalization, where it is not its program's own.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Which tensor went where, as JSON.")
+@replace_option
 @_dialect
 def import_(
-    checkpoint: Path, output: Path, cfg: str | None, epsilon: float | None, as_json: bool, dialect: str | None
-) -> None:
+    checkpoint: Path, output: Path, cfg: str | None, epsilon: float | None, as_json: bool, replace: bool,
+    dialect: str | None,
+) -> None:  # fmt: skip
     """Make weights of CHECKPOINT, a file of mmpretrain, timm or a PyTorch program that reads Darknet's cfg.
 
     Prints which tensor went where; a tensor that is left over, missing or of another shape is an error. Files of
@@ -128,7 +130,7 @@ def import_(
     """
     from ..darknet.foreign.importing import import_weights
 
-    done = import_weights(checkpoint, output, cfg, dialect=dialect, epsilon=epsilon)
+    done = import_weights(checkpoint, output, cfg, dialect=dialect, epsilon=epsilon, replace=replace)
     if as_json:
         write_json(done.to_dict())
     else:

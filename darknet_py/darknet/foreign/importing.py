@@ -89,6 +89,7 @@ def import_weights(
     *,
     dialect: str | None = None,
     epsilon: float | None = None,
+    replace: bool = False,
 ) -> Import:
     """Write a checkpoint of another program as the Darknet weights `output`; what went where.
 
@@ -97,7 +98,8 @@ def import_weights(
     name; without it that is the one of timm's or mmpretrain's which the checkpoint fits. `dialect` is whose Darknet the
     cfg is for, None: inferred. `epsilon` is that of the checkpoint's batch normalization where it is not the one that
     its program has: variances are written so that Darknet's own epsilon gives the same. Nothing in the file is
-    executed. Raises `DataError` for a file that is no checkpoint, and `WeightsError` for one that does not fit exactly.
+    executed. A file that this package did not write is replaced only if `replace`. Raises `DataError` for that and for
+    a file that is no checkpoint, and `WeightsError` for one that does not fit exactly.
     """
     if os.path.realpath(checkpoint) == os.path.realpath(output):
         raise WeightsError(f"{output} is the checkpoint itself", Code.WEIGHTS_MISSING, "write to another file")
@@ -106,7 +108,7 @@ def import_weights(
     units, counters = _units(read, family)
     compilation = _network(read, family, units, cfg, dialect)
     rows, weights = _joined(read, family, units, compilation, epsilon)
-    write_weights(output, compilation.graph, weights)
+    write_weights(output, compilation.graph, weights, replace=replace)
     wrong = find_wrong_values(weights, compilation.graph)
     return Import(
         read.path, Path(output), Path(compilation.cfg.source.name), family.title, read.form, read.entry, rows, counters,
