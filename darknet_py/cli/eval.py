@@ -155,7 +155,7 @@ def _print(found: Evaluation, options: dict[str, Any]) -> None:
 
     echo(report.format_evaluation(found))
     if options["explain"]:
-        echo(f"\n{report.EXPLAINED}")
+        echo(f"\n{report.explanation(found)}")
 
 
 def _difference(found: Evaluation, before: Evaluation, name: str) -> str:

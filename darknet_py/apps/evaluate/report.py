@@ -12,6 +12,7 @@ import numpy as np
 
 from ...analysis.chart import save_chart
 from ...analysis.evaluate.confusion import confusion_matrix
+from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
 from ...errors import DataError
@@ -19,7 +20,7 @@ from ...files import write_whole
 from ...vision.draw import draw_boxes
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
-from .run import Evaluation
+from .run import COUNTED, RECORDED, Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,13 +71,24 @@ def _coco_line(coco: dict[str, float | None]) -> str:
     return f"COCO: {shown}"
 
 
-EXPLAINED = """\
-Why COCO's numbers differ from Darknet's on the same detections:
-- Darknet's mean is over all classes of the network, those without objects as 0; COCO leaves them out.
-- Darknet wants an overlap above the threshold, COCO from the threshold on.
-- A detection whose best object is taken is false for Darknet; COCO lets it take its second choice.
-- Darknet measures the area under the curve (or at --points points); COCO reads it at 101 points.
-- COCO's AP is a mean over ten overlaps, 0.50 to 0.95; its AP50 is what to hold beside Darknet's mAP@0.50."""
+def explanation(evaluation: Evaluation) -> str:
+    """Why COCO's numbers differ from Darknet's on these very detections: each rule, and how much it matters here."""
+    d = evaluation.darknet
+    seen = differences([one.above(COUNTED) for one in evaluation.found], evaluation.labels, d)
+    classes, present = len(d.ap), len(d.ap) - seen.empty
+    ap50 = (evaluation.coco or {}).get("AP50")
+    beside = f" ({ap50:.4f})" if ap50 is not None else ""
+    return "\n".join([
+        f"Why COCO's AP50{beside} differs from Darknet's mAP@{d.iou_thresh:.2f} ({d.map:.4f}) on these pictures:",
+        f"- {seen.empty} of {classes} classes have no object. Darknet counts them as 0, COCO leaves them out: over the "
+        f"other {present} Darknet's mean is {d.map_present:.4f}.",
+        f"- COCO reads precision at 101 points; so read, that mean would be {seen.at_points:.4f}.",
+        f"- {seen.second} detections find their object taken and overlap another one that is free: COCO lets them have "
+        "it, for Darknet they are false.",
+        f"- {seen.exact} detections overlap by exactly {d.iou_thresh:g}: enough for COCO, too little for Darknet.",
+        f"- COCO looks at scores above {RECORDED}, Darknet above {COUNTED}; and COCO's AP is a mean over ten overlaps, "
+        "0.50 to 0.95.",
+    ])  # fmt: skip
 
 
 def darknet_lines(evaluation: Evaluation) -> str:

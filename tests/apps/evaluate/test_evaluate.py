@@ -60,6 +60,13 @@ def test_the_table_says_which_count_is_whose(fastest: Evaluation) -> None:
     assert "64 pictures, labels in labels/ instead of images/" in text
 
 
+def test_what_differs_from_coco_is_told_for_this_very_data(fastest: Evaluation) -> None:
+    text = report.explanation(fastest)
+    assert "17 of 80 classes have no object" in text
+    assert f"over the other 63 Darknet's mean is {fastest.darknet.map_present:.4f}" in text
+    assert "detections find their object taken and overlap another one that is free" in text
+
+
 def test_darknets_lines_are_darknets(fastest: Evaluation) -> None:
     lines = report.darknet_lines(fastest).splitlines()
     assert lines[1].startswith("class_id = 0, name = person, ap = 4")
