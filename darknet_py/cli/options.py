@@ -148,13 +148,13 @@ def write_json(data: Any) -> None:
 def echo_whole(text: str) -> None:
     """Whole lines to stdout, which no signal cuts in two."""
     with uncut():
-        echo(text, nl=False)
+        _write(printable(text))
 
 
 def write_json_line(data: Any) -> None:
     """Data as one line of JSON to stdout, which no signal cuts in two."""
     with uncut():
-        click.echo(_json(data, indent=None))
+        _write(f"{_json(data, indent=None)}\n")
 
 
 @contextmanager
@@ -169,14 +169,31 @@ def json_array() -> Iterator[Callable[[Any], None]]:
         nonlocal count
         indented = "\n".join(f"  {line}" for line in _json(item).split("\n"))
         with uncut():
-            click.echo(("[\n" if count == 0 else ",\n") + indented, nl=False)
+            _write(("[\n" if count == 0 else ",\n") + indented)
             count += 1
 
     try:
         yield add
     finally:
         with uncut():
-            click.echo("\n]" if count else "[]")
+            _write("\n]\n" if count else "[]\n")
+
+
+def _write(text: str) -> None:
+    """Text to stdout, to the last byte: where a pipe is full, a write ends early when a signal comes."""
+    import os
+    import sys
+
+    stream = sys.stdout
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):  # one that a test has put there
+        click.echo(text, nl=False)
+        return
+    stream.flush()
+    data = text.encode(stream.encoding or "utf-8", stream.errors or "backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 @contextmanager
