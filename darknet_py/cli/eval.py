@@ -114,9 +114,9 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
 
 
 def _names_in(data: Path) -> bool:
-    from ..zoo.names import read_options
+    from ..zoo.names import NAMES_KEYS, read_options
 
-    return data.suffix == ".data" and data.is_file() and any(read_options(data).get(k) for k in ("names", "labels"))
+    return data.suffix == ".data" and data.is_file() and any(map(read_options(data).get, NAMES_KEYS))
 
 
 def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:

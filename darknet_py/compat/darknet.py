@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import DataError, Say
-from ..files import read_whole, write_whole
+from ..files import write_whole
 from ..model.model import Model
+from ..vision.datasets import list_pictures
 from ..vision.results import Results
 from ..vision.sources import PictureFile
-from ..zoo.names import COCO_IDS, find_written, read_options
+from ..zoo.names import COCO_IDS, read_options
 
 VALID_CONF, VALID_IOU = 0.001, 0.6  # detector.c validate_detector; `detector map` has 0.005 and 0.45
 PROMPT = "Enter Image Path: "
 PREDICTIONS = "predictions.jpg"  # detector.c test_detector: the drawn picture, always of this name
-MAX_LIST = 1 << 28  # bytes of a list of pictures
 EVALUATIONS = ("voc", "coco", "imagenet")  # of a .data file's eval=
 
 
@@ -56,18 +56,9 @@ def pseudo_labels(results: Results) -> str:
 
 def valid_pictures(data: Path) -> list[PictureFile]:
     """The pictures in the list that `valid=` of a .data file names. Raises `DataError` if there are none."""
-    written = read_options(data).get("valid")
-    if not written:
+    if not read_options(data).get("valid"):
         raise DataError(f"{data} has no line valid=, the list of the pictures to look at")
-    listed = find_written(written, data)
-    lines = read_whole(listed, MAX_LIST, "list of pictures").decode("utf-8-sig", "surrogateescape").splitlines()
-    folders = (Path(), data.parent, listed.parent)
-    found = []
-    for line in filter(None, map(str.strip, lines)):
-        found.append(PictureFile(next((p for p in (f / line for f in folders) if p.is_file()), Path(line))))
-    if not found:
-        raise DataError(f"{listed} lists no pictures")
-    return found
+    return [PictureFile(path) for path in list_pictures(data)]
 
 
 def write_valid(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files import is_file, read_whole
-from ..zoo.names import find_written, read_names, read_options
+from ..zoo.names import NAMES_KEYS, find_written, read_names, read_options
 from .labels import Fault, Labels, read_coco, read_labels, read_voc
 from .picture import SUFFIXES
 
@@ -104,41 +104,43 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
 
 
 def list_pictures(path: Path, split: str = "valid") -> list[Path]:
-    """The pictures of a .data file's list, a list or a folder, whatever their labels are."""
-    pictures = [example.picture for example in _open(path, split, None).examples]
+    """The pictures of a .data file's list, a list or a folder, whatever their labels are. Raises `DataError`."""
+    pictures = _pictures(path, split)
     if not pictures:
         raise DataError(f"{path}: no pictures in it")
     return pictures
 
 
-def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
+def _pictures(path: Path, split: str) -> list[Path]:
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        return Dataset(path, tuple(map(_example, files)), ())
-    if path.suffix == ".json":
-        return _open_coco(path, pictures)
-    if path.suffix == ".data":
-        return _open_data(path, split)
+        return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
     if path.suffix.lower() in (".yaml", ".yml"):
         raise DataError(f"{path} is another program's: give a .data file (classes, valid, names), a list, or a folder")
-    return Dataset(path, tuple(map(_example, _list(path, path.parent))), ())
-
-
-def _open_data(path: Path, split: str) -> Dataset:
+    if path.suffix != ".data":
+        return list(_list(path, path.parent))
     options = read_options(path)
     written = options.get(split) or options.get("train")  # detector.c: valid is the train list by default
     if not written:
         raise DataError(f"{path} has no line {split}=")
     listed = find_written(written, path)
-    if listed.is_dir():
-        inner = _open(listed, split, None)
-    else:
-        inner = Dataset(path, tuple(map(_example, _list(listed, path.parent))), ())
-    named = any(options.get(key) for key in ("names", "labels"))
-    examples = inner.examples
+    return _pictures(listed, split) if listed.is_dir() else list(_list(listed, path.parent))
+
+
+def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
+    if path.suffix == ".json" and not path.is_dir():
+        return _open_coco(path, pictures)
+    found = Dataset(path, tuple(map(_example, _pictures(path, split))), ())
+    return _named(found) if path.suffix == ".data" and not path.is_dir() else found
+
+
+def _named(dataset: Dataset) -> Dataset:
+    """The pictures of a .data file with its names, and the objects of its second list."""
+    path, examples = dataset.path, dataset.examples
+    options = read_options(path)
+    named = any(options.get(key) for key in NAMES_KEYS)
     if options.get("difficult"):
         examples = _with_difficult(examples, list(_list(find_written(options["difficult"], path), path.parent)), path)
-    return replace(inner, path=path, examples=examples, names=read_names(path) if named else ())
+    return replace(dataset, examples=examples, names=read_names(path) if named else ())
 
 
 def _with_difficult(examples: tuple[Example, ...], pictures: list[Path], data: Path) -> tuple[Example, ...]:
@@ -169,12 +171,12 @@ def _list(path: Path, folder: Path) -> Iterator[Path]:
         raise DataError(f"{e} (a .data file names it)" if path.parent != folder else str(e)) from None
     bases = (Path(), folder, path.parent)
     for line in filter(None, map(str.strip, lines)):
-        yield next((p for p in (base / line for base in bases) if p.is_file()), Path(line))
+        yield next((p for p in (base / line for base in bases) if is_file(p)), Path(line))
 
 
 def _example(picture: Path) -> Example:
     for labels, layout in _label_places(picture):
-        if labels.is_file():
+        if is_file(labels):
             return Example(picture, labels, layout)
     return Example(picture, None, MISSING)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...contract.nms import box_iou
 from ...vision.labels import Labels
 
 NONE = -1
@@ -37,18 +38,12 @@ class Matches:
 
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (n, 4) and (m, 4), centre and size, in float32: (n, m) (box.c box_iou).
+    """Intersection over union of each of the boxes (n, 4) with each of (m, 4), centre and size, in float32: (n, m).
 
     >>> overlaps(np.float32([[0.5, 0.5, 1, 1]]), np.float32([[0.25, 0.5, 0.5, 1], [2, 2, 1, 1]])).tolist()
     [[0.5, 0.0]]
     """
-    a, b = a[:, None].astype(np.float32), b[None].astype(np.float32)
-    low = np.maximum(a[..., :2] - a[..., 2:] / 2, b[..., :2] - b[..., 2:] / 2)
-    high = np.minimum(a[..., :2] + a[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2)
-    sides = np.maximum(high - low, 0)
-    common = sides[..., 0] * sides[..., 1]
-    union = a[..., 2] * a[..., 3] + b[..., 2] * b[..., 3] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return box_iou(a[:, None].astype(np.float32), b[None].astype(np.float32))
 
 
 def match(cls: np.ndarray, conf: np.ndarray, boxes: np.ndarray, truths: Labels, iou: float, classes: int) -> Matches:
