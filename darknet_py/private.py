@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from .machine import is_alive
@@ -67,19 +66,6 @@ def is_private_file(path: Path) -> bool:
     if os.name != "posix":
         return True
     return own.st_uid == os.geteuid() and not (own.st_mode & OTHERS and above.st_mode & SEARCH)
-
-
-@contextmanager
-def working_folder(folder: Path, name: str) -> Iterator[Path]:
-    """A new folder in `folder` to work in, which vanishes with what is left in it. Raises `OSError`."""
-    import shutil
-    import tempfile
-
-    made = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=f".{os.getpid()}", dir=folder))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def find_left(folder: Path, name: str) -> list[Path]:

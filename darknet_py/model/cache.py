@@ -20,16 +20,15 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import cache_dir, read_at_most
+from ..files import cache_dir, read_at_most, scratch
 from ..hashes import crc32_of
-from ..private import find_intruder, is_private_file, make_private, sweep, working_folder
+from ..private import find_intruder, is_private_file, make_private
 from ..version import VERSION
 
 LIMIT = 2 << 30  # bytes of all entries; the youngest stays in any case
 SOURCES = (".py", ".lark")  # what decides how a network is compiled
 CHECKSUMS = "checksums"  # the file of an entry that lists the others: CRC-32, length and name, a line each
 CHECKSUMS_LIMIT = 4096  # bytes of it
-NEW = "new"  # what the name of an entry in the making begins with, after a dot
 
 
 def root() -> Path:
@@ -70,8 +69,7 @@ def make(name: str, fill: Callable[[Path], None]) -> None:
     with ExitStack() as stack:
         try:
             make_private(root())
-            sweep(root(), NEW)
-            folder = stack.enter_context(working_folder(root(), NEW))
+            folder = stack.enter_context(scratch(root()))
         except OSError:
             return
         fill(folder)

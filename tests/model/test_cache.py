@@ -21,6 +21,7 @@ from darknet_py.backends.onnxruntime.file import FileSession
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import random_weights, write_weights
 from darknet_py.errors import DataError, WeightsError
+from darknet_py.machine import host
 from darknet_py.model import cache, kept
 from darknet_py.model.model import load
 
@@ -334,7 +335,7 @@ def test_what_a_killed_process_was_making_goes_and_is_no_entry(monkeypatch: pyte
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
     put("a")
-    left, living = (cache.root() / f".new.x.{pid}" for pid in (killed.pid, os.getppid()))
+    left, living = (cache.root() / f".darknet-py.{host()}.{pid}.00000000" for pid in (killed.pid, os.getppid()))
     for folder in (left, living):
         folder.mkdir()
         (folder / "half").write_bytes(bytes(9999))
