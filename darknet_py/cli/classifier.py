@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .darknet_options import DarknetGroup, check_photo, ignored, paths
+from .darknet_options import DarknetGroup, check_photo, ignored, paths, photo_arguments
 from .options import echo, message
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def command() -> None:
 
 @command.command("predict")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.argument("cfg")
-@click.argument("weights", required=False, type=click.Path(path_type=Path))
-@click.argument("photo", required=False)
+@photo_arguments
 @click.option("-t", "top", type=click.IntRange(0), default=0, help="How many classes (default: top= of DATA, or 1).")
 @ignored()
 @click.pass_context

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .darknet_options import check_photo, ignored
+from .darknet_options import check_photo, ignored, photo_arguments
 from .options import message
 
 PLACE = ("As Darknet is called", 4)
@@ -15,9 +15,7 @@ TOP = 5  # darknet.c
 
 
 @click.command("classify")
-@click.argument("cfg")
-@click.argument("weights", required=False, type=click.Path(path_type=Path))
-@click.argument("photo", required=False)
+@photo_arguments
 @ignored()
 @click.pass_context
 def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | None) -> None:

@@ -47,6 +47,31 @@ IGNORED: dict[str, tuple[bool, str]] = {
 }  # fmt: skip
 
 
+def photo_arguments(command: F) -> F:
+    """`CFG [WEIGHTS] [PHOTO]`, as Darknet's commands end."""
+    for argument in (
+        click.argument("photo", required=False),
+        click.argument("weights", required=False, type=click.Path(path_type=Path)),
+        click.argument("cfg"),
+    ):
+        command = argument(command)
+    return command
+
+
+def detection_options(default: float) -> Callable[[F], F]:
+    """`-thresh` and `-ext_output`."""
+
+    def add(command: F) -> F:
+        told = click.option("-ext_output", "ext_output", is_flag=True, help="Print the boxes in pixels too.")
+        lowest = click.option(
+            "-thresh", "conf", type=click.FloatRange(0, 1), default=default, show_default=True,
+            help="The lowest probability printed.",
+        )  # fmt: skip
+        return lowest(told(command))
+
+    return add
+
+
 def ignored(*but: str) -> Callable[[F], F]:
     """The options of `IGNORED` for a command, `but` those that it has itself."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .darknet_options import check_photo, ignored
+from .darknet_options import check_photo, detection_options, ignored, photo_arguments
 from .options import message
 
 PLACE = ("As Darknet is called", 2)
@@ -15,18 +15,8 @@ DETECT_CONF = 0.24  # darknet.c: here the default is another than that of `detec
 
 
 @click.command("detect")
-@click.argument("cfg")
-@click.argument("weights", required=False, type=click.Path(path_type=Path))
-@click.argument("photo", required=False)
-@click.option(
-    "-thresh",
-    "conf",
-    type=click.FloatRange(0, 1),
-    default=DETECT_CONF,
-    show_default=True,
-    help="The lowest probability printed.",
-)
-@click.option("-ext_output", "ext_output", is_flag=True, help="Print the boxes in pixels too.")
+@photo_arguments
+@detection_options(DETECT_CONF)
 @ignored("-thresh", "-ext_output")
 @click.pass_context
 def command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..contract.thresholds import CONF
-from .darknet_options import DarknetGroup, check_photo, ignored, paths
+from .darknet_options import DarknetGroup, check_photo, detection_options, ignored, paths, photo_arguments
 from .options import echo, message, replace_option
 
 if TYPE_CHECKING:
@@ -24,18 +24,8 @@ def command() -> None:
 
 @command.command("test")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.argument("cfg")
-@click.argument("weights", required=False, type=click.Path(path_type=Path))
-@click.argument("photo", required=False)
-@click.option(
-    "-thresh",
-    "conf",
-    type=click.FloatRange(0, 1),
-    default=CONF,
-    show_default=True,
-    help="The lowest probability printed.",
-)
-@click.option("-ext_output", "ext_output", is_flag=True, help="Print the boxes in pixels too.")
+@photo_arguments
+@detection_options(CONF)
 @click.option("-out", "out", type=click.Path(path_type=Path), help="Write what is found as Darknet's JSON.")
 @click.option("-save_labels", "save_labels", is_flag=True, help="Write PHOTO's labels beside it; none are replaced.")
 @click.option("-letter_box", "letterbox", is_flag=True, help="Pad pictures (default: as the cfg says).")
