@@ -20,7 +20,8 @@ from darknet_py.darknet.codes import EXPLANATIONS
 from darknet_py.darknet.dialects import DIALECTS
 from darknet_py.darknet.layers.layer import LAYERS, Layer
 from darknet_py.darknet.layers.net import Net
-from darknet_py.passes.table import FOLDING, passes_for
+from darknet_py.passes import passes_for
+from darknet_py.passes.definition import FOLDING
 from tools.docs import reference, stage
 from tools.docs.reference import (
     OptionRow,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..ir.graph import Graph, Op, Value
-from .definition import Pass
+from .definition import BLOCKED, NCNN, OPENCV_4, OPENCV_5, Line, Pass
 
 
 def _cascade_pools(graph: Graph) -> Graph:
@@ -48,6 +48,7 @@ def _cascade_pools(graph: Graph) -> Graph:
 
 
 cascade_pools = Pass("cascade_pools", True, _cascade_pools)
+LINES = (Line(40, cascade_pools, (NCNN, BLOCKED, OPENCV_4, OPENCV_5)),)
 
 
 def _is_centred(op: Op) -> bool:

@@ -1,4 +1,4 @@
-"""What a pass is: a named function from graph to graph that says how exact it is.
+"""What a pass is: a named function from graph to graph that says how exact it is, and who takes it.
 
 Decision: a pass is a value, so that messages call it by its name, and two that do the same are equal.
 """
@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..ir.graph import Graph
+
+# Who runs a graph: a back end, and what of it matters here. "file" is an exported one, for any runtime.
+UNTOUCHED = ("numpy", "onnx.reference")  # they say what is right: each operation as it was lowered
+ONNXRUNTIME, BLOCKED = "onnxruntime", "onnxruntime, blocked"  # on a GPU; on a CPU, in blocks of channels
+NCNN, OPENCV_4, OPENCV_5 = "ncnn", "opencv 4", "opencv 5"
+FOLDING = ("file", "numpy, exact", "openvino", NCNN, ONNXRUNTIME, BLOCKED, OPENCV_4, OPENCV_5)
+TAKERS = (*UNTOUCHED, *FOLDING)
 
 
 @dataclass(frozen=True)
@@ -28,3 +35,20 @@ class Pass:
     def __call__(self, graph: Graph) -> Graph:
         """The graph after this pass."""
         return self.function(graph, *self.parameters)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who takes a pass, and when: the file of a pass has its `LINES`, and lower places run first.
+
+    `step` is the pass, or makes it for a runtime that keeps so many channels together; a pass that costs runtimes
+    different prices has a line for each.
+    """
+
+    place: int
+    step: Pass | Callable[[int], Pass]
+    takers: tuple[str, ...]
+
+    def made(self, block: int) -> Pass:
+        """The pass for a runtime that keeps `block` channels together."""
+        return self.step if isinstance(self.step, Pass) else self.step(block)

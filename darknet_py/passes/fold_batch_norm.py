@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..ir.graph import Graph, Op, Value
-from .definition import Pass
+from .definition import FOLDING, Line, Pass
 
 FOLDABLE = {"conv": 0, "linear": 0, "conv_transpose": 1}  # primitive → axis of the output channels in its weights
 
@@ -46,6 +46,7 @@ def _fold_batch_norm(graph: Graph) -> Graph:
 
 
 fold_batch_norm = Pass("fold_batch_norm", "a rounding of each weight and bias", _fold_batch_norm)
+LINES = (Line(20, fold_batch_norm, FOLDING),)
 
 
 def _can_fold(producer: Op, graph: Graph) -> bool:

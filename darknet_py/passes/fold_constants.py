@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Op, Value
 from ..ir.kernels import run_op
-from .definition import Pass
+from .definition import FOLDING, Line, Pass
 
 
 def _fold_constants(graph: Graph) -> Graph:
@@ -44,3 +44,4 @@ def _fold_constants(graph: Graph) -> Graph:
 
 
 fold_constants = Pass("fold_constants", True, _fold_constants)
+LINES = (Line(10, fold_constants, FOLDING),)

@@ -27,7 +27,7 @@ import numpy as np
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.rewrite import rewrite
-from .definition import Pass
+from .definition import OPENCV_5, Line, Pass
 
 LARGEST = 3  # kernels whose taps all become channels; larger ones would make very many
 WORTH = 1.25  # times as few multiplications as are worth the memory traffic that they become
@@ -58,6 +58,11 @@ def unfold_convolutions(costs: TapCosts) -> Pass:
     (10, (128, 576, 1, 1))
     """
     return Pass("unfold_convolutions", "sums are added up in another order", _unfold_convolutions, (costs,))
+
+
+# OpenCV 5 multiplies ten pixels at once: in a convolution with strides it computes their addresses for every block, and
+# each by itself where they leave a row.
+LINES = (Line(70, lambda block: unfold_convolutions(TapCosts(block, tap=60, strided=1.35, edge=12)), (OPENCV_5,)),)
 
 
 def _unfold_convolutions(graph: Graph, costs: TapCosts) -> Graph:

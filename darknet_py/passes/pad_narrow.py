@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.rewrite import rewrite
-from .definition import Pass
+from .definition import OPENCV_4, Line, Pass
 
 
 def _pad_narrow(graph: Graph) -> Graph:
@@ -26,6 +26,7 @@ def _pad_narrow(graph: Graph) -> Graph:
 
 
 pad_narrow = Pass("pad_narrow", True, _pad_narrow)
+LINES = (Line(30, pad_narrow, (OPENCV_4,)),)
 
 
 def _pad(b: Builder, op: Op) -> Value | None:

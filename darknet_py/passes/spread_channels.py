@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.rewrite import rewrite
-from .definition import Pass
+from .definition import OPENCV_5, Line, Pass
 
 BINARY = frozenset({"add", "sub", "mul", "div", "maximum"})
 
@@ -26,6 +26,7 @@ def _spread_channels(graph: Graph) -> Graph:
 
 
 spread_channels = Pass("spread_channels", True, _spread_channels)
+LINES = (Line(60, spread_channels, (OPENCV_5,)),)
 
 
 def _spread(b: Builder, op: Op) -> Value | None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.rewrite import rewrite
-from .definition import Pass
+from .definition import BLOCKED, OPENCV_5, Line, Pass
 
 
 def widen_groups(block: int) -> Pass:
@@ -24,6 +24,9 @@ def widen_groups(block: int) -> Pass:
     [(4, (32, 8, 1, 1))]
     """
     return Pass("widen_groups", True, _widen_groups, (block,))
+
+
+LINES = (Line(50, widen_groups, (BLOCKED, OPENCV_5)),)
 
 
 def _widen_groups(graph: Graph, block: int) -> Graph:

@@ -15,7 +15,7 @@ import numpy as np
 from ..ir.builder import Builder
 from ..ir.graph import Graph, Op, Value
 from ..ir.rewrite import rewrite
-from .definition import Pass
+from .definition import BLOCKED, OPENCV_5, Line, Pass
 
 TILING = "tile_convolutions"  # the name of the pass: the one that can be switched off
 
@@ -153,6 +153,16 @@ def tile_convolutions(costs: TileCosts) -> Pass:
     (['concat', 'conv', 'untile'], 36)
     """
     return Pass(TILING, "1.2 or 3.7 times the rounding of a direct sum", _tile_convolutions, (costs,))
+
+
+def _line(taker: str, **prices: int) -> Line:
+    return Line(80, lambda block: tile_convolutions(TileCosts(block, **prices)), (taker,))
+
+
+LINES = (
+    _line(BLOCKED, point=93, product=27, result=68, weight=13),
+    _line(OPENCV_5, point=56, product=0, result=270, weight=20),
+)
 
 
 def _tile_convolutions(graph: Graph, costs: TileCosts) -> Graph:

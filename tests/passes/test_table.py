@@ -14,7 +14,8 @@ from darknet_py import passes
 from darknet_py.backends.backend import backends
 from darknet_py.ir import Graph, InvalidGraph
 from darknet_py.passes import PASSES, Pass, optimize, passes_for
-from darknet_py.passes.table import FOLDING, TABLE, TAKERS, UNTOUCHED
+from darknet_py.passes.definition import FOLDING, TAKERS, UNTOUCHED
+from darknet_py.passes.table import TABLE
 
 MODULES = sorted(p.stem for p in Path(passes.__file__).parent.glob("*.py"))
 MODULES = [m for m in MODULES if m not in ("__init__", "definition", "table")]
@@ -28,7 +29,7 @@ def names(taker: str, **options: bool) -> list[str]:
 def test_the_table_is_about_back_ends_that_there_are() -> None:
     # A back end that wants nothing of its own takes the passes of "file", and needs no line.
     assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} <= {*backends(), "file"}
-    assert {taker for _, takers in TABLE for taker in takers} == {*FOLDING} == {*TAKERS} - {*UNTOUCHED}
+    assert {taker for line in TABLE for taker in line.takers} == {*FOLDING} == {*TAKERS} - {*UNTOUCHED}
 
 
 def test_each_pass_is_a_file_and_a_file_is_one_pass() -> None:
@@ -58,6 +59,12 @@ def test_who_takes_which_in_which_order() -> None:
     assert names("onnxruntime, blocked") == [*blocked, "tile_convolutions"]
     assert names("opencv 5") == [*blocked, "spread_channels", "unfold_convolutions", "tile_convolutions"]
     assert names("file") == [step.name for step in PASSES]
+
+
+def test_no_two_passes_of_one_taker_stand_in_one_place() -> None:
+    for taker in TAKERS:
+        places = [line.place for line in TABLE if taker in line.takers]
+        assert len({*places}) == len(places)
 
 
 def test_winograd_is_left_out_where_it_is_not_wanted() -> None:

@@ -27,8 +27,8 @@ from darknet_py.darknet.dialects import DIALECTS
 from darknet_py.darknet.explain import OptionRow, option_rows, section_classes
 from darknet_py.darknet.layers.layer import Layer, section_names
 from darknet_py.darknet.layers.net import Net
-from darknet_py.passes.definition import Pass
-from darknet_py.passes.table import TABLE, TAKERS, UNTOUCHED
+from darknet_py.passes.definition import TAKERS, UNTOUCHED
+from darknet_py.passes.table import TABLE
 
 PHASES: dict[Phase, str] = {
     "infer": "Options",
@@ -323,12 +323,11 @@ def returned_classes() -> list[type]:
 
 
 def _passes_page() -> str:
-    lines = [(line if isinstance(line, Pass) else line(8), takers) for line, takers in TABLE]
     rows = []
-    for name, group in groupby(lines, key=lambda line: line[0].name):
+    for name, group in groupby(TABLE, key=lambda line: line.made(8).name):
         found = list(group)
-        takers = [taker for taker in TAKERS if any(taker in those for _, those in found)]
-        step = found[0][0]
+        takers = [taker for taker in TAKERS if any(taker in line.takers for line in found)]
+        step = found[0].made(8)
         module = inspect.getmodule(step.function)
         what = inspect.cleandoc((module and module.__doc__) or "").partition("\n\n")[0]
         exact = "yes: no number changes" if step.exact is True else prose(step.exact)
@@ -336,7 +335,7 @@ def _passes_page() -> str:
         rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), taken))
     return (
         "# The passes\n\n"
-        "In the order in which they run, from `darknet_py/passes/table.py`. "
+        "In the order in which they run, as the files of `darknet_py/passes/` say. "
         f"{_listed((f'`{t}`' for t in UNTOUCHED), 'and')} take none: they say what is right. `file` is an exported "
         "ONNX file.\n\n"
         f"{table(('pass', 'what it does', 'exact', 'gain', 'taken by'), rows)}\n\n"
