@@ -1,6 +1,6 @@
 """Checkpoints written without PyTorch: torch's zip, its older form, and safetensors, byte by byte.
 
-A value is a dictionary, list, tuple, text, number, None, an array (a tensor), or `Raw` pickle operations.
+A value is a dictionary, list, tuple, text, number, None, an array (a tensor), a `Module`, or `Raw` pickle operations.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -25,6 +25,16 @@ class Raw:
     """Operations of a pickle that leave one value."""
 
     operations: bytes
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module as it is pickled whole: its class, its parameters, the modules in it, and its other fields."""
+
+    name: str
+    tensors: dict[str, Any]
+    modules: dict[str, Any]
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,10 @@ def pickled(value: Any, tensor: Callable[[np.ndarray], bytes]) -> bytes:
     """The operations that make a value; `tensor` writes those of an array."""
     if isinstance(value, Raw):
         return value.operations
+    if isinstance(value, Module):
+        room, _, name = value.name.rpartition(".")
+        state = {"_parameters": value.tensors, "_buffers": {}, "_modules": value.modules, **value.fields}
+        return f"c{room}\n{name}\n".encode() + b")\x81" + pickled(state, tensor) + b"b"
     if isinstance(value, np.ndarray):
         return tensor(value)
     if value is None or isinstance(value, bool):

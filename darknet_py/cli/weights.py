@@ -110,7 +110,7 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, diale
 @click.option(
     "--epsilon",
     type=click.FloatRange(0, min_open=True),
-    help="Of the checkpoint's batch normalization, where it is not its program's own.",
+    help="Of the checkpoint's batch normalization (default: what a model saved whole says, else its program's).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Which tensor went where, as JSON.")
 @replace_option

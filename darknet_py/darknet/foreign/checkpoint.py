@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from ...errors import DataError
@@ -29,19 +30,35 @@ SAFETENSORS = {
     "U8": "u1", "BOOL": "?",
 }  # fmt: skip
 
+# What a checkpoint may call besides tensors: classes, by their capital, and what torch, NumPy and Python rebuild by a
+# function. All others (`torch.hub.load` is one) are an attack, and noted calls would let it pass for a checkpoint.
+CALLED = re.compile(
+    r"(builtins|collections|datetime)\.\w+|_codecs\.encode|copy_?reg\._reconstructor|torch\.device"
+    r"|torch\.serialization\._get_layout|torch\._(utils|tensor)\._rebuild_\w+"
+    r"|numpy\.(dtype|ndarray|_?core\.multiarray\.(scalar|_reconstruct)|random\.\w+\.__\w+)"
+    r"|[\w.]+\._*[A-Z]\w*"
+)
+
 # Where programs keep the parameters, in the order in which they are taken: the running mean of them (ema) is what is
 # evaluated, so it comes before the parameters of the last step.
 NESTED = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model", "params", "net")
 
+T = TypeVar("T")
+Parameters = tuple[dict[str, Tensor], dict[str, float]]  # and the epsilons of modules
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The tensors of a file by name, its form, and in which entry of the file they were ('' for the file itself)."""
+    """The tensors of a file by name, its form, and in which entry of the file they were ('' for the file itself).
+
+    `epsilons` are those that normalizations of a model state which was saved whole, by the names of the modules.
+    """
 
     path: Path
     form: str
     entry: str
     tensors: dict[str, Tensor]
+    epsilons: dict[str, float]
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -56,16 +73,16 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             size, start = path.stat().st_size, file.read(HEAD)
             file.seek(0)
             form, content = _read(path, file, size, start)
-        entry, tensors = _parameters(content)
+        entry, (tensors, epsilons) = _parameters(content)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
     except DataError as e:
         raise DataError(f"{path}: {e}") from None
-    return Checkpoint(path, form, entry, {_plain(name): t for name, t in tensors.items()})
+    return Checkpoint(path, form, entry, _plain(tensors), _plain(epsilons))
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("module.")
+def _plain(named: dict[str, T]) -> dict[str, T]:
+    return {name.removeprefix("module."): value for name, value in named.items()}
 
 
 def _read(path: Path, file: BinaryIO, size: int, start: bytes) -> tuple[str, Any]:
@@ -149,6 +166,8 @@ def _call(name: str, args: tuple[Any, ...]) -> Any:
         return dict(pairs) if sound else {}
     if name == "torch.Size":
         return args[0] if args else ()
+    if not CALLED.fullmatch(name):
+        raise DataError(f"the pickle calls {name[:100]}, which no checkpoint needs; nothing was executed")
     return Inert(name, args)
 
 
@@ -232,7 +251,7 @@ def _read_safetensors(path: Path, file: BinaryIO, size: int, start: bytes) -> di
 # -- which tensors ---------------------------------------------------------------------------------------------------
 
 
-def _parameters(content: Any) -> tuple[str, dict[str, Tensor]]:
+def _parameters(content: Any) -> tuple[str, Parameters]:
     """The parameters and where they were: in an entry that programs keep them in, or at the top."""
     for key, inner in _nested(content):
         if found := _flat(inner):
@@ -251,20 +270,24 @@ def _nested(value: Any) -> list[tuple[str, Any]]:
     return [(key, fields[key]) for key in NESTED if key in fields] if isinstance(fields, dict) else []
 
 
-def _flat(value: Any) -> dict[str, Tensor]:
-    """The tensors of a dictionary, or of a whole module that was pickled, by the names that torch gives them."""
+def _flat(value: Any) -> Parameters | None:
+    """The tensors, if any, of a dictionary or of a module that was pickled whole, by torch's names."""
     found: dict[str, Tensor] = {}
+    epsilons: dict[str, float] = {}
     waiting = [("", value)]
     for _ in range(MAX_MODULES):
         if not waiting:
-            return found
-        prefix, module = waiting.pop()
+            return (found, epsilons) if found else None
+        name, module = waiting.pop()
+        prefix = f"{name}." if name else ""
         state = module.state if isinstance(module, Inert) else None
         nested: dict[Any, Any] = state if isinstance(state, dict) and "_modules" in state else {}
         for group in (nested.get("_parameters"), nested.get("_buffers"), module):
             if isinstance(group, dict):
                 found |= {f"{prefix}{k}": v for k, v in group.items() if isinstance(v, Tensor)}
+        if isinstance(epsilon := nested.get("eps"), float):
+            epsilons[name] = epsilon
         modules = nested.get("_modules")
         if isinstance(modules, dict):
-            waiting += [(f"{prefix}{name}.", m) for name, m in modules.items()]
+            waiting += [(f"{prefix}{child}", m) for child, m in modules.items()]
     raise DataError("its modules are nested without an end")

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,11 @@ def import_weights(
     `checkpoint` is a file of mmpretrain, timm, or a PyTorch program that reads Darknet's cfg (PyTorch_YOLOv4, yolor,
     ultralytics' first yolov3), as torch.save or safetensors wrote it. `cfg` is the network, a path or an installed
     name; without it that is the one of timm's or mmpretrain's which the checkpoint fits. `dialect` is whose Darknet the
-    cfg is for, None: inferred. `epsilon` is that of the checkpoint's batch normalization where it is not the one that
-    its program has: variances are written so that Darknet's own epsilon gives the same. Nothing in the file is
-    executed. A file that this package did not write is replaced only if `replace`. Raises `DataError` for that and for
-    a file that is no checkpoint, and `WeightsError` for one that does not fit exactly.
+    cfg is for, None: inferred. `epsilon` is that of the checkpoint's batch normalization where it is neither in the
+    file, as in a model that was saved whole, nor the one that its program has: variances are written so that Darknet's
+    own epsilon gives the same. Nothing in the file is executed. A file that this package did not write is replaced only
+    if `replace`. Raises `DataError` for that and for a file that is no checkpoint, and `WeightsError` for one that does
+    not fit exactly.
     """
     if os.path.realpath(checkpoint) == os.path.realpath(output):
         raise WeightsError(f"{output} is the checkpoint itself", Code.WEIGHTS_MISSING, "write to another file")
@@ -246,9 +248,8 @@ def _joined(
         for param, array, note in _normalization(graph, dialect):
             arrays[param.value] = array
             rows.append(Row(graph.layer(param.layer).name, param.role, param.value.shape, "", note))
-    theirs = family.epsilon if epsilon is None else epsilon
     for unit, params in pairs:
-        values, note = _values(checkpoint, unit, theirs, dialect)
+        values, note = _values(checkpoint, unit, _epsilon_of(checkpoint, unit, family, epsilon), dialect)
         for param in params:
             arrays[param.value] = values[param.role].reshape(param.value.shape)
             said = note if param.role in ("variance", "scales") else ""
@@ -286,6 +287,16 @@ def _advice(unit: ForeignUnit, units: list[ForeignUnit]) -> str:
     if unit is units[-1]:
         return "the last layer differs: a network of other classes has a cfg with as many filters there (--cfg)"
     return "is it the checkpoint of another network?"
+
+
+def _epsilon_of(checkpoint: Checkpoint, unit: ForeignUnit, family: Family, given: float | None) -> float:
+    """The epsilon of a unit: the given one, else what its module says of itself, else that of the program."""
+    module = unit.tensors.get("variance", "").rpartition(".")[0]
+    epsilon = checkpoint.epsilons.get(module, family.epsilon) if given is None else given
+    if not 0 <= epsilon < inf:
+        message = f"{checkpoint.path}: {module} has the epsilon {epsilon:g}"
+        raise WeightsError(message, Code.WEIGHTS_VALUES, "it is a small positive number")
+    return epsilon
 
 
 def _values(

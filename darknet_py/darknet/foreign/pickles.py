@@ -45,7 +45,7 @@ class Inert:
     items: dict[Any, Any] = field(default_factory=dict)
 
 
-Call = Callable[[str, tuple[Any, ...]], Any]  # what to make of a call; `Inert` for what is not known
+Call = Callable[[str, tuple[Any, ...]], Any]  # what to make of a call of a function or class
 Persist = Callable[[Any], Any]  # what a persistent id stands for
 
 
@@ -72,8 +72,9 @@ class Bounded(io.RawIOBase):
 def read_pickle(file: BinaryIO | Bounded, call: Call, persist: Persist) -> Any:
     """The value of the next pickle in `file`, which is left after it.
 
-    `call` makes something of a call that the pickle asks for, `persist` of a persistent id. Raises `DataError` for what
-    is no pickle, is damaged, or names anything outside `ROOTS`.
+    `call` makes something of a call that the pickle asks for, `persist` of a persistent id; an object that is only
+    created, as those of modules are, is `Inert`. Raises `DataError` for what is no pickle, is damaged, or names
+    anything outside `ROOTS`.
 
     >>> import pickle, os
     >>> data = pickle.dumps({"a": [1, 2.5, (True, None)], "b": b"raw"})
@@ -227,19 +228,19 @@ class _Machine:
         self.stack.append(_named(*self.taken(2)))
 
     def do_reduce(self, _: Any) -> None:
-        self.make(*self.taken(2))
+        self.make(self.call, *self.taken(2))
 
     def do_newobj(self, _: Any) -> None:
-        self.make(*self.taken(2))
+        self.make(Inert, *self.taken(2))
 
     def do_newobj_ex(self, _: Any) -> None:
         what, args, _keywords = self.taken(3)
-        self.make(what, args)
+        self.make(Inert, what, args)
 
-    def make(self, what: Any, args: Any) -> None:
+    def make(self, call: Call, what: Any, args: Any) -> None:
         if not isinstance(what, Name) or not isinstance(args, tuple):
             raise TypeError("it calls what is no function")
-        self.stack.append(self.call(what.name, args))
+        self.stack.append(call(what.name, args))
 
     def do_build(self, _: Any) -> None:
         state = self.stack.pop()

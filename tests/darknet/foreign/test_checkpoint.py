@@ -10,7 +10,17 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
-from checkpoints import Raw, Storage, call, pickled, tensor_operations, write_legacy, write_safetensors, write_zip
+from checkpoints import (
+    Module,
+    Raw,
+    Storage,
+    call,
+    pickled,
+    tensor_operations,
+    write_legacy,
+    write_safetensors,
+    write_zip,
+)
 
 from darknet_py.darknet.foreign.checkpoint import read_checkpoint
 from darknet_py.darknet.foreign.kinds import is_checkpoint
@@ -53,31 +63,48 @@ def test_parameters_are_found_where_programs_keep_them(value: Any, entry: str, t
     np.testing.assert_array_equal(read.tensors["a"].array(), A)
 
 
-def module(name: str, tensors: dict[str, Any], children: dict[str, Any]) -> Raw:
-    """A module as it is pickled whole, with its first tensor only as an operation."""
-    state = {"_parameters": tensors, "_buffers": {}, "_modules": children, "training": False}
-    made = f"c{name.rpartition('.')[0]}\n{name.rpartition('.')[2]}\n)\x81".encode("latin-1")
-    return Raw(made + pickled(state, lambda _: tensor_operations(Storage("0", 24), 0, (24,), (1,))) + b"b")
-
-
 def test_a_model_that_was_pickled_whole_gives_its_tensors_by_their_names(tmp_path: Path) -> None:
-    inner = module("torch.nn.modules.conv.Conv2d", {"weight": A}, {})
-    whole = module(
-        "models.yolo.Model", {}, {"model": module("torch.nn.modules.container.Sequential", {}, {"0": inner})}
-    )
-    read = read_checkpoint(write_zip(tmp_path / "a.pt", {"model": whole, "spare": A.ravel()}))
-    assert [*read.tensors] == ["model.0.weight"]
-    np.testing.assert_array_equal(read.tensors["model.0.weight"].array(), A.ravel())
+    inner = Module("torch.nn.modules.conv.Conv2d", {"weight": A}, {})
+    norm = Module("torch.nn.modules.batchnorm.BatchNorm2d", {"weight": B}, {}, {"eps": 1e-3, "training": False})
+    row = Module("torch.nn.modules.container.Sequential", {}, {"0": inner, "1": norm})
+    whole = Module("torch.nn.parallel.data_parallel.DataParallel", {}, {"module": row})
+    read = read_checkpoint(write_zip(tmp_path / "a.pt", {"model": whole, "spare": A}))
+    assert {*read.tensors} == {"0.weight", "1.weight"}
+    np.testing.assert_array_equal(read.tensors["0.weight"].array(), A)
+    assert read.epsilons == {"1": 1e-3}
 
 
 def test_classes_came_with_their_source_before_1_6(tmp_path: Path) -> None:
-    inner = module("torch.nn.modules.conv.Conv2d", {"weight": A}, {}).operations
+    first = tensor_operations(Storage("0", 24), 0, (24,), (1,))
+    inner = pickled(Module("torch.nn.modules.conv.Conv2d", {"weight": A}, {}), lambda _: first)
     named = b"ctorch.nn.modules.conv\nConv2d\n"
     words = b"".join(pickled(word, lambda _: b"") for word in ("conv.py", "class Conv2d: ..."))
     source = pickled("module", lambda _: b"") + named + words
     whole = Raw(b"(" + source + b"tQ" + inner.removeprefix(named))
     read = read_checkpoint(write_legacy(tmp_path / "a.pt", {"model": whole, "spare": A.ravel()}))
     np.testing.assert_array_equal(read.tensors["weight"].array(), A.ravel())
+
+
+@pytest.mark.parametrize("write", [write_zip, write_legacy])
+@pytest.mark.parametrize("name", ["torch.load", "torch.hub.load_state_dict_from_url", "numpy.fromfile", "utils.run"])
+def test_a_call_of_a_function_is_an_error(write: Callable[[Path, Any], Path], name: str, tmp_path: Path) -> None:
+    asked = call(*name.rsplit(".", 1), "https://example.org/other.pt")
+    with pytest.raises(DataError, match=rf"calls {name}, which no checkpoint needs; nothing was executed"):
+        read_checkpoint(write(tmp_path / "bad.pt", {"model": {"a": A}, "hook": asked}))
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        call("numpy.core.multiarray", "scalar"), call("_codecs", "encode", "raw", "latin1"),
+        call("torch", "device", "cpu"), call("collections", "defaultdict"), call("pathlib", "PosixPath", "runs"),
+        call("argparse", "Namespace"), call("torch.optim.lr_scheduler", "LambdaLR"), call("copy_reg", "_reconstructor"),
+    ],
+    ids=lambda c: c.operations.split()[1].decode(),
+)  # fmt: skip
+def test_what_checkpoints_call_besides_tensors_is_passed_over(called: Raw, tmp_path: Path) -> None:
+    read = read_checkpoint(write_zip(tmp_path / "a.pt", {"model": {"a": A}, "training": {"more": called}}))
+    assert [*read.tensors] == ["a"]
 
 
 def test_modules_that_contain_each_other_are_an_error(tmp_path: Path) -> None:

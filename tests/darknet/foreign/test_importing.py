@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkpoints import write_legacy, write_safetensors, write_zip
+from checkpoints import Module, write_legacy, write_safetensors, write_zip
 from click.testing import CliRunner
 from foreign_truth import GOLDENS, NETWORKS, TIMM, pictures, seeded
 
@@ -112,6 +112,37 @@ def test_every_dialect_divides_as_the_checkpoints_program(cfg: Path, dialect: st
     x = np.random.RandomState(1).random_sample((1, 3, 8, 8)).astype(np.float32)
     wanted = by_hand(state(), x, epsilon)
     np.testing.assert_allclose(convolved(cfg, done.weights, x, dialect), wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def whole(epsilon: float) -> Module:
+    """The same as a model that was saved whole, whose normalization has an epsilon of its own."""
+
+    def of(name: str, **fields: float) -> Module:
+        own = {n.rpartition(".")[2]: t for n, t in state().items() if n.startswith(f"{name}.")}
+        return Module(f"torch.nn.{name.rpartition('.')[2]}", own, {}, fields)
+
+    norm = of("module_list.0.BatchNorm2d", eps=epsilon)
+    first = Module("torch.nn.Sequential", {}, {"Conv2d": of("module_list.0.Conv2d"), "BatchNorm2d": norm})
+    last = Module("torch.nn.Sequential", {}, {"Conv2d": of("module_list.2.Conv2d")})
+    rows = Module("torch.nn.ModuleList", {}, {"0": first, "2": last})
+    return Module("models.models.Darknet", {}, {"module_list": rows})
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("given", [None, 1e-5])
+def test_a_model_that_was_saved_whole_says_its_epsilon_itself(cfg: Path, dialect: str, given: float | None) -> None:
+    checkpoint = write_zip(cfg.with_suffix(".pt"), {"ema": None, "model": whole(1e-3)})
+    done = import_weights(checkpoint, cfg.with_suffix(".weights"), cfg, dialect=dialect, epsilon=given)
+    x = np.random.RandomState(1).random_sample((1, 3, 8, 8)).astype(np.float32)
+    wanted = by_hand(state(), x, given or 1e-3)
+    np.testing.assert_allclose(convolved(cfg, done.weights, x, dialect), wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("epsilon", [-1e-3, float("nan"), float("inf")])
+def test_an_epsilon_that_cannot_be_is_an_error(cfg: Path, epsilon: float) -> None:
+    checkpoint = write_zip(cfg.with_suffix(".pt"), {"model": whole(epsilon)})
+    with pytest.raises(WeightsError, match=r"module_list\.0\.BatchNorm2d has the epsilon"):
+        import_weights(checkpoint, cfg.with_suffix(".weights"), cfg)
 
 
 @pytest.mark.parametrize("dialect", [ALEXEYAB, PJREDDIE, PYTORCH], ids=lambda d: d.name)
