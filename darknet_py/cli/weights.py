@@ -125,7 +125,7 @@ def import_(
     torch.save and safetensors are read without PyTorch, and nothing in them is executed.
 
     \b
-    darknet-py weights import cspdarknet50_3rdparty_8xb32_in1k_20220322-f45add06.pth -o cspdarknet50.weights
+    darknet-py weights import cspdarknet50_3rdparty_8xb32_in1k_20220322-f45add06.pth -o my.weights
     darknet-py weights import yolov4-csp.pt --cfg yolov4-csp.cfg -o yolov4-csp.weights
     """
     from ..darknet.foreign.importing import import_weights

@@ -132,9 +132,15 @@ def find_weights(cfg: Path, say: Say | None = None) -> Path:
 
 
 def _instead(cfg: Path) -> str:
-    """What to do with a cfg that nobody published weights for: the trained network that does the same task."""
-    detects = "[yolo]" in cfg.read_text("utf-8")
-    if detects:
+    """What to do with a cfg that nobody published weights for: the trained network that does the same task.
+
+    >>> _instead(find_cfg("cspresnext50"))
+    '`darknet-py run cspresnext50_3rdparty_8xb32_in1k PICTURE` runs the one that another program trained'
+    """
+    twins = [name for name in checkpoints.trained_networks() if name.startswith((f"{cfg.stem}.", f"{cfg.stem}_"))]
+    if twins:
+        return f"`darknet-py run {twins[0]} PICTURE` runs the one that another program trained"
+    if "[yolo]" in cfg.read_text("utf-8"):
         return f"`darknet-py run {STAND_IN} PICTURE` runs a trained detector, and fetches it"
     return "`darknet-py models` lists networks with published weights"
 

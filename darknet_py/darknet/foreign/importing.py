@@ -242,7 +242,8 @@ def _joined(
         message = (
             f"{family.title} normalizes pictures by mean and deviation, and {compilation.cfg.source.name} does not"
         )
-        hint = f"let the cfg begin with a [batchnorm], as {family.cfgs[0]}.cfg does"
+        own = Path(_network(checkpoint, family, units, None, dialect.name).cfg.source.name).stem
+        hint = f"take {own}, or let the cfg begin with a [batchnorm] as that does"
         raise WeightsError(message, Code.WEIGHTS_SHORT, hint)
     if _normalizes(graph, family):
         for param, array, note in _normalization(graph, dialect):

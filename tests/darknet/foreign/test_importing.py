@@ -433,8 +433,11 @@ def test_a_classifier_of_other_classes_says_what_to_do(tmp_path: Path) -> None:
 def test_a_cfg_that_does_not_normalize_pictures_is_an_error(tmp_path: Path) -> None:
     """Its shapes fit, and the network would compute nonsense."""
     checkpoint = write_zip(tmp_path / "a.pth", state_of(golden("cspresnext50.ra_in1k")))
-    with pytest.raises(WeightsError, match=r"timm normalizes pictures by mean and deviation, and .*\.cfg does not"):
+    with pytest.raises(
+        WeightsError, match=r"timm normalizes pictures by mean and deviation, and .*\.cfg does not"
+    ) as e:
         import_weights(checkpoint, tmp_path / "a.weights", "cspresnext50")
+    assert "take cspresnext50.ra_in1k, or" in str(e.value)
 
 
 def test_import_weights_is_public() -> None:
