@@ -41,8 +41,8 @@ def check(folder):
     if kind == "mismatch":
         raise Mismatch("two things", "differ")
     if kind == "memory":
-        bytearray(b"x" * (1 << 20)) * 300
-    end = time.process_time() + {"slow": 0.4, "hang": 60}.get(kind, 0)
+        bytearray(b"x" * (1 << 20)) * 200
+    end = time.process_time() + {"slow": 1.5, "hang": 60}.get(kind, 0)
     while time.process_time() < end:
         pass
     return kind
@@ -65,7 +65,7 @@ TARGET = Numbered("mischief", __doc__, None, check, "what.txt", chunk=4)
 def mischief(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     (tmp_path / "a_fuzzed_mischief.py").write_text(MISCHIEF)
     monkeypatch.syspath_prepend(str(tmp_path))
-    limits = Limits(seconds=0.3, most_seconds=2)
+    limits = Limits(seconds=1, most_seconds=4)
     return Plan("a_fuzzed_mischief", 0, 10, tmp_path / "state" / "mischief.json", limits=limits)
 
 

@@ -161,10 +161,10 @@ def attempt(target: Target, case: Case, limits: Limits, scratch: Path) -> Outcom
     signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
     grown = (peak() - memory) / MB if peak() > highest else 0.0
+    if finding is None and grown > limits.megabytes:  # first: it does not depend on how busy the machine is
+        finding = Finding("memory", "memory", f"{grown:.0f} MB more memory")
     if finding is None and seconds > limits.seconds:
         finding = Finding("slow", "slow", f"{seconds:.1f} s of processor time")
-    if finding is None and grown > limits.megabytes:
-        finding = Finding("memory", "memory", f"{grown:.0f} MB more memory")
     return Outcome(finding.kind if finding else word, finding, seconds, grown)
 
 
