@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from darknet_py.darknet.dialects import DIALECTS
@@ -120,3 +121,14 @@ def test_a_finding_is_kept_with_its_input_made_smaller(mischief: Plan) -> None:
     assert Path(found.folder, "found", "what.txt").read_text() == "some\nwords\nand\nexception"
     assert Path(found.folder, "smaller", "what.txt").read_text() == "exception"
     assert "ValueError: foreign" in Path(found.folder, "finding.txt").read_text()
+
+
+def test_numbers_that_float32_hardly_holds_may_be_rounded_but_not_infinite() -> None:
+    most = np.finfo(np.float32).max
+    wanted = np.array([1, -most, np.inf, np.nan], np.float32)
+    rounded = np.array([1, np.nextafter(-most, np.float32(0)), np.inf, np.nan], np.float32)
+    assert networks.complaint(rounded, wanted, [wanted]) is None
+    for place, wrong in ((1, -np.inf), (1, -most / 2), (2, most), (3, 0)):
+        got = wanted.copy()
+        got[place] = wrong
+        assert networks.complaint(got, wanted, [wanted]), wrong
