@@ -1,0 +1,86 @@
+"""What runtimes compute wrongly is written in another way: the passes that do so change no number, and are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from graphs import computes_the_same, graph_of, kinds, numbers
+
+from darknet_py.backends.session import open_session
+from darknet_py.ir import Graph, Value
+from darknet_py.ir.builder import Builder
+from darknet_py.passes import optimize
+from darknet_py.passes.copy_inputs import copy_inputs
+from darknet_py.passes.cut_single_windows import cut_single_windows
+
+Body = Callable[[Builder, Value], Value]
+
+
+def agrees(graph: Graph, backend: str, batch: int) -> None:
+    image = np.random.default_rng(1).random((batch, *graph.image.shape), np.float32)
+    (wanted,) = open_session(graph, "numpy").run([image])
+    (got,) = open_session(graph, backend).run([image])
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def joined(first: bool) -> Body:
+    def body(b: Builder, x: Value) -> Value:
+        constant = b.const(numbers(2, 4, 5))
+        return b.concat([x, constant] if first else [constant, x])
+
+    return body
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_input_that_is_joined_with_a_constant_is_copied(first: bool) -> None:
+    before = graph_of(joined(first), (3, 4, 5))
+    after = optimize(before, (copy_inputs,))
+    assert kinds(after) == ["repeat_batch", "mul", "concat"]
+    computes_the_same(before, after)
+
+
+def test_what_is_joined_with_no_constant_is_not_copied() -> None:
+    assert kinds(optimize(graph_of(lambda b, x: b.concat([x, x]), (3, 4, 5)), (copy_inputs,))) == ["concat"]
+    computed = graph_of(lambda b, x: b.concat([b.op("relu", x), b.const(numbers(2, 4, 5))]), (3, 4, 5))
+    assert kinds(optimize(computed, (copy_inputs,))) == ["relu", "repeat_batch", "concat"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_opencv_joins_an_input_with_a_constant(first: bool, batch: int) -> None:
+    agrees(graph_of(joined(first), (3, 4, 5)), "opencv", batch)
+
+
+def windows(width: int, size: int, step: int, pad: int, dilation: int = 1) -> Graph:
+    def body(b: Builder, x: Value) -> Value:
+        weights = b.const(numbers(2, 1, size, size))
+        return b.op("conv", x, weights, strides=(1, step), pads=(pad,) * 4, dilations=(dilation,) * 2)
+
+    return graph_of(body, (1, 9, width))
+
+
+SINGLE = [(16, 3, 16, 1), (4, 3, 2, 0), (4, 4, 4, 1), (2, 3, 2, 1), (3, 3, 4, 0), (9, 3, 9, 1, 2)]
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_a_single_window_is_cut_out(case: tuple[int, ...]) -> None:
+    before = windows(*case)
+    assert before.outputs[0].shape[2] == 1
+    after = optimize(before, (cut_single_windows,))
+    assert after.ops[-1].attrs["strides"] == (1, 1)
+    computes_the_same(before, after)
+
+
+@pytest.mark.parametrize("case", [(16, 3, 4, 1), (3, 3, 1, 0)])
+def test_several_windows_and_steps_of_1_are_left_alone(case: tuple[int, ...]) -> None:
+    before = windows(*case)
+    assert optimize(before, (cut_single_windows,)).ops == before.ops
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino: pip install 'darknet-compiler[openvino]'")
+@pytest.mark.parametrize("case", SINGLE)
+def test_openvino_computes_a_single_window(case: tuple[int, ...]) -> None:
+    agrees(windows(*case), "openvino", 2)
