@@ -14,6 +14,7 @@ from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
 from darknet_py.passes import optimize
 from darknet_py.passes.copy_inputs import copy_inputs
+from darknet_py.passes.crop_transposed import crop_transposed
 from darknet_py.passes.cut_single_windows import cut_single_windows
 
 Body = Callable[[Builder, Value], Value]
@@ -84,3 +85,24 @@ def test_several_windows_and_steps_of_1_are_left_alone(case: tuple[int, ...]) ->
 @pytest.mark.parametrize("case", SINGLE)
 def test_openvino_computes_a_single_window(case: tuple[int, ...]) -> None:
     agrees(windows(*case), "openvino", 2)
+
+
+def transposed(size: int, pad: int, stride: int = 1) -> Graph:
+    def body(b: Builder, x: Value) -> Value:
+        return b.op("conv_transpose", x, b.const(numbers(2, 3, size, size)), strides=(stride,) * 2, pads=(pad,) * 4)
+
+    return graph_of(body, (2, 12, 10))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_edges_of_a_transposed_convolution_of_single_cells_are_cut_off_after_it(stride: int) -> None:
+    before = transposed(1, 4, stride)
+    after = optimize(before, (crop_transposed,))
+    assert kinds(after) == ["conv_transpose", "slice"]
+    computes_the_same(before, after)
+    agrees(before, "opencv", 3)
+
+
+@pytest.mark.parametrize(("size", "pad"), [(1, 0), (2, 1)])
+def test_other_transposed_convolutions_are_left_alone(size: int, pad: int) -> None:
+    assert kinds(optimize(transposed(size, pad), (crop_transposed,))) == ["conv_transpose"]

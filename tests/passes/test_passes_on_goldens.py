@@ -13,6 +13,7 @@ from darknet_py.ir import Graph
 from darknet_py.passes import PASSES, Pass, optimize
 from darknet_py.passes.cascade_pools import cascade_pools
 from darknet_py.passes.copy_inputs import copy_inputs
+from darknet_py.passes.crop_transposed import crop_transposed
 from darknet_py.passes.cut_single_windows import cut_single_windows
 from darknet_py.passes.im2col import unfold_convolutions
 from darknet_py.passes.pad_narrow import pad_narrow
@@ -22,7 +23,15 @@ from darknet_py.passes.winograd import TILES, Tile, tile_convolutions
 
 CASES = [c for c in (*goldens("golden").values(), *goldens("golden_pj").values()) if c.ran]
 UNFOLD = (unfold_convolutions(ALL_TAPS), unfold_convolutions(COLUMNS))
-EXACT: tuple[Pass, ...] = (widen_groups(8), cascade_pools, spread_channels, pad_narrow, copy_inputs, cut_single_windows)
+EXACT: tuple[Pass, ...] = (
+    widen_groups(8),
+    cascade_pools,
+    spread_channels,
+    pad_narrow,
+    copy_inputs,
+    cut_single_windows,
+    crop_transposed,
+)
 
 
 def test_there_are_goldens() -> None:
