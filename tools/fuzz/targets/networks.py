@@ -280,7 +280,7 @@ def _nudged(graph: Graph, feeds: list[list[np.ndarray]], rng: np.random.Generato
 
 
 def _shaken(graph: Graph, rng: np.random.Generator) -> Graph:
-    """The graph with functions that are off as those of runtimes are: by a last place of 1, by more of what is small."""
+    """The graph with functions that are off as those of runtimes are: by a last place of 1, by more where small."""
     b = Builder()
     for op in graph.ops:
         if op.kind not in SQUASHING:
