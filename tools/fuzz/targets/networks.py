@@ -40,7 +40,7 @@ MOST_WORK, MOST_OPS = 1 << 21, 250  # multiply-accumulates and numbers; operatio
 MOST_PYTHON = 1 << 19  # the same of a batch, where onnx.reference walks it in Python: what it costs is not ours
 BASE, FACTOR = 1e-4, 20.0
 FLOOR = 3e-7  # of anything: the sigmoids of runtimes are right to the last place of 1, not of a small number
-# What functions of runtimes are off by where they are hardest, as measured of onnxruntime's: most, and of what is small.
+# What functions of runtimes are off by at the most, and of small results, as measured of onnxruntime.
 LAST_PLACES = {"sigmoid": 6e-8, "softmax": 6e-8, "tanh": 6e-8, "swish": 1e-6, "mish": 1e-6}
 OF_SMALL, OF_JUMPS = 2e-3, 5e-7  # the latter of what a jump reads
 NUDGE = 5e-7  # a few units of the last place
