@@ -16,6 +16,7 @@ from darknet_py.passes import optimize
 from darknet_py.passes.copy_inputs import copy_inputs
 from darknet_py.passes.crop_transposed import crop_transposed
 from darknet_py.passes.cut_single_windows import cut_single_windows
+from darknet_py.passes.part_elu import part_elu
 
 Body = Callable[[Builder, Value], Value]
 
@@ -106,3 +107,21 @@ def test_the_edges_of_a_transposed_convolution_of_single_cells_are_cut_off_after
 @pytest.mark.parametrize(("size", "pad"), [(1, 0), (2, 1)])
 def test_other_transposed_convolutions_are_left_alone(size: int, pad: int) -> None:
     assert kinds(optimize(transposed(size, pad), (crop_transposed,))) == ["conv_transpose"]
+
+
+def test_a_division_and_its_elu_that_is_multiplied_are_parted() -> None:
+    def body(b: Builder, x: Value) -> Value:
+        return b.mul(b.op("elu", b.op("div", x, b.op("exp", x)), alpha=1.67), 1.05)
+
+    before = graph_of(body, (3, 4, 5))
+    after = optimize(before, (part_elu,))
+    assert kinds(after) == ["exp", "div", "reshape", "elu", "mul"]
+    computes_the_same(before, after)
+    agrees(before, "opencv", 2)
+
+
+def test_an_elu_of_something_else_is_not_parted() -> None:
+    def body(b: Builder, x: Value) -> Value:
+        return b.mul(b.op("elu", b.op("exp", x), alpha=1.67), 1.05)
+
+    assert kinds(optimize(graph_of(body, (3, 4, 5)), (part_elu,))) == ["exp", "elu", "mul"]

@@ -31,6 +31,7 @@ EXACT: tuple[Pass, ...] = (
     copy_inputs,
     cut_single_windows,
     crop_transposed,
+    part_elu,
 )
 
 

@@ -55,11 +55,18 @@ def test_who_takes_which_in_which_order() -> None:
     assert names("onnxruntime") == names("numpy, exact") == folding
     assert names("ncnn") == [*folding, "cascade_pools"]
     assert names("openvino") == [*folding, "cut_single_windows"]
-    assert names("file") == [*folding, "cut_single_windows", "crop_transposed"]
-    assert names("opencv 4") == [*folding, "pad_narrow", "copy_inputs", "crop_transposed", "cascade_pools"]
+    assert names("file") == [*folding, "cut_single_windows", "crop_transposed", "part_elu"]
+    assert names("opencv 4") == [*folding, "pad_narrow", "copy_inputs", "crop_transposed", "part_elu", "cascade_pools"]
     blocked = [*folding, "cascade_pools", "widen_groups"]
     assert names("onnxruntime, blocked") == [*blocked, "tile_convolutions"]
-    assert names("opencv 5") == [*blocked, "spread_channels", "unfold_convolutions", "tile_convolutions"]
+    assert names("opencv 5") == [
+        *folding,
+        "part_elu",
+        *blocked[2:],
+        "spread_channels",
+        "unfold_convolutions",
+        "tile_convolutions",
+    ]
     assert names("file") == [step.name for step in PASSES]
 
 
