@@ -17,6 +17,7 @@ from darknet_py.passes.crop_transposed import crop_transposed
 from darknet_py.passes.cut_single_windows import cut_single_windows
 from darknet_py.passes.im2col import unfold_convolutions
 from darknet_py.passes.pad_narrow import pad_narrow
+from darknet_py.passes.part_elu import part_elu
 from darknet_py.passes.spread_channels import spread_channels
 from darknet_py.passes.widen_groups import widen_groups
 from darknet_py.passes.winograd import TILES, Tile, tile_convolutions
