@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 Skip = Callable[[DataError], None]
 
+FILM = 8  # frames of a file that wait for the network, and as many for the one who takes the results
+
 
 def _to_nobody(_: str) -> None:
     """Nobody is told."""
@@ -204,11 +206,11 @@ class Model:
         frame each time, for which `batch` is 1 and `workers` 0. `conf` is the lowest probability that counts and `iou`
         the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time (recurrent
         networks: always one). `workers` threads read and prepare pictures and decode boxes while the network runs, in
-        order, at most `batch` x (2 `workers` + 2) pictures at a time; 0 does one thing after the other. `letterbox`
-        pads pictures to the shape of the network; without it they are stretched, or for classifiers scaled and cut;
-        None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that raises
-        `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
-        variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
+        order, at most `batch` x (2 `workers` + 2) pictures at a time (of a video file, with one worker, some 20 frames
+        or 6 x `batch`); 0 does one thing after the other. `letterbox` pads pictures to the shape of the network;
+        without it they are stretched, or for classifiers scaled and cut; None does what the cfg says. `skip` is told of
+        what is no picture, which is left out; without it that raises `DataError`. A picture of more than `max_pixels`
+        is not decoded, and counts as none (None: as many as the variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
 
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
         the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
@@ -231,8 +233,9 @@ class Model:
         if is_live(source):
             batch = 1  # what is read ahead is old when its turn comes
             workers = 0
-        loads = loaders(source, self.contract.shape[0], max_pixels)
-        results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection)
+        film = workers == 1 and isinstance(source, Video) and not source.is_live
+        loads = loaders(source, self.contract.shape[0], max_pixels, ahead=not film)
+        results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection, film)
         return results if is_stream(source) else list(results)
 
     def _select(
@@ -250,7 +253,7 @@ class Model:
 
     def _stream(
         self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: int, letterbox: bool | None,
-        skip: Skip | None, selection: Selection,
+        skip: Skip | None, selection: Selection, film: bool,
     ) -> Iterator[Results]:  # fmt: skip
         shape = self.contract.shape
         if len(shape) != 3:
@@ -263,6 +266,12 @@ class Model:
         if not workers:
             for group in groups:
                 yield from last(self._infer(first(group)))
+            return
+        if film:
+            from .pipeline import overlapped
+
+            for results in map(last, overlapped(groups, first, self._infer, max(2, FILM // count))):
+                yield from results
             return
         from concurrent.futures import ThreadPoolExecutor
 

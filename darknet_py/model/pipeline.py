@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
+from ..vision.video.ahead import Ahead
+
 A = TypeVar("A")
 B = TypeVar("B")
+C = TypeVar("C")
 
 
 def ordered(executor: Executor, function: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
@@ -38,6 +41,24 @@ def ordered(executor: Executor, function: Callable[[A], B], items: Iterable[A], 
     finally:
         for future in begun:
             future.cancel()
+
+
+def overlapped(items: Iterable[A], first: Callable[[A], B], then: Callable[[B], C], count: int) -> Iterator[C]:
+    """`then(first(item))` of each item: a thread reads the items and does what is first, another does the rest.
+
+    At most `count` wait for each next step. When the generator ends, `then` is no longer at work.
+
+    >>> list(overlapped(range(3), float, str, 2))
+    ['0.0', '1.0', '2.0']
+    """
+    begun = Ahead(map(first, items), count)
+    done = Ahead(map(then, begun), count)
+    try:
+        yield from done
+    finally:
+        begun.close()
+        done.close()
+        done.join()
 
 
 def _until_failure(items: Iterable[A], failures: list[Exception]) -> Iterator[A]:

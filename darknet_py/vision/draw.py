@@ -7,6 +7,7 @@ number, so a class looks the same in every picture; neighbouring numbers are far
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,12 +20,14 @@ GOLDEN_ANGLE = 0.38196601125  # of a turn: successive multiples never come close
 TONES = ((200, 220), (255, 160), (140, 250))  # saturation and value; classes of a like hue differ in these
 COUNTED = 3  # the class number whose colour the first line or zone has
 TINT = 0.2  # how much of a zone's colour covers the picture
+REMEMBERED = 1024  # colours and sizes of texts: the next frame of a video has nearly the same
 DARK, LIGHT = (24, 24, 24), (255, 255, 255)
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 
 
+@lru_cache(REMEMBERED)
 def class_colour(index: int) -> Colour:
     """The BGR colour of a class."""
     hue = (0.58 + index * GOLDEN_ANGLE) % 1.0
@@ -167,6 +170,7 @@ def _ink(canvas: np.ndarray, text: Text, corner: tuple[int, int], colour: Colour
     place[:] = np.round(place * (1 - ink) + np.array(colour) * ink)
 
 
+@lru_cache(REMEMBERED)
 def _text_size(text: str, width: int) -> tuple[int, int, int]:
     """Width of the background, baseline of the text, height of the background."""
     if letters := written(text, _capital(width)):

@@ -110,9 +110,12 @@ def pictures(source: Any, channels: int = 3, max_pixels: int | None = None) -> I
     return (load() for load in loaders(source, channels, max_pixels))
 
 
-def loaders(source: Any, channels: int = 3, max_pixels: int | None = None) -> Iterator[Loader]:
-    """The same pictures, each still to be read and decoded by the call of a function, in whatever thread."""
-    wanted = _Wanted(channels, pixel_limit(max_pixels))
+def loaders(source: Any, channels: int = 3, max_pixels: int | None = None, *, ahead: bool = True) -> Iterator[Loader]:
+    """The same pictures, each still to be read and decoded by the call of a function, in whatever thread.
+
+    Frames of video files are decoded already: by a thread that is `ahead`, or else by who iterates.
+    """
+    wanted = _Wanted(channels, pixel_limit(max_pixels), ahead)
     return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, wanted)))
 
 
@@ -338,10 +341,11 @@ def _text(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """How pictures are wanted: of how many channels, and with how many pixels at most."""
+    """How pictures are wanted: of how many channels, with how many pixels at most, and frames read ahead or not."""
 
     channels: int
     limit: int
+    ahead: bool = True
 
     def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
         return Picture(decode(data, self.channels, self.limit, where or path), path)
@@ -381,7 +385,7 @@ def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
     elif isinstance(source, Video):
-        yield from _frames(frames(source, wanted.limit))
+        yield from _frames(frames(source, wanted.limit, ahead=wanted.ahead))
     elif isinstance(source, Streams):
         yield from (partial(_known, item) for item in live_frames(source.videos, wanted.limit))
     elif is_capture(source):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from networks import picture, write_detector, write_recurrent
 
 from darknet_py.errors import DataError
 from darknet_py.model.model import Model, load
-from darknet_py.model.pipeline import ordered
+from darknet_py.model.pipeline import ordered, overlapped
 
 
 @pytest.fixture
@@ -52,6 +54,30 @@ def test_no_more_is_read_than_allowed() -> None:
         results = ordered(pool, str, items(), ahead=3)
         assert next(results) == "0"
         assert len(read) == 3
+
+
+def test_what_overlaps_is_no_longer_at_work_when_it_is_left() -> None:
+    at_work = 0
+
+    def work(i: int) -> int:
+        nonlocal at_work
+        at_work += 1
+        time.sleep(0.01)
+        at_work -= 1
+        return i
+
+    results = overlapped(count(), int, work, 2)
+    assert [next(results), next(results)] == [0, 1]
+    results.close()
+    assert at_work == 0
+
+
+def test_an_error_in_either_step_comes_in_order() -> None:
+    for first, then in ((lambda i: 6 // (3 - i), int), (int, lambda i: 6 // (3 - i))):
+        results = overlapped(range(9), first, then, 2)
+        assert [next(results) for _ in range(3)] == [2, 3, 6]
+        with pytest.raises(ZeroDivisionError):
+            next(results)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

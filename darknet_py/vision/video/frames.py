@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..picture import Picture
-from .ahead import ahead
+from .ahead import Ahead
 from .capture import open_capture, rate_of
 from .live import live_frames
 from .video import Video
@@ -35,14 +35,15 @@ class Streams:
     videos: tuple[Video, ...]
 
 
-def frames(video: Video, limit: int) -> Iterator[Picture]:
+def frames(video: Video, limit: int, *, ahead: bool = True) -> Iterator[Picture]:
     """The frames that are wanted of a video, (h, w, 3) BGR.
 
-    Those of a file are decoded ahead, in a thread. Raises `DataError` if it cannot be opened or has none, and for a
-    live source that has gone silent.
+    Those of a file are decoded `ahead`, in a thread, or else when they are asked for. Raises `DataError` if it cannot
+    be opened or has none, and for a live source that has gone silent.
     """
     if not video.is_live:
-        return ahead(_in_order(video, limit), AHEAD)
+        decoded = in_order(video, limit)
+        return Ahead(decoded, AHEAD) if ahead else decoded
     return _raising(live_frames((video,), limit))
 
 
@@ -78,7 +79,8 @@ def captured(capture: cv2.VideoCapture) -> Iterator[Picture]:
         number += 1
 
 
-def _in_order(video: Video, limit: int) -> Iterator[Picture]:
+def in_order(video: Video, limit: int) -> Iterator[Picture]:
+    """The frames that are wanted of a file, decoded when they are asked for. Raises as `frames` does."""
     capture = open_capture(video, limit)
     try:
         rate = rate_of(capture)

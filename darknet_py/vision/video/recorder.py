@@ -1,23 +1,30 @@
-"""A video of drawn results, written by a thread while the network is at the next frames."""
+"""A video of drawn results, written while the network is at the next frames.
+
+Decision: a thread draws and another encodes. Drawing is many short calls, and after each the thread waits for the
+interpreter while others have it; encoding, which takes longest, is one call and waits once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import Queue
+from itertools import chain
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from .ahead import Ahead, Line
 from .capture import DEFAULT_RATE
 from .writer import VideoFile, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
     from ..results import Results
     from .video import Video
 
-WAITING = 4  # results that are not drawn yet; then whoever has more waits
+WAITING = 4  # results that are not drawn yet, and as many that are; then whoever has more waits
 
 
 @contextmanager
@@ -39,21 +46,21 @@ def recording(path: Path, video: Video, *, replace: bool = False) -> Iterator[Ca
 class _Recorder:
     def __init__(self, path: Path, video: Video, replace: bool) -> None:
         self._path, self._video, self._replace = path, video, replace
-        self._queue: Queue[Results | None] = Queue(WAITING)
+        self._line: Line[Results] = Line(WAITING)
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, daemon=True, name="darknet-py-recorder")
         self._thread.start()
 
     def add(self, results: Results) -> None:
         self.check()
-        self._queue.put(results)
+        self._line.put(results)
 
     def check(self) -> None:
         if self._error:
             raise self._error
 
     def close(self) -> None:
-        self._queue.put(None)
+        self._line.end()
         self._thread.join()
 
     def _run(self) -> None:
@@ -61,18 +68,19 @@ class _Recorder:
             self._write()
         except Exception as e:  # whatever it is, it is raised where the next results are given
             self._error = e
-            while self._queue.get() is not None:
-                pass
+            self._line.close()
 
     def _write(self) -> None:
-        first = self._queue.get()
+        first = next(self._line, None)
         if first is None:
             return
-        with self._file(first.rate or DEFAULT_RATE) as file:
-            results: Results | None = first
-            while results is not None:
-                file.write(results.plot(), results.time or 0.0)
-                results = self._queue.get()
+        drawn = Ahead(map(_drawn, chain([first], self._line)), WAITING)
+        try:
+            with self._file(first.rate or DEFAULT_RATE) as file:
+                for pixels, time in drawn:
+                    file.write(pixels, time)
+        finally:
+            drawn.close()
 
     @contextmanager
     def _file(self, rate: float) -> Iterator[VideoFile]:
@@ -82,3 +90,7 @@ class _Recorder:
             start=video.start, replace=self._replace, sources=[source] if source else [],
         ) as file:  # fmt: skip
             yield file
+
+
+def _drawn(results: Results) -> tuple[np.ndarray, float]:
+    return results.plot(), results.time or 0.0
