@@ -18,7 +18,7 @@ LINGER = 0.005  # seconds that an item may lie while the one who wants it waits 
 LOOK = 0.5  # seconds after which a thread that waits looks again, as Ctrl-C needs it on Windows
 
 
-class Line(Iterator[T]):
+class Belt(Iterator[T]):
     """Items in order from one thread that puts to one that iterates, at most `count` of them at a time."""
 
     def __init__(self, count: int) -> None:
@@ -99,7 +99,7 @@ class Ahead(Iterator[T]):
     """
 
     def __init__(self, items: Iterator[T], count: int) -> None:
-        self._line: Line[T] = Line(count)
+        self._line: Belt[T] = Belt(count)
         self._thread = Thread(target=_fill, args=(self._line, items), daemon=True, name="darknet-py-ahead")
         self._begun = False
 
@@ -122,7 +122,7 @@ class Ahead(Iterator[T]):
         self.close()
 
 
-def _fill(line: Line[T], items: Iterator[T]) -> None:
+def _fill(line: Belt[T], items: Iterator[T]) -> None:
     end: Exception | None = None
     try:
         for item in items:

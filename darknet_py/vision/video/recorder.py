@@ -12,7 +12,7 @@ from itertools import chain
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from .ahead import Ahead, Line
+from .ahead import Ahead, Belt
 from .capture import DEFAULT_RATE
 from .writer import VideoFile, writing
 
@@ -46,7 +46,7 @@ def recording(path: Path, video: Video, *, replace: bool = False) -> Iterator[Ca
 class _Recorder:
     def __init__(self, path: Path, video: Video, replace: bool) -> None:
         self._path, self._video, self._replace = path, video, replace
-        self._line: Line[Results] = Line(WAITING)
+        self._line: Belt[Results] = Belt(WAITING)
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, daemon=True, name="darknet-py-recorder")
         self._thread.start()

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from darknet_py.vision.video.ahead import Ahead, Line
+from darknet_py.vision.video.ahead import Ahead, Belt
 
 
 def ended(thread: threading.Thread) -> bool:
@@ -66,11 +66,11 @@ def test_an_error_comes_where_its_item_was() -> None:
 
 
 def test_who_waits_for_room_or_for_an_item_is_let_go_when_the_line_is_closed() -> None:
-    full: Line[int] = Line(1)
+    full: Belt[int] = Belt(1)
     assert full.put(0)
     refused: list[bool] = []
     giver = threading.Thread(target=lambda: refused.append(not full.put(1)))
-    empty: Line[int] = Line(1)
+    empty: Belt[int] = Belt(1)
     left: list[list[int]] = []
     taker = threading.Thread(target=lambda: left.append(list(empty)))
     giver.start(), taker.start()
@@ -83,7 +83,7 @@ def test_who_waits_for_room_or_for_an_item_is_let_go_when_the_line_is_closed() -
 
 
 def test_what_was_given_before_the_end_is_taken() -> None:
-    line: Line[int] = Line(4)
+    line: Belt[int] = Belt(4)
     line.put(1), line.put(2)
     line.end()
     assert list(line) == [1, 2]
