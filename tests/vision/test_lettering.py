@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.vision import lettering
+from darknet_py.vision import draw, lettering
 from darknet_py.vision.draw import draw_boxes, draw_lines
 from darknet_py.vision.lettering import Font, fonts_here, written
 
@@ -19,7 +19,7 @@ needs_pillow = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    for function in (written, fonts_here, lettering._say_once, lettering._fonts_for):
+    for function in (written, fonts_here, lettering._say_once, lettering._fonts_for, draw._text_size):
         function.cache_clear()
 
 
