@@ -22,11 +22,11 @@ import numpy as np
 
 from ..errors import BackendError, DataError, Say
 from ..files import cache_dir, read_at_most, write_cached
-from ..hashes import sha256_of
+from ..holding.hashes import sha256_of
+from ..holding.private import make_private
 from ..ir.graph import Graph
 from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
-from ..private import make_private
 from ..version import VERSION
 from .backend import Backend, backends
 from .session import Session

@@ -15,7 +15,7 @@ from typing import Any
 from ..contract.contract import resized
 from ..contract.program import Program
 from ..errors import Code, Say, WeightsError
-from ..hashes import sha256_of
+from ..holding.hashes import sha256_of
 from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
 from ..zoo.names import find_names

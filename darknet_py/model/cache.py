@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files import cache_dir, read_at_most, scratch
-from ..hashes import crc32_of
-from ..private import find_intruder, is_private_file, make_private
+from ..holding.hashes import crc32_of
+from ..holding.private import find_intruder, is_private_file, make_private
 from ..version import VERSION
 
 LIMIT = 2 << 30  # bytes of all entries; the youngest stays in any case

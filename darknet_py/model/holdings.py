@@ -17,7 +17,7 @@ from ..backends import auto
 from ..darknet.foreign.converted import imported
 from ..errors import DataError, did_you_mean
 from ..files import cache_dir
-from ..hashes import notes
+from ..holding.hashes import notes
 from ..zoo.checkpoints import trained_networks
 from ..zoo.models import ZooModel, is_cached, models
 from . import cache

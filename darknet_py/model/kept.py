@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..contract.contract import Contract
 from ..errors import BackendError, DataError
 from ..files import read_whole
-from ..hashes import sha256_of
+from ..holding.hashes import sha256_of
 from . import cache
 
 if TYPE_CHECKING:

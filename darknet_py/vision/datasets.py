@@ -19,6 +19,7 @@ from .labels import Fault, Labels, read_coco, read_labels, read_voc
 from .picture import SUFFIXES
 
 MAX_LIST = 1 << 30  # bytes: a list of ten million paths
+MAX_LABELS = 1 << 24  # bytes of a classifier's list of labels
 
 BESIDE, REPLACED, VOC, COCO, MISSING = (
     "beside the pictures", "in labels/ instead of images/", "in Annotations/ (VOC)", "in a COCO file", "missing",
@@ -111,6 +112,15 @@ def list_pictures(path: Path, split: str = "valid") -> list[Path]:
     return pictures
 
 
+def read_class_labels(path: Path) -> tuple[str, ...]:
+    """The labels of a classifier's .data file, one a line of the file that `labels=` names; () where it names none."""
+    written = read_options(path).get("labels") if path.suffix == ".data" and not path.is_dir() else None
+    if not written:
+        return ()
+    text = read_whole(find_written(written, path), MAX_LABELS, "list of labels").decode("utf-8", "replace")
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
 def _pictures(path: Path, split: str) -> list[Path]:
     if path.is_dir():
         return sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
@@ -130,15 +140,15 @@ def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
     if path.suffix == ".json" and not path.is_dir():
         return _open_coco(path, pictures)
     found = Dataset(path, tuple(map(_example, _pictures(path, split))), ())
-    return _named(found) if path.suffix == ".data" and not path.is_dir() else found
+    return _named(found, split) if path.suffix == ".data" and not path.is_dir() else found
 
 
-def _named(dataset: Dataset) -> Dataset:
-    """The pictures of a .data file with its names, and the objects of its second list."""
+def _named(dataset: Dataset, split: str) -> Dataset:
+    """The pictures of a .data file with its names, and the objects of its second list, which goes with `valid`."""
     path, examples = dataset.path, dataset.examples
     options = read_options(path)
     named = any(options.get(key) for key in NAMES_KEYS)
-    if options.get("difficult"):
+    if options.get("difficult") and split == "valid":
         examples = _with_difficult(examples, list(_list(find_written(options["difficult"], path), path.parent)), path)
     return replace(dataset, examples=examples, names=read_names(path) if named else ())
 

@@ -19,6 +19,7 @@ from ..errors import DataError
 from ..files import read_whole
 
 MAX_BYTES = 1 << 26  # of a file of labels
+LEAVES = "the box leaves the picture"  # what is said of a box that is kept all the same
 MAX_JSON = 1 << 31  # instances_train2017.json has 450 MB
 
 
@@ -109,7 +110,7 @@ def _doubt(row: tuple[int, float, float, float, float], classes: int | None) -> 
     if max(x, y, w, h) > 2:
         return f"{x:g} {y:g} {w:g} {h:g} looks like pixels: the four are relative to the picture's width and height"
     if x - w / 2 < -0.001 or y - h / 2 < -0.001 or x + w / 2 > 1.001 or y + h / 2 > 1.001:
-        return "the box leaves the picture"
+        return LEAVES
     return ""
 
 

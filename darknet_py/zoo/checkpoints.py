@@ -17,8 +17,8 @@ from typing import Any
 
 from ..errors import Say, ZooError
 from ..files import cache_dir, write_cached
-from ..hashes import sha256_of
-from ..private import make_private
+from ..holding.hashes import sha256_of
+from ..holding.private import make_private
 
 LIMIT = 1 << 30  # bytes of a checkpoint; these have 83 to 167 million
 _DIGITS = re.compile(r"-([0-9a-f]{8,64})\.\w+$")

@@ -21,8 +21,8 @@ from threading import Lock
 
 from ..errors import DataError, Say, ZooError, did_you_mean
 from ..files import cache_dir, read_at_most, scratch, write_cached
-from ..hashes import sha256_of
-from ..private import find_left, make_private, sweep
+from ..holding.hashes import sha256_of
+from ..holding.private import find_left, make_private, sweep
 
 PACKAGE_SECONDS = 600  # for a whole package
 MEMBER_LIMIT = 1 << 29  # bytes of a file in a package, where its size is not known

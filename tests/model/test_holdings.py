@@ -14,7 +14,7 @@ from darknet_py.analysis.evaluate.record import evaluations
 from darknet_py.backends import auto
 from darknet_py.errors import DataError
 from darknet_py.files import cache_dir
-from darknet_py.hashes import notes
+from darknet_py.holding.hashes import notes
 from darknet_py.model import cache, holdings
 from darknet_py.zoo.models import File, ZooModel, models
 

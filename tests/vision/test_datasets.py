@@ -187,3 +187,14 @@ def test_a_list_may_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(DataError, match="list of pictures"):
         open_dataset(write(tmp_path / "my.list", "a.jpg\n"))
     assert labels.MAX_JSON > datasets.MAX_LIST
+
+
+def test_the_second_list_goes_with_valid_alone(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write(tmp_path / f"{name}.jpg")
+        write(tmp_path / f"{name}.txt", LINE)
+    write(tmp_path / "train.txt", "a.jpg\nb.jpg\n")
+    write(tmp_path / "valid.txt", "c.jpg\n")
+    data = write(tmp_path / "x.data", "train=train.txt\nvalid=valid.txt\ndifficult=valid.txt\n")
+    assert [e.difficult for e in open_dataset(data, "train").examples] == [None, None]
+    assert [e.difficult for e in open_dataset(data, "valid").examples] == [tmp_path / "c.txt"]

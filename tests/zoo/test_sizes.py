@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from darknet_py.darknet.compile import compile_file
-from darknet_py.hashes import sha256_of
+from darknet_py.holding.hashes import sha256_of
 from darknet_py.zoo.models import models
 
 HEADER, OLD_HEADER = 20, 16  # bytes

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+
+DIVISIONS = frozenset("train training valid validation val test testing images".split())  # folders that are no classes
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,52 @@ class Accuracy:
 
 
 def class_of(path: str, labels: Sequence[str]) -> int | None:
-    """The class of a picture: the first label that its path contains (data.c fill_truth); None if there is none.
+    """The class of a picture, told by its path; None if no label is in it.
 
-    >>> class_of("mnist/7/0001.png", ("6/", "7/"))
-    1
+    A folder of the label's name around the picture counts first, unless it is one that divides data sets (`train/`),
+    then a label among the words of the file's name, then any folder, then a label anywhere in the name of the file, and
+    last in the path: the one that ends last there, and of these the longest. Darknet takes every label that is a part
+    of the path (data.c fill_truth), so that "cat" is also found in "caterpillar" and "1" in "10".
+
+    >>> class_of("mnist/7/0001.png", ("6/", "7/")), class_of("mnist/7/0001.png", ("1", "7"))
+    (1, 1)
+    >>> labels = ("cat", "caterpillar", "frog")
+    >>> class_of("caterpillar/cats/3.jpg", labels), class_of("cifar/train/12_frog.png", labels)
+    (1, 2)
     """
-    return next((i for i, label in enumerate(labels) if label and label in path), None)
+    places = _places(tuple(labels))
+    *folders, name = path.replace("\\", "/").split("/")
+    if folders and folders[-1] not in DIVISIONS and folders[-1] in places:
+        return places[folders[-1]]
+    stem = name.rpartition(".")[0] or name
+    if (word := _best(stem, labels, whole=True)) is not None:
+        return word
+    for folder in reversed(folders):
+        if folder in places:
+            return places[folder]
+    inside = _best(stem, labels)
+    return inside if inside is not None else _best(path, labels)
+
+
+@lru_cache(8)
+def _places(labels: tuple[str, ...]) -> dict[str, int]:
+    return {label: i for i, label in reversed(list(enumerate(labels))) if label}
+
+
+def _best(text: str, labels: Sequence[str], *, whole: bool = False) -> int | None:
+    """The label that ends last in a text, and of these the longest; `whole` ones only have no letters around them."""
+    best, found = (-1, 0), None
+    for i, label in enumerate(labels):
+        start = text.rfind(label) if label else -1
+        while whole and start >= 0 and not _is_word(text, start, start + len(label)):
+            start = text.rfind(label, 0, start + len(label) - 1)
+        if start >= 0 and (start + len(label), len(label)) > best:
+            best, found = (start + len(label), len(label)), i
+    return found
+
+
+def _is_word(text: str, start: int, end: int) -> bool:
+    return not text[max(0, start - 1) : start].isalnum() and not text[end : end + 1].isalnum()
 
 
 def accuracy(scores: Sequence[np.ndarray], truth: Sequence[int | None], k: int = 5) -> Accuracy:

@@ -8,12 +8,10 @@ from typing import Any
 
 from ...analysis.evaluate.classify import Accuracy, accuracy, class_of
 from ...errors import DataError
-from ...files import read_whole
 from ...model.model import Model, load
-from ...vision.datasets import list_pictures
-from ...zoo.names import find_written, read_options
+from ...vision.datasets import list_pictures, read_class_labels
+from ...zoo.names import read_options
 
-MAX_LABELS = 1 << 24  # bytes
 SCHEMA = "darknet-py/accuracy/1"
 
 
@@ -38,7 +36,7 @@ def evaluate_classifier(
     if model.contract.decoders:
         raise DataError("this network finds boxes: use evaluate for a detector")
     written = read_options(data) if data.suffix == ".data" else {}
-    labels = _labels(data, written) or tuple(model.names.values())
+    labels = read_class_labels(data) or tuple(model.names.values())
     paths = list_pictures(data)
     truth = [class_of(str(path), labels) for path in paths]
     if not any(c is not None for c in truth):
@@ -50,11 +48,3 @@ def evaluate_classifier(
             progress(len(scores), len(paths))
     top = int(written["top"]) if written.get("top", "").isdigit() else 5
     return accuracy([s for s in scores if s is not None], truth, min(max(1, top), len(model.names)))
-
-
-def _labels(data: Path, written: dict[str, str]) -> tuple[str, ...]:
-    if not written.get("labels"):
-        return ()
-    text = read_whole(find_written(written["labels"], data), MAX_LABELS, "list of labels")
-    lines = text.decode("utf-8", "replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())

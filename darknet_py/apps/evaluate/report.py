@@ -15,12 +15,13 @@ from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
+from ...analysis.evaluate.score import COUNTED
 from ...errors import DataError
 from ...files import write_whole
 from ...vision.draw import draw_boxes
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
-from .run import COUNTED, RECORDED, Evaluation
+from .run import RECORDED, Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

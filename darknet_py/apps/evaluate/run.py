@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...analysis.evaluate.coco import coco_numbers
-from ...analysis.evaluate.darknet import DarknetMap, darknet_map, visiting_order
-from ...analysis.evaluate.matching import Matches, join_matches, match
+from ...analysis.evaluate.darknet import DarknetMap
+from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import Detected, append, evaluations, recorded
+from ...analysis.evaluate.score import IOU, score
 from ...errors import DataError
 from ...model.model import Model, load
 from ...vision.datasets import Dataset, open_dataset
@@ -25,8 +26,6 @@ from ...vision.labels import Fault, Labels
 
 SCHEMA = "darknet-py/evaluation/1"
 RECORDED = 0.001  # the lowest score that is kept: what COCO evaluations start from
-COUNTED = 0.005  # detector.c validate_detector_map: thresh
-IOU = 0.45  # the same: nms
 
 Say = Callable[[str], None]
 
@@ -126,23 +125,15 @@ def evaluate(
     found = _detect(model, dataset, iou, batch, workers, record, progress, say)
     read = [example.read(names) for example in dataset.examples]
     labels, faults = tuple(one for one, _ in read), tuple(fault for _, some in read for fault in some)
-    counted = [_visited(one.above(COUNTED), len(names)) for one in found]
-    matches = join_matches(
-        [match(f.cls, f.conf, f.boxes, one, iou_thresh, len(names)) for f, one in zip(counted, labels, strict=True)],
-        len(names),
-    )
+    matches, as_darknet = score(found, labels, len(names), iou_thresh=iou_thresh, points=points, conf=conf)
     evaluation = Evaluation(
-        dataset, names, darknet_map(matches, iou_thresh=iou_thresh, points=points, conf=conf),
+        dataset, names, as_darknet,
         _coco(found, labels, len(names), coco, clip), matches, tuple(found), labels, faults,
         float(np.median([one.seconds for one in found])),
     )  # fmt: skip
     if record:
         record.unlink(missing_ok=True)
     return evaluation
-
-
-def _visited(found: Detected, classes: int) -> Detected:
-    return found.take(visiting_order(found.cls, found.conf, found.boxes, classes))
 
 
 def _compare_names(dataset: Dataset, names: tuple[str, ...]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ...errors import DataError, Say, WeightsError
 from ...files import cache_dir, read_at_most, write_cached
-from ...hashes import crc32_of, sha256_of
-from ...private import find_intruder, make_private
+from ...holding.hashes import crc32_of, sha256_of
+from ...holding.private import find_intruder, make_private
 from ...version import VERSION
 from ..compile import Compilation
 from ..weights import Weights, read_weights, write_weights

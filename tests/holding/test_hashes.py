@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py import hashes
-from darknet_py.hashes import crc32_of, notes, sha256_of
+from darknet_py.holding import hashes
+from darknet_py.holding.hashes import crc32_of, notes, sha256_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no time of the last change")
 

@@ -26,8 +26,8 @@ from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
-from .errors import DataError
-from .files import cache_dir, read_at_most, write_cached
+from ..errors import DataError
+from ..files import cache_dir, read_at_most, write_cached
 from .private import find_intruder, make_private
 
 SETTLED = 0.25

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py.private import ABANDONED, find_intruder, is_private_file, make_private, sweep
+from darknet_py.holding.private import ABANDONED, find_intruder, is_private_file, make_private, sweep
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the permissions of POSIX")
 

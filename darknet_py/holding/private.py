@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .machine import is_alive
+from ..machine import is_alive
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 SEARCH = stat.S_IXGRP | stat.S_IXOTH
