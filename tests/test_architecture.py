@@ -17,8 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("errors", "machine", "version"),
     ("files",),
-    ("private",),
-    ("hashes",),
+    ("holding",),
     ("ir",),
     ("passes",),
     ("contract",),
@@ -30,7 +29,7 @@ FLOORS = (
     ("vision",),
     ("analysis",),
     ("model",),
-    ("compat", "cv2_compat"),
+    ("compat", "cv2_compat", "torch"),
     ("apps",),
     ("cli",),
     ("__init__", "__main__"),
@@ -45,7 +44,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 # What these rooms may import from outside, besides the standard library.
 OUTSIDE = {
-    "errors": set(), "files": set(), "private": set(), "hashes": set(), "machine": set(), "version": set(),
+    "errors": set(), "files": set(), "holding": set(), "machine": set(), "version": set(),
     "ir": {"numpy"}, "passes": {"numpy"},
     "contract": {"numpy"}, "zoo": set(), "darknet": {"numpy", "lark"}, "onnx": {"numpy", "onnx"},
 }  # fmt: skip

@@ -31,10 +31,10 @@ class Backend:
     installed with it.
 
     `threads` says what the option of that name sets: one 'session', the whole 'process', or 'none' where there is no
-    such option. One that is not `fast` defines what is right: it is timed when asked for, and never chosen for its
-    speed. Without `any_batch`, files whose batch axis is free are run one sample at a time. `devices` are the kinds of
-    devices besides the processor that it computes on, each with the distribution that can; its functions take such a
-    `device` then.
+    such option. One that is not `fast` is there for something else, such as to say what is right: it is timed when
+    asked for, and never chosen for its speed. Without `any_batch`, files whose batch axis is free are run one sample at
+    a time. `devices` are the kinds of devices besides the processor that it computes on, each with the distribution
+    that can; its functions take such a `device` then.
     """
 
     name: str

@@ -85,15 +85,15 @@ def test_no_runtime_is_imported_to_know_all_back_ends() -> None:
 import sys
 from darknet_py.backends.backend import available_backends, backends
 backends(), available_backends()
-print([m for m in ("numpy", "cv2", "onnx", "onnxruntime", "openvino", "ncnn") if m in sys.modules])
+print([m for m in ("numpy", "cv2", "onnx", "onnxruntime", "openvino", "ncnn", "torch") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_the_default_comes_first_and_references_last() -> None:
+def test_the_default_comes_first_and_who_is_not_raced_last() -> None:
     assert next(iter(backends())) == DEFAULT
-    assert [b.name for b in backends().values()][-2:] == ["numpy", "onnx.reference"]
+    assert [b.name for b in backends().values()][-3:] == ["numpy", "onnx.reference", "torch"]
     assert AUTO.name not in backends()
 
 

@@ -52,7 +52,7 @@ def test_each_pass_has_its_own_name_and_says_how_exact_it_is(step: Pass) -> None
 def test_who_takes_which_in_which_order() -> None:
     folding = ["fold_constants", "fold_batch_norm"]
     assert names("numpy") == names("onnx.reference") == []
-    assert names("onnxruntime") == names("numpy, exact") == folding
+    assert names("onnxruntime") == names("torch") == names("numpy, exact") == folding
     assert names("ncnn") == [*folding, "cascade_pools"]
     assert names("openvino") == [*folding, "cut_single_windows"]
     assert names("file") == [*folding, "cut_single_windows", "crop_transposed", "part_elu"]
