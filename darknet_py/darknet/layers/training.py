@@ -65,7 +65,7 @@ class YoloTraining(BoxTraining):
     objectness_smooth: int = train(0, "1: the objectness of boxes that are near an object learns their IoU")
     label_smooth_eps: float = train(0.0, "how far the wanted scores of classes are from 0 and 1", usual=(0, 1))
     focal_loss: int = train(0, "1: focal loss of classes; [Gaussian_yolo] has none")
-    map_: str | None = unused(None, "file of class numbers, for measuring against another data set")
+    map_: str | None = train(None, "file of class numbers: what the classes of labels stand for")
     show_details: int = unused(1, "what is printed in training; 0: only the average")
 
 
@@ -112,9 +112,9 @@ class NetTraining:
     B2: float = train(0.999, "decay of Adam's mean of squared gradients")
     eps: float = train(0.000001, "what Adam adds to a divisor; 0.0000001 in pjreddie's Darknet")
     ema_alpha: float = train(0.0, "decay of a running mean of weights, kept from the middle of training; 0: none")
-    loss_scale: float = train(1.0, "factor of losses in half precision, taken out again in the update")
+    loss_scale: float = train(1.0, "factor of losses in half precision in Darknet; here it has no effect")
     try_fix_nan: int = train(0, "1: limit gradients to 1, and replace what is no number")
-    weights_reject_freq: int = train(0, "iterations between two searches for filters that are alike; 0: none")
+    weights_reject_freq: int = train(0, "iterations between two searches for filters that are alike; not done here")
     equidistant_point: int = train(0, "iteration from which outlying gradients of heads count as 0; 0: never")
     badlabels_rejection_percentage: float = train(0.0, "share of outlying gradients of heads that count as 0")
     num_sigmas_reject_badlabels: float = train(0.0, "standard deviations from which gradients of heads count as 0")
@@ -147,7 +147,7 @@ class NetTraining:
     adversarial_lr: float = train(0.0, "step size towards images that deceive the network; 0: none")
     attention: int = train(0, "1: show what such images change")
 
-    max_chart_loss: float = unused(20.0, "largest loss in the chart that Darknet draws")
+    max_chart_loss: float = train(20.0, "largest loss in the chart of a training")
     optimized_memory: int = unused(0, "not 0: Darknet shares or moves GPU memory")
     workspace_size_limit_MB: float = unused(1024.0, "memory that cuDNN may take for each layer")  # noqa: N815 - Darknet's
     use_cuda_graph: int = unused(0, "1: Darknet records its GPU calls and plays them back")

@@ -41,7 +41,7 @@ class Region(Head, GridTraining):
     thresh: float = train(0.5, "IoU with an object above which a box without one is not punished", usual=(0, 1))
     bias_match: int = train(0, "1: the anchor closest in size learns an object, not the box closest to it")
     focal_loss: int = train(0, "1: focal loss of classes")
-    map_: str | None = unused(None, "file of class numbers, for measuring against another data set")
+    map_: str | None = train(None, "file of class numbers: what the classes of labels stand for")
     absolute: int = unused(0, "without effect in Darknet")
     mask_scale: float = unused(1.0, "without effect in Darknet")
     log: int = unused(0, "without effect in Darknet")

@@ -1,0 +1,391 @@
+"""Mini batches of changed pictures: sample n of a training is the same, whoever makes it and whenever.
+
+Decision: a sample is a pure function of (seed, its number since the beginning, the size of the network), so a run goes
+on at any sample and the number of workers changes nothing. Pictures are drawn with replacement, as Darknet does: there
+are no epochs. Workers are threads: decoding and OpenCV run without Python's lock, and threads start anywhere at once.
+
+A picture that cannot be read is told once, by name, and another one is drawn in its place.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from ....darknet.layers.layer import Layer
+from ....darknet.layers.net import Net
+from ....errors import DataError
+from ....files import is_file
+from ....vision.datasets import Dataset
+from ....vision.labels import LEAVES
+from . import classifier
+from .blend import join_rows, mix
+from .chance import NOISE, PARTS, SAMPLES, SEQUENCES, chances
+from .classifier import Classified, cut_out, one_hot, patch_of, put_patch, put_quarters, turn_of
+from .drawing import draw_of, drawn_pixels, drawn_rows, to_planes
+from .geometry import Size
+from .mosaic import QUARTERS, corner_of, cut_of
+from .options import CUTMIX, CUTMIX_OR_MOSAIC, GRID, MIXUP, MOSAIC, PLAIN, Augmentation
+from .pictures import KEEP, Pictures
+from .threads import one_thread_of_opencv
+from .truth import ROW, filled, grid_truth, rows_of
+
+AHEAD = 2  # mini batches that are being made while one is learned from
+TRIES = 16  # pictures that are drawn in place of ones that cannot be read
+TOLD = 20  # faults of files that are said; more are only counted
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class MiniBatch:
+    """What a network learns from at once.
+
+    `images` (n, c, h, w) float32 in RGB, 0 to 1; `truth` float32 as the heads take it: (n, max, 6) rows of x, y, w, h,
+    class, track, the first with x == 0 ends; (n, classes) of a classifier; (n, cells) of [detection]. `paths` are the
+    files of each sample, joined by " + " where there are several; `first` is the number of the first sample.
+    """
+
+    images: np.ndarray
+    truth: np.ndarray
+    paths: tuple[str, ...]
+    first: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One picture as the network sees it: `image` (c, h, w), and either its objects (n, 6) or its class scores."""
+
+    image: np.ndarray
+    rows: np.ndarray | None
+    scores: np.ndarray | None
+    path: str
+
+
+class Loader:
+    """Makes the mini batches of a training from a data set.
+
+    `net` and `head` are the options of [net] and of the last layer, `size` the (height, width) and `batch` the pictures
+    of a mini batch where none are asked for (default: the cfg's). `workers` threads make mini batches ahead, 0 makes
+    them when they are wanted. `say` is told of files that are at fault, each once, up to `TOLD` of them; `faults` has
+    them all. `names` are the classes' where the data set has none of its own, `options` replace what `net` and `head`
+    say of augmentation, `keep` bytes of decoded pictures stay in memory.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset | Classified,
+        net: Net,
+        head: Layer,
+        *,
+        size: Size | None = None,
+        batch: int | None = None,
+        seed: int = 0,
+        workers: int = 1,
+        say: Say | None = None,
+        names: tuple[str, ...] = (),
+        options: Augmentation | None = None,
+        keep: int = KEEP,
+    ) -> None:
+        self.dataset, self.seed, self.workers = dataset, seed, workers
+        self.options = options or Augmentation.of(net, head)
+        self.channels, self.size = net.channels or 3, size or (net.height, net.width)
+        self.batch_size = batch or max(1, net.batch // max(1, net.subdivisions))
+        self.faults: dict[str, str] = {}
+        self._say, self._lock = say, Lock()
+        self._rows: dict[int, np.ndarray] = {}
+        numbers = tuple(map(str, range(self.options.classes)))
+        self._names = dataset.names or names or numbers
+        if isinstance(dataset, Classified):
+            self._pictures = Pictures(dataset.pictures, self.channels, keep)
+        else:
+            self._pictures = Pictures([e.picture for e in dataset.examples], self.channels, keep)
+        if not len(self._pictures):
+            raise DataError(f"{dataset.path}: no pictures in it")
+
+    def batch(self, number: int, size: Size | None = None) -> MiniBatch:
+        """Mini batch `number`, from 0 on, of the usual number of pictures."""
+        return self.samples(number * self.batch_size, self.batch_size, size)
+
+    def samples(self, first: int, count: int, size: Size | None = None) -> MiniBatch:
+        """A mini batch of `count` samples from number `first` on, in the calling thread."""
+        making = _Making.of(self, first, count, size or self.size)
+        for i in range(count):
+            making.make(i)
+        return making.done()
+
+    def from_sample(
+        self, first: int = 0, plan: Iterable[tuple[int, Size]] | None = None, *, share: tuple[int, int] = (0, 1)
+    ) -> Generator[MiniBatch, None, None]:
+        """Mini batches from sample `first` on, made ahead by the workers; without end unless `plan` has one.
+
+        `plan` gives the number of pictures and the size of each mini batch; it is read `AHEAD` of what is yielded. Of
+        several processes, that with `share` (i, n) gets the mini batches i, i + n, i + 2 n, ... of the same training.
+        OpenCV has one thread until the iterator ends or is closed.
+        """
+        wanted = iter(plan) if plan is not None else repeat((self.batch_size, self.size))
+        mine = _shared(first, wanted, *share)
+        with one_thread_of_opencv():
+            if self.workers > 0:
+                yield from self._ahead(mine)
+            else:
+                yield from (self.samples(*one) for one in mine)
+
+    def _ahead(self, wanted: Iterator[tuple[int, int, Size]]) -> Iterator[MiniBatch]:
+        waiting: deque[tuple[_Making, list[Future[None]]]] = deque()
+        pool = ThreadPoolExecutor(self.workers, "darknet-py-loader")
+        try:
+            for first, count, size in wanted:
+                making = _Making.of(self, first, count, size)
+                waiting.append((making, [pool.submit(making.make, i) for i in range(count)]))
+                if len(waiting) > AHEAD:
+                    yield _finished(*waiting.popleft())
+            while waiting:
+                yield _finished(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def sample(self, number: int, size: Size | None = None) -> Sample:
+        """Sample `number` alone, with its objects as they are before the head's layout: for people to look at."""
+        net = size or self.size
+        image = np.empty((self.channels, *net), np.float32)
+        told, path = self._into(number, net, image)
+        found = isinstance(self.dataset, Classified)
+        return Sample(image, None if found else told, told if found else None, path)
+
+    def look_over(self, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """Read all labels now, and see whether each picture is there: how many objects, or pictures, each class has.
+
+        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). `progress`
+        is told of pictures done and all. Raises `DataError` if there is nothing to learn.
+        """
+        count = len(self._pictures)
+        for i, path in enumerate(self._pictures.paths, 1):
+            if not is_file(path):
+                self._tell(str(path), f"{path}: no such file: left out")
+            if isinstance(self.dataset, Dataset) and i - 1 not in self._rows:
+                self._rows[i - 1] = self._read_rows(i - 1)
+            if progress:
+                progress(i, count)
+        if isinstance(self.dataset, Classified):
+            return np.bincount(self.dataset.classes, minlength=len(self.dataset.names))
+        numbers = np.concatenate([rows[:, 4] for rows in self._rows.values()]).astype(np.int64)
+        known = numbers[(numbers >= 0) & (numbers < self.options.classes)]
+        if not len(known):
+            raise DataError(f"{self.dataset.path}: no object of the cfg's {self.options.classes} classes in it")
+        return np.bincount(known, minlength=self.options.classes)
+
+    # -- one sample ----------------------------------------------------------------------------------------------
+
+    def layout(self, rows: np.ndarray) -> np.ndarray:
+        """What a sample tells (objects, or scores of classes) as the head takes it."""
+        if isinstance(self.dataset, Classified):
+            return rows
+        options = self.options
+        return (
+            grid_truth(rows, options.side, options.classes)
+            if options.layout == GRID
+            else filled(rows, options.max_boxes)
+        )
+
+    def _into(self, number: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
+        """Make a sample's picture in `out`; its objects (n, 6) or scores (classes,), and its files."""
+        # All of a sequence are mixed, or none.
+        chance = chances(self.seed, SAMPLES, number // self.batch_size if self.options.sequence else number)
+        mixed = self.options.mixing if chance.random() < 0.5 else PLAIN
+        if isinstance(self.dataset, Classified):
+            return self._classified(number, mixed, chance, net, out)
+        if mixed == MOSAIC:
+            return self._mosaic(number, chance, net, out)
+        rows, path = self._detected(number, 0, net, out)
+        if mixed != MIXUP:
+            return rows, path
+        other = np.empty_like(out)
+        more, second = self._detected(number, 1, net, other)
+        mix(out, other)
+        return join_rows(rows, more, self.options.max_boxes), f"{path} + {second}"
+
+    def _detected(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
+        index, pixels, chance = self._drawn(number, part)
+        draw = draw_of(chance, self.options, pixels.shape[:2], net)
+        rows = drawn_rows(self._labelled(index, chance), draw, pixels.shape[:2], net, self.options)
+        to_planes(drawn_pixels(pixels, draw, rows, net, noise=self._noise(number, part)), out)
+        return rows, str(self._pictures.paths[index])
+
+    def _mosaic(self, number: int, chance: np.random.Generator, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
+        cut = cut_of(tuple(chance.random(2)), net)
+        options, slots = self.options, self.options.max_boxes
+        whole: np.ndarray | None = None
+        rows, paths = np.zeros((0, ROW), np.float32), []
+        for part in range(QUARTERS):
+            index, pixels, own = self._drawn(number, part)
+            picture = pixels.shape[:2]
+            draw = draw_of(own, options, picture, net, part)
+            found = drawn_rows(self._labelled(index, own), draw, picture, net, options)
+            corner = corner_of(part, cut, net, draw.excerpt, picture, draw.flip)
+            image = drawn_pixels(pixels, draw, found, net, part=corner.source, noise=self._noise(number, part))
+            whole = np.empty((*net, *image.shape[2:]), np.uint8) if whole is None else whole
+            whole[corner.target] = image
+            rows = np.concatenate([rows, corner.rows(found, options.mosaic_bound, max(0, slots - len(rows)))])
+            paths.append(str(self._pictures.paths[index]))
+        assert whole is not None
+        to_planes(whole, out)
+        return rows, " + ".join(paths)
+
+    def _classified(
+        self, number: int, mixed: int, chance: np.random.Generator, net: Size, out: np.ndarray
+    ) -> tuple[np.ndarray, str]:
+        which, blur, *rest = chance.random(6)
+        if mixed == CUTMIX_OR_MOSAIC:
+            mixed = CUTMIX if which < 0.5 else MOSAIC
+        scores, path = self._one_class(number, 0, net, out)
+        others = []
+        for part in range(1, {PLAIN: 1, MOSAIC: QUARTERS}.get(mixed, 2)):
+            image = np.empty_like(out)
+            others.append((image, *self._one_class(number, part, net, image)))
+        if mixed == MIXUP:
+            mix(out, others[0][0])
+            shares = np.array([0.5, 0.5])
+        elif mixed == CUTMIX:
+            patch = patch_of(np.array(rest), net)
+            put_patch(out, others[0][0], patch)
+            shares = np.array([1 - patch.share(net), patch.share(net)])
+        elif mixed == MOSAIC:
+            shares = put_quarters(out, [image for image, _, _ in others], cut_of((rest[0], rest[1]), net))
+        else:
+            shares = np.ones(1)
+        if self.options.blur and blur * classifier.BLURRED < 1:
+            classifier.blur_planes(out, self.options.blur)
+        every = np.stack([scores, *(s for _, s, _ in others)])
+        return (shares @ every).astype(np.float32), " + ".join([path, *(p for _, _, p in others)])
+
+    def _one_class(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
+        assert isinstance(self.dataset, Classified)
+        index, pixels, chance = self._drawn(number, part)
+        cut_out(pixels, turn_of(chance, self.options, pixels.shape[:2], max(net)), net, out)
+        scores = one_hot(int(self.dataset.classes[index]), len(self.dataset.names), self.options.label_smooth_eps)
+        return scores, str(self._pictures.paths[index])
+
+    # -- pictures and labels -------------------------------------------------------------------------------------
+
+    def _drawn(self, number: int, part: int) -> tuple[int, np.ndarray, np.random.Generator]:
+        """A picture for a part of a sample: its number in the data set, its pixels, and the chances of that part."""
+        fault = ""
+        for attempt in range(TRIES):
+            index, chance = self._place(number, part, attempt)
+            try:
+                pixels = self._pictures.read(index)
+                self._check_channels(pixels, index)
+                return index, pixels, chance
+            except DataError as e:
+                fault = str(e)
+                self._tell(str(self._pictures.paths[index]), f"{fault}: left out")
+        raise DataError(f"{TRIES} pictures in turn cannot be read, the last one: {fault}")
+
+    def _place(self, number: int, part: int, attempt: int) -> tuple[int, np.random.Generator]:
+        """Which picture a part of a sample is, and the chances of all else about it.
+
+        Of a network that is trained on videos (track=1), a mini batch is sequences beside each other: their pictures
+        follow each other, and all are changed in the same way (data.c get_sequential_paths).
+        """
+        options, count = self.options, len(self._pictures)
+        if not options.sequence:
+            chance = chances(self.seed, PARTS, number, part, attempt)
+            return int(chance.random() * count), chance
+        lines = max(1, self.batch_size // options.sequence)
+        load, at = divmod(number, self.batch_size)
+        speed = 1 + int(chances(self.seed, SEQUENCES, load, part).random() * options.speed)
+        begin = int(chances(self.seed, SEQUENCES, load, part, at % lines).random() * count)
+        return (begin + at // lines * speed + attempt) % count, chances(self.seed, PARTS, load, part)
+
+    def _check_channels(self, pixels: np.ndarray, index: int) -> None:
+        have = 1 if pixels.ndim == 2 else pixels.shape[2]
+        if have != self.channels:
+            path = self._pictures.paths[index]
+            raise DataError(f"{path}: the picture has {have} channels, and the network wants {self.channels}")
+
+    def _labelled(self, index: int, chance: np.random.Generator) -> np.ndarray:
+        """The objects (n, 6) of a picture in an order by chance: only the first ones may find a place."""
+        rows = self._rows.get(index)
+        if rows is None:
+            rows = self._rows[index] = self._read_rows(index)
+        return rows[np.argsort(chance.random(len(rows)), kind="stable")]
+
+    def _read_rows(self, index: int) -> np.ndarray:
+        assert isinstance(self.dataset, Dataset)
+        example = self.dataset.examples[index]
+        try:
+            labels, faults = example.read(self._names)
+        except DataError as e:
+            self._tell(str(example.picture), f"{e}: its objects count as none")
+            return np.zeros((0, ROW), np.float32)
+        for fault in faults:
+            if LEAVES not in fault.what:  # such a box is cut: Darknet takes it, and so do we
+                self._tell(f"{fault.path}:{fault.line}", str(fault))
+        return rows_of(labels, str(example.picture))
+
+    def _noise(self, number: int, part: int) -> np.random.Generator | None:
+        return chances(self.seed, NOISE, number, part) if self.options.gaussian_noise else None
+
+    def _tell(self, place: str, what: str) -> None:
+        with self._lock:
+            if place in self.faults:
+                return
+            self.faults[place] = what
+            count = len(self.faults)
+        if self._say and count <= TOLD:
+            self._say(what if count < TOLD else f"{what} (more such faults are not told)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Making:
+    """A mini batch whose samples are being made, each by whatever thread."""
+
+    loader: Loader
+    first: int
+    size: Size
+    images: np.ndarray
+    told: list[tuple[np.ndarray, str] | None]
+
+    @classmethod
+    def of(cls, loader: Loader, first: int, count: int, size: Size) -> _Making:
+        images = np.empty((count, loader.channels, *size), np.float32)
+        return cls(loader, first, size, images, [None] * count)
+
+    def make(self, i: int) -> None:
+        """Make sample `i` of it. An error of OpenCV becomes one that says which sample it was."""
+        try:
+            self.told[i] = self.loader._into(self.first + i, self.size, self.images[i])
+        except cv2.error as e:
+            raise DataError(f"sample {self.first + i} of seed {self.loader.seed} cannot be made: {e}") from None
+
+    def done(self) -> MiniBatch:
+        """The whole, when all are made."""
+        told = [one for one in self.told if one is not None]
+        assert len(told) == len(self.images)
+        truth = np.stack([self.loader.layout(rows) for rows, _ in told])
+        return MiniBatch(self.images, truth, tuple(path for _, path in told), self.first)
+
+
+def _shared(first: int, wanted: Iterator[tuple[int, Size]], rank: int, ranks: int) -> Iterator[tuple[int, int, Size]]:
+    """First sample, number and size of every mini batch that is one's own."""
+    for number, (count, size) in enumerate(wanted):
+        if number % ranks == rank:
+            yield first, count, size
+        first += count
+
+
+def _finished(making: _Making, futures: list[Future[None]]) -> MiniBatch:
+    for future in futures:
+        future.result()
+    return making.done()

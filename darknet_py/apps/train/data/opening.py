@@ -1,0 +1,52 @@
+"""The loader of a compiled cfg and a .data file, whatever the network is: boxes for heads, classes for a classifier.
+
+Decision: the last head of the cfg decides, and of a cfg without one its last layer: what comes out of that is classes.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ....darknet.compile import Compilation
+from ....darknet.layers.layer import Layer, layer_of
+from ....darknet.layers.training import BoxTraining
+from ....errors import DataError
+from ....vision.datasets import Dataset, open_dataset
+from .classifier import Classified, open_classified
+from .loader import Loader
+
+
+def last_head(compilation: Compilation) -> Layer:
+    """The layer whose options govern the pictures: the last head, or the last layer."""
+    layers = [layer_of(info) for info in compilation.graph.layers]
+    if not layers:
+        raise DataError("a cfg without layers has nothing to train")
+    return next((layer for layer in reversed(layers) if isinstance(layer, BoxTraining)), layers[-1])
+
+
+def open_data(
+    data: str | Path, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = ()
+) -> Dataset | Classified:
+    """The labelled pictures that a network learns from: a .data file, a list, a folder, for detectors a COCO file too.
+
+    `names` are the labels of a classifier where a .data file names none. Raises `DataError`.
+    """
+    head = last_head(compilation)
+    if isinstance(head, BoxTraining):
+        return open_dataset(data, split)
+    if any(getattr(layer_of(info), "tree", None) for info in compilation.graph.layers):
+        raise DataError("a classifier with a tree of classes (tree= in [softmax]) is not trained here")
+    last = compilation.graph.layers[-1].index
+    return open_classified(data, math.prod(compilation.graph.layer_output(last).shape), split, names=names)
+
+
+def open_loader(
+    data: str | Path, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = (), **options: Any
+) -> Loader:
+    """A loader for a compiled cfg, at the size that it was compiled for; `options` are those of `Loader`."""
+    dataset = open_data(data, compilation, split, names=names)
+    shape = compilation.graph.image.shape
+    options = {"size": (shape[1], shape[2]), **options}
+    return Loader(dataset, compilation.net, last_head(compilation), names=names, **options)

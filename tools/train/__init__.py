@@ -1,0 +1,1 @@
+"""Proofs about training, run by hand: `python -m tools.train.golden DIR…`."""
