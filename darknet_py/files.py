@@ -373,6 +373,26 @@ def _is_same(written: Path, target: Path) -> bool:
 
 
 @contextmanager
+def continuing(path: str | Path, keep: int, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """A file that grows while others read it, as a log does: its first `keep` bytes stay, and writing goes on there.
+
+    Raises `DataError` where `check_output` does. What it holds at the end is this package's.
+    """
+    path = Path(path)
+    target = _target(path)
+    check_output(path, replace=replace)
+    with target.open("r+b" if target.is_file() else "w+b") as file:
+        file.truncate(min(keep, file.seek(0, os.SEEK_END)))
+        file.seek(0, os.SEEK_END)
+        try:
+            yield file
+        finally:
+            file.flush()
+            with reading(target, note=False) as whole:
+                _enter(target, os.fstat(whole.fileno()).st_size, _digest(whole))
+
+
+@contextmanager
 def scratch(beside: str | Path | None = None) -> Iterator[Path]:
     """An empty folder that vanishes when the block ends: in the folder `beside`, or among the system's temporary files.
 

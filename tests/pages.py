@@ -21,7 +21,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "tools/docs").glob("*.md")))
 RUN = ("sh", "console", "python")
 SHOWN = ("text",)  # diagrams, and files that have a mark
 _BLOCK = re.compile(
-    r"(?P<marks>(?:^<!-- .+ -->\n)*)^```(?P<kind>\S*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?P<marks>(?:^<!-- [^\n]+ -->\n)*)^```(?P<kind>\S*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )  # fmt: skip
 
 

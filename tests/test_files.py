@@ -532,7 +532,7 @@ ALLOWED = {
     "zoo/installed.py path.read_text": "our cfgs",
     "zoo/models.py Path(__file__).with_name('zoo.toml').read_text": "our list",
 
-    "analysis/chart.py figure.savefig": "into memory",
+    "analysis/chart.py figure.savefig": "into memory", "apps/train/snapshot.py torch.save": "into memory",
     "apps/evaluate/run.py record.open": "into the cache",
     "analysis/evaluate/record.py np.load": "of the cache", "analysis/evaluate/record.py np.save": "into the cache",
     "analysis/evaluate/record.py path.open": "of the cache", "cli/detector.py found.save": "`write_whole`",

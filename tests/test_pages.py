@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -50,6 +53,21 @@ def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "here"
 
 
+@pytest.fixture(autouse=True)
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """PyTorch computes in one thread, which is fastest for networks as small as these."""
+    block = getattr(request.node, "callspec", None) and request.node.callspec.params.get("block")
+    if not isinstance(block, Block) or "torch" not in block.needs or lacking("torch", SHARED):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def prepare(block: Block) -> None:
     """Skip a block that lacks something, and put the material that it asks for in its place."""
     for need in block.needs:
@@ -93,6 +111,8 @@ def run_shell(line: str) -> None:
         assert re.search(rf"(?m)^{line.split()[1]}:", (ROOT / "Makefile").read_text())
     elif line.startswith("pip install"):
         assert shlex.split(line)[2].startswith(".")
+    elif line.startswith("torchrun "):
+        subprocess.run([sys.executable, "-m", "torch.distributed.run", *shlex.split(line)[1:]], check=True)
     elif read := re.fullmatch(r"source <\((.+)\)", line):
         assert run_line(read[1]).stdout
     else:

@@ -128,7 +128,7 @@ def _may_be_foreign(command: click.Command, args: list[str]) -> bool:
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, "-V", "--version", prog_name="darknet-py")
 def main() -> None:
-    """Run, check, convert and inspect Darknet networks.
+    """Run, train, check, convert and inspect Darknet networks.
 
     Others' command lines are understood as far as they say which network and which pictures: Darknet's own run as they
     are, and the words of other programs are answered with the ones here.

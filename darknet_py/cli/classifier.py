@@ -1,13 +1,13 @@
-"""`darknet-py classifier`: Darknet's command lines as they are: classifier predict."""
+"""`darknet-py classifier`: Darknet's command lines as they are: classifier predict and train."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .darknet_options import DarknetGroup, check_photo, ignored, paths, photo_arguments
+from .darknet_options import DarknetGroup, check_photo, ignored, paths, photo_arguments, training_options
 from .options import echo, message
 
 if TYPE_CHECKING:
@@ -84,3 +84,17 @@ def classifier_valid(data: Path, cfg: str, weights: Path | None) -> None:
 
     found = evaluate_classifier(cfg, data, weights=weights, names=data, say=message)
     echo(f"{found.pictures}: top 1: {found.top1:f}, top {found.k}: {found.topk:f}")
+
+
+@command.command("train")
+@training_options
+@click.pass_context
+def train_classifier(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **settings: Any) -> None:
+    """Train a classifier on the pictures that train= of DATA lists, in Darknet's lines.
+
+    \b
+    darknet-py classifier train imagenet.data colour.cfg -map
+    """
+    from .train import follow_as_darknet
+
+    ctx.exit(follow_as_darknet(data, cfg, weights, settings))

@@ -43,6 +43,7 @@ IGNORED: dict[str, tuple[bool, str]] = {
     ),
     **dict.fromkeys(("-dontdraw_bbox", "-benchmark"), (False, ONLY_DEMO)),
     **dict.fromkeys(("-clear", "-map", "-show_imgs", "-check_mistakes"), (False, ONLY_TRAIN)),
+    **dict.fromkeys(("-mAP_epochs", "-chart"), (True, ONLY_TRAIN)),
     **dict.fromkeys(("-num_of_clusters", "-width", "-height"), (True, ONLY_ANCHORS)),
 }  # fmt: skip
 
@@ -90,6 +91,22 @@ def _say_ignored(ctx: click.Context, param: click.Parameter, value: object) -> N
     name = param.opts[0]
     if value and IGNORED[name][1] and not ctx.resilient_parsing:
         message(f"{name} is ignored: {IGNORED[name][1]}")
+
+
+def training_options(command: F) -> F:
+    """`DATA CFG [WEIGHTS]`, -clear and -map, as Darknet trains."""
+    for option in (
+        click.option("-mAP_epochs", "map_epochs", type=click.IntRange(1), default=4, show_default=True,
+                     help="Times through the pictures between two measurements."),
+        click.option("-map", "map_", is_flag=True, help="Measure on the valid pictures on the way."),
+        click.option("-clear", "clear", is_flag=True, help="Count iterations from 0, whatever WEIGHTS have seen."),
+        ignored("-clear", "-map", "-mAP_epochs", "-iou_thresh", "-points"),
+        click.argument("weights", required=False, type=click.Path(path_type=Path)),
+        click.argument("cfg"),
+        click.argument("data", type=click.Path(path_type=Path)),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 class DarknetGroup(click.Group):

@@ -1,14 +1,22 @@
-"""`darknet-py detector`: Darknet's command lines as they are: detector test, valid, map and calc_anchors."""
+"""`darknet-py detector`: Darknet's command lines as they are: detector test, valid, map, train and calc_anchors."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..contract.thresholds import CONF
-from .darknet_options import DarknetGroup, check_photo, detection_options, ignored, paths, photo_arguments
+from .darknet_options import (
+    DarknetGroup,
+    check_photo,
+    detection_options,
+    ignored,
+    paths,
+    photo_arguments,
+    training_options,
+)
 from .options import echo, message, replace_option
 
 if TYPE_CHECKING:
@@ -159,6 +167,30 @@ def map_(data: Path, cfg: str, weights: Path | None, conf: float, iou_thresh: fl
         say=message,
     )  # fmt: skip
     echo(darknet_lines(found))
+
+
+@command.command("train")
+@training_options
+@click.option(
+    "-iou_thresh", "iou_thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+    show_default=True, help="With -map: an object is found if its box overlaps by more than this.",
+)  # fmt: skip
+@click.option(
+    "-points", "points", type=click.IntRange(0), default=0, show_default=True,
+    help="With -map: where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.",
+)  # fmt: skip
+@click.pass_context
+def train_detector(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **settings: Any) -> None:
+    """Train CFG on the pictures that train= of DATA lists, in Darknet's lines.
+
+    `darknet-py train` is the same with a table, and with options that Darknet does not have.
+
+    \b
+    darknet-py detector train obj.data my.cfg yolov4.conv.137 -map -dont_show
+    """
+    from .train import follow_as_darknet
+
+    ctx.exit(follow_as_darknet(data, cfg, weights, settings))
 
 
 @command.command("calc_anchors")

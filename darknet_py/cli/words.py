@@ -95,7 +95,11 @@ OPTIONS: tuple[ForeignOption, ...] = (
         "", "there is no such option; `model(...)` in Python gives the boxes, to be picked and drawn from",
     ),
     ForeignOption(("opset", "simplify", "dynamic"), "", "exported files are simple and take any batch already"),
-    ForeignOption(("epochs", "lr", "optimizer", "resume", "clear", "map"), "", "an option of training, not done here"),
+    ForeignOption(("epochs", "max_epochs", "num_epochs"), "--max-batches", "iterations, of `batch` pictures each"),
+    ForeignOption(("lr", "lr0", "learning_rate"), "", "learning_rate= in [net] of the cfg is the learning rate"),
+    ForeignOption(("resume",), "", "the same `train` command goes on where it was stopped"),
+    ForeignOption(("patience", "warmup_epochs", "freeze_layers"), "", "an option of training that is not here"),
+    ForeignOption(("clear", "map"), "", "an option of `train`"),
     ForeignOption(("c_index", "avgframes", "mjpeg_port", "vid_stride", "stream"), "", "an option for videos"),
 )  # fmt: skip
 
@@ -110,7 +114,7 @@ class ForeignCommand(NamedTuple):
 
 PREDICT, TRAIN, EVALUATE, VIDEO = (
     "darknet-py run CFG PICTURE...",
-    "networks are trained elsewhere (by Darknet itself, say), and their cfg and weights run here",
+    "darknet-py train DATA CFG [WEIGHTS]",
     "darknet-py eval DATA CFG [WEIGHTS]",
     "darknet-py run CFG VIDEO: a file, an address as rtsp://…, or 0 for the first camera",
 )  # fmt: skip
@@ -136,7 +140,7 @@ COMMANDS: tuple[ForeignCommand, ...] = (
     ForeignCommand(("compare",), "diff", "darknet-py diff CFG CFG compares networks, and `verify CFG` runtimes"),
     ForeignCommand(("help",), "--help", "darknet-py --help, or darknet-py COMMAND --help"),
     ForeignCommand(("version",), "--version", "darknet-py --version"),
-    ForeignCommand(("train", "train.py", "mode=train", "fit", "finetune"), "", TRAIN),
+    ForeignCommand(("train.py", "mode=train", "fit", "finetune"), "train", TRAIN),
     ForeignCommand(("val", "val.py", "test.py", "evaluate", "mode=val", "map", "mAP"), "eval", EVALUATE),
     ForeignCommand(("demo", "track", "video", "camera", "webcam", "stream", "mode=track"), "run", VIDEO),
     ForeignCommand(
@@ -153,13 +157,11 @@ COMMANDS: tuple[ForeignCommand, ...] = (
 # What Darknet's groups have and ours have not; whoever adds a command takes its line out.
 GROUPS: dict[str, dict[str, str]] = {
     "detector": {
-        "train": TRAIN,
         "recall": "use `darknet-py eval`, which gives the recall of each class",
         "demo": VIDEO,
         "draw": VIDEO,
     },
     "classifier": {
-        "train": TRAIN,
         **dict.fromkeys(("validmulti", "valid10", "validcrop", "validfull"), "use `darknet-py classifier valid`"),
         "demo": VIDEO,
         "test": "use `darknet-py run CFG PICTURES --json`",

@@ -188,7 +188,7 @@ def test_partial_writes_what_cut_writes(run: Run, cfg: Path) -> None:
     assert Path("a.conv").read_bytes() == Path("b.conv").read_bytes()
 
 
-@pytest.mark.parametrize("line", ["detector train", "detector demo", "classifier train", "classifier try"])
+@pytest.mark.parametrize("line", ["detector recall", "detector demo", "classifier label", "classifier try"])
 def test_what_is_not_here_is_answered(run: Run, line: str) -> None:
     result = run(*line.split(), "obj.data", "net.cfg")
     assert result.exit_code == 2

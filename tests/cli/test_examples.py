@@ -46,6 +46,8 @@ def test_the_examples_of_a_command_run_in_turn(here: Path, name: str) -> None:
         needs_shared(line, here)
         if line.startswith("darknet-py plot"):
             pytest.importorskip("matplotlib", reason="needs matplotlib: pip install 'darknet-compiler[plot]'")
+        if name.split()[-1] == "train":
+            pytest.importorskip("torch", reason="needs torch: pip install 'darknet-compiler[torch]'")
         run_line(line)
 
 

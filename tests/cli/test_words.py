@@ -71,7 +71,7 @@ def test_every_command_is_refused_with_an_answer(run: Run, command: str) -> None
         ("mode=predict model=net.cfg source=a.png", "darknet-py run net.cfg a.png"),
         ("model=net.cfg source=a.png", "darknet-py run net.cfg a.png"),
         ("yolo summary net.cfg", "leave out 'yolo': darknet-py summary net.cfg"),
-        ("train net.cfg", "there is no 'train' here"),
+        ("train.py net.cfg", "'train.py' is 'train' here"),
         ("val net.cfg", "'val' is 'eval' here"),
         ("net.cfg a.png", "the command comes first: darknet-py run net.cfg a.png"),
         ("help", "darknet-py COMMAND --help"),

@@ -11,9 +11,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 
@@ -37,14 +37,15 @@ PHASES: dict[Phase, str] = {
 }
 ABOUT: dict[Phase, str] = {
     "infer": "",
-    "train": "They change nothing in what a trained network computes. Their values are taken as Darknet takes them.",
+    "train": "[Training](../../train.md) reads them; they change nothing in what a trained network computes. Their "
+    "values are taken as Darknet takes them.",
     "none": "Printing, tracking, CUDA, or nothing at all: known, and without effect here.",
 }
 ROOMS = {  # the public API, by the rooms that its names come from
     "model": "Networks ready to run",
     "vision": "What was found",
     "contract": "Boxes",
-    "apps": "Data sets and evaluation",
+    "apps": "Data sets, training and evaluation",
     "analysis": "Looking into networks",
     "darknet": "Compiling and weights",
     "backends": "Sessions",
@@ -314,7 +315,8 @@ def returned_classes() -> list[type]:
         written = str(inspect.signature(function).return_annotation)
         module = sys.modules[function.__module__]
         named = (getattr(module, word, None) for word in re.findall(r"\w+", written))
-        ours = (n for n in named if inspect.isclass(n) and n.__module__.startswith("darknet_py."))
+        classes = chain.from_iterable(get_args(n) or (n,) for n in named)  # a union is each of its classes
+        ours = (n for n in classes if inspect.isclass(n) and n.__module__.startswith("darknet_py."))
         found.update(dict.fromkeys(cls for cls in ours if cls not in public))
     return sorted(found, key=lambda cls: cls.__name__)
 

@@ -1,0 +1,221 @@
+"""What is trained on what, and how: everything that is known before the first picture is read.
+
+Decision: one frozen value, from the cfg, the data and the options. What Darknet takes from a cfg comes from the cfg;
+options of the call stand above it. What goes beyond Darknet has a name of its own, is off by default, and is part of
+what the run writes down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ... import version
+from ...darknet.compile import Compilation, compile_file
+from ...darknet.layers.layer import Layer
+from ...darknet.layers.net import Net
+from ...darknet.reading import Reading
+from ...errors import DataError
+from ...files import is_file, read_whole
+from ...zoo.find import find_network
+from ...zoo.names import find_names, read_options
+from .data.opening import last_head
+
+SCHEMA = "darknet-py/training-run/1"
+MAX_CFG = 1 << 24
+SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
+PASSING = ("iterations", "per_sample", "clear", "fresh", "save_seconds", "workers")  # what makes no other training
+OPTIMIZERS, SCHEDULES, PRECISIONS = ("darknet", "adamw"), ("darknet", "cosine"), ("float32", "bf16")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a training that no cfg has, or that stand above it (None: as the cfg says).
+
+    `seed` of everything random; `batch` and `subdivisions` as in [net]; `iterations` after which it stops (not
+    `max_batches`: the learning rate goes on as if more came); `freeze` layers that are not trained; `map_` to measure
+    on the validation pictures, each `map_epochs` times through the data, at an overlap of `iou_thresh` with `points`;
+    `save_seconds` between two states at most. `precision` 'bf16' computes products in bfloat16. Beyond Darknet:
+    `optimizer` 'adamw', `schedule` 'cosine', `clip_norm` of all gradients, `per_sample` costs in the log.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "float32"
+    threads: int | None = None
+    workers: int = 1
+    batch: int | None = None
+    subdivisions: int | None = None
+    max_batches: int | None = None
+    iterations: int | None = None
+    freeze: int = 0
+    clear: bool = False
+    fresh: bool = False
+    map_: bool = False
+    map_epochs: int = 4
+    iou_thresh: float = 0.5
+    points: int = 0
+    save_seconds: float = 300.0
+    optimizer: str = "darknet"
+    schedule: str = "darknet"
+    clip_norm: float | None = None
+    per_sample: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise DataError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
+
+    def beyond_darknet(self) -> tuple[str, ...]:
+        """What of it Darknet does not have, in words."""
+        said = [f"{k}={v}" for k, v in (("optimizer", self.optimizer), ("schedule", self.schedule)) if v != "darknet"]
+        more = [("clip_norm", self.clip_norm), ("per_sample", self.per_sample)]
+        return (*said, *(f"{name}={value:g}" for name, value in more if value))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A training before it begins. `text` is the cfg as it was read, `net` its [net] with the settings in it."""
+
+    cfg: Path
+    text: bytes
+    compilation: Compilation
+    net: Net
+    data: Path
+    options: Mapping[str, str]
+    names: tuple[str, ...]
+    weights: Path | None
+    backup: Path
+    reading: Reading
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """What its files begin with: the cfg's name without its suffix."""
+        return self.cfg.name.removesuffix(".cfg")
+
+    def path(self, kind: object, suffix: str = "weights") -> Path:
+        """The file of a kind in the backup folder, as Darknet names it: my_last.weights, my_1000.weights."""
+        return self.backup / f"{self.name}_{kind}.{suffix}"
+
+    @cached_property
+    def mini_batch(self) -> int:
+        """Pictures that are computed at a time."""
+        return self.net.batch // self.net.subdivisions
+
+    @property
+    def head(self) -> Layer:
+        """The layer whose options say how pictures are changed (detector.c: l = net.layers[net.n - 1])."""
+        return last_head(self.compilation)
+
+    @property
+    def save_last(self) -> int:
+        """Iterations between two `_last` files."""
+        return self._number("savelast", SAVE_LAST)
+
+    @property
+    def save_each(self) -> int:
+        """Iterations between two files that stay."""
+        return self._number("saveweights", SAVE_EACH if self.net.max_batches < MANY else SAVE_EACH_OF_MANY)
+
+    def _number(self, key: str, default: int) -> int:
+        written = self.options.get(key, "")
+        return max(1, int(written)) if written.isdigit() else default
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it has no boxes."""
+        return not self.compilation.decoders
+
+    def written_down(self) -> dict[str, Any]:
+        """What lies beside the weights: versions, options and fingerprints, as plain data."""
+        import torch
+
+        return {
+            "schema": SCHEMA,
+            "cfg": str(self.cfg),
+            "cfg_sha256": hashlib.sha256(self.text).hexdigest(),
+            "data": str(self.data),
+            "weights": str(self.weights) if self.weights else None,
+            "settings": {k.rstrip("_"): v for k, v in vars(self.settings).items() if k not in PASSING},
+            "beyond_darknet": list(self.settings.beyond_darknet()),
+            "versions": {
+                "darknet-py": version.VERSION,
+                "torch": str(torch.__version__),
+                "python": platform.python_version(),
+            },
+        }
+
+
+def read_plan(
+    cfg: str | Path,
+    data: str | Path,
+    weights: str | Path | None = None,
+    *,
+    backup: str | Path | None = None,
+    names: str | Path | None = None,
+    reading: Reading | None = None,
+    settings: Settings | None = None,
+) -> Plan:
+    """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
+
+    `data` is what `open_dataset` takes; a .data file also says where weights are written (`backup=`; else the folder
+    backup). `weights` are Darknet's, of all layers or of the first ones, or none: random numbers.
+    """
+    settings, reading, data = settings or Settings(), reading or Reading(), Path(data)
+    found = find_network(cfg, trained=False)
+    text = read_whole(found.cfg, MAX_CFG, "cfg")
+    compilation = compile_file(found.cfg, reading).check()
+    options = read_options(data) if data.suffix == ".data" and is_file(data) else {}
+    contract_classes = max((d.classes for d in compilation.decoders), default=0)
+    named = names or (data if any(options.get(k) for k in ("names", "labels")) else None)
+    known = find_names(
+        contract_classes or compilation.graph.outputs[-1].shape[0], found.cfg, named, classifier=not contract_classes
+    )
+    net = _with_settings(compilation.net, settings)
+    plan = Plan(
+        found.cfg, text, compilation, net, data, options, known.names, Path(weights) if weights else None,
+        Path(backup or options.get("backup") or "backup"), reading, settings,
+    )  # fmt: skip
+    _refuse_untrainable(plan)
+    return plan
+
+
+def _with_settings(net: Net, settings: Settings) -> Net:
+    chosen = {k: v for k in ("batch", "subdivisions", "max_batches") if (v := getattr(settings, k)) is not None}
+    return replace(net, **chosen)
+
+
+def _refuse_untrainable(plan: Plan) -> None:
+    net, graph = plan.net, plan.compilation.graph
+    if net.batch < 2:  # detector.c train_detector refuses it too: batch normalization of one picture learns nothing
+        raise DataError(f"{plan.cfg}: batch={net.batch} is for detection\n  hint: set batch=64 (--batch 64) to train")
+    if net.subdivisions < 1 or net.batch % net.subdivisions:
+        raise DataError(
+            f"{plan.cfg}: a batch of {net.batch} cannot be computed in {net.subdivisions} equal parts\n"
+            "  hint: set subdivisions to a divisor of batch (--subdivisions)"
+        )
+    if net.max_batches < 1:
+        raise DataError(f"{plan.cfg}: no max_batches\n  hint: say how many iterations with --max-batches 6000")
+    if graph.states:
+        section = next(i for i in graph.layers if i.index == _layer_of_state(plan))
+        raise DataError(
+            f"{plan.cfg}: layer {section.index} [{section.section}] remembers what it saw, and sequences are not "
+            "trained here\n  hint: darknet_py.torch.module makes a PyTorch module of it for a loop of your own"
+        )
+    for key in ("contrastive", "unsupervised", "track", "adversarial_lr"):
+        if getattr(net, key):
+            raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
+    if plan.settings.freeze > len(graph.layers):
+        raise DataError(f"freeze={plan.settings.freeze}: the network has {len(graph.layers)} layers")
+
+
+def _layer_of_state(plan: Plan) -> int:
+    graph = plan.compilation.graph
+    producers = graph.producers()
+    return producers[graph.states[0].output].layer

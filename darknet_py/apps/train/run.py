@@ -1,0 +1,140 @@
+"""`darknet_py.train`: a training as an iterator of what happens, and what one would be like before it begins."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...backends.device import CPU, Device
+from ...darknet.reading import Reading
+from ...errors import BackendError, Say
+from ...version import requirement
+from .events import Event, Step
+from .plan import Plan, Settings, read_plan
+
+FLOAT = 4  # bytes
+TIMED = 3  # iterations of a rehearsal, the first of which warms up
+
+
+def train(
+    cfg: str | Path,
+    data: str | Path,
+    weights: str | Path | None = None,
+    *,
+    backup: str | Path | None = None,
+    names: str | Path | None = None,
+    say: Say | None = None,
+    reading: Reading | None = None,
+    **settings: Any,
+) -> Iterator[Event]:
+    r"""Train a cfg on labelled pictures as Darknet does; to iterate is to train.
+
+    `data` is a .data file, a list, a folder, or a COCO file; `weights` those to begin with, of all layers or of the
+    first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the fields of `Settings`: `seed`,
+    `device`, `map_`, `iterations`, `freeze` … Weights, logs and charts go into `backup` (default: what the .data file
+    says, or the folder backup); the same call goes on where it was stopped or killed. Raises `DarknetError`.
+
+    >>> from darknet_py import train
+    >>> for event in train("my.cfg", "my.data", map_=True):  # doctest: +SKIP
+    ...     print(event)
+    """
+    need_torch()
+    from .trainer import Trainer
+
+    plan = read_plan(
+        cfg, data, weights, backup=backup, names=names, reading=reading, settings=Settings(**settings)
+    )  # fmt: skip
+    return iter(Trainer(plan, say))
+
+
+def need_torch() -> None:
+    """Raise `BackendError` with what to install where PyTorch is missing."""
+    try:
+        import torch  # noqa: F401 - whether it is there
+    except ModuleNotFoundError:
+        raise BackendError(f"training needs PyTorch: pip install {requirement('torch')}") from None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a training will take: seconds for an iteration, bytes of memory, and its length.
+
+    `parameters` and `activations` are what the arithmetic of the network says: numbers that are learned, and numbers
+    that are kept for the backward pass of one mini-batch. `peak` is the most memory that this process has had.
+    """
+
+    iterations: int
+    pictures: int
+    size: tuple[int, int]
+    parameters: int
+    activations: int
+    seconds: float
+    waited: float
+    peak: int
+
+    def __str__(self) -> str:
+        from .lines import duration
+
+        height, width = self.size
+        held = 3 * FLOAT * self.parameters + FLOAT * self.activations
+        return "\n".join([
+            f"{self.iterations} iterations of {self.pictures} pictures, {width}x{height}",
+            f"{self.parameters:,} parameters; with gradients, momentum and {self.activations:,} activations of a "
+            f"mini-batch about {held / 2**20:,.0f} MiB, this process had {self.peak / 2**20:,.0f} MiB at most",
+            f"{self.seconds:.2f} s an iteration, {self.waited:.2f} s of it waiting for pictures: "
+            f"{duration(self.seconds * self.iterations)} in all",
+        ])  # fmt: skip
+
+
+def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
+    """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
+    from ...backends.torch.session import device_of
+    from .processes import Processes
+    from .trainer import Loop
+
+    chosen = plan.settings.device
+    device = device_of(None if chosen == CPU else Device.of(chosen))
+    run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
+    steps: list[Step] = []
+    for step in run.steps(run.iteration + TIMED):
+        steps.append(step)
+    warm = steps[1:] or steps
+    graph = plan.compilation.graph
+    return Rehearsal(
+        plan.net.max_batches - run.iteration + len(steps), plan.net.batch, run.sizes.largest(),
+        sum(p.size for p in graph.params), plan.mini_batch * sum(_numbers(op.output.shape) for op in graph.ops),
+        sum(s.seconds for s in warm) / len(warm), sum(s.waited for s in warm) / len(warm), _peak(),
+    )  # fmt: skip
+
+
+def _numbers(shape: tuple[int, ...]) -> int:
+    count = 1
+    for n in shape:
+        count *= n
+    return count
+
+
+def _peak() -> int:
+    """The most bytes of memory that this process has had; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def show_data(plan: Plan, count: int, *, replace: bool = False) -> Path:
+    """Write a sheet of the first `count` pictures that the network would see, with boxes; its path, in the folder.
+
+    Raises `DarknetError`, also for a file of that name which this package did not write, unless `replace`.
+    """
+    from .data.sheet import write_sheet
+    from .trainer import loader_of
+
+    path = plan.backup / f"{plan.name}_data.png"
+    write_sheet(loader_of(plan), path, count, plan.names, replace=replace)
+    return path

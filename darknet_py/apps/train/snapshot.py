@@ -1,0 +1,67 @@
+"""What a training needs to go on bit by bit: one file, written beside and renamed, read as tensors and plain data only.
+
+Decision: the file holds all of it, the parameters too; the `.weights` beside it are for everybody else. PyTorch reads
+it with `weights_only`, so nothing in it is executed. Random numbers are no part of it: each is a function of the seed
+and of what it is for.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import DataError
+from ...files import reading, write_whole
+
+SCHEMA = "darknet-py/training/1"
+
+
+@dataclass
+class Snapshot:
+    """A training after an iteration.
+
+    `module` and `optimizer` are their `state_dict`; `filters` what the loss filters of heads remember; `curves` the
+    points of the chart; `log` the bytes of the log so far; `start` the sha256 of the weights file that it began with.
+    """
+
+    iteration: int
+    average: float
+    best: float
+    seen: int
+    start: str
+    module: dict[str, Any]
+    optimizer: dict[str, Any]
+    filters: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+    log: int = 0
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the file; it appears whole or not at all. Raises `DataError` or `OSError`."""
+        data = io.BytesIO()
+        torch.save({"schema": SCHEMA, **vars(self)}, data)
+        write_whole(path, data.getvalue(), replace=True)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The training that a file holds, on the processor. Raises `DataError` for another file, or a damaged one."""
+    with reading(path, "state of a training", note=False) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is odd about a file that is refused
+        try:
+            data = torch.load(file, map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError) as e:
+            first = str(e).partition("\n")[0]
+            raise DataError(f"{path} is no state of a training, or damaged: {first}") from None
+    if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+        raise DataError(f"{path} is no state of a training of this version")
+    try:
+        return Snapshot(**data)
+    except TypeError as e:
+        raise DataError(f"{path} is no state of a training of this version: {e}") from None

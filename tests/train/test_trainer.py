@@ -1,0 +1,379 @@
+"""A training from beginning to end: what it writes, that it goes on bit by bit, and what it says of trouble."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn import rectangles
+
+pytest.importorskip("torch")
+
+import torch
+
+from darknet_py import load, train
+from darknet_py.apps.train.events import Finished, Resumed, Saved, Step, Validated
+from darknet_py.apps.train.plan import Settings, read_plan
+from darknet_py.apps.train.run import rehearse, show_data
+from darknet_py.apps.train.snapshot import read_snapshot
+from darknet_py.apps.train.trainer import Trainer
+from darknet_py.errors import BackendError, DataError
+from darknet_py.torch import module, write_weights
+
+CFG = """
+[net]
+width=64
+height=64
+channels=3
+batch=4
+subdivisions=2
+learning_rate=0.002
+max_batches=40
+burn_in=3
+momentum=0.9
+decay=0.0005
+hue=.1
+saturation=1.5
+exposure=1.5
+mosaic=1
+policy=steps
+steps=30
+scales=.1
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=4
+pad=1
+activation=mish
+[dropout]
+probability=.2
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+filters=16
+size=1
+activation=linear
+[yolo]
+mask=0,1
+anchors=20,20, 30,30
+classes=3
+num=2
+jitter=.2
+iou_loss=ciou
+random={random}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    rectangles(tmp_path / "pictures")
+    (tmp_path / "my.cfg").write_text(CFG.format(random=0))
+    (tmp_path / "changing.cfg").write_text(CFG.format(random=1))
+    (tmp_path / "my.names").write_text("red\ngreen\nblue\n")
+    (tmp_path / "my.data").write_text(
+        f"classes=3\ntrain={tmp_path}/pictures\nvalid={tmp_path}/pictures\nnames={tmp_path}/my.names\n"
+        f"backup={tmp_path}/backup\nsavelast=5\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(before)
+
+
+def events_of(cfg: str = "my.cfg", weights: str | None = None, backup: str | None = None, **settings):  # type: ignore[no-untyped-def]
+    said: list[str] = []
+    given = {"threads": 1, **settings}
+    return [*train(cfg, "my.data", weights, backup=backup, say=said.append, **given)], said
+
+
+def steps(events: list[object]) -> list[Step]:
+    return [e for e in events if isinstance(e, Step)]
+
+
+def test_a_training_writes_what_darknet_does_and_a_state_to_go_on_with(place: Path) -> None:
+    events, said = events_of(iterations=10)
+    assert [s.iteration for s in steps(events)] == [*range(1, 11)]
+    assert all(s.seen == 4 * s.iteration and s.size == (64, 64) for s in steps(events))
+    assert any("random" in text for text in said)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "iterations"
+    written = {p.name for p in (place / "backup").iterdir()} - {".darknet-py.jsonl"}
+    assert written == {
+        "my_last.weights", "my_last.state", "my_log.jsonl", "my_run.json", "my_run.cfg", "chart_my.svg", "chart_my.png",
+    }  # fmt: skip
+    assert (place / "backup/my_run.cfg").read_text() == (place / "my.cfg").read_text()
+    assert cv2.imread(str(place / "backup/chart_my.png")).shape == (700, 1000, 3)
+    records = [json.loads(line) for line in (place / "backup/my_log.jsonl").read_text().splitlines()]
+    assert [r["iteration"] for r in records if r["event"] == "step"] == [*range(1, 11)]
+    model = load("my.cfg", "backup/my_last.weights")
+    assert model.network is not None
+    assert model.network.header.seen == 40
+    assert list(model.names.values()) == ["red", "green", "blue"]
+
+
+@pytest.mark.parametrize("cfg", ["my.cfg", "changing.cfg"])
+def test_a_training_that_was_stopped_goes_on_bit_by_bit(place: Path, cfg: str) -> None:
+    whole, _ = events_of(cfg, backup="whole", iterations=23)
+    events_of(cfg, backup="parts", iterations=4)
+    events_of(cfg, backup="parts", iterations=11)
+    parts, said = events_of(cfg, backup="parts", iterations=23)
+    assert isinstance(parts[0], Resumed)
+    assert parts[0].iteration == 11
+    assert not any("random" in text for text in said)
+    assert [s.loss for s in steps(parts)] == [s.loss for s in steps(whole)][11:]
+    stem = cfg.removesuffix(".cfg")
+    assert Path(f"whole/{stem}_last.weights").read_bytes() == Path(f"parts/{stem}_last.weights").read_bytes()
+    log = [json.loads(line) for line in Path(f"parts/{stem}_log.jsonl").read_text().splitlines()]
+    assert [r["iteration"] for r in log if r["event"] == "step"] == [*range(1, 24)]
+
+
+def test_the_number_of_workers_changes_nothing(place: Path) -> None:
+    losses = [[s.loss for s in steps(events_of(backup=f"w{n}", iterations=6, workers=n)[0])] for n in (0, 1, 3)]
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_another_seed_is_another_training(place: Path) -> None:
+    first, second = (steps(events_of(backup=f"s{n}", iterations=2, seed=n)[0]) for n in (0, 1))
+    assert first[1].loss != second[1].loss
+
+
+def test_a_whole_training_ends_with_final_weights_and_is_not_begun_again(place: Path) -> None:
+    events, _ = events_of(max_batches=6, map_=True)
+    assert events[-1] == Finished(6, "done", place / "backup/my_final.weights")
+    (measured,) = [e for e in events if isinstance(e, Validated)]
+    assert measured.kind == "mAP"
+    assert 0 <= measured.value <= 1
+    assert (place / "backup/my_best.weights").read_bytes() == (place / "backup/my_final.weights").read_bytes()
+    with pytest.raises(DataError, match=r"this training is done: .*my_final.weights\n  hint: --fresh"):
+        events_of(max_batches=6)
+    assert len(steps(events_of(max_batches=6, fresh=True)[0])) == 6
+
+
+def test_darknets_own_last_file_is_gone_on_with_from_its_iteration(place: Path) -> None:
+    write_weights(module("my.cfg", seed=3), place / "darknet_last.weights", seen=4 * 7)
+    events, _ = events_of(weights="darknet_last.weights", iterations=9)
+    assert [s.iteration for s in steps(events)] == [8, 9]
+    events, _ = events_of(weights="darknet_last.weights", iterations=2, clear=True)
+    assert [s.iteration for s in steps(events)] == [1, 2]
+
+
+def test_weights_of_the_first_layers_are_enough(place: Path) -> None:
+    from darknet_py.darknet.weights import read_weights
+    from darknet_py.darknet.weights import write_weights as write_first
+
+    net = module("my.cfg", seed=3)
+    write_weights(net, place / "all.weights")
+    write_first(place / "first.weights", net.graph, read_weights(place / "all.weights", net.graph), upto=2)
+    _, said = events_of(weights="first.weights", iterations=1)
+    assert "first.weights ends before layer 2: the parameters from there on are random" in said
+
+
+def test_frozen_layers_stay_as_they_are(place: Path) -> None:
+    write_weights(module("my.cfg", seed=3), place / "all.weights")
+    events_of(weights="all.weights", iterations=4, freeze=2)
+    before, after = module("my.cfg", "all.weights"), module("my.cfg", "backup/my_last.weights")
+    same = {name: torch.equal(p, dict(after.state_dict())[name]) for name, p in before.state_dict().items()}
+    assert {name for name, equal in same.items() if equal} == {n for n in same if n.startswith("0_")}
+
+
+def test_a_running_mean_of_weights_is_written(place: Path) -> None:
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("momentum=", "ema_alpha=0.9\nmomentum="))
+    events, _ = events_of(max_batches=2010, iterations=1)
+    assert not any(isinstance(e, Saved) and e.kind == "ema" for e in events)
+    plan = read_plan("my.cfg", "my.data", settings=Settings(max_batches=2010, threads=1, fresh=True))
+    trainer = Trainer(plan)
+    kinds = set()
+    for event in trainer:
+        if isinstance(event, Step) and event.iteration == 1:
+            trainer._run.iteration = 1005  # type: ignore[union-attr]  # as if a thousand had passed
+        if isinstance(event, Saved):
+            kinds.add(event.kind)
+        if isinstance(event, Step) and event.iteration > 1010:
+            trainer.stop()
+    assert "ema" in kinds
+
+
+def test_a_loss_that_is_no_number_names_layer_and_picture_and_keeps_the_last_good_state(place: Path) -> None:
+    events_of(iterations=5)
+    good = (place / "backup/my_last.weights").read_bytes()
+    state = read_snapshot(place / "backup/my_last.state")
+    state.module["2_convolutional.weights"].fill_(float("inf"))
+    state.write(place / "backup/my_last.state")
+    with pytest.raises(DataError, match=r"in iteration 6: after layer 2 \[convolutional\] of .*\.png") as caught:
+        events_of(iterations=9)
+    assert "the last good state is" in str(caught.value)
+    assert (place / "backup/my_last.weights").read_bytes() == good
+
+
+def test_a_state_of_another_network_is_refused(place: Path) -> None:
+    events_of(iterations=5)
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("filters=8", "filters=6", 1))
+    with pytest.raises(DataError, match=r"is of another network: .*\n  hint: --fresh"):
+        events_of(iterations=9)
+
+
+def test_a_damaged_state_is_an_error_and_nothing_in_it_is_executed(place: Path) -> None:
+    import pickle
+
+    events_of(iterations=5)
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(place / "executed"),)
+
+    for data in (b"", b"PK\x03\x04 nothing", pickle.dumps(Evil())):
+        (place / "backup/my_last.state").write_bytes(data)
+        with pytest.raises(DataError, match="is no state of a training"):
+            events_of(iterations=9)
+    assert not (place / "executed").exists()
+
+
+def test_files_of_somebody_else_are_not_replaced(place: Path) -> None:
+    (place / "backup").mkdir()
+    (place / "backup/my_last.weights").write_bytes(b"mine")
+    with pytest.raises(DataError, match=r"my_last.weights exists, and is not known to be written by darknet-py"):
+        events_of(iterations=1)
+    assert (place / "backup/my_last.weights").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch=4", "batch=1", r"batch=1 is for detection\n  hint: set batch=64"),
+        ("subdivisions=2", "subdivisions=3", "a batch of 4 cannot be computed in 3 equal parts"),
+        ("max_batches=40", "", r"no max_batches\n  hint: .*--max-batches"),
+        ("momentum", "contrastive=1\nmomentum", "contrastive=1 is not trained here"),
+        ("[dropout]", "[rnn]\noutput=3\n[dropout]", r"layer 1 \[rnn\] remembers what it saw"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_anything_is_read(place: Path, old: str, new: str, said: str) -> None:
+    text = CFG.format(random=0).replace(old, new, 1)
+    if "[rnn]" in new:
+        text = text.split("[dropout]")[0] + "[rnn]\noutput=3\n"
+    (place / "my.cfg").write_text(text)
+    with pytest.raises(DataError, match=said):
+        events_of()
+
+
+def test_what_darknet_does_not_have_is_written_down(place: Path) -> None:
+    events_of(iterations=2, optimizer="adamw", schedule="cosine", clip_norm=10.0)
+    written = json.loads((place / "backup/my_run.json").read_text())
+    assert written["beyond_darknet"] == ["optimizer=adamw", "schedule=cosine", "clip_norm=10"]
+    with pytest.raises(DataError, match="optimizer is one of darknet, adamw, not 'lion'"):
+        events_of(optimizer="lion")
+
+
+def test_what_each_picture_costs_is_logged_if_asked_for(place: Path) -> None:
+    events, _ = events_of(iterations=2, per_sample=True)
+    first = steps(events)[0]
+    assert len(first.costs) == 4
+    assert all(".png" in path for path, _ in first.costs)
+    logged = json.loads((place / "backup/my_log.jsonl").read_text().splitlines()[0])
+    assert logged["costs"] == [list(pair) for pair in first.costs]
+    events, _ = events_of(iterations=1, backup="other")
+    assert steps(events)[0].costs == ()
+    assert "costs" not in (place / "other/my_log.jsonl").read_text()
+
+
+def test_other_pictures_are_noticed(place: Path) -> None:
+    events_of(iterations=5)
+    before = json.loads((place / "backup/my_run.json").read_text())["data_sha256"]
+    (place / "pictures/00.txt").write_text("1 .5 .5 .2 .2\n")
+    _, said = events_of(iterations=6)
+    assert "going on, though the data set changed" in said
+    assert json.loads((place / "backup/my_run.json").read_text())["data_sha256"] != before
+
+
+def test_a_device_that_is_not_there_is_an_error(place: Path) -> None:
+    with pytest.raises(BackendError, match="no device 'gpu'"):
+        events_of(iterations=1, device="gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(BackendError, match="cuda:7"):
+            events_of(iterations=1, device="cuda:7")
+
+
+def test_a_rehearsal_keeps_nothing(place: Path) -> None:
+    found = rehearse(read_plan("my.cfg", "my.data", settings=Settings(threads=1)))
+    assert (found.iterations, found.pictures, found.size) == (40, 4, (64, 64))
+    assert found.parameters == sum(p.numel() for p in module("my.cfg").state_dict().values())
+    assert not (place / "backup").exists()
+
+
+def test_a_sheet_shows_the_data(place: Path) -> None:
+    path = show_data(read_plan("my.cfg", "my.data"), 4)
+    assert np.ptp(cv2.imread(str(path))) > 100
+
+
+def command(place: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "darknet_py", "train", "my.data", "my.cfg", "--threads", "1", *arguments]
+
+
+def test_ctrl_c_ends_the_iteration_and_saves(place: Path) -> None:
+    running = subprocess.Popen(
+        command(place, "--max-batches", "100000"), cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.split()[:1] == ["2"]:
+            break
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert "stopping after this iteration" in err
+    assert out.splitlines()[-1].startswith("stopped after iteration")
+    stopped = read_snapshot(place / "backup/my_last.state").iteration
+    done = subprocess.run(
+        command(place, "--max-batches", "100000", "--iterations", str(stopped + 1)),
+        cwd=place, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"going on after iteration {stopped}" in done.stdout
+
+
+def test_kill_9_loses_nothing_but_time(place: Path) -> None:
+    """Once here; `make train-kill` does it at 20 random moments."""
+    subprocess.run(command(place, "--backup", "whole", "--iterations", "20"), cwd=place, check=True)
+    running = subprocess.Popen(command(place, "--backup", "killed", "--iterations", "20"), cwd=place)
+    state = place / "killed/my_last.state"
+    end = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    subprocess.run(command(place, "--backup", "killed", "--iterations", "20"), cwd=place, check=True)
+    assert (place / "killed/my_last.weights").read_bytes() == (place / "whole/my_last.weights").read_bytes()
+
+
+def test_two_processes_train_as_one_does(place: Path) -> None:
+    text = CFG.format(random=0).replace("mosaic=1\n", "")
+    (place / "my.cfg").write_text(text.replace("[dropout]\nprobability=.2\n", ""))
+    events_of(backup="one", iterations=4)
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "darknet_py"]
+    done = subprocess.run(
+        [*run, *command(place)[3:], "--backup", "two", "--iterations", "4"],
+        cwd=place, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = (dict(module("my.cfg", f"{name}/my_last.weights").state_dict()) for name in ("one", "two"))
+    learned = [name for name in one if not name.endswith(("mean", "variance"))]
+    assert len(learned) == 8
+    for name in learned:
+        scale = float(one[name].abs().max())
+        assert float((one[name] - two[name]).abs().max()) <= 1e-5 * scale, name
