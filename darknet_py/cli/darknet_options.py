@@ -93,14 +93,23 @@ def _say_ignored(ctx: click.Context, param: click.Parameter, value: object) -> N
         message(f"{name} is ignored: {IGNORED[name][1]}")
 
 
+def _say_sheet(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        message("-show_imgs is ignored: `darknet-py train DATA CFG --show-data 16` writes a sheet of pictures")
+
+
 def training_options(command: F) -> F:
     """`DATA CFG [WEIGHTS]`, -clear and -map, as Darknet trains."""
     for option in (
+        click.option("-gpus", "gpus", help="The number of a GPU; Darknet's several are torchrun's processes here."),
+        click.option("-i", "gpu", type=click.IntRange(0), help="The number of a GPU."),
+        click.option("-show_imgs", is_flag=True, expose_value=False, callback=_say_sheet, hidden=True),
+        click.option("-chart", expose_value=False, hidden=True),
         click.option("-mAP_epochs", "map_epochs", type=click.IntRange(1), default=4, show_default=True,
                      help="Times through the pictures between two measurements."),
         click.option("-map", "map_", is_flag=True, help="Measure on the valid pictures on the way."),
         click.option("-clear", "clear", is_flag=True, help="Count iterations from 0, whatever WEIGHTS have seen."),
-        ignored("-clear", "-map", "-mAP_epochs", "-iou_thresh", "-points"),
+        ignored("-clear", "-map", "-mAP_epochs", "-iou_thresh", "-points", "-show_imgs", "-chart", "-gpus", "-i"),
         click.argument("weights", required=False, type=click.Path(path_type=Path)),
         click.argument("cfg"),
         click.argument("data", type=click.Path(path_type=Path)),

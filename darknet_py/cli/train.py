@@ -35,6 +35,7 @@ EXTRA = "torch"
 @click.option("--max-batches", type=click.IntRange(1), help="Iterations in all (default: the cfg's).")
 @click.option("--iterations", type=click.IntRange(1), help="Stop after this iteration; the same command goes on.")
 @click.option("--backup", type=click.Path(path_type=Path, file_okay=False), help="Where weights go (default: DATA's).")
+@click.option("--valid", type=click.Path(path_type=Path), help="The pictures for --map (default: DATA's).")
 @click.option("--fresh", is_flag=True, help="Begin anew where a training in the backup folder could be gone on with.")
 @click.option("--clear", is_flag=True, help="Count iterations from 0, whatever WEIGHTS have seen.")
 @click.option("--freeze", type=click.IntRange(0), default=0, metavar="N", help="Leave the first N layers as they are.")
@@ -84,10 +85,22 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
     from ..zoo.find import find_cfg
 
     need_torch()
-    taken = ("dry_run", "show_data", "log", "each", "tensorboard", "replace", "backup", "names", "size", "dialect")
+    taken = (
+        "dry_run",
+        "show_data",
+        "log",
+        "each",
+        "tensorboard",
+        "replace",
+        "backup",
+        "valid",
+        "names",
+        "size",
+        "dialect",
+    )
     own = {key: options.pop(key) for key in taken}
     plan = read_plan(
-        find_cfg(cfg, message), data, weights, backup=own["backup"], names=own["names"],
+        find_cfg(cfg, message), data, weights, backup=own["backup"], valid=own["valid"], names=own["names"],
         reading=Reading(own["dialect"], own["size"]), settings=_settings(options),
     )  # fmt: skip
     if own["show_data"]:
@@ -106,7 +119,8 @@ def _settings(options: dict[str, Any]) -> Any:
 
 def follow(plan: Plan, log: str, each: int = 1, tensorboard: Path | None = None) -> int:
     """Train, printing what happens; the exit status, 130 where it was stopped."""
-    from ..apps.train.events import Finished
+    from ..apps.train.events import Finished, Step
+    from ..apps.train.lines import HEADING
     from ..apps.train.trainer import Trainer
 
     said = plan.settings.beyond_darknet()
@@ -115,11 +129,11 @@ def follow(plan: Plan, log: str, each: int = 1, tensorboard: Path | None = None)
     trainer = Trainer(plan, message)
     status = 0
     with _stopping(trainer.stop), _board(tensorboard) as board:
-        if log == "table":
-            from ..apps.train.lines import HEADING
-
-            echo(HEADING)
+        headed = log != "table"
         for event in trainer:
+            if not headed and isinstance(event, Step):
+                echo(HEADING)
+                headed = True
             _print(event, log, each)
             board(event)
             if isinstance(event, Finished) and event.reason == "stopped":
@@ -134,8 +148,24 @@ def follow_as_darknet(data: Path, cfg: str, weights: Path | None, settings: dict
     from ..zoo.find import find_cfg
 
     need_torch()
+    settings["device"] = _device(settings.pop("gpus"), settings.pop("gpu"))
     plan = read_plan(find_cfg(cfg, message), data, weights, settings=_settings(settings))
     return follow(plan, "darknet")
+
+
+def _device(gpus: str | None, gpu: int | None) -> str:
+    """The device that Darknet's -gpus or -i means; it computes on the processor without them."""
+    if gpus is None:
+        return "cpu" if gpu is None else f"cuda:{gpu}"
+    if "," in gpus:
+        count = gpus.count(",") + 1
+        raise click.UsageError(
+            f"-gpus {gpus}: start one process for each: torchrun --nproc-per-node {count} -m darknet_py train DATA CFG "
+            "--device cuda"
+        )
+    if not gpus.isdecimal():
+        raise click.UsageError(f"-gpus {gpus} is no number of a GPU")
+    return f"cuda:{gpus}"
 
 
 def _print(event: Event, log: str, each: int) -> None:

@@ -139,8 +139,17 @@ def _pictures(path: Path, split: str) -> list[Path]:
 def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
     if path.suffix == ".json" and not path.is_dir():
         return _open_coco(path, pictures)
+    if path.suffix == ".data" and not path.is_dir() and (listed := _listed_coco(path, split)):
+        return replace(_open_coco(listed, pictures), path=path)
     found = Dataset(path, tuple(map(_example, _pictures(path, split))), ())
     return _named(found, split) if path.suffix == ".data" and not path.is_dir() else found
+
+
+def _listed_coco(path: Path, split: str) -> Path | None:
+    """The COCO file that a .data file names for a split, if it is one."""
+    options = read_options(path)
+    written = options.get(split) or options.get("train") or ""
+    return find_written(written, path) if written.endswith(".json") else None
 
 
 def _named(dataset: Dataset, split: str) -> Dataset:

@@ -169,8 +169,55 @@ def test_darknets_own_last_file_is_gone_on_with_from_its_iteration(place: Path) 
     write_weights(module("my.cfg", seed=3), place / "darknet_last.weights", seen=4 * 7)
     events, _ = events_of(weights="darknet_last.weights", iterations=9)
     assert [s.iteration for s in steps(events)] == [8, 9]
-    events, _ = events_of(weights="darknet_last.weights", iterations=2, clear=True)
+    with pytest.raises(DataError, match=r"began in another way.*\n  hint: name another folder with --backup"):
+        events_of(weights="darknet_last.weights", iterations=2, clear=True)
+    events, _ = events_of(weights="darknet_last.weights", iterations=2, clear=True, backup="cleared")
     assert [s.iteration for s in steps(events)] == [1, 2]
+    events, _ = events_of(weights="darknet_last.weights", iterations=3, clear=True, backup="cleared")
+    assert [s.iteration for s in steps(events)] == [3]  # the same command goes on
+
+
+def test_weights_that_have_seen_everything_are_said_to(place: Path) -> None:
+    write_weights(module("my.cfg", seed=3), place / "done.weights", seen=4 * 40)
+    with pytest.raises(DataError, match=r"has seen 160 pictures, which is all of 40 iterations\n  hint: --clear"):
+        events_of(weights="done.weights")
+
+
+def test_freezing_everything_is_an_error(place: Path) -> None:
+    with pytest.raises(DataError, match="no layer with parameters is trained"):
+        events_of(freeze=4)
+
+
+def test_other_weights_do_not_write_over_a_training(place: Path) -> None:
+    events_of(iterations=5)
+    write_weights(module("my.cfg", seed=3), place / "other.weights")
+    with pytest.raises(DataError, match="began in another way"):
+        events_of(weights="other.weights", iterations=6)
+    assert len(steps(events_of(weights="other.weights", iterations=2, fresh=True)[0])) == 2
+
+
+@pytest.mark.parametrize("name", ["my_20.weights", "chart_my.svg"])
+def test_any_file_of_somebody_else_stops_it(place: Path, name: str) -> None:
+    (place / "backup").mkdir()
+    (place / "backup" / name).write_bytes(b"Darknet's")
+    with pytest.raises(DataError, match=f"{name} is not known to be of a training here"):
+        events_of(iterations=1)
+
+
+def test_changed_settings_are_named(place: Path) -> None:
+    events_of(iterations=5)
+    _, said = events_of(iterations=6, seed=0, map_=True)
+    assert "going on with map=True, which was False" in said
+
+
+def test_pictures_of_a_folder_can_be_measured_on_others(place: Path) -> None:
+    recipe = dict(threads=1, map_=True, max_batches=2)
+    said: list[str] = []
+    found = [*train("my.cfg", place / "pictures", backup="a", valid="my.data", say=said.append, **recipe)]
+    assert any(isinstance(e, Validated) for e in found)
+    assert not any("--valid" in text for text in said)
+    [*train("my.cfg", place / "pictures", backup="b", say=said.append, **recipe)]
+    assert any("--valid" in text for text in said)
 
 
 def test_weights_of_the_first_layers_are_enough(place: Path) -> None:
@@ -247,7 +294,7 @@ def test_a_damaged_state_is_an_error_and_nothing_in_it_is_executed(place: Path) 
 def test_files_of_somebody_else_are_not_replaced(place: Path) -> None:
     (place / "backup").mkdir()
     (place / "backup/my_last.weights").write_bytes(b"mine")
-    with pytest.raises(DataError, match=r"my_last.weights exists, and is not known to be written by darknet-py"):
+    with pytest.raises(DataError, match=r"my_last.weights is not known to be of a training here"):
         events_of(iterations=1)
     assert (place / "backup/my_last.weights").read_bytes() == b"mine"
 

@@ -95,6 +95,8 @@ def open_trained(plan: Plan, device: torch.device, say: Say) -> Trained:
     rules = [_frozen(rule, settings.freeze) for rule in updates(graph, plan.net)]
     for rule in rules:
         module.tensor_of(rule.param).requires_grad_(not rule.frozen)
+    if all(rule.frozen for rule in rules):
+        raise DataError("no layer with parameters is trained\n  hint: freeze fewer layers (--freeze, stopbackward=)")
     filters = LossFilters()
     rate_of = (lambda n: schedule.cosine(plan.net, n)) if settings.schedule == "cosine" else None
     optimizer = DarknetOptimizer(

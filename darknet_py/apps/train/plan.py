@@ -29,7 +29,7 @@ from .data.opening import last_head
 SCHEMA = "darknet-py/training-run/1"
 MAX_CFG = 1 << 24
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
-PASSING = ("iterations", "per_sample", "clear", "fresh", "save_seconds", "workers")  # what makes no other training
+PASSING = ("iterations", "per_sample", "fresh", "save_seconds", "workers", "threads")  # what makes no other training
 OPTIMIZERS, SCHEDULES, PRECISIONS = ("darknet", "adamw"), ("darknet", "cosine"), ("float32", "bf16")
 
 
@@ -91,6 +91,7 @@ class Plan:
     names: tuple[str, ...]
     weights: Path | None
     backup: Path
+    valid: Path | None
     reading: Reading
     settings: Settings
 
@@ -142,6 +143,8 @@ class Plan:
             "cfg_sha256": hashlib.sha256(self.text).hexdigest(),
             "data": str(self.data),
             "weights": str(self.weights) if self.weights else None,
+            "size": list(self.reading.size) if self.reading.size else None,
+            "dialect": self.compilation.dialect.name,
             "settings": {k.rstrip("_"): v for k, v in vars(self.settings).items() if k not in PASSING},
             "beyond_darknet": list(self.settings.beyond_darknet()),
             "versions": {
@@ -158,6 +161,7 @@ def read_plan(
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
+    valid: str | Path | None = None,
     names: str | Path | None = None,
     reading: Reading | None = None,
     settings: Settings | None = None,
@@ -165,7 +169,8 @@ def read_plan(
     """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
 
     `data` is what `open_dataset` takes; a .data file also says where weights are written (`backup=`; else the folder
-    backup). `weights` are Darknet's, of all layers or of the first ones, or none: random numbers.
+    backup). `valid` are the pictures that it is measured on, where no .data file says so. `weights` are Darknet's, of
+    all layers or of the first ones, or none: random numbers.
     """
     settings, reading, data = settings or Settings(), reading or Reading(), Path(data)
     found = find_network(cfg, trained=False)
@@ -180,7 +185,7 @@ def read_plan(
     net = _with_settings(compilation.net, settings)
     plan = Plan(
         found.cfg, text, compilation, net, data, options, known.names, Path(weights) if weights else None,
-        Path(backup or options.get("backup") or "backup"), reading, settings,
+        Path(backup or options.get("backup") or "backup"), Path(valid) if valid else None, reading, settings,
     )  # fmt: skip
     _refuse_untrainable(plan)
     return plan
@@ -194,7 +199,10 @@ def _with_settings(net: Net, settings: Settings) -> Net:
 def _refuse_untrainable(plan: Plan) -> None:
     net, graph = plan.net, plan.compilation.graph
     if net.batch < 2:  # detector.c train_detector refuses it too: batch normalization of one picture learns nothing
-        raise DataError(f"{plan.cfg}: batch={net.batch} is for detection\n  hint: set batch=64 (--batch 64) to train")
+        raise DataError(
+            f"{plan.cfg}: batch={net.batch} is for detection\n"
+            "  hint: set batch=64 and subdivisions=16 to train (--batch 64 --subdivisions 16)"
+        )
     if net.subdivisions < 1 or net.batch % net.subdivisions:
         raise DataError(
             f"{plan.cfg}: a batch of {net.batch} cannot be computed in {net.subdivisions} equal parts\n"

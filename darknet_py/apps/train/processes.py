@@ -81,6 +81,8 @@ def started(device: torch.device) -> Iterator[Processes]:
     if count == 1 or "RANK" not in os.environ:
         yield Processes()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(int(os.environ["RANK"]), count, device)

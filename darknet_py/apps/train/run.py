@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...backends.device import CPU, Device
 from ...darknet.reading import Reading
 from ...errors import BackendError, Say
 from ...version import requirement
@@ -25,6 +24,7 @@ def train(
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
+    valid: str | Path | None = None,
     names: str | Path | None = None,
     say: Say | None = None,
     reading: Reading | None = None,
@@ -34,8 +34,9 @@ def train(
 
     `data` is a .data file, a list, a folder, or a COCO file; `weights` those to begin with, of all layers or of the
     first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the fields of `Settings`: `seed`,
-    `device`, `map_`, `iterations`, `freeze` … Weights, logs and charts go into `backup` (default: what the .data file
-    says, or the folder backup); the same call goes on where it was stopped or killed. Raises `DarknetError`.
+    `device`, `map_` (on the pictures `valid`, or those of the .data file), `iterations`, `freeze` … Weights, logs and
+    charts go into `backup` (default: what the .data file says, or the folder backup); the same call goes on where it
+    was stopped or killed. Raises `DarknetError`.
 
     >>> from darknet_py import train
     >>> for event in train("my.cfg", "my.data", map_=True):  # doctest: +SKIP
@@ -45,7 +46,7 @@ def train(
     from .trainer import Trainer
 
     plan = read_plan(
-        cfg, data, weights, backup=backup, names=names, reading=reading, settings=Settings(**settings)
+        cfg, data, weights, backup=backup, valid=valid, names=names, reading=reading, settings=Settings(**settings)
     )  # fmt: skip
     return iter(Trainer(plan, say))
 
@@ -83,7 +84,8 @@ class Rehearsal:
         return "\n".join([
             f"{self.iterations} iterations of {self.pictures} pictures, {width}x{height}",
             f"{self.parameters:,} parameters; with gradients, momentum and {self.activations:,} activations of a "
-            f"mini-batch about {held / 2**20:,.0f} MiB, this process had {self.peak / 2**20:,.0f} MiB at most",
+            f"mini-batch about {held / 2**20:,.0f} MiB; with PyTorch itself this process had at most "
+            f"{self.peak / 2**20:,.0f} MiB",
             f"{self.seconds:.2f} s an iteration, {self.waited:.2f} s of it waiting for pictures: "
             f"{duration(self.seconds * self.iterations)} in all",
         ])  # fmt: skip
@@ -91,12 +93,10 @@ class Rehearsal:
 
 def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
     """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
-    from ...backends.torch.session import device_of
     from .processes import Processes
-    from .trainer import Loop
+    from .trainer import Loop, chosen_device
 
-    chosen = plan.settings.device
-    device = device_of(None if chosen == CPU else Device.of(chosen))
+    device = chosen_device(plan.settings.device)
     run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
     steps: list[Step] = []
     for step in run.steps(run.iteration + TIMED):

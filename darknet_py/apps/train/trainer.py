@@ -8,8 +8,10 @@ nothing had happened, bit by bit.
 from __future__ import annotations
 
 import copy
+import glob
 import json
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -68,7 +70,7 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Event]:
         settings = self.plan.settings
-        device = device_of(None if settings.device == CPU else Device.of(settings.device))
+        device = chosen_device(settings.device)
         with started(device) as processes:
             self._run = Loop(self.plan, device, processes, self._say if processes.first else _to_nobody)
             self._run.stopping = self._stopping
@@ -103,6 +105,11 @@ class Loop:
         self.validation = Validation.of(plan, self.say) if processes.first else None
         self.seen = 0 if settings.clear else self.network.module.header.seen
         self.iteration = self.seen // self.net.batch  # network.c get_current_batch
+        if not self.state and self.iteration >= self.net.max_batches:
+            raise DataError(
+                f"{plan.weights} has seen {self.seen:,} pictures, which is all of {self.net.max_batches} iterations\n"
+                "  hint: --clear counts from 0, to train on other pictures; a larger max_batches goes on"
+            )
         self.average, self.best = -1.0, 0.0
         self.curves = Curves()
         self.log = 0
@@ -364,16 +371,22 @@ class Loop:
     def _found_state(self) -> Snapshot | None:
         """The state in the backup folder, where this is the training that left it."""
         path, settings = self.plan.path("last", "state"), self.plan.settings
-        if settings.fresh or settings.clear or not path.is_file():
+        if settings.fresh or not path.is_file():
             return None
         state = read_snapshot(path)
-        if state.start != self.start and not self._is_own_last():
-            self.say(f"{path} is of a training that began with other weights, and is not gone on with")
-            return None
+        cleared = settings.clear and not state.plan["settings"].get("clear")
+        if cleared or (state.start != self.start and not self._is_own_last()):
+            raise DataError(
+                f"{path} is of a training that began in another way, and would be written over\n"
+                "  hint: name another folder with --backup; or begin anew here with --fresh"
+            )
         now = self._written_down()
-        for key, name in (("cfg_sha256", "cfg"), ("settings", "settings"), ("data_sha256", "data set")):
+        for key, name in (("cfg_sha256", "cfg"), ("size", "size"), ("data_sha256", "data set")):
             if state.plan.get(key) != now[key]:
                 self.say(f"going on, though the {name} changed")
+        before = state.plan["settings"]
+        for key in sorted(k for k, v in now["settings"].items() if before.get(k) != v):
+            self.say(f"going on with {key}={now['settings'][key]}, which was {before.get(key)}")
         if state.iteration >= self.net.max_batches:
             raise DataError(
                 f"this training is done: {self.plan.path('final')}\n"
@@ -400,17 +413,34 @@ class Loop:
         weights = self.plan.weights
         return weights is not None and weights.resolve() == self.plan.path("last").resolve()
 
+    def _refuse_files_of_others(self) -> None:
+        """Raise `DataError` for a file in the folder that a training would write over, and that none wrote."""
+        plan = self.plan
+        stem = glob.escape(plan.name)
+        there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]
+        read = plan.weights.resolve() if plan.weights else None
+        for path in sorted(there):
+            if path.is_file() and path.resolve() != read and not files.is_own(path):
+                raise DataError(
+                    f"{path} is not known to be of a training here, and would be written over\n"
+                    "  hint: name another folder with --backup, or move the file"
+                )
+
     def _prepare_folder(self) -> None:
         """Make the folder, and refuse one whose files are somebody else's: those of a training are written again."""
         plan, note = self.plan, self.plan.path("run", "json")
         plan.backup.mkdir(parents=True, exist_ok=True)
         if not note.is_file() or not files.is_own(note):
-            for kind in ("last", "best", "final", "ema"):
-                if self._is_own_last() and kind == "last":
-                    continue
-                files.check_output(plan.path(kind))
+            self._refuse_files_of_others()
         files.write_whole(note, json.dumps(self._written_down(), indent=1).encode(), replace=True)
         files.write_whole(plan.path("run", "cfg"), plan.text, replace=True)
+
+
+def chosen_device(name: str) -> torch.device:
+    """PyTorch's device of that name: of several processes on "cuda" each its own. Raises `BackendError`."""
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+    return device_of(None if name == CPU else Device.of(name))
 
 
 def loader_of(plan: Plan, say: Say = _to_nobody) -> Loader:

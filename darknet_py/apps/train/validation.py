@@ -30,9 +30,10 @@ class Validation:
         settings = plan.settings
         if not settings.map_:
             return None
-        if plan.options and not plan.options.get("valid"):
-            say(f"{plan.data} has no line valid=: it is measured on the pictures that it learns, as Darknet does")
-        data = open_data(plan.data, plan.compilation, "valid", names=plan.names)
+        source = plan.valid or plan.data
+        if plan.valid is None and not plan.options.get("valid"):
+            say(f"{plan.data} names no valid pictures: those that are learned are measured (--valid)")
+        data = open_data(source, plan.compilation, "valid", names=plan.names)
         return cls(data, settings.iou_thresh, settings.points, settings.workers)
 
     @property
