@@ -103,6 +103,8 @@ def _max_along(x: Array, axis: int, kernel: int, stride: int, before: int, after
 
 
 def _avg_pool(x: Array, *, kernel: Pair, strides: Pair, pads: Pads) -> Array:
+    if pads[0] + pads[2] > x.shape[2] or pads[1] + pads[3] > x.shape[3]:
+        return _avg_unpadded(x, kernel, strides, pads)
     border = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
     inside = np.pad(np.ones((1, 1, *x.shape[2:]), np.float32), border)
 
@@ -111,6 +113,22 @@ def _avg_pool(x: Array, *, kernel: Pair, strides: Pair, pads: Pads) -> Array:
         return windows.sum((4, 5))
 
     return window_sum(np.pad(x, border)) / window_sum(inside)
+
+
+def _avg_unpadded(x: Array, kernel: Pair, strides: Pair, pads: Pads) -> Array:
+    """The mean without a border in memory, over rows, then over columns: one of 1280 on all sides is 200 MB."""
+    inside = np.ones((1, 1, *x.shape[2:]), np.float32)
+    for axis in (0, 1):
+        given = 2 + axis, kernel[axis], strides[axis], pads[axis], pads[2 + axis]
+        x, inside = _sum_along(x, *given), _sum_along(inside, *given)
+    return x / inside
+
+
+def _sum_along(x: Array, axis: int, kernel: int, stride: int, before: int, after: int) -> Array:
+    """The sum over what lies inside of windows along one axis."""
+    first = (slice(None),) * axis
+    starts = range(-before, x.shape[axis] + after - kernel + 1, stride)
+    return np.stack([x[*first, max(0, n) : max(0, n + kernel)].sum(axis) for n in starts], axis)
 
 
 def _reduce(function: Callable[..., Array]) -> Callable[..., Array]:
