@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 OTHERS := .runtimes
 DOCS   := .docs-venv
+TRAIN  := .train-venv
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
@@ -16,7 +17,7 @@ JOBS    ?= 1
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY)  ## the environment, with the package in it
 
@@ -37,6 +38,20 @@ demo: $(READY)  ## fetch yolov4-tiny, detect on a photo, say where the picture i
 test: $(READY) $(OTHERS)/.ready  ## the whole suite, then the tests of runtimes again under OpenCV 4, with OpenVINO and ncnn
 	$(BIN)/python -m pytest -n auto
 	PYTHONPATH=$(OTHERS) $(BIN)/python -m pytest -n auto $(RUNTIME_TESTS)
+
+$(TRAIN)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch]'
+	@touch $@
+
+train-test: $(TRAIN)/.ready  ## the tests of PyTorch modules and of training, with those that take minutes
+	$(TRAIN)/bin/python -m pytest -n auto -m 'heavy or not heavy' tests/pytorch tests/train
+
+train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it on every back end (5 minutes)
+	$(TRAIN)/bin/python -m tools.train.demo
+
+train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
+	$(TRAIN)/bin/python -m tools.train.kill
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
@@ -71,10 +86,13 @@ bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; w
 bench-table5: $(READY)  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)
 	$(BIN)/python -m tools.bench.table5 --write
 
+bench-training: $(TRAIN)/.ready  ## a training iteration beside plain PyTorch, and the loader (minutes; wants a quiet machine)
+	$(TRAIN)/bin/python -m tools.bench.training
+
 bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long for 4 times as much (a minute)
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test lint format docs cfgs corpus fuzz bench bench-table5 bench-linear clean
+.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean

@@ -28,6 +28,7 @@ from typing import BinaryIO
 
 from .errors import DataError
 
+FULL = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO))  # of writing, which names no file
 LIST = ".darknet-py.jsonl"  # a line for each file that was written: [name, bytes, sha256]; later lines count
 MAX_LIST = 1 << 26  # bytes
 SILENCE = 10.0  # seconds without a byte, after which nobody is writing to a pipe
@@ -417,7 +418,8 @@ def _neighbour(path: Path, told: Path | None = None) -> Iterator[Path]:
     try:
         yield temporary
     except OSError as e:
-        if str(temporary) not in (e.filename, e.filename2):
+        unnamed = e.filename is None and e.errno in FULL
+        if not unnamed and str(temporary) not in (e.filename, e.filename2):
             raise
         raise OSError(e.errno, e.strerror, str(told or path)) from None  # nobody has heard of the neighbour
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import signal
 import socket
@@ -50,6 +51,12 @@ def test_a_device_without_end_is_an_error(read) -> None:  # type: ignore[no-unty
 
 
 @endless
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '.*/new\.txt'"), replacing(tmp_path / "new.txt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as write() does, which knows no name
+    assert not [*tmp_path.iterdir()]
+
+
 def test_weights_cannot_come_from_a_device(tiny_graph: Graph) -> None:
     with pytest.raises(DarknetError, match="/dev/zero: it is a device"):
         read_weights(ZERO, tiny_graph)

@@ -59,7 +59,8 @@ class Boxes:
     def xywh(self) -> np.ndarray:
         """Centres, widths and heights in pixels, (n, 4)."""
         low, high = self.xyxy[:, :2], self.xyxy[:, 2:]
-        return np.concatenate([(low + high) / 2, high - low], 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes of a network that has learned nothing
+            return np.concatenate([(low + high) / 2, high - low], 1)
 
     @property
     def xyxyn(self) -> np.ndarray:

@@ -92,6 +92,7 @@ def _alive_in_crowd(boxes: np.ndarray, overlap: Overlap, iou: float) -> np.ndarr
     return alive
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a network that has learned nothing gives boxes of 1e20, as in C
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The intersection over union of boxes (..., 4) with boxes (..., 4), as centre and size (box.c box_iou).
 
@@ -108,6 +109,7 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(none, np.float32(0), intersection / np.where(none, np.float32(1), union))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def box_diou(a: np.ndarray, b: np.ndarray, beta: float) -> np.ndarray:
     """The IoU less the normalized distance of the centres to the power `beta` (box.c box_diounms)."""
     half_a, half_b = a[..., 2:] / 2, b[..., 2:] / 2

@@ -98,3 +98,8 @@ def test_heads_are_joined_in_order_and_missing_classes_are_zero() -> None:
     np.testing.assert_allclose(both.boxes, [A, FAR])
     assert both.probabilities.tolist() == [[0.5, 0], [0.25, 0.75]]
     assert both.sigmas is None
+
+
+def test_boxes_of_a_network_that_learned_nothing_are_no_trouble() -> None:
+    huge = np.float32([0.5, 0.5, 1e30, 1e30])
+    assert box_iou(huge, np.float32([[0.5, 0.5, 0.1, 0.1]])).shape == (1,)

@@ -19,7 +19,7 @@ from darknet_py.ir.training import Dropout, Slope, StopGradient, Training
 torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
 
 from darknet_py.backends.torch.module import GraphModule  # noqa: E402
-from darknet_py.backends.torch.rules import SLOPES, apply_rule, dropped  # noqa: E402
+from darknet_py.backends.torch.rules import SLOPES, apply_rule, dropped, larger  # noqa: E402
 
 NET = "[net]\nwidth=6\nheight=5\nchannels=3\nmax_batches=100\n"
 CONV = "[convolutional]\nfilters=3\nsize=1\nactivation=linear\n"
@@ -309,3 +309,24 @@ def test_dropout_is_darknets_for_darknets_random_numbers(shared: Path, monkeypat
 
     monkeypatch.setattr(torch.nn.functional, "dropout", dropout)
     compare(folder, GraphModule(graph, training).train())
+
+
+def test_of_two_equal_numbers_the_first_gets_the_gradient() -> None:
+    a = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    b = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
+    y = larger(a, b)
+    (y * torch.tensor([5.0, 6.0, 7.0])).sum().backward()
+    assert y.tolist() == [2, 2, 3]
+    assert (a.grad.tolist(), b.grad.tolist()) == ([0, 6, 7], [5, 0, 0])
+
+
+def test_a_maxout_learns_as_its_kernel_does() -> None:
+    cfg = "[net]\nwidth=4\nheight=4\nchannels=6\n[convolutional]\nfilters=6\n[maxout]\nout_channels=2\n"
+    compiled = compile_cfg(cfg).check()
+    graph = compiled.graph.with_data(random_weights(compiled.graph, 1).arrays)
+    images, grads = torch.rand(2, 6, 4, 4), []
+    for training in (True, False):
+        net = GraphModule(graph).train(training)
+        (net(images)[0] ** 2).sum().backward()
+        grads.append([p.grad for p in net.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))

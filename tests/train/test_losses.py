@@ -151,6 +151,13 @@ def test_softmax_costs_each_label_as_much_however_small() -> None:
     assert result.delta.flatten().tolist() == pytest.approx([0.45, -0.15, -0.15, -0.15])
 
 
+def test_a_probability_that_became_0_has_a_cost_that_is_a_number() -> None:
+    loss = loss_of("[softmax]\n", 3)
+    found = loss(torch.tensor([200.0, 0.0, 0.0]).view(1, 3, 1, 1).requires_grad_(), torch.tensor([[0.0, 1.0, 0.0]]))
+    assert found.cost.item() == pytest.approx(-math.log(torch.finfo(torch.float32).tiny))
+    assert found.delta.flatten().tolist() == [-1, 1, 0]
+
+
 def test_softmax_takes_no_temperature_into_its_delta() -> None:
     x, truth = torch.tensor([[1.0, 3.0]]).reshape(1, 2, 1, 1), torch.tensor([[1.0, 0.0]])
     cool = loss_of("[softmax]\ntemperature=2", 2)(x, truth)

@@ -84,6 +84,19 @@ def test_gradients_are_taken_away_and_what_has_none_stays() -> None:
     assert tensors[BIASES].grad is None
 
 
+def test_tensors_that_learn_alike_may_begin_at_different_times() -> None:
+    tensors, optimizer = made(NET + CONV + CONV)
+    names = [name for name in tensors if name.endswith("weights")]
+    before = {name: float(tensors[name].flatten()[0]) for name in names}
+    for iteration in (1, 2):
+        tensors[names[0]].grad = torch.ones_like(tensors[names[0]])
+        if iteration == 2:
+            tensors[names[1]].grad = torch.ones_like(tensors[names[1]])
+        optimizer.step(iteration)
+    moves = [float(tensors[name].flatten()[0]) - before[name] for name in names]
+    assert moves == pytest.approx([-0.25 * (1 + 1.5), -0.25])
+
+
 def test_a_layer_has_a_factor_of_the_rate() -> None:
     tensors, optimizer = made(NET + CONV + "learning_rate=.1\n")
     assert moved(tensors, optimizer, BIASES, [2]) == pytest.approx([-0.05], abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from darknet_py import load, train
 from darknet_py.apps.train.events import Finished, Resumed, Saved, Step, Validated
 from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.run import rehearse, show_data
-from darknet_py.apps.train.snapshot import read_snapshot
+from darknet_py.apps.train.snapshot import Snapshot, read_snapshot
 from darknet_py.apps.train.trainer import Trainer
 from darknet_py.errors import BackendError, DataError
 from darknet_py.torch import module, write_weights
@@ -163,6 +164,41 @@ def test_a_whole_training_ends_with_final_weights_and_is_not_begun_again(place: 
     with pytest.raises(DataError, match=r"this training is done: .*my_final.weights\n  hint: --fresh"):
         events_of(max_batches=6)
     assert len(steps(events_of(max_batches=6, fresh=True)[0])) == 6
+
+
+def test_validation_pictures_without_objects_are_told_before_the_first_iteration(place: Path) -> None:
+    (place / "none").mkdir()
+    cv2.imwrite(str(place / "none/a.png"), np.zeros((20, 20, 3), np.uint8))
+    (place / "none/a.txt").write_text("")
+    data = (place / "my.data").read_text().replace(f"valid={place}/pictures", f"valid={place}/none")
+    (place / "my.data").write_text(data)
+    with pytest.raises(DataError, match=r"no objects in the validation pictures\n  hint: train without --map"):
+        events_of(iterations=1, map_=True)
+    assert not (place / "backup").exists()
+    assert len(steps(events_of(iterations=1)[0])) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("cuda:99", "cuda:99"), ("foo", "no device 'foo'"), ("openvino:GPU", "GPU")]
+)
+def test_a_device_that_is_not_there_is_told(place: Path, name: str, said: str) -> None:
+    with pytest.raises(BackendError, match=said):
+        events_of(iterations=1, device=name)
+    with pytest.raises(BackendError, match=said):
+        rehearse(read_plan("my.cfg", "my.data", settings=Settings(device=name)))
+
+
+def test_a_full_disk_ends_it_with_the_last_good_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events_of(iterations=5)
+    good = (place / "backup/my_last.state").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Snapshot, "write", full)
+    with pytest.raises(DataError, match=r"No space left on device: training ends after iteration 10\n.*my_last.state"):
+        events_of(iterations=20)
+    assert (place / "backup/my_last.state").read_bytes() == good
 
 
 def test_darknets_own_last_file_is_gone_on_with_from_its_iteration(place: Path) -> None:

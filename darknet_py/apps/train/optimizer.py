@@ -63,7 +63,7 @@ class DarknetOptimizer:
         self._held: dict[str, Tensor] = {}
         self._fused = {t.device.type for t in self._tensors.values()} <= FUSED
         self._optimizers = self._made()
-        self._groups = {id(g["params"][0]): g for o in self._optimizers.values() for g in o.param_groups}
+        self._groups = {id(p): g for o in self._optimizers.values() for g in o.param_groups for p in g["params"]}
         averaged = {rule.name: self._tensors[rule.name] for rule in rules if rule.averaged}
         self.ema = Ema(net, averaged) if net.ema_alpha else None
 
@@ -79,8 +79,8 @@ class DarknetOptimizer:
         for name, rules in self._rules.items():
             names["adamw" if self.adamw else "adam" if rules[0].adam else "sgd"].append(name)
         made: dict[str, Any] = {}
-        # One group a tensor: the options of a group follow its rule. Rates are set before each step.
-        groups = {kind: [{"params": [self._tensors[n]]} for n in found] for kind, found in names.items()}
+        # A group has one rate and one decay in every turn. They are set before each step.
+        groups = {kind: self._alike(found) for kind, found in names.items()}
         if groups["sgd"]:
             made["sgd"] = torch.optim.SGD(groups["sgd"], lr=0.0, momentum=net.momentum, fused=self._fused)
         moments: dict[str, Any] = dict(lr=0.0, betas=(net.B1, net.B2), fused=self._fused)
@@ -90,6 +90,17 @@ class DarknetOptimizer:
         if groups["adamw"]:
             made["adamw"] = torch.optim.AdamW(groups["adamw"], eps=net.eps, **moments)
         return made
+
+    def _alike(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Groups of tensors whose rules ask for the same: torch.optim takes as long for a group as for ten tensors."""
+        groups: dict[object, list[Tensor]] = {}
+        for name in names:
+            asked = tuple((rule.rate, self._decays(rule)) for rule in self._rules[name])
+            groups.setdefault(asked, []).append(self._tensors[name])
+        return [{"params": tensors} for tensors in groups.values()]
+
+    def _decays(self, rule: Update) -> bool:
+        return rule.param.role.endswith("weights") and rule.limit is None if self.adamw else rule.decays
 
     def step(self, iteration: int, images: int | None = None) -> Applied:
         """Apply the gradients at the end of `iteration` (the first is 1), and take them away.
@@ -157,8 +168,10 @@ class DarknetOptimizer:
                 tensor.clamp_(-rule.clip, rule.clip)
 
     def _prepare(self, rule: Update, tensor: Tensor, rate: float, iteration: int, turn: int) -> None:
-        decays = rule.param.role.endswith("weights") and rule.limit is None if self.adamw else rule.decays
-        self._groups[id(tensor)].update(lr=rate * rule.rate, weight_decay=self.net.decay if decays else 0.0)
+        decay = self.net.decay if self._decays(rule) else 0.0
+        self._groups[id(tensor)].update(lr=rate * rule.rate, weight_decay=decay)
+        if not (rule.adam or self.adamw):
+            self._begin(tensor)
         if turn:
             tensor.grad.zero_()
         if rule.centred:
@@ -174,6 +187,12 @@ class DarknetOptimizer:
         if not state:
             state.update(exp_avg=torch.zeros_like(tensor), exp_avg_sq=torch.zeros_like(tensor))
         state["step"] = torch.tensor(float(iteration - 1), device=tensor.device if self._fused else "cpu")
+
+    def _begin(self, tensor: Tensor) -> None:
+        """Momentum begins with 0: in torch.optim's single pass all tensors of a group begin together, or none."""
+        state = self._optimizers["sgd"].state[tensor]
+        if self.net.momentum and "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(tensor)
 
     def _buffer(self, tensor: Tensor) -> Tensor | None:
         """What momentum brings into this update, if it does."""
@@ -211,7 +230,7 @@ class DarknetOptimizer:
                 self.ema.mean = {name: _laid_out(t, self._tensors[name]) for name, t in mean.items()}
         except (KeyError, ValueError) as e:
             raise DataError(f"the state of training does not fit this network: {e}") from e
-        self._groups = {id(g["params"][0]): g for o in self._optimizers.values() for g in o.param_groups}
+        self._groups = {id(p): g for o in self._optimizers.values() for g in o.param_groups for p in g["params"]}
 
 
 def _laid_out(saved: Tensor, like: Tensor) -> Tensor:

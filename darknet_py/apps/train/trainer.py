@@ -74,7 +74,10 @@ class Trainer:
         with started(device) as processes:
             self._run = Loop(self.plan, device, processes, self._say if processes.first else _to_nobody)
             self._run.stopping = self._stopping
-            yield from self._run.events()
+            try:
+                yield from self._run.events()
+            except OSError as e:
+                raise DataError(self._run.what_was_not_written(e)) from e
 
 
 def _to_nobody(_: str) -> None:
@@ -247,13 +250,24 @@ class Loop:
     def _what_broke(self, module: DarknetModule, images: torch.Tensor, batch: MiniBatch) -> str:
         """What to say of a loss that is no number: which layer's numbers are none first, and of which pictures."""
         place = self._first_broken(module, images, batch)
-        kept = self.plan.path("last", "state")
-        good = f"the last good state is {kept}" if kept.is_file() else "nothing was saved yet"
         return (
             f"the loss is no number in iteration {self.iteration + 1}: {place}\n"
-            f"  hint: {good}; a lower learning rate, or a longer burn_in, usually helps; check the labels "
+            f"  hint: {self._kept()}; a lower learning rate, or a longer burn_in, usually helps; check the labels "
             "(darknet-py check)"
         )
+
+    def what_was_not_written(self, error: OSError) -> str:
+        """What to say of a file that could not be written, such as on a full disk."""
+        place = f"{error.filename}: " if error.filename else ""
+        remedy = "make room, and the same command goes on" if error.errno in files.FULL else "the same command goes on"
+        return (
+            f"{place}{error.strerror or error}: training ends after iteration {self.iteration}\n"
+            f"  hint: {self._kept()}; {remedy}"
+        )
+
+    def _kept(self) -> str:
+        kept = self.plan.path("last", "state")
+        return f"the last good state is {kept}" if kept.is_file() else "nothing was saved yet"
 
     def _first_broken(self, module: DarknetModule, images: torch.Tensor, batch: MiniBatch) -> str:
         infos = module.graph.layers

@@ -10,6 +10,7 @@ from ...analysis.evaluate.score import COUNTED, IOU, score
 from ...errors import DataError, Say
 from ...model.model import Model
 from ...vision.datasets import Dataset
+from ...vision.labels import Labels
 from .data.classifier import Classified
 from .data.opening import open_data
 from .plan import Plan
@@ -23,10 +24,11 @@ class Validation:
     iou_thresh: float
     points: int
     workers: int
+    labels: tuple[Labels, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, say: Say) -> Validation | None:
-        """The validation of a plan; None where it is not asked for. Raises `DataError` without pictures."""
+        """The validation of a plan; None where it is not asked for. Raises `DataError` without objects."""
         settings = plan.settings
         if not settings.map_:
             return None
@@ -34,7 +36,12 @@ class Validation:
         if plan.valid is None and not plan.options.get("valid"):
             say(f"{plan.data} names no valid pictures: those that are learned are measured (--valid)")
         data = open_data(source, plan.compilation, "valid", names=plan.names)
-        return cls(data, settings.iou_thresh, settings.points, settings.workers)
+        labels: tuple[Labels, ...] = ()
+        if isinstance(data, Dataset):  # read now: that there is nothing to find is to be known before the training
+            labels = tuple(example.read(plan.names)[0] for example in data.examples)
+            if not any(map(len, labels)):
+                raise DataError(f"{data.path}: no objects in the validation pictures\n  hint: train without --map")
+        return cls(data, settings.iou_thresh, settings.points, settings.workers, labels)
 
     @property
     def kind(self) -> str:
@@ -50,10 +57,7 @@ class Validation:
         examples = self.data.examples
         boxes = model((str(e.picture) for e in examples), COUNTED, IOU, workers=self.workers)
         found_boxes = [Detected.of(one) for one in boxes]
-        labels = [example.read(tuple(model.names.values()))[0] for example in examples]
-        if not any(len(one) for one in labels):
-            raise DataError(f"{self.data.path}: no objects in the validation pictures")
         _, result = score(
-            found_boxes, labels, len(model.names), iou_thresh=self.iou_thresh, points=self.points
+            found_boxes, self.labels, len(model.names), iou_thresh=self.iou_thresh, points=self.points
         )  # fmt: skip
         return float(result.map)

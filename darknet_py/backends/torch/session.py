@@ -11,7 +11,7 @@ from ...errors import BackendError
 from ...ir.graph import Graph
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
-from ..device import Device, needs
+from ..device import CPU, Device, needs
 from . import BACKEND
 from .module import GraphModule
 
@@ -48,8 +48,10 @@ def open_session(graph: Graph, *, threads: int | None = None, device: Device | N
 
 def device_of(device: Device | None) -> torch.device:
     """PyTorch's device. Raises `BackendError` if it has none of that name."""
-    if device is None:
+    if device is None or device.kind == CPU:
         return torch.device("cpu")
+    if device.kind not in BACKEND.devices:
+        raise BackendError(f"PyTorch has no device {device}\n  hint: {', '.join((CPU, *BACKEND.devices))}, cuda:1")
     count = torch.cuda.device_count() if device.kind == "cuda" else int(torch.backends.mps.is_available())
     if device.number >= count:
         raise needs(device, BACKEND, f"PyTorch {torch.__version__} finds {count or 'none'} of that kind here")

@@ -167,7 +167,9 @@ class Gaussian(AnchorDecoder):
         boxes = np.empty((len(found), 4), np.float32)
         boxes[:, 2:] = scaled(found[:, 4:8:2], anchors, net_size)
         boxes[:, :2] = (cells + found[:, 0:4:2]) / np.array(array.shape[:0:-1], np.float32)
-        boxes[:, :2] += boxes[:, 2:] * np.float32(POINTS[self.point])
+        point = np.float32(POINTS[self.point])
+        if point.any():  # no multiplication by 0: sides of a network that has learned nothing may be infinite
+            boxes[:, :2] += boxes[:, 2:] * point
         sigmas, objectness = found[:, 1:8:2], found[:, 8]
         sure = 1 - sigmas.mean(axis=1, keepdims=True)
         probabilities = class_probabilities(objectness, found[:, 9:] * sure, threshold)

@@ -9,6 +9,7 @@ Decision: one file a head, each proven by Darknet's own deltas. Bugs of the C th
 | a NaN in an object writes out of bounds | the object is left out and counted (`said["skipped"]`) |
 | [Gaussian_yolo], [region]: a negative class, or one too many, is written elsewhere | left out and counted |
 | [Gaussian_yolo]: "this box has learned an object before" looks at class 0 | at the class itself, as [yolo] |
+| [softmax]: a probability that has become 0 costs inf | 87.3, as the least float: training goes on |
 | a NaN in the objectness becomes 0 in the output | it stays: the trainer stops there |
 | [region] with a tree: x and y above 100000 say that only the class is known | no such labels; the nearest cell |
 | [region], [Gaussian_yolo]: the loss filters of [net] have no effect | the same |

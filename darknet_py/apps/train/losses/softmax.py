@@ -11,6 +11,8 @@ from ....darknet.layers.softmax import Softmax
 from .head import HeadLoss, HeadPlace
 from .result import LossResult, result, said
 
+LEAST = torch.finfo(torch.float32).tiny  # of a probability: the delta of one that is 0 is right, its cost infinite in C
+
 
 def softmax_of_tree(x: Tensor, tree: Tree, axis: int) -> Tensor:
     """A softmax for each group of siblings of a class tree, along an axis."""
@@ -45,5 +47,5 @@ class SoftmaxLoss(HeadLoss):
             output = self.output(x.detach().float())
             wanted = output if self.layer.noloss else truth.to(output.device, torch.float32).reshape(output.shape)
             labels = (wanted != 0) & (not self.layer.noloss)
-            losses = torch.where(labels, -output.log(), 0.0).sum(1)
+            losses = torch.where(labels, -output.clamp_min(LEAST).log(), 0.0).sum(1)
         return result(x, losses.sum(), wanted - output, output.reshape(x.shape), losses, said(""))
