@@ -178,6 +178,36 @@ def test_validation_pictures_without_objects_are_told_before_the_first_iteration
     assert len(steps(events_of(iterations=1)[0])) == 1
 
 
+def test_a_picture_that_cannot_be_read_is_not_measured_and_said_once(place: Path) -> None:
+    pictures = [*(place / "pictures").glob("*.png")]
+    (place / "valid.txt").write_text("\n".join(map(str, [*pictures, place / "broken.png"])))
+    (place / "broken.png").write_bytes(b"no picture")
+    (place / "broken.txt").write_text("0 .5 .5 .2 .2\n")
+    (place / "my.data").write_text(
+        (place / "my.data").read_text().replace(f"valid={place}/pictures", "valid=valid.txt")
+    )
+    events, said = events_of(max_batches=3, map_=True)
+    assert sum(isinstance(e, Validated) for e in events) == 1
+    assert sum("not measured" in text and "broken.png" in text for text in said) == 1
+
+
+def test_pictures_without_objects_are_nothing_to_learn_from(place: Path) -> None:
+    for labels in (place / "pictures").glob("*.txt"):
+        labels.write_text("")
+    with pytest.raises(DataError, match="no object of the cfg's 3 classes"):
+        events_of()
+
+
+def test_two_losses_of_one_output_are_said(place: Path) -> None:
+    text = CFG.format(random=0).split("[convolutional]\nfilters=16")[0].replace("mosaic=1\n", "")
+    (place / "my.cfg").write_text(f"{text}[avgpool]\n[connected]\noutput=3\nactivation=linear\n[softmax]\n[cost]\n")
+    for i, path in enumerate(sorted((place / "pictures").glob("*.png"))):
+        path.rename(path.with_name(f"{('red', 'green', 'blue')[i % 3]}_{i}.png"))
+    events, said = events_of(max_batches=2, map_=True)
+    assert any("[cost] after [softmax]: both send back their deltas" in text for text in said)
+    assert [e.kind for e in events if isinstance(e, Validated)] == ["top-1"]
+
+
 @pytest.mark.parametrize(
     ("name", "said"), [("cuda:99", "cuda:99"), ("foo", "no device 'foo'"), ("openvino:GPU", "GPU")]
 )
@@ -381,14 +411,6 @@ def test_other_pictures_are_noticed(place: Path) -> None:
     _, said = events_of(iterations=6)
     assert "going on, though the data set changed" in said
     assert json.loads((place / "backup/my_run.json").read_text())["data_sha256"] != before
-
-
-def test_a_device_that_is_not_there_is_an_error(place: Path) -> None:
-    with pytest.raises(BackendError, match="no device 'gpu'"):
-        events_of(iterations=1, device="gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(BackendError, match="cuda:7"):
-            events_of(iterations=1, device="cuda:7")
 
 
 def test_a_rehearsal_keeps_nothing(place: Path) -> None:

@@ -37,7 +37,7 @@ from .data.options import doubts
 from .data.sizes import NetSize, Sizes
 from .events import Event, Finished, Resumed, Saved, Step, Validated, as_record
 from .fingerprint import fingerprint
-from .losses import LossResult
+from .losses import LossResult, doubtful_losses
 from .network import Trained, open_trained
 from .plan import Plan
 from .processes import Processes, started
@@ -101,6 +101,7 @@ class Loop:
         self.parts = processes.parts(self.net.subdivisions)
         self.start = sha256_of(plan.weights) if plan.weights else ""
         self.loader = loader_of(plan, self.say)
+        self.loader.look_over()
         self.data = fingerprint(self.loader.dataset)
         self.state = self._found_state() if resume else None
         self.network: Trained = open_trained(plan, device, _to_nobody if self.state else self.say)
@@ -465,7 +466,7 @@ def loader_of(plan: Plan, say: Say = _to_nobody) -> Loader:
         seed=settings.seed, workers=settings.workers, say=say,
     )  # fmt: skip
     say(_described(loader.dataset))
-    for doubt in doubts(plan.net, plan.head):
+    for doubt in (*doubts(plan.net, plan.head), *doubtful_losses(plan.compilation)):
         say(doubt)
     return loader
 

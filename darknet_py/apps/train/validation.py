@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from ...analysis.evaluate.classify import accuracy
 from ...analysis.evaluate.record import Detected
@@ -11,6 +14,7 @@ from ...errors import DataError, Say
 from ...model.model import Model
 from ...vision.datasets import Dataset
 from ...vision.labels import Labels
+from ...vision.results import Results
 from .data.classifier import Classified
 from .data.opening import open_data
 from .plan import Plan
@@ -24,7 +28,9 @@ class Validation:
     iou_thresh: float
     points: int
     workers: int
+    say: Say
     labels: tuple[Labels, ...] = ()
+    told: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, plan: Plan, say: Say) -> Validation | None:
@@ -41,7 +47,7 @@ class Validation:
             labels = tuple(example.read(plan.names)[0] for example in data.examples)
             if not any(map(len, labels)):
                 raise DataError(f"{data.path}: no objects in the validation pictures\n  hint: train without --map")
-        return cls(data, settings.iou_thresh, settings.points, settings.workers, labels)
+        return cls(data, settings.iou_thresh, settings.points, settings.workers, say, labels)
 
     @property
     def kind(self) -> str:
@@ -49,15 +55,25 @@ class Validation:
         return "top-1" if isinstance(self.data, Classified) else "mAP"
 
     def measure(self, model: Model) -> float:
-        """mAP or top-1, from 0 to 1."""
+        """mAP or top-1, from 0 to 1. A picture that cannot be read has nothing found in it, and that is said once."""
         if isinstance(self.data, Classified):
-            found = model((str(p) for p in self.data.pictures), workers=self.workers)
-            scores = [one.scores for one in found if one.scores is not None]
-            return float(accuracy(scores, [int(c) for c in self.data.classes], 1).top1)
-        examples = self.data.examples
-        boxes = model((str(e.picture) for e in examples), COUNTED, IOU, workers=self.workers)
-        found_boxes = [Detected.of(one) for one in boxes]
+            paths = [str(p) for p in self.data.pictures]
+            scores = {one.path: one.scores for one in self._results(model, paths) if one.scores is not None}
+            known = [(scores[p], int(c)) for p, c in zip(paths, self.data.classes, strict=True) if p in scores]
+            return float(accuracy([s for s, _ in known], [c for _, c in known], 1).top1)
+        paths = [str(e.picture) for e in self.data.examples]
+        found = {one.path: Detected.of(one) for one in self._results(model, paths)}
+        nothing = Detected((1, 1), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
         _, result = score(
-            found_boxes, self.labels, len(model.names), iou_thresh=self.iou_thresh, points=self.points
+            [found.get(path, nothing) for path in paths], self.labels, len(model.names), iou_thresh=self.iou_thresh,
+            points=self.points,
         )  # fmt: skip
         return float(result.map)
+
+    def _results(self, model: Model, paths: list[str]) -> Iterator[Results]:
+        def skip(error: DataError) -> None:
+            if str(error) not in self.told:
+                self.told.add(str(error))
+                self.say(f"not measured: {error}")
+
+        return model((path for path in paths), COUNTED, IOU, workers=self.workers, skip=skip)

@@ -46,7 +46,9 @@ from .result import LossResult, Said
 from .softmax import SoftmaxLoss
 from .yolo import YoloLoss
 
-__all__ = ["HeadLoss", "LossFilters", "LossResult", "Said", "head_loss", "losses_of", "unsupported"]
+__all__ = [
+    "HeadLoss", "LossFilters", "LossResult", "Said", "doubtful_losses", "head_loss", "losses_of", "unsupported",
+]  # fmt: skip
 
 # By the class itself, not its subclasses: another dialect's head learns otherwise.
 LOSSES: dict[type[Layer], Callable[[HeadPlace, Any], HeadLoss]] = {
@@ -98,6 +100,17 @@ def losses_of(compilation: Compilation, filters: LossFilters | None = None) -> t
     if not losses:
         raise DataError("no layer of this network computes a loss")
     return losses
+
+
+def doubtful_losses(compilation: Compilation) -> Iterator[str]:
+    """What of a network's losses is computed as in Darknet, and hardly meant, a sentence each."""
+    for info in compilation.graph.layers:
+        before = layer_of(compilation.graph.layer(info.inputs[0])) if info.inputs and info.inputs[0] >= 0 else None
+        if isinstance(layer_of(info), Cost) and isinstance(before, Softmax) and not before.noloss:
+            yield (
+                f"layer {info.index} [cost] after [softmax]: both send back their deltas, which are added, as in "
+                "Darknet; noloss=1 in [softmax], or no [cost], leaves one"
+            )
 
 
 def unsupported(compilation: Compilation) -> tuple[str, ...]:
