@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -147,6 +148,24 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(place: Path, cfg: str) -
 def test_the_number_of_workers_changes_nothing(place: Path) -> None:
     losses = [[s.loss for s in steps(events_of(backup=f"w{n}", iterations=6, workers=n)[0])] for n in (0, 1, 3)]
     assert losses[0] == losses[1] == losses[2]
+
+
+def test_products_in_bfloat16_are_nearly_the_same_training(place: Path) -> None:
+    exact, short = (
+        [s.loss for s in steps(events_of(backup=p, iterations=3, precision=p)[0])] for p in ("float32", "bf16")
+    )
+    assert exact != short
+    np.testing.assert_allclose(short, exact, rtol=0.05)
+
+
+def test_objects_that_fell_on_a_taken_anchor_are_counted_since_the_beginning(place: Path) -> None:
+    def said(events: list[object]) -> list[str]:
+        return [line for step in steps(events) for line in step.heads if "rewritten_bbox" in line]
+
+    whole = said(events_of(backup="whole", iterations=8)[0])
+    assert re.fullmatch(r" total_bbox = \d+, rewritten_bbox = \d+\.\d{6} %", whole[0])
+    events_of(backup="parts", iterations=5)
+    assert said(events_of(backup="parts", iterations=8)[0]) == whole[5:]
 
 
 def test_another_seed_is_another_training(place: Path) -> None:

@@ -117,6 +117,7 @@ class Loop:
         self.average, self.best = -1.0, 0.0
         self.curves = Curves()
         self.log = 0
+        self.boxes = self.rewritten = 0  # objects that were positives, and those that took the place of another
         self.saved = time.monotonic()
         self._paces: deque[float] = deque(maxlen=PACE)
         if self.state:
@@ -183,6 +184,7 @@ class Loop:
             waited += time.perf_counter() - before
             cost, heads = self._mini_batch(module, batch, part, at)
             loss += cost
+            self._count_boxes(heads)
             if self.plan.settings.per_sample:
                 costs += zip(batch.paths, _per_sample(heads), strict=True)
         self.iteration += 1
@@ -197,10 +199,21 @@ class Loop:
         seconds = time.perf_counter() - begin
         self._paces.append(seconds)
         left = (self.net.max_batches - self.iteration) * sum(self._paces) / len(self._paces)
-        lines = tuple(line for head in heads if (line := head.said.line))
+        lines = (*(line for head in heads if (line := head.said.line)), *self._rewritten())
         return Step(
             self.iteration, loss, self.average, rate, seconds, waited, self.seen, at.size, left, lines, tuple(costs)
         )  # fmt: skip
+
+    def _count_boxes(self, heads: Sequence[LossResult]) -> None:
+        for said in (head.said for head in heads if "rewritten" in head.said.names):
+            self.boxes += int(said["boxes"])
+            self.rewritten += int(said["rewritten"])
+
+    def _rewritten(self) -> tuple[str, ...]:
+        """Darknet's line about the objects, since the beginning, that fell on an anchor that was taken."""
+        if not self.boxes:
+            return ()
+        return (f" total_bbox = {self.boxes}, rewritten_bbox = {100 * self.rewritten / self.boxes:f} %",)
 
     def _mini_batch(
         self, module: DarknetModule, batch: MiniBatch, part: int, at: NetSize
@@ -381,6 +394,7 @@ class Loop:
             self.iteration, self.average, self.best, self.seen, self.start,
             self.network.module.state_dict(), self.network.optimizer.state_dict(), self.network.filters.state_dict(),
             {"loss": self.curves.thinned().loss, "score": self.curves.score}, self.log, self._written_down(),
+            (self.boxes, self.rewritten),
         )  # fmt: skip
 
     def _found_state(self) -> Snapshot | None:
@@ -422,6 +436,7 @@ class Loop:
         self.network.filters.load_state_dict(state.filters)
         self.iteration, self.average, self.best, self.seen = state.iteration, state.average, state.best, state.seen
         self.start, self.log = state.start, state.log
+        self.boxes, self.rewritten = state.boxes
         self.curves = Curves([tuple(p) for p in state.curves["loss"]], [tuple(p) for p in state.curves["score"]])
 
     def _is_own_last(self) -> bool:
