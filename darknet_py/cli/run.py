@@ -68,6 +68,11 @@ SHOWN = 3  # paths of drawn pictures
     help="Threads that read pictures and decode boxes while the network runs (default: 0, for video files 1).",
 )
 @click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads that compute the network (default: one for each core; where it is quick beside a video, one fewer).",
+)
+@click.option(
     "--max-pixels",
     type=click.IntRange(1),
     metavar="N",
@@ -242,12 +247,24 @@ def _open(cfg: str, sources: tuple[str, ...], options: dict[str, Any], note_it: 
         raise
 
 
+def _threads(options: dict[str, Any]) -> int:
+    """The threads that were asked for, if the back end can be told. Raises `UsageError`."""
+    from ..backends.backend import find_backend
+
+    if find_backend(options["backend"]).threads == "none":
+        raise click.UsageError(f"--threads: the back end {options['backend']!r} cannot be told how many")
+    threads: int = options["threads"]
+    return threads
+
+
 def _load(cfg: str, options: dict[str, Any], note_it: Say, *, verbose: bool) -> Model:
     from ..model.model import load
 
     options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
     if options["device"]:
         options_of_backend["device"] = options["device"]
+    if options["threads"]:
+        options_of_backend["threads"] = _threads(options)
     model = load(
         cfg,
         options["weights"],

@@ -259,3 +259,10 @@ def test_the_most_pixels_are_an_option(run: Run, cfg: Path, photos: Path) -> Non
 def test_classes_called_dont_show_are_not_printed(run: Run, cfg: Path, photos: Path) -> None:
     cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
     assert run("run", cfg, photos / "a.png", "--no-save").stdout.count("\n") == 1
+
+
+def test_the_threads_of_a_back_end_can_be_told(run: Run, cfg: Path, photos: Path) -> None:
+    assert LINE in run("run", cfg, photos / "a.png", "--threads", 1).stdout
+    refused = run("run", cfg, photos / "a.png", "--threads", 1, "--backend", "numpy")
+    assert refused.exit_code == 2
+    assert "--threads: the back end 'numpy' cannot be told how many" in refused.stderr
