@@ -356,7 +356,7 @@ def test_a_loss_that_is_no_number_names_layer_and_picture_and_keeps_the_last_goo
 def test_a_state_of_another_network_is_refused(place: Path) -> None:
     events_of(iterations=5)
     (place / "my.cfg").write_text(CFG.format(random=0).replace("filters=8", "filters=6", 1))
-    with pytest.raises(DataError, match=r"is of another network: .*\n  hint: --fresh"):
+    with pytest.raises(DataError, match=r"is of another network, or of another version: .*\n  hint: --fresh"):
         events_of(iterations=9)
 
 

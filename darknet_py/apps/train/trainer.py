@@ -428,10 +428,11 @@ class Loop:
         try:
             self.network.module.load_state_dict(state.module)
             self.network.optimizer.load_state_dict(state.optimizer)
-        except (RuntimeError, KeyError, ValueError) as e:
+        except (RuntimeError, KeyError, ValueError, DataError) as e:
             first = str(e).partition("\n")[0]
             raise DataError(
-                f"{path} is of another network: {first}\n  hint: --fresh begins anew; or name another --backup"
+                f"{path} is of another network, or of another version: {first}\n"
+                "  hint: --fresh begins anew (from WEIGHTS, which may be a copy of _last.weights); or name another --backup"
             ) from None
         self.network.filters.load_state_dict(state.filters)
         self.iteration, self.average, self.best, self.seen = state.iteration, state.average, state.best, state.seen
