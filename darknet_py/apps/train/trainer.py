@@ -432,7 +432,7 @@ class Loop:
             first = str(e).partition("\n")[0]
             raise DataError(
                 f"{path} is of another network, or of another version: {first}\n"
-                "  hint: --fresh begins anew (from WEIGHTS, which may be a copy of _last.weights); or name another --backup"
+                "  hint: --fresh begins anew, from WEIGHTS if given (a copy of _last.weights); or name another --backup"
             ) from None
         self.network.filters.load_state_dict(state.filters)
         self.iteration, self.average, self.best, self.seen = state.iteration, state.average, state.best, state.seen
