@@ -42,7 +42,7 @@ BASE, FACTOR = 1e-4, 20.0
 FLOOR = 3e-7  # of anything: the sigmoids of runtimes are right to the last place of 1, not of a small number
 # What functions of runtimes are off by at the most, and of small results, as measured of onnxruntime.
 LAST_PLACES = {"sigmoid": 6e-8, "softmax": 6e-8, "tanh": 6e-8, "swish": 1e-6, "mish": 1e-6}
-OF_SMALL, OF_JUMPS = 2e-3, 5e-7  # the latter of what a jump reads
+OF_SMALL, OF_JUMPS, NOTHING = 2e-3, 5e-7, 1e-9  # the second of what a jump reads
 NUDGE = 5e-7  # a few units of the last place
 RUNS, MORE_RUNS, MORE_NUDGE = 2, 12, 2e-6  # of the nudged reference; where something differs
 DOUBTFUL = 1e-2  # a nudged result that is off by so much of the scale says nothing about the others
@@ -141,6 +141,8 @@ def check(folder: Path) -> str:
     how = How(**json.loads((folder / "how.json").read_bytes()))
     compiled = compile_file(folder / "net.cfg", dialect=how.dialect).check()
     graph = compiled.graph.with_data(random_weights(compiled.graph, how.seed).arrays)
+    if how.batch * _work(graph) > MOST_WORK:  # what is kept here to compare with would be hundreds of megabytes
+        how = replace(how, batch=1)
     if how.all:
         graph = graph.with_outputs(dict.fromkeys(info.output for info in graph.layers))
     feeds = _feeds(graph, how)
@@ -298,7 +300,11 @@ def _shaken(graph: Graph, rng: np.random.Generator) -> Graph:
             continue
         exact, most = Value(f"{op.output.name}.exact", op.output.shape, op.output.batched), LAST_PLACES[op.kind]
         b.ops.append(replace(op, output=exact))
-        b.compute(op.output, "add", exact, b.mul(b.op("clip", b.mul(exact, OF_SMALL), low=-most, high=most), noise))
+        off = b.mul(b.op("clip", b.mul(exact, OF_SMALL), low=-most, high=most), noise)
+        if op.kind in ("sigmoid", "softmax"):  # next to nothing is nothing
+            b.compute(op.output, "relu", b.add(b.add(exact, off), b.mul(noise, NOTHING)))
+        else:
+            b.compute(op.output, "add", exact, off)
     return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})
 
 
@@ -377,6 +383,8 @@ def _compare_plain(path: Path, wanted: Wanted) -> None:
 
 def _check_boxes(program: Program, folder: Path, wanted: Wanted) -> None:
     """The file with decoded boxes has those that the contract decodes."""
+    if wanted.edges:  # what overflows somewhere depends on the order of a sum
+        return
     path = folder / "boxes.onnx"
     contract = to_exported(program, boxes="decoded").save(path)
     count = len(contract.outputs)
