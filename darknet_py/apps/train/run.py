@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from ...darknet.reading import Reading
 from ...errors import BackendError, Say
 from ...version import requirement
-from .events import Event, Step
+from .events import Event
 from .plan import Plan, Settings, read_plan
 
 FLOAT = 4  # bytes
@@ -98,23 +99,14 @@ def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
 
     device = chosen_device(plan.settings.device)
     run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
-    steps: list[Step] = []
-    for step in run.steps(run.iteration + TIMED):
-        steps.append(step)
+    steps = [*run.steps(run.iteration + TIMED)]
     warm = steps[1:] or steps
     graph = plan.compilation.graph
     return Rehearsal(
         plan.net.max_batches - run.iteration + len(steps), plan.net.batch, run.sizes.largest(),
-        sum(p.size for p in graph.params), plan.mini_batch * sum(_numbers(op.output.shape) for op in graph.ops),
+        sum(p.size for p in graph.params), plan.mini_batch * sum(math.prod(op.output.shape) for op in graph.ops),
         sum(s.seconds for s in warm) / len(warm), sum(s.waited for s in warm) / len(warm), _peak(),
     )  # fmt: skip
-
-
-def _numbers(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
 
 
 def _peak() -> int:

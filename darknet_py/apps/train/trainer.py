@@ -8,7 +8,6 @@ nothing had happened, bit by bit.
 from __future__ import annotations
 
 import copy
-import glob
 import json
 import math
 import os
@@ -23,12 +22,12 @@ from typing import Any
 import torch
 
 from ... import files
-from ...backends.device import CPU, Device
+from ...backends.device import Device
 from ...backends.torch.session import device_of
 from ...errors import DataError, Say
-from ...holding.hashes import sha256_of
 from ...torch import DarknetModule, write_weights
 from ...vision.datasets import Dataset
+from .broken import broken_parameter, first_broken
 from .chart import Curves, png_chart, svg_chart
 from .data.classifier import Classified
 from .data.loader import Loader, MiniBatch
@@ -37,11 +36,12 @@ from .data.options import doubts
 from .data.sizes import NetSize, Sizes
 from .events import Event, Finished, Resumed, Saved, Step, Validated, as_record
 from .fingerprint import fingerprint
+from .folder import Folder
 from .losses import LossResult, doubtful_losses
 from .network import Trained, open_trained
 from .plan import Plan
 from .processes import Processes, started
-from .snapshot import Snapshot, read_snapshot
+from .snapshot import Snapshot
 from .validation import Validation
 
 CHART_EACH = 100  # iterations
@@ -99,11 +99,10 @@ class Loop:
         self.stopping = False
         self.net = plan.net
         self.parts = processes.parts(self.net.subdivisions)
-        self.start = sha256_of(plan.weights) if plan.weights else ""
         self.loader = loader_of(plan, self.say)
         self.loader.look_over()
-        self.data = fingerprint(self.loader.dataset)
-        self.state = self._found_state() if resume else None
+        self.folder = Folder.of(plan, fingerprint(self.loader.dataset))
+        self.state = self.folder.found() if resume else None
         self.network: Trained = open_trained(plan, device, _to_nobody if self.state else self.say)
         self.sizes = Sizes.of(self.net, plan.head, seed=settings.seed, batch=plan.mini_batch)
         self.validation = Validation.of(plan, self.say) if processes.first else None
@@ -129,14 +128,14 @@ class Loop:
         """The training, event by event, each of them in the log."""
         plan, first = self.plan, self.processes.first
         if first:
-            self._prepare_folder()
+            self.folder.prepare()
         if not first:
             for _ in self._iterations():
                 pass
             return
         with files.continuing(plan.path("log", "jsonl"), self.log, replace=True) as log:
             if self.state:
-                yield Resumed(self.iteration, plan.path("last", "state"))
+                yield Resumed(self.iteration, self.folder.state)
             for event in self._iterations():
                 log.write(json.dumps(as_record(event)).encode() + b"\n")
                 if not isinstance(event, Step):
@@ -262,12 +261,11 @@ class Loop:
     # -- what goes wrong -----------------------------------------------------------------------------------------
 
     def _what_broke(self, module: DarknetModule, images: torch.Tensor, batch: MiniBatch) -> str:
-        """What to say of a loss that is no number: which layer's numbers are none first, and of which pictures."""
-        place = self._first_broken(module, images, batch)
+        """What to say of a loss that is no number."""
         return (
-            f"the loss is no number in iteration {self.iteration + 1}: {place}\n"
-            f"  hint: {self._kept()}; a lower learning rate, or a longer burn_in, usually helps; check the labels "
-            "(darknet-py check)"
+            f"the loss is no number in iteration {self.iteration + 1}: {first_broken(module, images, batch.paths)}\n"
+            f"  hint: {self.folder.kept()}; a lower learning rate, or a longer burn_in, usually helps; check the "
+            "labels (darknet-py check)"
         )
 
     def what_was_not_written(self, error: OSError) -> str:
@@ -276,25 +274,8 @@ class Loop:
         remedy = "make room, and the same command goes on" if error.errno in files.FULL else "the same command goes on"
         return (
             f"{place}{error.strerror or error}: training ends after iteration {self.iteration}\n"
-            f"  hint: {self._kept()}; {remedy}"
+            f"  hint: {self.folder.kept()}; {remedy}"
         )
-
-    def _kept(self) -> str:
-        kept = self.plan.path("last", "state")
-        return f"the last good state is {kept}" if kept.is_file() else "nothing was saved yet"
-
-    def _first_broken(self, module: DarknetModule, images: torch.Tensor, batch: MiniBatch) -> str:
-        infos = module.graph.layers
-        with torch.no_grad():
-            outputs = module.values([images], [info.output for info in infos])
-        for info, output in zip(infos, outputs, strict=True):
-            wrong = ~torch.isfinite(output).flatten(1).all(1)
-            if bool(wrong.any()):
-                names = [path for path, bad in zip(batch.paths, wrong.tolist(), strict=True) if bad]
-                return f"after layer {info.index} [{info.section}] of {', '.join(names[:3])}" + (
-                    f" and {len(names) - 3} more pictures" if len(names) > 3 else ""
-                )
-        return f"the loss of {', '.join(batch.paths[:3])}"
 
     # -- what is measured and saved --------------------------------------------------------------------------------
 
@@ -329,7 +310,11 @@ class Loop:
 
     def _save(self, kind: object) -> Saved:
         path = self.plan.path(kind)
-        self._refuse_broken()
+        if name := broken_parameter(self.network.module):
+            raise DataError(
+                f"parameters of {name} are no numbers after iteration {self.iteration}; nothing is saved\n"
+                "  hint: train from the last file that was saved with a lower learning rate"
+            )
         write_weights(self.network.module, path, seen=self.seen, replace=True)
         return Saved(self.iteration, str(kind), path)
 
@@ -339,10 +324,9 @@ class Loop:
             path = self.plan.path("ema")
             write_weights(mean, path, seen=self.seen, replace=True)
             yield Saved(self.iteration, "ema", path)
-        path = self.plan.path("last", "state")
-        self._state().write(path)
+        self._state().write(self.folder.state)
         self.saved = time.monotonic()
-        yield Saved(self.iteration, "state", path)
+        yield Saved(self.iteration, "state", self.folder.state)
 
     def _averaged(self) -> DarknetModule | None:
         """The network with the running mean of its weights, if one is kept."""
@@ -355,14 +339,6 @@ class Loop:
                 if param.value.name in ema.mean:
                     averaged.tensor_of(param).copy_(ema.mean[param.value.name])
         return averaged
-
-    def _refuse_broken(self) -> None:
-        for name, p in self.network.module.named_parameters():
-            if not bool(torch.isfinite(p).all()):
-                raise DataError(
-                    f"parameters of {name} are no numbers after iteration {self.iteration}; nothing is saved\n"
-                    "  hint: train from the last file that was saved with a lower learning rate"
-                )
 
     def _finish(self, end: int) -> Iterator[Event]:
         if not self.processes.first:
@@ -383,95 +359,41 @@ class Loop:
         files.write_whole(Path(f"{chart}.svg"), svg_chart(*given).encode(), replace=True)
         files.write_whole(Path(f"{chart}.png"), png_chart(*given), replace=True)
 
-    def _written_down(self) -> dict[str, Any]:
-        """What lies beside the weights."""
-        return {**self.plan.written_down(), "data_sha256": self.data}
-
     # -- to go on ------------------------------------------------------------------------------------------------
 
     def _state(self) -> Snapshot:
         return Snapshot(
-            self.iteration, self.average, self.best, self.seen, self.start,
+            self.iteration, self.average, self.best, self.seen, self.folder.start,
             self.network.module.state_dict(), self.network.optimizer.state_dict(), self.network.filters.state_dict(),
-            {"loss": self.curves.thinned().loss, "score": self.curves.score}, self.log, self._written_down(),
+            {"loss": self.curves.thinned().loss, "score": self.curves.score}, self.log, self.folder.written_down(),
             (self.boxes, self.rewritten),
         )  # fmt: skip
 
-    def _found_state(self) -> Snapshot | None:
-        """The state in the backup folder, where this is the training that left it."""
-        path, settings = self.plan.path("last", "state"), self.plan.settings
-        if settings.fresh or not path.is_file():
-            return None
-        state = read_snapshot(path)
-        cleared = settings.clear and not state.plan["settings"].get("clear")
-        if cleared or (state.start != self.start and not self._is_own_last()):
-            raise DataError(
-                f"{path} is of a training that began in another way, and would be written over\n"
-                "  hint: name another folder with --backup; or begin anew here with --fresh"
-            )
-        now = self._written_down()
-        for key, name in (("cfg_sha256", "cfg"), ("size", "size"), ("data_sha256", "data set")):
-            if state.plan.get(key) != now[key]:
-                self.say(f"going on, though the {name} changed")
-        before = state.plan["settings"]
-        for key in sorted(k for k, v in now["settings"].items() if before.get(k) != v):
-            self.say(f"going on with {key}={now['settings'][key]}, which was {before.get(key)}")
-        if state.iteration >= self.net.max_batches:
-            raise DataError(
-                f"this training is done: {self.plan.path('final')}\n"
-                "  hint: --fresh trains anew; a larger max_batches goes on"
-            )
-        return state
-
     def _take_over(self, state: Snapshot) -> None:
-        path = self.plan.path("last", "state")
+        for change in self.folder.changes(state):
+            self.say(change)
         try:
             self.network.module.load_state_dict(state.module)
             self.network.optimizer.load_state_dict(state.optimizer)
         except (RuntimeError, KeyError, ValueError, DataError) as e:
             first = str(e).partition("\n")[0]
             raise DataError(
-                f"{path} is of another network, or of another version: {first}\n"
+                f"{self.folder.state} is of another network, or of another version: {first}\n"
                 "  hint: --fresh begins anew, from WEIGHTS if given (a copy of _last.weights); or name another --backup"
             ) from None
         self.network.filters.load_state_dict(state.filters)
         self.iteration, self.average, self.best, self.seen = state.iteration, state.average, state.best, state.seen
-        self.start, self.log = state.start, state.log
+        self.folder = replace(self.folder, start=state.start)  # of what it began with, whatever it is called with now
+        self.log = state.log
         self.boxes, self.rewritten = state.boxes
         self.curves = Curves([tuple(p) for p in state.curves["loss"]], [tuple(p) for p in state.curves["score"]])
-
-    def _is_own_last(self) -> bool:
-        weights = self.plan.weights
-        return weights is not None and weights.resolve() == self.plan.path("last").resolve()
-
-    def _refuse_files_of_others(self) -> None:
-        """Raise `DataError` for a file in the folder that a training would write over, and that none wrote."""
-        plan = self.plan
-        stem = glob.escape(plan.name)
-        there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]
-        read = plan.weights.resolve() if plan.weights else None
-        for path in sorted(there):
-            if path.is_file() and path.resolve() != read and not files.is_own(path):
-                raise DataError(
-                    f"{path} is not known to be of a training here, and would be written over\n"
-                    "  hint: name another folder with --backup, or move the file"
-                )
-
-    def _prepare_folder(self) -> None:
-        """Make the folder, and refuse one whose files are somebody else's: those of a training are written again."""
-        plan, note = self.plan, self.plan.path("run", "json")
-        plan.backup.mkdir(parents=True, exist_ok=True)
-        if not note.is_file() or not files.is_own(note):
-            self._refuse_files_of_others()
-        files.write_whole(note, json.dumps(self._written_down(), indent=1).encode(), replace=True)
-        files.write_whole(plan.path("run", "cfg"), plan.text, replace=True)
 
 
 def chosen_device(name: str) -> torch.device:
     """PyTorch's device of that name: of several processes on "cuda" each its own. Raises `BackendError`."""
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
-    return device_of(None if name == CPU else Device.of(name))
+    return device_of(Device.of(name))
 
 
 def loader_of(plan: Plan, say: Say = _to_nobody) -> Loader:

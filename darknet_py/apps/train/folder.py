@@ -1,0 +1,105 @@
+"""The folder that a training writes to: whether it is this training's, and what another one left in it.
+
+Decision: a folder holds one training. What that wrote is written again; every other file stops it before anything is
+read. What a training was is compared by what it has written down.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ... import files
+from ...errors import DataError
+from ...holding.hashes import sha256_of
+from .plan import Plan
+from .snapshot import Snapshot, read_snapshot
+
+COMPARED = (("cfg_sha256", "cfg"), ("size", "size"), ("data_sha256", "data set"))
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The backup folder of a plan; `data` is the fingerprint of the pictures, `start` the sha256 of WEIGHTS."""
+
+    plan: Plan
+    data: str
+    start: str
+
+    @classmethod
+    def of(cls, plan: Plan, data: str) -> Folder:
+        """The folder of a plan. Raises `DataError` where WEIGHTS cannot be read."""
+        try:
+            return cls(plan, data, sha256_of(plan.weights) if plan.weights else "")
+        except OSError as e:
+            raise DataError(f"cannot read {plan.weights}: {e.strerror or e}") from None
+
+    @property
+    def state(self) -> Path:
+        """The file to go on with."""
+        return self.plan.path("last", "state")
+
+    def written_down(self) -> dict[str, Any]:
+        """What lies beside the weights, as plain data."""
+        return {**self.plan.written_down(), "data_sha256": self.data}
+
+    def kept(self) -> str:
+        """In words, what there is to go on with."""
+        return f"the last good state is {self.state}" if self.state.is_file() else "nothing was saved yet"
+
+    def found(self) -> Snapshot | None:
+        """What the same training left when it was stopped. Raises `DataError` for what another one left."""
+        settings = self.plan.settings
+        if settings.fresh or not self.state.is_file():
+            return None
+        state = read_snapshot(self.state)
+        cleared = settings.clear and not state.plan["settings"].get("clear")
+        if cleared or (state.start != self.start and not self._is_own_last()):
+            raise DataError(
+                f"{self.state} is of a training that began in another way, and would be written over\n"
+                "  hint: name another folder with --backup; or begin anew here with --fresh"
+            )
+        if state.iteration >= self.plan.net.max_batches:
+            raise DataError(
+                f"this training is done: {self.plan.path('final')}\n"
+                "  hint: --fresh trains anew; a larger max_batches goes on"
+            )
+        return state
+
+    def changes(self, state: Snapshot) -> Iterator[str]:
+        """What is not as it was when a state was saved, a sentence each."""
+        before, now = state.plan, self.written_down()
+        yield from (f"going on, though the {name} changed" for key, name in COMPARED if before.get(key) != now[key])
+        settings = before["settings"]
+        for key, value in sorted(now["settings"].items()):
+            if settings.get(key) != value:
+                yield f"going on with {key}={value}, which was {settings.get(key)}"
+
+    def prepare(self) -> None:
+        """Make the folder, and write down what is trained. Raises `DataError` for files of somebody else in it."""
+        plan, note = self.plan, self.plan.path("run", "json")
+        plan.backup.mkdir(parents=True, exist_ok=True)
+        if not files.is_own(note):
+            self._refuse_files_of_others()
+        files.write_whole(note, json.dumps(self.written_down(), indent=1).encode(), replace=True)
+        files.write_whole(plan.path("run", "cfg"), plan.text, replace=True)
+
+    def _is_own_last(self) -> bool:
+        weights = self.plan.weights
+        return weights is not None and weights.resolve() == self.plan.path("last").resolve()
+
+    def _refuse_files_of_others(self) -> None:
+        plan = self.plan
+        stem = glob.escape(plan.name)
+        there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]
+        read = plan.weights.resolve() if plan.weights else None
+        for path in sorted(there):
+            if path.is_file() and path.resolve() != read and not files.is_own(path):
+                raise DataError(
+                    f"{path} is not known to be of a training here, and would be written over\n"
+                    "  hint: name another folder with --backup, or move the file"
+                )
