@@ -6,13 +6,16 @@ byte, and what was trained by any optimizer of PyTorch is a file for Darknet and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
-from .backends.torch.module import GraphModule
+from torch import Tensor
+
+from .backends.torch.module import GraphModule, as_array
 from .darknet.compile import Compilation, compile_file
-from .darknet.initial import initial_weights
+from .darknet.initial import completed, initial_weights
 from .darknet.network import open_network
 from .darknet.reading import Reading
 from .darknet.training import training_of
@@ -78,21 +81,28 @@ def module(
         compilation = compile_file(find_network(cfg, say, trained=False).cfg, Reading(**options)).check()
         return DarknetModule(compilation, initial_weights(compilation.graph, seed), quirks=quirks)
     network = open_network(cfg, weights, allow_partial=allow_partial, say=say, **options)
-    initial = initial_weights(network.compilation.graph, seed)
-    loaded = network.loaded or initial
-    complete = Weights(loaded.header, {**initial.arrays, **loaded.arrays})
-    return DarknetModule(network.compilation, complete, quirks=quirks)
+    held = network.loaded or Weights(Header(), {})
+    return DarknetModule(network.compilation, completed(network.compilation.graph, held, seed), quirks=quirks)
 
 
 def write_weights(
-    module: DarknetModule, path: str | Path, *, seen: int | None = None, replace: bool = False
-) -> None:  # fmt: skip
+    module: DarknetModule,
+    path: str | Path,
+    *,
+    seen: int | None = None,
+    instead: Mapping[str, Tensor] | None = None,
+    replace: bool = False,
+) -> None:
     """Write the parameters of a module as they are now to a weights file, which appears whole or not at all.
 
-    The header is that of the file that was read, `seen` (images) that of the header unless given. Raises
-    `WeightsError` if it cannot, and `DataError` if there is a file that this package did not write, unless `replace`
-    says that it may go.
+    The header is that of the file that was read, `seen` (images) that of the header unless given. `instead` are tensors
+    for some parameters, by name, such as running means. Raises `WeightsError` if it cannot, and `DataError` if there is
+    a file that this package did not write, unless `replace` says that it may go.
     """
     header: Header = module.header if seen is None else changed(module.header, seen=seen)
-    arrays = {p.value: module.array_of(p) for p in module.graph.params}
+    given = instead or {}
+    arrays = {
+        p.value: as_array(given[p.value.name]) if p.value.name in given else module.array_of(p)
+        for p in module.graph.params
+    }
     write_file(path, module.graph, Weights(header, arrays), replace=replace)

@@ -73,6 +73,19 @@ def detection_options(default: float) -> Callable[[F], F]:
     return add
 
 
+def map_options(command: F) -> F:
+    """`-iou_thresh` and `-points`, as Darknet measures mAP."""
+    points = click.option(
+        "-points", "points", type=click.IntRange(0), default=0, show_default=True,
+        help="Where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.",
+    )  # fmt: skip
+    overlap = click.option(
+        "-iou_thresh", "iou_thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
+        show_default=True, help="For mAP, an object is found if its box overlaps by more than this.",
+    )  # fmt: skip
+    return overlap(points(command))
+
+
 def ignored(*but: str) -> Callable[[F], F]:
     """The options of `IGNORED` for a command, `but` those that it has itself."""
 

@@ -13,6 +13,7 @@ from .darknet_options import (
     check_photo,
     detection_options,
     ignored,
+    map_options,
     paths,
     photo_arguments,
     training_options,
@@ -139,14 +140,7 @@ def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: s
 @click.option(
     "-thresh", "conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Counts are above this score."
 )
-@click.option(
-    "-iou_thresh", "iou_thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
-    show_default=True, help="An object is found if its box overlaps by more than this.",
-)  # fmt: skip
-@click.option(
-    "-points", "points", type=click.IntRange(0), default=0, show_default=True,
-    help="Where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.",
-)  # fmt: skip
+@map_options
 @ignored("-thresh", "-iou_thresh", "-points")
 def map_(data: Path, cfg: str, weights: Path | None, conf: float, iou_thresh: float, points: int) -> None:
     """Print the mAP of CFG on the pictures that valid= of DATA lists, in Darknet's lines and with its counts.
@@ -171,14 +165,7 @@ def map_(data: Path, cfg: str, weights: Path | None, conf: float, iou_thresh: fl
 
 @command.command("train")
 @training_options
-@click.option(
-    "-iou_thresh", "iou_thresh", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.5,
-    show_default=True, help="With -map: an object is found if its box overlaps by more than this.",
-)  # fmt: skip
-@click.option(
-    "-points", "points", type=click.IntRange(0), default=0, show_default=True,
-    help="With -map: where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.",
-)  # fmt: skip
+@map_options
 @click.pass_context
 def train_detector(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **settings: Any) -> None:
     """Train CFG on the pictures that train= of DATA lists, in Darknet's lines.

@@ -101,7 +101,7 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
     own = {key: options.pop(key) for key in taken}
     plan = read_plan(
         find_cfg(cfg, message), data, weights, backup=own["backup"], valid=own["valid"], names=own["names"],
-        reading=Reading(own["dialect"], own["size"]), settings=_settings(options),
+        reading=Reading(own["dialect"], own["size"]), settings=_settings(options), say=message,
     )  # fmt: skip
     if own["show_data"]:
         _show(plan, own["show_data"], own["replace"])
@@ -149,7 +149,7 @@ def follow_as_darknet(data: Path, cfg: str, weights: Path | None, settings: dict
 
     need_torch()
     settings["device"] = _device(settings.pop("gpus"), settings.pop("gpu"))
-    plan = read_plan(find_cfg(cfg, message), data, weights, settings=_settings(settings))
+    plan = read_plan(find_cfg(cfg, message), data, weights, settings=_settings(settings), say=message)
     return follow(plan, "darknet")
 
 

@@ -38,6 +38,13 @@ def initial_weights(graph: Graph, seed: int = 0) -> Weights:
     return Weights(Header(), arrays)
 
 
+def completed(graph: Graph, held: Weights, seed: int = 0) -> Weights:
+    """Weights of the first layers with what Darknet begins with in the others; those of all layers as they are."""
+    if all(p.value in held.arrays for p in graph.params):
+        return held
+    return Weights(held.header, {**initial_weights(graph, seed).arrays, **held.arrays})
+
+
 def _initial(param: Param, layer: Layer, rng: np.random.Generator) -> np.ndarray:
     shape = param.value.shape
     if isinstance(layer, Implicit):

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..contract.contract import resized
 from ..contract.program import Program
-from ..errors import Code, Say, WeightsError
+from ..errors import Code, Say, WeightsError, told_once
 from ..holding.hashes import sha256_of
 from ..ir import Graph
 from ..zoo.find import Found, find_network, find_weights
@@ -110,6 +110,7 @@ def open_files(
         else:
             loaded = read_weights(path, graph, allow_partial=allow_partial)
     except WeightsError as e:
+        tell_warnings(compilation, say)  # weights that do not fit are often the work of a misspelt option
         raise _blame_size(files.cfg, graph, reading) or e from None
     wrong = find_wrong_values(loaded, graph)
     if wrong and reading.strict:
@@ -121,6 +122,13 @@ def open_files(
         graph = graph.with_data(random_weights(graph, 0).arrays)
         _tell_of_partial(loaded, graph, path, say)
     return made(files, compilation, graph.with_data(loaded.arrays), path, loaded.header, loaded, partial=is_partial)
+
+
+def tell_warnings(compilation: Compilation, say: Say | None) -> None:
+    """Say what is doubtful about a cfg."""
+    if say is not None:
+        for diagnostic in told_once(compilation.diagnostics):
+            say(str(diagnostic))
 
 
 def _blame_size(cfg: Path, graph: Graph, reading: Reading) -> WeightsError | None:

@@ -266,3 +266,14 @@ def test_the_threads_of_a_back_end_can_be_told(run: Run, cfg: Path, photos: Path
     refused = run("run", cfg, photos / "a.png", "--threads", 1, "--backend", "numpy")
     assert refused.exit_code == 2
     assert "--threads: the back end 'numpy' cannot be told how many" in refused.stderr
+
+
+def test_a_misspelt_option_is_said_where_the_weights_do_not_fit_because_of_it(
+    run: Run, cfg: Path, photos: Path
+) -> None:
+    text = Path(cfg).read_text()
+    Path("misspelt.cfg").write_text(text.replace("[convolutional]", "[convolutional]\nbatch_normalise=1", 1))
+    Path("longer.weights").write_bytes(Path(cfg).with_suffix(".weights").read_bytes() + bytes(84))
+    result = run("run", "misspelt.cfg", photos / "a.png", "-w", "longer.weights")
+    assert result.exit_code != 0
+    assert "did you mean 'batch_normalize'" in result.stderr

@@ -24,6 +24,7 @@ import torch
 
 from darknet_py import load, train
 from darknet_py.apps.train.events import Finished, Resumed, Saved, Step, Validated
+from darknet_py.apps.train.network import open_trained
 from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.run import rehearse, show_data
 from darknet_py.apps.train.snapshot import Snapshot, read_snapshot
@@ -143,6 +144,38 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(place: Path, cfg: str) -
     assert Path(f"whole/{stem}_last.weights").read_bytes() == Path(f"parts/{stem}_last.weights").read_bytes()
     log = [json.loads(line) for line in Path(f"parts/{stem}_log.jsonl").read_text().splitlines()]
     assert [r["iteration"] for r in log if r["event"] == "step"] == [*range(1, 24)]
+
+
+def test_a_cfg_that_is_edited_meanwhile_changes_nothing(place: Path) -> None:
+    plan = read_plan("my.cfg", "my.data")
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("activation=mish", "activation=linear"))
+    kinds = [op.kind for op in plan.at((96, 96)).graph.ops]
+    assert kinds.count("mish") == 1
+    assert plan.at((96, 96)).graph.image.shape == (3, 96, 96)
+
+
+def test_a_misspelt_option_is_said_before_what_it_leads_to(place: Path) -> None:
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("max_batches=40", "max_batchs=40"))
+    said: list[str] = []
+    with pytest.raises(DataError, match="no max_batches"):
+        [*train("my.cfg", "my.data", say=said.append)]
+    assert any("did you mean 'max_batches'" in text for text in said)
+
+
+def test_a_checkpoint_of_pytorch_is_weights_to_begin_with(place: Path) -> None:
+    net = module("my.cfg", seed=3)
+    names = {"biases": "BatchNorm2d.bias", "scales": "BatchNorm2d.weight", "mean": "BatchNorm2d.running_mean",
+             "variance": "BatchNorm2d.running_var", "weights": "Conv2d.weight"}  # fmt: skip
+    last = {"biases": "Conv2d.bias", "weights": "Conv2d.weight"}
+    state = {}
+    for name, tensor in net.state_dict().items():
+        layer, role = name.split("_convolutional.")
+        state[f"module_list.{layer}.{(last if layer == '3' else names)[role]}"] = tensor
+    torch.save({"model": state}, place / "begin.pt")
+    found = open_trained(read_plan("my.cfg", "my.data", "begin.pt"), torch.device("cpu"), print)
+    for name, tensor in net.state_dict().items():
+        # The epsilon of that program, 1e-4, is carried over in the variance.
+        torch.testing.assert_close(found.module.state_dict()[name], tensor, atol=1e-4, rtol=0)
 
 
 def test_the_number_of_workers_changes_nothing(place: Path) -> None:

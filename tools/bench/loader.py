@@ -13,8 +13,7 @@ from itertools import islice, repeat
 from pathlib import Path
 
 from darknet_py.apps.train.data.loader import Loader
-from darknet_py.apps.train.data.opening import last_head
-from darknet_py.apps.train.data.options import MIXUP, MOSAIC, PLAIN, Augmentation
+from darknet_py.apps.train.data.options import MIXUP, MOSAIC, PLAIN, Augmentation, last_head
 from darknet_py.darknet.compile import compile_file
 from darknet_py.vision.datasets import open_dataset
 from darknet_py.zoo.names import COCO

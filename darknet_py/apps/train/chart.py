@@ -29,6 +29,11 @@ class Curves:
     loss: list[Point] = field(default_factory=list)
     score: list[Point] = field(default_factory=list)
 
+    @property
+    def best(self) -> float:
+        """The highest score; 0 where there is none."""
+        return max((score for _, score in self.score), default=0.0)
+
     def add_loss(self, iteration: int, average: float) -> None:
         """Add a point; of half a million iterations only as many are kept as the chart shows."""
         self.loss.append((iteration, average))
@@ -95,9 +100,7 @@ def _texts(
         iteration, loss = curves.loss[-1]
         said.append((f"average loss {loss:.4f} after {iteration:.0f} iterations", LOSS))
     if curves.score:
-        said.append(
-            (f"{score} {100 * curves.score[-1][1]:.1f}%, best {100 * max(s for _, s in curves.score):.1f}%", SCORE)
-        )
+        said.append((f"{score} {100 * curves.score[-1][1]:.1f}%, best {100 * curves.best:.1f}%", SCORE))
     found += [(text, (LEFT + 430 * k, BOTTOM + 45), "start", colour) for k, (text, colour) in enumerate(said)]
     return found
 

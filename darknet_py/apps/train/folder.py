@@ -60,7 +60,8 @@ class Folder:
         cleared = settings.clear and not state.plan["settings"].get("clear")
         if cleared or (state.start != self.start and not self._is_own_last()):
             raise DataError(
-                f"{self.state} is of a training that began in another way, and would be written over\n"
+                f"{self.state} is of a training that began in another way ({_beginning(state.plan)}), and would be "
+                "written over\n"
                 "  hint: name another folder with --backup; or begin anew here with --fresh"
             )
         if state.iteration >= self.plan.net.max_batches:
@@ -77,29 +78,39 @@ class Folder:
         settings = before["settings"]
         for key, value in sorted(now["settings"].items()):
             if settings.get(key) != value:
-                yield f"going on with {key}={value}, which was {settings.get(key)}"
+                was, now_ = ("the cfg's" if v is None else v for v in (settings.get(key), value))
+                yield f"going on with {key}={now_}, which was {was}"
 
     def prepare(self) -> None:
-        """Make the folder, and write down what is trained. Raises `DataError` for files of somebody else in it."""
-        plan, note = self.plan, self.plan.path("run", "json")
-        plan.backup.mkdir(parents=True, exist_ok=True)
-        if not files.is_own(note):
-            self._refuse_files_of_others()
-        files.write_whole(note, json.dumps(self.written_down(), indent=1).encode(), replace=True)
+        """Make the folder, and write down what is trained. Raises `DataError` where that cannot be."""
+        plan = self.plan
+        try:
+            plan.backup.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise DataError(f"cannot write into {plan.backup}: {e.strerror or e}") from None
+        files.write_whole(plan.path("run", "json"), json.dumps(self.written_down(), indent=1).encode(), replace=True)
         files.write_whole(plan.path("run", "cfg"), plan.text, replace=True)
 
     def _is_own_last(self) -> bool:
         weights = self.plan.weights
         return weights is not None and weights.resolve() == self.plan.path("last").resolve()
 
-    def _refuse_files_of_others(self) -> None:
-        plan = self.plan
-        stem = glob.escape(plan.name)
-        there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]
-        read = plan.weights.resolve() if plan.weights else None
-        for path in sorted(there):
-            if path.is_file() and path.resolve() != read and not files.is_own(path):
-                raise DataError(
-                    f"{path} is not known to be of a training here, and would be written over\n"
-                    "  hint: name another folder with --backup, or move the file"
-                )
+
+def _beginning(written: dict[str, Any]) -> str:
+    weights = f"from {written['weights']}" if written["weights"] else "from random numbers"
+    return f"{weights}, with --clear" if written["settings"].get("clear") else weights
+
+
+def refuse_files_of_others(plan: Plan) -> None:
+    """Raise `DataError` for a file in the backup folder that a training would write over, and that none wrote."""
+    if files.is_own(plan.path("run", "json")):
+        return
+    stem = glob.escape(plan.name)
+    there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]
+    read = plan.weights.resolve() if plan.weights else None
+    for path in sorted(there):
+        if path.is_file() and path.resolve() != read and not files.is_own(path):
+            raise DataError(
+                f"{path} is not known to be of a training here, and would be written over\n"
+                "  hint: name another folder with --backup, or move the file"
+            )

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from ... import files
-from ...darknet.compile import Compilation, compile_file
-from ...darknet.initial import initial_weights
+from ...darknet.compile import Compilation
+from ...darknet.foreign.converted import converted
+from ...darknet.foreign.kinds import is_checkpoint
+from ...darknet.initial import completed, initial_weights
 from ...darknet.program import program_of
 from ...darknet.updates import Update, updates
 from ...darknet.weights import Weights, parse_weights, read_weights
@@ -48,7 +50,7 @@ class Trained:
         if size == self.size:
             return self.module
         if size not in self._modules:
-            compilation = self._compiled(size)
+            compilation = self.plan.at(size)
             self._modules[size] = _sharing(self.module, compilation, self.plan.settings.freeze)
             self._losses[size] = _losses(compilation, self._modules[size], self.filters)
         return self._modules[size]
@@ -60,10 +62,6 @@ class Trained:
             compilation = replace(self.plan.compilation, net=self.plan.net)
             self._losses[size] = _losses(compilation, self.module, self.filters)
         return self._losses[size]
-
-    def _compiled(self, size: Size) -> Compilation:
-        compilation = compile_file(self.plan.cfg, replace(self.plan.reading, size=size)).check()
-        return replace(compilation, net=replace(self.plan.net, height=size[0], width=size[1]))
 
     def model(self) -> Model:
         """The network as it is now, to be measured: in PyTorch, in evaluation mode."""
@@ -119,21 +117,25 @@ def _frozen(rule: Update, before: int) -> Update:
 def _begin(plan: Plan, say: Say) -> Weights:
     """The parameters at the beginning: Darknet's random numbers, and over them what the weights file holds."""
     graph, path = plan.compilation.graph, plan.weights
-    fresh = initial_weights(graph, plan.settings.seed)
     if path is None:
         say("no weights: all parameters are random, and the first thousand iterations go into edges and colours")
-        return fresh
-    held = _own_or_read(plan, graph)
+        return initial_weights(graph, plan.settings.seed)
+    held = _own_or_read(plan, graph, say)
     missing = sorted({p.layer for p in graph.params if p.value not in held.arrays})
     if missing:
         say(f"{path} ends before layer {missing[0]}: the parameters from there on are random")
-    return Weights(held.header, {**fresh.arrays, **held.arrays})
+    return completed(graph, held, plan.settings.seed)
 
 
-def _own_or_read(plan: Plan, graph: Graph) -> Weights:
-    """A weights file; one that this training writes again is not noted as read, or it could not be."""
+def _own_or_read(plan: Plan, graph: Graph, say: Say) -> Weights:
+    """A weights file, or another program's checkpoint.
+
+    One that this training writes again is not noted as read, or it could not be written.
+    """
     path = plan.weights
     assert path is not None
+    if is_checkpoint(path):
+        return converted(path, plan.compilation, say)[1]
     if path.resolve().parent != plan.backup.resolve():
         return read_weights(path, graph, allow_partial=True)
     with files.reading(path, "weights file", note=False) as file:

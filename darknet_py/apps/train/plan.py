@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from ... import version
-from ...darknet.compile import Compilation, compile_file
+from ...darknet.compile import Compilation, compile_cfg, read_cfg_file
 from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
+from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError
-from ...files import is_file, read_whole
+from ...errors import DataError, Say
+from ...files import is_file
 from ...zoo.find import find_network
-from ...zoo.names import find_names, read_options
-from .data.opening import last_head
+from ...zoo.names import NAMES_KEYS, find_names, read_options
+from .data.options import last_head
 
 SCHEMA = "darknet-py/training-run/1"
-MAX_CFG = 1 << 24
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
 PASSING = ("iterations", "per_sample", "fresh", "save_seconds", "workers", "threads")  # what makes no other training
 OPTIMIZERS, SCHEDULES, PRECISIONS = ("darknet", "adamw"), ("darknet", "cosine"), ("float32", "bf16")
@@ -114,6 +114,11 @@ class Plan:
         """The layer whose options say how pictures are changed (detector.c: l = net.layers[net.n - 1])."""
         return last_head(self.compilation)
 
+    def at(self, size: tuple[int, int]) -> Compilation:
+        """The same cfg compiled for pictures of another (height, width); what became of its file does not matter."""
+        compilation = _compiled(self.cfg, self.text, replace(self.reading, size=size))
+        return replace(compilation, net=replace(self.net, height=size[0], width=size[1]))
+
     @property
     def save_last(self) -> int:
         """Iterations between two `_last` files."""
@@ -127,11 +132,6 @@ class Plan:
     def _number(self, key: str, default: int) -> int:
         written = self.options.get(key, "")
         return max(1, int(written)) if written.isdigit() else default
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether it has no boxes."""
-        return not self.compilation.decoders
 
     def written_down(self) -> dict[str, Any]:
         """What lies beside the weights: versions, options and fingerprints, as plain data."""
@@ -165,20 +165,22 @@ def read_plan(
     names: str | Path | None = None,
     reading: Reading | None = None,
     settings: Settings | None = None,
+    say: Say | None = None,
 ) -> Plan:
     """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
 
     `data` is what `open_dataset` takes; a .data file also says where weights are written (`backup=`; else the folder
     backup). `valid` are the pictures that it is measured on, where no .data file says so. `weights` are Darknet's, of
-    all layers or of the first ones, or none: random numbers.
+    all layers or of the first ones, or none: random numbers. `say` is told what is doubtful about the cfg.
     """
     settings, reading, data = settings or Settings(), reading or Reading(), Path(data)
     found = find_network(cfg, trained=False)
-    text = read_whole(found.cfg, MAX_CFG, "cfg")
-    compilation = compile_file(found.cfg, reading).check()
+    text = read_cfg_file(found.cfg)
+    compilation = _compiled(found.cfg, text, reading)
+    tell_warnings(compilation, say)
     options = read_options(data) if data.suffix == ".data" and is_file(data) else {}
     contract_classes = max((d.classes for d in compilation.decoders), default=0)
-    named = names or (data if any(options.get(k) for k in ("names", "labels")) else None)
+    named = names or (data if any(map(options.get, NAMES_KEYS)) else None)
     known = find_names(
         contract_classes or compilation.graph.outputs[-1].shape[0], found.cfg, named, classifier=not contract_classes
     )
@@ -189,6 +191,10 @@ def read_plan(
     )  # fmt: skip
     _refuse_untrainable(plan)
     return plan
+
+
+def _compiled(cfg: Path, text: bytes, reading: Reading) -> Compilation:
+    return compile_cfg(text, str(cfg), folder=str(cfg.parent), **vars(reading)).check()
 
 
 def _with_settings(net: Net, settings: Settings) -> Net:

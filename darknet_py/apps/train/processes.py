@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from ...backends.device import Device
+from ...backends.torch.session import device_of
 from ...errors import DataError
 
 HERE = torch.device("cpu")
@@ -72,6 +74,13 @@ class Processes:
         if self.count > 1:
             for buffer in module.buffers():
                 distributed.broadcast(buffer, 0)
+
+
+def chosen_device(name: str) -> torch.device:
+    """PyTorch's device of that name: of several processes on "cuda" each its own. Raises `BackendError`."""
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+    return device_of(Device.of(name))
 
 
 @contextmanager

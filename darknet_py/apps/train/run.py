@@ -47,7 +47,8 @@ def train(
     from .trainer import Trainer
 
     plan = read_plan(
-        cfg, data, weights, backup=backup, valid=valid, names=names, reading=reading, settings=Settings(**settings)
+        cfg, data, weights, backup=backup, valid=valid, names=names, reading=reading, settings=Settings(**settings),
+        say=say,
     )  # fmt: skip
     return iter(Trainer(plan, say))
 
@@ -94,8 +95,8 @@ class Rehearsal:
 
 def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
     """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
-    from .processes import Processes
-    from .trainer import Loop, chosen_device
+    from .processes import Processes, chosen_device
+    from .trainer import Loop
 
     device = chosen_device(plan.settings.device)
     run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)

@@ -34,7 +34,6 @@ class Snapshot:
 
     iteration: int
     average: float
-    best: float
     seen: int
     start: str
     module: dict[str, Any]

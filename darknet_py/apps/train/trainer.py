@@ -7,10 +7,8 @@ nothing had happened, bit by bit.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -22,8 +20,6 @@ from typing import Any
 import torch
 
 from ... import files
-from ...backends.device import Device
-from ...backends.torch.session import device_of
 from ...errors import DataError, Say
 from ...torch import DarknetModule, write_weights
 from ...vision.datasets import Dataset
@@ -36,11 +32,11 @@ from .data.options import doubts
 from .data.sizes import NetSize, Sizes
 from .events import Event, Finished, Resumed, Saved, Step, Validated, as_record
 from .fingerprint import fingerprint
-from .folder import Folder
-from .losses import LossResult, doubtful_losses
+from .folder import Folder, refuse_files_of_others
+from .losses import LossResult, Said, doubtful_losses
 from .network import Trained, open_trained
 from .plan import Plan
-from .processes import Processes, started
+from .processes import Processes, chosen_device, started
 from .snapshot import Snapshot
 from .validation import Validation
 
@@ -91,6 +87,8 @@ class Loop:
         self, plan: Plan, device: torch.device, processes: Processes, say: Say, *, resume: bool = True
     ) -> None:
         settings = plan.settings
+        if resume and processes.first:
+            refuse_files_of_others(plan)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         if device.type == "cuda":
@@ -101,26 +99,27 @@ class Loop:
         self.parts = processes.parts(self.net.subdivisions)
         self.loader = loader_of(plan, self.say)
         self.loader.look_over()
-        self.folder = Folder.of(plan, fingerprint(self.loader.dataset))
-        self.state = self.folder.found() if resume else None
-        self.network: Trained = open_trained(plan, device, _to_nobody if self.state else self.say)
+        self.folder = Folder.of(plan, fingerprint(self.loader))
+        state = self.folder.found() if resume else None
+        self.resumed = state is not None
+        self.network: Trained = open_trained(plan, device, _to_nobody if state else self.say)
         self.sizes = Sizes.of(self.net, plan.head, seed=settings.seed, batch=plan.mini_batch)
         self.validation = Validation.of(plan, self.say) if processes.first else None
         self.seen = 0 if settings.clear else self.network.module.header.seen
         self.iteration = self.seen // self.net.batch  # network.c get_current_batch
-        if not self.state and self.iteration >= self.net.max_batches:
+        if not state and self.iteration >= self.net.max_batches:
             raise DataError(
                 f"{plan.weights} has seen {self.seen:,} pictures, which is all of {self.net.max_batches} iterations\n"
                 "  hint: --clear counts from 0, to train on other pictures; a larger max_batches goes on"
             )
-        self.average, self.best = -1.0, 0.0
+        self.average = -1.0
         self.curves = Curves()
         self.log = 0
         self.boxes = self.rewritten = 0  # objects that were positives, and those that took the place of another
         self.saved = time.monotonic()
         self._paces: deque[float] = deque(maxlen=PACE)
-        if self.state:
-            self._take_over(self.state)
+        if state:
+            self._take_over(state)
 
     # -- the loop ------------------------------------------------------------------------------------------------
 
@@ -134,7 +133,7 @@ class Loop:
                 pass
             return
         with files.continuing(plan.path("log", "jsonl"), self.log, replace=True) as log:
-            if self.state:
+            if self.resumed:
                 yield Resumed(self.iteration, self.folder.state)
             for event in self._iterations():
                 log.write(json.dumps(as_record(event)).encode() + b"\n")
@@ -176,6 +175,7 @@ class Loop:
         module.train()
         module.iteration = self.iteration
         heads: Sequence[LossResult] = ()
+        said: list[Said] = []
         costs: list[tuple[str, float]] = []
         for part in self.parts:
             before = time.perf_counter()
@@ -183,9 +183,10 @@ class Loop:
             waited += time.perf_counter() - before
             cost, heads = self._mini_batch(module, batch, part, at)
             loss += cost
-            self._count_boxes(heads)
+            said += (head.said for head in heads)
             if self.plan.settings.per_sample:
                 costs += zip(batch.paths, _per_sample(heads), strict=True)
+        self._count_boxes(said)  # after the last backward pass: each number that is looked at waits for the device
         self.iteration += 1
         self.seen += at.batch * self.net.subdivisions
         self.processes.add_up(module)
@@ -203,10 +204,10 @@ class Loop:
             self.iteration, loss, self.average, rate, seconds, waited, self.seen, at.size, left, lines, tuple(costs)
         )  # fmt: skip
 
-    def _count_boxes(self, heads: Sequence[LossResult]) -> None:
-        for said in (head.said for head in heads if "rewritten" in head.said.names):
-            self.boxes += int(said["boxes"])
-            self.rewritten += int(said["rewritten"])
+    def _count_boxes(self, said: Sequence[Said]) -> None:
+        for numbers in (one.values for one in said):
+            self.boxes += int(numbers.get("boxes", 0))
+            self.rewritten += int(numbers.get("rewritten", 0))
 
     def _rewritten(self) -> tuple[str, ...]:
         """Darknet's line about the objects, since the beginning, that fell on an anchor that was taken."""
@@ -220,12 +221,12 @@ class Loop:
         """Forward and backward of a mini-batch: the mean of the costs of its heads, and what they say."""
         seen = self.seen + (part + 1) * at.batch
         images = torch.from_numpy(batch.images).to(self.device, non_blocking=True)
-        truth = torch.from_numpy(batch.truth)
+        truth = torch.from_numpy(batch.truth)  # where it is: what reads it needs it on the processor, or moves it
         losses = self.network.losses(at.size)
         with self._chance(part), self._precision():
             reads = module.values([images], [loss.source for loss in losses])
         found = [
-            loss(x.float(), truth.to(x.device), seen=seen, iteration=self.iteration, size=at.size)
+            loss(x.float(), truth, seen=seen, iteration=self.iteration, size=at.size)
             for loss, x in zip(losses, reads, strict=True)
         ]
         total = torch.stack([one.cost for one in found]).sum()
@@ -250,8 +251,10 @@ class Loop:
             return
         before = torch.get_rng_state()
         torch.default_generator.manual_seed(seed)
-        yield
-        torch.set_rng_state(before)
+        try:
+            yield
+        finally:
+            torch.set_rng_state(before)
 
     def _precision(self) -> Any:
         if self.plan.settings.precision == "float32":
@@ -286,7 +289,7 @@ class Loop:
         self.curves.add_loss(iteration, self.average)
         if self.validation and (self._is_due() or iteration == self.net.max_batches):
             yield self._validate()
-            if self.best == self.curves.score[-1][1]:
+            if self.curves.best == self.curves.score[-1][1]:
                 yield self._save("best")
         if iteration % plan.save_each == 0:
             yield self._save(iteration)
@@ -304,9 +307,8 @@ class Loop:
     def _validate(self) -> Validated:
         assert self.validation is not None, "asked for"
         value = self.validation.measure(self.network.model())
-        self.best = max(self.best, value)
         self.curves.score.append((self.iteration, value))
-        return Validated(self.iteration, self.validation.kind, value, self.best)
+        return Validated(self.iteration, self.validation.kind, value, self.curves.best)
 
     def _save(self, kind: object) -> Saved:
         path = self.plan.path(kind)
@@ -320,25 +322,14 @@ class Loop:
 
     def _save_last(self) -> Iterator[Event]:
         yield self._save("last")
-        if mean := self._averaged():
+        ema = self.network.optimizer.ema
+        if ema is not None and ema.mean:
             path = self.plan.path("ema")
-            write_weights(mean, path, seen=self.seen, replace=True)
+            write_weights(self.network.module, path, seen=self.seen, instead=ema.mean, replace=True)
             yield Saved(self.iteration, "ema", path)
         self._state().write(self.folder.state)
         self.saved = time.monotonic()
         yield Saved(self.iteration, "state", self.folder.state)
-
-    def _averaged(self) -> DarknetModule | None:
-        """The network with the running mean of its weights, if one is kept."""
-        ema = self.network.optimizer.ema
-        if ema is None or not ema.mean:
-            return None
-        averaged = copy.deepcopy(self.network.module)
-        with torch.no_grad():
-            for param in averaged.graph.params:
-                if param.value.name in ema.mean:
-                    averaged.tensor_of(param).copy_(ema.mean[param.value.name])
-        return averaged
 
     def _finish(self, end: int) -> Iterator[Event]:
         if not self.processes.first:
@@ -363,7 +354,7 @@ class Loop:
 
     def _state(self) -> Snapshot:
         return Snapshot(
-            self.iteration, self.average, self.best, self.seen, self.folder.start,
+            self.iteration, self.average, self.seen, self.folder.start,
             self.network.module.state_dict(), self.network.optimizer.state_dict(), self.network.filters.state_dict(),
             {"loss": self.curves.thinned().loss, "score": self.curves.score}, self.log, self.folder.written_down(),
             (self.boxes, self.rewritten),
@@ -382,18 +373,11 @@ class Loop:
                 "  hint: --fresh begins anew, from WEIGHTS if given (a copy of _last.weights); or name another --backup"
             ) from None
         self.network.filters.load_state_dict(state.filters)
-        self.iteration, self.average, self.best, self.seen = state.iteration, state.average, state.best, state.seen
+        self.iteration, self.average, self.seen = state.iteration, state.average, state.seen
         self.folder = replace(self.folder, start=state.start)  # of what it began with, whatever it is called with now
         self.log = state.log
         self.boxes, self.rewritten = state.boxes
         self.curves = Curves([tuple(p) for p in state.curves["loss"]], [tuple(p) for p in state.curves["score"]])
-
-
-def chosen_device(name: str) -> torch.device:
-    """PyTorch's device of that name: of several processes on "cuda" each its own. Raises `BackendError`."""
-    if name == "cuda" and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{os.environ['LOCAL_RANK']}"
-    return device_of(Device.of(name))
 
 
 def loader_of(plan: Plan, say: Say = _to_nobody) -> Loader:

@@ -109,7 +109,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # PyTorch is not looked int
 
     def array_of(self, param: Param | Value) -> np.ndarray:
         """A copy of a parameter as it is now: float32, in the shape of the graph."""
-        return self.tensor_of(param).detach().to("cpu", torch.float32).contiguous().numpy().copy()
+        return as_array(self.tensor_of(param))
 
     def share(self, other: GraphModule) -> None:
         """Hold the parameters and statistics of another module, of the same layers at another input size."""
@@ -217,6 +217,11 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # PyTorch is not looked int
 
 def _are_alike(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype
+
+
+def as_array(tensor: Tensor) -> np.ndarray:
+    """A copy of a tensor as float32, wherever it is."""
+    return tensor.detach().to("cpu", torch.float32).contiguous().numpy().copy()
 
 
 def _computed(step: _Step, operands: list[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 # What numbers are for, the first of those that follow the seed.
-SAMPLES, PARTS, NOISE, SEQUENCES, SIZES, SHEETS = range(1, 7)
+SAMPLES, PARTS, NOISE, SEQUENCES, SIZES = range(1, 6)
 
 
 def chances(seed: int, *place: int) -> np.random.Generator:

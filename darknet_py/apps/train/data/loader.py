@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
+from pathlib import Path
 from threading import Lock
 
 import cv2
@@ -21,7 +22,7 @@ import numpy as np
 
 from ....darknet.layers.layer import Layer
 from ....darknet.layers.net import Net
-from ....errors import DataError
+from ....errors import DataError, Say
 from ....files import is_file
 from ....vision.datasets import Dataset
 from ....vision.labels import LEAVES
@@ -40,8 +41,6 @@ from .truth import ROW, filled, grid_truth, rows_of
 AHEAD = 2  # mini batches that are being made while one is learned from
 TRIES = 16  # pictures that are drawn in place of ones that cannot be read
 TOLD = 20  # faults of files that are said; more are only counted
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +172,8 @@ class Loader:
         for i, path in enumerate(self._pictures.paths, 1):
             if not is_file(path):
                 self._tell(str(path), f"{path}: no such file: left out")
-            if isinstance(self.dataset, Dataset) and i - 1 not in self._rows:
-                self._rows[i - 1] = self._read_rows(i - 1)
+            if isinstance(self.dataset, Dataset):
+                self._rows_of(i - 1)
             if progress:
                 progress(i, count)
         if isinstance(self.dataset, Classified):
@@ -184,6 +183,17 @@ class Loader:
         if not len(known):
             raise DataError(f"{self.dataset.path}: no object of the cfg's {self.options.classes} classes in it")
         return np.bincount(known, minlength=self.options.classes)
+
+    def told(self) -> Iterator[tuple[Path, np.ndarray]]:
+        """Each picture with its objects (n, 6), or the number of its class."""
+        for i, path in enumerate(self._pictures.paths):
+            yield path, self.dataset.classes[i] if isinstance(self.dataset, Classified) else self._rows_of(i)
+
+    def _rows_of(self, index: int) -> np.ndarray:
+        """The objects of a picture, read once."""
+        if index not in self._rows:
+            self._rows[index] = self._read_rows(index)
+        return self._rows[index]
 
     # -- one sample ----------------------------------------------------------------------------------------------
 
@@ -316,9 +326,7 @@ class Loader:
 
     def _labelled(self, index: int, chance: np.random.Generator) -> np.ndarray:
         """The objects (n, 6) of a picture in an order by chance: only the first ones may find a place."""
-        rows = self._rows.get(index)
-        if rows is None:
-            rows = self._rows[index] = self._read_rows(index)
+        rows = self._rows_of(index)
         return rows[np.argsort(chance.random(len(rows)), kind="stable")]
 
     def _read_rows(self, index: int) -> np.ndarray:

@@ -10,20 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ....darknet.compile import Compilation
-from ....darknet.layers.layer import Layer, layer_of
+from ....darknet.layers.layer import layer_of
 from ....darknet.layers.training import BoxTraining
 from ....errors import DataError
 from ....vision.datasets import Dataset, open_dataset
 from .classifier import Classified, open_classified
 from .loader import Loader
-
-
-def last_head(compilation: Compilation) -> Layer:
-    """The layer whose options govern the pictures: the last head, or the last layer."""
-    layers = [layer_of(info) for info in compilation.graph.layers]
-    if not layers:
-        raise DataError("a cfg without layers has nothing to train")
-    return next((layer for layer in reversed(layers) if isinstance(layer, BoxTraining)), layers[-1])
+from .options import last_head
 
 
 def open_data(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ....darknet.compile import Compilation
 from ....darknet.layers.heads.detection import Detection
 from ....darknet.layers.heads.head import Head
-from ....darknet.layers.layer import Layer
+from ....darknet.layers.layer import Layer, layer_of
 from ....darknet.layers.net import Net
 from ....darknet.layers.training import BoxTraining
 from ....errors import DataError
@@ -99,6 +100,14 @@ def mixing_of(net: Net, boxes: bool) -> int:
     if net.cutmix:
         return PLAIN if boxes else CUTMIX
     return MIXUP if net.mixup else PLAIN
+
+
+def last_head(compilation: Compilation) -> Layer:
+    """The layer whose options govern the pictures: the last head, or the last layer."""
+    layers = [layer_of(info) for info in compilation.graph.layers]
+    if not layers:
+        raise DataError("a cfg without layers has nothing to train")
+    return next((layer for layer in reversed(layers) if isinstance(layer, BoxTraining)), layers[-1])
 
 
 def doubts(net: Net, head: Layer) -> Iterator[str]:

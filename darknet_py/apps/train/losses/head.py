@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ....darknet.layers.heads.tree import find_side_file
 from ....darknet.layers.net import Net
 from ....errors import DataError
-from ....files import is_file, read_whole
+from ....files import read_whole
 from ....ir.graph import LayerInfo, Value
 from .filters import LossFilters
 from .result import LossResult
@@ -34,8 +35,7 @@ class HeadPlace:
 
     def side_file(self, name: str) -> Path:
         """The path of a file that an option names: beside the cfg, in the folder above, or in the working directory."""
-        own = [Path(self.folder), Path(self.folder, "..")] if self.folder else []
-        found = next((f / name for f in (*own, Path()) if is_file(f / name)), None)
+        found = find_side_file(self.folder, name)
         if found is None:
             raise DataError(f"there is no file {name!r} beside the cfg or in the working directory")
         return found

@@ -39,6 +39,12 @@ def _parent(words: list[str]) -> int | None:
         return None
 
 
+def find_side_file(folder: str | None, name: str) -> Path | None:
+    """A file that an option names: in the folder of the cfg, its parent, or the working directory; None: nowhere."""
+    own = [Path(folder), Path(folder, "..")] if folder else []
+    return next((f / name for f in (*own, Path()) if is_file(f / name)), None)
+
+
 def find_tree(b: Lowering, name: str, nodes: int) -> Tree | None:
     """The tree that the option `tree` names: in the folder of the cfg, its parent, or the working directory.
 
@@ -46,8 +52,7 @@ def find_tree(b: Lowering, name: str, nodes: int) -> Tree | None:
     where there is no such file: shapes do not depend on it. An error where it is not a tree of as many nodes as the
     layer has classes.
     """
-    own = [Path(b.folder), Path(b.folder, "..")] if b.folder else []
-    path = next((f / name for f in (*own, Path()) if is_file(f / name)), None)
+    path = find_side_file(b.folder, name)
     if path is None:
         message = f"there is no file {name!r} beside the cfg or in the working directory; the class tree is left out"
         b.warn(Code.SIDE_FILE, message, "tree", "without it the classes do not mean what they were trained to mean")
