@@ -26,6 +26,7 @@ from ..contract.contract import Contract
 from ..contract.selection import ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
+from ..machine import cores
 from ..vision.inference import prepare, results_of
 from ..vision.picture import Picture
 from ..vision.results import Results
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ..darknet.reading import Reading
     from ..errors import Say
     from ..zoo.find import Found
+    from .beside import Sharing
     from .kept import Recipe
 
 Skip = Callable[[DataError], None]
@@ -76,6 +78,7 @@ class Model:
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
         self._recipe: dict[str, Any] | None = None  # the arguments of `load`
+        self._sharing: Sharing | None = None  # which session computes beside a video, once one was seen
         self._say: Say = _to_stderr
         self._said: set[str] = set()
         self.reset()
@@ -143,10 +146,13 @@ class Model:
 
     def run(self, inputs: np.ndarray) -> list[np.ndarray]:
         """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
+        return self._run(self.session, inputs)
+
+    def _run(self, session: Session, inputs: np.ndarray) -> list[np.ndarray]:
         if not self.contract.states:
-            return self.step(inputs)[0]
+            return self._step(session, inputs, ())[0]
         with self._lock:
-            outputs, self._states = self.step(inputs, self._states)
+            outputs, self._states = self._step(session, inputs, self._states)
         return outputs
 
     def step(self, inputs: np.ndarray, states: Sequence[np.ndarray] = ()) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -155,11 +161,16 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
+        return self._step(self.session, inputs, states)
+
+    def _step(
+        self, session: Session, inputs: np.ndarray, states: Sequence[np.ndarray]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         if inputs.shape[1:] != self.contract.shape:
             raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
-        results = self.session.run([inputs, *states])
+        results = session.run([inputs, *states])
         count = len(results) - len(self.contract.states)
         return results[:count], results[count:]
 
@@ -270,7 +281,7 @@ class Model:
         if film:
             from .pipeline import overlapped
 
-            for results in map(last, overlapped(groups, first, self._infer, max(2, FILM // count))):
+            for results in map(last, overlapped(groups, first, self._infer_beside, max(2, FILM // count))):
                 yield from results
             return
         from concurrent.futures import ThreadPoolExecutor
@@ -304,9 +315,27 @@ class Model:
             inputs = inputs[: len(pictures)]
         return _Group(pictures, [inputs], time.perf_counter() - start)
 
-    def _infer(self, group: _Group) -> _Group:
+    def _infer_beside(self, group: _Group) -> _Group:
+        """`_infer` in a thread of its own, while others decode, draw and encode."""
+        if self._sharing is None:
+            from .beside import Sharing
+
+            threads = (self._recipe or {}).get("threads") or cores()
+            self._sharing = Sharing(self.session, threads, self._fewer(threads - 1))
+        return self._infer(group, self._sharing.session())
+
+    def _fewer(self, threads: int) -> Callable[[], Session] | None:
+        """How to open the session with fewer threads; None where somebody said how many, or where that is not known."""
+        recipe = self._recipe
+        if recipe is None or not threads or recipe.get("threads") or recipe.get("device", "cpu") != "cpu":
+            return None
+        if recipe["backend"] == AUTO.name or find_backend(recipe["backend"]).threads != "session":
+            return None
+        return lambda: load(**{**recipe, "threads": threads, "quiet": True}).session
+
+    def _infer(self, group: _Group, session: Session | None = None) -> _Group:
         start = time.perf_counter()
-        outputs = self.run(group.arrays[0]) if group.pictures else []
+        outputs = self._run(session or self.session, group.arrays[0]) if group.pictures else []
         return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
 
     def _results(self, group: _Group, conf: float, iou: float, padded: bool, selection: Selection) -> list[Results]:

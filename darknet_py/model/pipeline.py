@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
-from ..vision.video.ahead import Ahead
+from ..vision.video.ahead import Ahead, step_back
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -46,12 +46,13 @@ def ordered(executor: Executor, function: Callable[[A], B], items: Iterable[A], 
 def overlapped(items: Iterable[A], first: Callable[[A], B], then: Callable[[B], C], count: int) -> Iterator[C]:
     """`then(first(item))` of each item: a thread reads the items and does what is first, another does the rest.
 
-    At most `count` wait for each next step. When the generator ends, `then` is no longer at work.
+    At most `count` wait for each next step. The first thread lets all others have the cores before it, being ahead of
+    them anyway. When the generator ends, `then` is no longer at work.
 
     >>> list(overlapped(range(3), float, str, 2))
     ['0.0', '1.0', '2.0']
     """
-    begun = Ahead(map(first, items), count)
+    begun = Ahead(_stepping_back(map(first, items)), count)
     done = Ahead(map(then, begun), count)
     try:
         yield from done
@@ -59,6 +60,11 @@ def overlapped(items: Iterable[A], first: Callable[[A], B], then: Callable[[B], 
         begun.close()
         done.close()
         done.join()
+
+
+def _stepping_back(items: Iterable[A]) -> Iterator[A]:
+    step_back()
+    yield from items
 
 
 def _until_failure(items: Iterable[A], failures: list[Exception]) -> Iterator[A]:

@@ -6,15 +6,18 @@ full sleeps until half of it is free, and who found it empty until half of it is
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, Thread, get_native_id
 from typing import TypeVar
 
 T = TypeVar("T")
 
 LINGER = 0.005  # seconds that an item may lie while the one who wants it waits for more
+BACK = 5  # more than the process has of what `nice` counts
 LOOK = 0.5  # seconds after which a thread that waits looks again, as Ctrl-C needs it on Windows
 
 
@@ -82,6 +85,16 @@ class Belt(Iterator[T]):
 
     def _is_ready(self) -> bool:
         return len(self._items) >= self._enough or self._ended or self._closed
+
+
+def step_back() -> None:
+    """Let the other threads of the process have the cores first: for one that is early, never for the main one.
+
+    Only Linux has priorities of threads; elsewhere nothing happens.
+    """
+    if sys.platform == "linux" and (thread := get_native_id()) != os.getpid():
+        with suppress(OSError):  # a sandbox may forbid even that
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, os.getpid()) + BACK)
 
 
 def _wait(condition: Condition, is_over: Callable[[], bool]) -> None:
