@@ -70,7 +70,7 @@ SHOWN = 3  # paths of drawn pictures
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Threads that compute the network (default: one for each core; where it is quick beside a video, one fewer).",
+    help="Threads that compute the network (default: one for each core; for a video found out on its first frames).",
 )
 @click.option(
     "--max-pixels",

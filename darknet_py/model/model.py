@@ -279,9 +279,11 @@ class Model:
                 yield from last(self._infer(first(group)))
             return
         if film:
+            from .beside import computed
             from .pipeline import overlapped
 
-            for results in map(last, overlapped(groups, first, self._infer_beside, max(2, FILM // count))):
+            then = partial(computed, run=self._infer, sharing=self._beside())
+            for results in map(last, overlapped(groups, first, then, max(2, FILM // count))):
                 yield from results
             return
         from concurrent.futures import ThreadPoolExecutor
@@ -315,23 +317,24 @@ class Model:
             inputs = inputs[: len(pictures)]
         return _Group(pictures, [inputs], time.perf_counter() - start)
 
-    def _infer_beside(self, group: _Group) -> _Group:
-        """`_infer` in a thread of its own, while others decode, draw and encode."""
+    def _beside(self) -> Sharing:
+        """What computes the frames of a video, while other threads decode, draw and encode."""
         if self._sharing is None:
             from .beside import Sharing
 
-            threads = (self._recipe or {}).get("threads") or cores()
-            self._sharing = Sharing(self.session, threads, self._fewer(threads - 1))
-        return self._infer(group, self._sharing.session())
+            self._sharing = Sharing(self.session, cores(), self._single())
+        return self._sharing
 
-    def _fewer(self, threads: int) -> Callable[[], Session] | None:
-        """How to open the session with fewer threads; None where somebody said how many, or where that is not known."""
+    def _single(self) -> Callable[[], Session] | None:
+        """How to open the session with one thread; None where somebody said how many, or where that is not known."""
         recipe = self._recipe
-        if recipe is None or not threads or recipe.get("threads") or recipe.get("device", "cpu") != "cpu":
+        if recipe is None or cores() == 1 or self.contract.states:
             return None
-        if recipe["backend"] == AUTO.name or find_backend(recipe["backend"]).threads != "session":
+        if recipe.get("threads") or recipe.get("device", "cpu") != "cpu" or recipe["backend"] == AUTO.name:
             return None
-        return lambda: load(**{**recipe, "threads": threads, "quiet": True}).session
+        if find_backend(recipe["backend"]).threads != "session":
+            return None
+        return lambda: load(**{**recipe, "threads": 1, "quiet": True}).session
 
     def _infer(self, group: _Group, session: Session | None = None) -> _Group:
         start = time.perf_counter()

@@ -43,17 +43,19 @@ def ordered(executor: Executor, function: Callable[[A], B], items: Iterable[A], 
             future.cancel()
 
 
-def overlapped(items: Iterable[A], first: Callable[[A], B], then: Callable[[B], C], count: int) -> Iterator[C]:
-    """`then(first(item))` of each item: a thread reads the items and does what is first, another does the rest.
+def overlapped(
+    items: Iterable[A], first: Callable[[A], B], then: Callable[[Iterator[B]], Iterator[C]], count: int
+) -> Iterator[C]:
+    """`then` of what `first` makes of the items: a thread reads them and does what is first, another does the rest.
 
     At most `count` wait for each next step. The first thread lets all others have the cores before it, being ahead of
     them anyway. When the generator ends, `then` is no longer at work.
 
-    >>> list(overlapped(range(3), float, str, 2))
+    >>> list(overlapped(range(3), float, lambda numbers: map(str, numbers), 2))
     ['0.0', '1.0', '2.0']
     """
     begun = Ahead(_stepping_back(map(first, items)), count)
-    done = Ahead(map(then, begun), count)
+    done = Ahead(then(begun), count)
     try:
         yield from done
     finally:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
 import pytest
 
-from darknet_py import Model, Video, load
+from darknet_py import Video, load
 from darknet_py.model import beside
-from darknet_py.model.beside import FIRST, SETTLE, SLOW, TURNS, WINDOW, Sharing
+from darknet_py.model.beside import FIRST, LEAD, SETTLE, SLOW, TURNS, WINDOW, Sharing, computed
 from darknet_py.vision.video.ahead import BACK, step_back
 from darknet_py.vision.video.writer import writing
 
@@ -22,63 +22,110 @@ CFG = "[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n"
 
 
 class Fake:
-    """A session by name, and a clock that goes on by what a run of the last one took."""
+    """Sessions by name, and a clock that goes on by what a run of the last one took."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds, self.now, self.opened = seconds, 0.0, 0
         self.order: list[str] = []
+        self.counts: set[tuple[str, int]] = set()
 
-    def open_fewer(self) -> Any:
+    def open_single(self) -> Any:
         self.opened += 1
-        return "fewer"
+        return "single"
+
+    def sharing(self, *, choice: bool = True) -> Sharing:
+        all_cores: Any = "all"
+        return Sharing(all_cores, 4, self.open_single if choice else None, clock=lambda: self.now)
 
     def run(self, sharing: Sharing, count: int) -> None:
         for _ in range(count):
-            name: Any = sharing.session()
+            given: Any = sharing.next()
+            name, _at_once = given
+            self.counts.add(given)
             self.order.append(name)
             self.now += self.seconds[name]
 
 
-def _sharing(fake: Fake, fewer: Callable[[], Any] | None) -> Sharing:
-    all_cores: Any = "all"
-    return Sharing(all_cores, 2, fewer, clock=lambda: fake.now)
-
-
-@pytest.mark.parametrize(("seconds", "best"), [((0.02, 0.015), "fewer"), ((0.02, 0.021), "all")])
-def test_the_quicker_session_computes_once_both_had_their_turns(seconds: tuple[float, float], best: str) -> None:
-    fake = Fake(dict(zip(("all", "fewer"), seconds, strict=True)))
-    sharing = _sharing(fake, fake.open_fewer)
+@pytest.mark.parametrize(
+    ("all_cores", "single", "best"),
+    [(0.02, 0.015, "single"), (0.02, 0.02 * LEAD * 0.99, "single"), (0.02, 0.02 * LEAD * 1.01, "all")],
+)
+def test_the_quicker_way_goes_on_once_both_had_their_turns(all_cores: float, single: float, best: str) -> None:
+    fake = Fake({"all": all_cores, "single": single})
     trial = SETTLE + TURNS * WINDOW
-    fake.run(sharing, trial + 10)
+    fake.run(fake.sharing(), trial + 10)
     assert fake.order[: SETTLE + WINDOW] == ["all"] * (SETTLE + WINDOW)
-    assert fake.order[SETTLE + WINDOW : SETTLE + 2 * WINDOW] == ["fewer"] * WINDOW
+    assert fake.order[SETTLE + WINDOW : SETTLE + 2 * WINDOW] == ["single"] * WINDOW
     assert fake.order[trial:] == [best] * 10
     assert fake.opened == 1
+    assert fake.counts == {("all", 1), ("single", 4)}
 
 
 def test_what_the_other_left_on_its_way_does_not_count() -> None:
-    fake = Fake({"all": 0.02, "fewer": 0.019})
-    sharing = _sharing(fake, fake.open_fewer)
-    for turn in range(TURNS + 1):
-        for place in range(SETTLE if not turn else WINDOW):
-            if turn % 2 == 0 and turn and place < FIRST - 1:
-                fake.now += 1.0
-            fake.run(sharing, 1)
-    fake.run(sharing, 1)
-    assert fake.order[-1] == "fewer"
+    fake = Fake({"all": 0.02, "single": 0.02})
+    sharing = fake.sharing()
+    for run in range(SETTLE + TURNS * WINDOW + 1):
+        turn, place = divmod(run - SETTLE, WINDOW)
+        fake.now += 1.0 if turn >= 0 and turn % 2 and place < FIRST else 0.0
+        fake.run(sharing, 1)
+    assert fake.order[-1] == "single"
 
 
-def test_a_slow_network_keeps_its_threads_and_no_session_is_opened() -> None:
-    fake = Fake({"all": SLOW * 1.01, "fewer": 0.0})
-    fake.run(_sharing(fake, fake.open_fewer), 300)
+def test_a_disturbed_turn_does_not_count() -> None:
+    fake = Fake({"all": 0.02, "single": 0.02})
+    sharing = fake.sharing()
+    for run in range(SETTLE + TURNS * WINDOW + 1):
+        fake.now += 1.0 if (run - SETTLE) // WINDOW in (1, 3) else 0.0
+        fake.run(sharing, 1)
+    assert fake.order[-1] == "single"
+
+
+def test_a_slow_network_has_all_cores_and_no_session_is_opened() -> None:
+    fake = Fake({"all": SLOW * 1.01, "single": 0.0})
+    fake.run(fake.sharing(), 300)
     assert fake.order == ["all"] * 300
     assert not fake.opened
 
 
 def test_without_a_choice_there_are_no_turns() -> None:
     fake = Fake({"all": 0.001})
-    fake.run(_sharing(fake, None), 300)
-    assert fake.order == ["all"] * 300
+    fake.run(fake.sharing(choice=False), 300)
+    assert fake.counts == {("all", 1)}
+
+
+def test_runs_under_way_come_in_order_and_no_more_than_a_core_has_one() -> None:
+    fake = Fake({"all": 0.02, "single": 0.01})
+    at_work, most, lock = 0, 0, Lock()
+
+    def work(item: int, session: Any) -> tuple[int, str]:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        time.sleep(0.001 * (item % 3))
+        with lock:
+            at_work -= 1
+            fake.now += fake.seconds[session]
+        return item, session
+
+    last = SETTLE + TURNS * WINDOW + 40
+    found = list(computed(range(last), work, fake.sharing()))
+    assert [item for item, _ in found] == list(range(last))
+    assert {session for _, session in found[:SETTLE]} == {"all"}
+    assert {session for _, session in found[-40:]} == {"single"}
+    assert 2 <= most <= 4
+
+
+def test_an_error_of_a_run_under_way_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "SETTLE", 0)
+
+    def work(item: int, _: Any) -> int:
+        return 6 // (WINDOW + 5 - item)
+
+    results = computed(range(2 * WINDOW), work, Fake({"all": 0.001, "single": 0.001}).sharing())
+    assert len([next(results) for _ in range(WINDOW + 5)]) == WINDOW + 5
+    with pytest.raises(ZeroDivisionError):
+        next(results)
 
 
 @pytest.fixture
@@ -97,40 +144,34 @@ def cfg(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_video_gives_the_same_whichever_session_computes(
+def test_a_video_gives_the_same_whichever_way_it_is_computed(
     cfg: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, count in (("SETTLE", 6), ("WINDOW", 4), ("FIRST", 1)):
         monkeypatch.setattr(beside, name, count)
     monkeypatch.setattr("darknet_py.model.model.cores", lambda: 2)
     model = load(cfg, quiet=True)
-    opened: list[int | None] = []
-    fewer = Model._fewer
-    monkeypatch.setattr(Model, "_fewer", lambda self, threads: _noted(opened, threads, fewer(self, threads)))
+    opened: list[Any] = []
+    monkeypatch.setattr("darknet_py.model.model.load", lambda **recipe: opened.append(recipe) or load(**recipe))
     found = [results.scores for results in model(Video(clip), workers=1)]
-    plain = [results.scores for results in load(cfg, quiet=True)(Video(clip), workers=0)]
-    assert opened == [1]
+    plain = [results.scores for results in model(Video(clip), workers=0)]
+    assert [recipe["threads"] for recipe in opened] == [1]
     assert len(found) == 60
     np.testing.assert_array_equal(found, plain)
 
 
-def _noted(opened: list[int | None], threads: int, open_fewer: Callable[[], Any] | None) -> Callable[[], Any]:
-    assert open_fewer
-
-    def open_it() -> Any:
-        opened.append(threads)
-        return open_fewer()
-
-    return open_it
-
-
 @pytest.mark.parametrize("options", [{"threads": 2}, {"backend": "auto"}, {"backend": "numpy"}], ids=str)
-def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(cfg: Path, options: dict[str, Any]) -> None:
-    assert load(cfg, quiet=True, **options)._fewer(1) is None
+def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(
+    cfg: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 2)
+    assert load(cfg, quiet=True, **options)._single() is None
+    assert load(cfg, quiet=True)._single()
 
 
-def test_a_single_core_is_all_there_is(cfg: Path) -> None:
-    assert load(cfg, quiet=True)._fewer(0) is None
+def test_a_single_core_is_all_there_is(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 1)
+    assert load(cfg, quiet=True)._single() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")

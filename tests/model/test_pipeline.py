@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_what_overlaps_is_no_longer_at_work_when_it_is_left() -> None:
         at_work -= 1
         return i
 
-    results = overlapped(count(), int, work, 2)
+    results = overlapped(count(), int, partial(map, work), 2)
     assert [next(results), next(results)] == [0, 1]
     results.close()
     assert at_work == 0
@@ -74,7 +75,7 @@ def test_what_overlaps_is_no_longer_at_work_when_it_is_left() -> None:
 
 def test_an_error_in_either_step_comes_in_order() -> None:
     for first, then in ((lambda i: 6 // (3 - i), int), (int, lambda i: 6 // (3 - i))):
-        results = overlapped(range(9), first, then, 2)
+        results = overlapped(range(9), first, partial(map, then), 2)
         assert [next(results) for _ in range(3)] == [2, 3, 6]
         with pytest.raises(ZeroDivisionError):
             next(results)

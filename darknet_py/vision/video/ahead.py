@@ -17,7 +17,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LINGER = 0.005  # seconds that an item may lie while the one who wants it waits for more
-BACK = 5  # more than the process has of what `nice` counts
+BACK = 5  # more of what `nice` counts than the process has
 LOOK = 0.5  # seconds after which a thread that waits looks again, as Ctrl-C needs it on Windows
 
 
