@@ -80,7 +80,7 @@ def _read(zxing: Any, grey: np.ndarray, box: np.ndarray, formats: list[Any]) -> 
     if right - left < 2 or bottom - top < 2:
         return None
     corners = box.reshape(2, 2) - (left, top)
-    for tried, back in _views(grey[top:bottom, left:right]):
+    for tried, back in views(grey[top:bottom, left:right]):
         found = [(_distance(back @ _centre(one.position), corners), one) for one in zxing.read_barcodes(tried, formats)]
         distance, best = min(found, key=lambda pair: pair[0], default=(1.0, None))
         if best and distance < 1:
@@ -104,7 +104,7 @@ def _with_margin(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int
     return x, y, x2, y2
 
 
-def _views(crop: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def views(crop: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A crop as it is, enlarged, and turned, each with the matrix (2, 3) from its pixels to those of the crop."""
     scales = [scale for scale in (1, *SCALES) if scale == 1 or scale * max(crop.shape) <= LARGEST]
     for scale in scales:
