@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from networks import picture as drawn
+from networks import write_detector
 
 from darknet_py.analysis.evaluate.coco import coco_numbers
 from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.vision.labels import Labels
+from tools.train.codes.score import finder, table
 from tools.train.codes.score import photos as sets
-from tools.train.codes.score import table
 from tools.train.codes.score.arithmetic import CENTRE, Scored, interval, mean_average_precision, score_photos
 from tools.train.codes.score.contestants import Contestant, Run, _box
 from tools.train.codes.score.finder import _kind, _without_repeats
@@ -182,8 +187,6 @@ def test_a_code_that_is_read_in_two_views_is_one() -> None:
 
 
 def test_the_boxes_beside_a_set_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import cv2
-
     for folder in ("images", "labels", "ignore"):
         (tmp_path / "set" / folder).mkdir(parents=True)
     for name in "ab":
@@ -192,3 +195,38 @@ def test_the_boxes_beside_a_set_are_ignored(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "set" / "ignore" / "b.txt").write_text("0 0.1 0.1 0.1 0.1\n")
     monkeypatch.setattr(sets, "IMAGES", tmp_path)
     assert [one.labels.difficult.tolist() for one in sets.read_set("set")] == [[False], [False, True]]
+
+
+def answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: Path, *words: str
+) -> tuple[dict[str, Any], ...]:
+    """What a contestant prints of a picture."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"path": str(path), "boxes": []}) + "\n"))
+    finder.main(words)
+    return tuple(json.loads(line) for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_contestant_answers_each_line_with_corners_in_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cv2.resize(cv2.QRCodeEncoder.create().encode("hello"), None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+    large = np.full((400, 600), 255, np.uint8)
+    large[100 : 100 + len(code), 300 : 300 + len(code)] = code
+    cv2.imwrite(str(tmp_path / "qr.png"), large)
+    version, one = answers(monkeypatch, capsys, tmp_path / "qr.png", "opencv-qr")
+    ((kind, conf, quad, text),) = one["found"]
+    assert version["version"] == f"OpenCV {cv2.__version__}"
+    assert (kind, conf, text, one["shape"]) == (1, 1, None, [400, 600])
+    assert np.mean(quad, axis=0) == pytest.approx(np.array([300, 100]) + len(code) / 2, abs=6)
+
+
+def test_our_network_answers_with_all_that_it_finds_and_is_timed_on_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = write_detector(tmp_path)
+    cv2.imwrite(str(tmp_path / "one.png"), (drawn((1, 2, "blue")) * 0.42).astype(np.uint8))  # about 0.17
+    _, one = answers(monkeypatch, capsys, tmp_path / "one.png", "ours", "--cfg", str(cfg), "--backend", "numpy")
+    kind, conf, corners, _ = one["found"][0]
+    assert (kind, corners) == (1, [[12, 4], [28, 20]])
+    assert 0.1 < conf < 0.25
+    assert one["seconds"] > 0

@@ -35,17 +35,17 @@ that it cannot read were left out, and the boxes come from its corners. So there
 construction, nobody can find more, and the set says only how many of its codes, mostly one large one in a photo, the
 others miss. The {hard} photos of `codes_hard` were labelled by hand, and many are there *because zxing-cpp fails on
 them*, the others because codes are small or several. So its share is low there by construction too, and that set does
-not say how good a decoder is in general. Four fifths of the DataMatrix boxes there began as corners of zxing-cpp's, so
-they are codes that it can read somehow, which favours readers built on it. There are too few QR, Aztec and PDF417 codes
-there for figures of a class. All photos are 640 pixels at most on the long side: decoders do better on larger ones, and
-everybody takes longer. And a decoder has read what it finds, which a network has not.
+not say how good a decoder is in general. Four fifths of the DataMatrix boxes there began as corners of zxing-cpp's:
+they are codes that it can read somehow, which favours readers built on it. Of QR, Aztec and PDF417 there are too few
+for figures of a class. All photos are 640 pixels at most on the long side: decoders do better on larger ones, and
+everybody takes longer. zxing-cpp and wechat_qrcode have read what they find; OpenCV's detectors and a network have not.
 
-How it is counted. Numbers are percent; in brackets is what 95 of 100 draws of the photos lie between (1 000 draws, photo
-by photo, the same ones for all). A box that meets nothing but lies by half or more in a box of `ignore/` counts neither
-as hit nor as false alarm, as COCO treats crowds. Decoders give corners, of which the upright box around them is taken.
-Theirs of linear codes often span a few lines of the bars, so an overlap of half wrongs them: *centre inside* counts a
-find whose centre lies in the labelled box. Shares are of all codes, also of kinds that a contestant does not know; by
-kind they are below. Decoders have no confidence, so they have no average precision, and a network counts from {conf} on.
+How it is counted. Numbers are percent; in brackets is what 95 of 100 draws of the photos lie between (1 000 draws,
+photo by photo, the same ones for all). A box that meets nothing but lies by half or more in a box of `ignore/` counts
+neither as hit nor as false alarm, as COCO treats crowds. Decoders give corners, of which the upright box around them is
+taken. Theirs of linear codes often span a few lines of the bars, so an overlap of half wrongs them: *centre inside*
+counts a find whose centre lies in the labelled box. Shares are of all codes, also of kinds that a contestant does not
+know; by kind they are below. Decoders have no confidence, so no average precision; a network counts from {conf} on.
 Other kinds of codes (MaxiCode, in 4 photos of `codes_hard`) are left out where a contestant names them. Times are
 medians of a photo in memory, with one thread and with as many as a contestant takes; {noise}
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ class Run:
         return float(np.median([one.seconds for one in self.found])) * 1000
 
 
-def run(contestant: Contestant, photos: Sequence[Photo], threads: int = 0) -> Run:
-    """Run a contestant on photos, with so many threads, or as many as it likes. Raises `NotInstalled`."""
+@cache
+def run(contestant: Contestant, photos: tuple[Photo, ...], threads: int = 0) -> Run:
+    """Run a contestant on photos, once, with so many threads or as many as it likes. Raises `NotInstalled`."""
     if contestant.parts:
         return _together([run(part, photos, threads) for part in contestant.parts])
     python = make(contestant.environment).python
@@ -108,11 +110,8 @@ def _as_it_likes() -> dict[str, str]:
 
 def _rows(photo: Photo) -> list[list[float]]:
     labels = photo.labels
-    return [[int(c), *map(float, box)] for c, box, hard in zip(*_columns(labels), strict=True) if not hard]
-
-
-def _columns(labels: Any) -> tuple[Any, Any, Any]:
-    return labels.cls.tolist(), labels.boxes.tolist(), labels.difficult.tolist()
+    real = ~labels.difficult
+    return [[c, *box] for c, box in zip(labels.cls[real].tolist(), labels.boxes[real].tolist(), strict=True)]
 
 
 def _detected(line: dict[str, Any]) -> tuple[Detected, tuple[str | None, ...]]:
