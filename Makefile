@@ -98,4 +98,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean
+.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear codes-score clean

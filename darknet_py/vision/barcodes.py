@@ -1,8 +1,8 @@
 """What the barcodes and matrix codes in boxes say, read by zxing-cpp from what is in each box.
 
-Decision: a box is cut out with a margin, since codes need a quiet zone, and tried several ways, the cheapest first. A
-small code that a decoder overlooks in the picture is read when it is enlarged, which the whole picture is too large for
-(`tools/train/codes/CONTESTANTS.md` says how many). Only formats of the kind that the class names are looked for.
+Decision: a box is cut out with a margin, since codes need a quiet zone, and tried several ways, the cheapest first: a
+small code that a decoder overlooks in the picture is read when it is enlarged, which takes a box a small part of the
+time that the picture takes (`tools/train/codes/CONTESTANTS.md`). Only formats of the kind that the class names count.
 """
 
 from __future__ import annotations

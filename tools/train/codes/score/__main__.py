@@ -190,18 +190,11 @@ def _section(name: str, numbers: dict[str, Any]) -> str:
 
 
 def _verdict(told: dict[str, Any]) -> str:
-    """Whether ours is first at the precision of the best decoder: the one that finds most of all kinds."""
-    whole = {name: one for name, one in told.items() if name.startswith("zxing-cpp")}
-    if not whole:
-        return ""
-    sentences = []
-    for rule, words in (("IoU .5", "by overlap"), ("centre", "by centre")):
-        name = max(whole, key=lambda name: whole[name][rule]["their recall"])
-        more = whole[name][rule]["more"]
-        verdict = "first" if more.low > 0 else "not first" if more.high < 0 else "not surely first"
-        sentences.append(f"{words} ours is {verdict} at the precision of the best decoder of all kinds ({name})")
-    text = "; ".join(sentences) + "."
-    return f"{text[0].upper()}{text[1:]}"
+    """At whose precision ours surely finds more than they do, by both rules; what is not sure is not claimed."""
+    behind = [name for name, rules in told.items() if not all(one["more"].low > 0 for one in rules.values())]
+    if not behind:
+        return "Ours finds surely more than each of them, by both rules."
+    return f"Ours does not surely find more, by both rules, than: {', '.join(behind)}."
 
 
 def _versions(numbers: dict[str, Any]) -> str:
