@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .backends.session import open_session as open_session
     from .compat.mmpretrain import inference_model as inference_model
     from .contract.detections import Boxes as Boxes
+    from .contract.detections import CodeText as CodeText
     from .cv2_compat import readNetFromDarknet as readNetFromDarknet
     from .darknet.compile import Compilation as Compilation
     from .darknet.compile import compile_cfg as compile_cfg
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .model.holdings import list_holdings as list_holdings
     from .model.model import Model as Model
     from .model.model import load as load
+    from .vision.barcodes import read_codes as read_codes
     from .vision.counting import LineCounter as LineCounter
     from .vision.counting import ZoneCounter as ZoneCounter
     from .vision.results import Results as Results
@@ -60,7 +62,7 @@ _HOMES = {
     "apps.train.run": ("train",),
     "backends.session": ("open_session",),
     "compat.mmpretrain": ("inference_model",),
-    "contract.detections": ("Boxes",),
+    "contract.detections": ("Boxes", "CodeText"),
     "cv2_compat": ("readNetFromDarknet",),
     "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
     "darknet.foreign.importing": ("import_weights",),
@@ -69,6 +71,7 @@ _HOMES = {
     "model.export": ("export_onnx",),
     "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model", "load"),
+    "vision.barcodes": ("read_codes",),
     "vision.counting": ("LineCounter", "ZoneCounter"),
     "vision.results": ("Results",),
     "vision.tracking": ("Tracker",),

@@ -114,9 +114,9 @@ _FILTERS = (
 
 
 def sink_options(command: F) -> F:
-    """The options of all ways to write results, and those of tracking."""
+    """The options of all ways to write results, and those of tracking and of reading codes."""
     flags = [click.option(f"--{sink.option}", sink.name, is_flag=True, help=sink.help) for sink in SINKS]
-    for option in reversed((*_TRACKING, *flags, *_MORE)):
+    for option in reversed((*_TRACKING, _DECODE, *flags, *_MORE)):
         command = option(command)
     return command
 
@@ -137,6 +137,10 @@ _TRACKING = (
         multiple=True,
         help="Count tracks that enter and leave a polygon; may be repeated. Implies --track.",
     ),
+)
+
+_DECODE = click.option(
+    "--decode", is_flag=True, help="Read the barcodes and matrix codes in the boxes: text, format (extra: codes)."
 )
 
 _MORE = (
@@ -163,6 +167,7 @@ def check_sinks(sinks: list[Sink], options: dict[str, Any], contract: Contract) 
 
     boxed = [f"--{sink.option}" for sink in sinks if sink.boxes]
     boxed += ["--track"] if is_tracking(options) else []
+    boxed += ["--decode"] if options["decode"] else []
     if boxed and not contract.decoders:
         raise DataError(f"{' and '.join(boxed)} need boxes, and the network is a classifier: leave it out")
 

@@ -115,6 +115,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     darknet-py run yolov4-tiny 0 --show
     darknet-py run yolov4-tiny rtsp://camera/1 --save seen.mp4 --json
     darknet-py run my.cfg photos/ --classes red --conf red=0.5,blue=0.3 --jsonl --no-save
+    darknet-py run my-codes.cfg photos/ --decode --csv --no-save
     darknet-py run my.cfg photos/ --line 0,0.5,1,0.5 --zone 0,0,0.5,0,0.5,1,0,1
     """
     from ..vision.headers import pixel_limit
@@ -131,6 +132,10 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         message(note)
     sinks = chosen_sinks(options)
     paths = _check_outputs(files, sinks, options)
+    if options["decode"]:
+        from ..vision.barcodes import check_reader
+
+        check_reader()
     note_it: Say = _to_nobody if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
@@ -147,6 +152,10 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         pairs = pairs if options["quiet"] else _bar(pairs, files)
         if following:
             pairs = ((video, following.update(one)) for video, one in pairs)
+        if options["decode"]:
+            from ..vision.barcodes import read_codes
+
+            pairs = ((video, read_codes(one)) for video, one in pairs)
         _write(pairs, sinks, paths, options, note_it)
     for line in following.summary() if following else ():
         note_it(line)

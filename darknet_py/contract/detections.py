@@ -12,12 +12,21 @@ from .boxes import to_xyxy
 from .candidates import Candidates
 
 
+@dataclass(frozen=True)
+class CodeText:
+    """What a barcode or matrix code says, and its symbology in the words of zxing-cpp, such as `EAN-13`."""
+
+    text: str
+    format: str
+
+
 @dataclass(frozen=True, eq=False)
 class Boxes:
     """Boxes of one picture, best first: `xyxy` (n, 4) float32 corners in its pixels, `conf` (n,), `cls` (n,) int.
 
     Corners may lie outside the picture, as Darknet's do; `clip` cuts them. `shape` is the picture's (height, width).
     `id` (n,) int says which object of a sequence each box is, from 1, 0 where that is not known; None: nobody asked.
+    `codes` are what the codes in the boxes say, None for a box in which none was read; None: nobody asked.
 
     >>> boxes = Boxes(np.zeros((2, 4)), np.float32([0.9, 0.8]), np.array([0, 2]), (9, 9), np.array([7, 0]))
     >>> boxes[:1].track_ids, boxes.track_ids
@@ -29,6 +38,7 @@ class Boxes:
     cls: np.ndarray
     shape: tuple[int, int]
     id: np.ndarray | None = None
+    codes: tuple[CodeText | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.conf)
@@ -37,7 +47,8 @@ class Boxes:
         """Some of the boxes: an index, a slice or a mask."""
         rows = np.atleast_1d(np.arange(len(self))[index])
         track = None if self.id is None else self.id[rows]
-        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape, track)
+        codes = None if self.codes is None else tuple(self.codes[i] for i in rows)
+        return Boxes(self.xyxy[rows], self.conf[rows], self.cls[rows], self.shape, track, codes)
 
     def __iter__(self) -> Iterator[Boxes]:
         return (self[i] for i in range(len(self)))
@@ -54,6 +65,10 @@ class Boxes:
     def track_id(self, i: int) -> int | None:
         """The track of one box, None where it has none."""
         return None if self.id is None else int(self.id[i]) or None
+
+    def code(self, i: int) -> CodeText | None:
+        """What the code in one box says, None where none was read."""
+        return None if self.codes is None else self.codes[i]
 
     @property
     def xywh(self) -> np.ndarray:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .counting import Count
 
 NAMED = 8  # classes in a line about a picture
+DRAWN_TEXT = 40  # characters of what a code says, on a picture
 SHOWN_SIDE = 1280  # pixels of the longer side of a picture in a notebook
 
 
@@ -33,8 +34,8 @@ class Results:
 
     `orig_img` is the picture, (h, w, 3) or (h, w) BGR uint8; `names` maps class numbers to names; `path` is where the
     picture came from, or a number such as 'image0' for arrays. A classifier has `scores`, one a class, and no boxes.
-    What was tracked has `boxes.id`, and `counts` of lines and zones. Printed, it is a line: the picture, its width x
-    height, and how many of each class, with the best score of each.
+    What was tracked has `boxes.id`, and `counts` of lines and zones; where codes were read there is `boxes.codes`.
+    Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
 
     A frame of a video or camera has its `source`, its number there (`frame`, from 0), its `time` in seconds from the
     beginning, when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
@@ -142,7 +143,8 @@ class Results:
     def _label(self, i: int) -> str:
         track = self.boxes.track_id(i)
         which = "" if track is None else f" #{track}"
-        return f"{self.names[int(self.boxes.cls[i])]}{which} {self.boxes.conf[i]:.0%}"
+        says = "" if (code := self.boxes.code(i)) is None else f" {_shortened(_printable(code.text))}"
+        return f"{self.names[int(self.boxes.cls[i])]}{which} {self.boxes.conf[i]:.0%}{says}"
 
     def save(self, path: str | Path, *, replace: bool = False) -> Path:
         """Write the drawn picture; folders are made, the format follows the suffix.
@@ -218,8 +220,9 @@ class Results:
 
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
         pixels), and where objects were tracked `track_id`, null for one without a track; `counts` are those of lines
-        and zones. A frame has `source`, `frame` and `time` too. A classifier has `classes` (`class_id`, `name`,
-        `confidence` of the five best) instead of objects.
+        and zones. Where codes were to be read it has `text` and `format`, null for one in which none was. A frame has
+        `source`, `frame` and `time` too. A classifier has `classes` (`class_id`, `name`, `confidence` of the five best)
+        instead of objects.
         """
         height, width = self.orig_shape
         head: dict[str, Any] = {"filename": self.path, "width": width, "height": height}
@@ -236,6 +239,8 @@ class Results:
         boxes = self.boxes
         x, y, w, h = (_f(v) for v in boxes.xywhn[i])
         track = {} if boxes.id is None else {"track_id": boxes.track_id(i)}
+        code = boxes.code(i)
+        read = {"text": code and code.text, "format": code and code.format}
         return {
             **track,
             "class_id": int(boxes.cls[i]),
@@ -243,6 +248,7 @@ class Results:
             "relative_coordinates": {"center_x": x, "center_y": y, "width": w, "height": h},
             "confidence": _f(boxes.conf[i]),
             "box": [_f(v, 2) for v in boxes.xyxy[i]],
+            **({} if boxes.codes is None else read),
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -310,7 +316,7 @@ class Results:
 
     def darknet_text(self) -> str:
         """The lines that Darknet prints (image.c draw_detections_v3 with -ext_output, classifier.c): boxes from left to
-        right, or the five best classes. What was tracked has its number at the end of the line.
+        right, or the five best classes. At the end of a line are the number of what was tracked, and what a code says.
         """
         if self.scores is not None:
             return "".join(f"{name}: {score:f}\n" for name, score in self.top5)
@@ -323,12 +329,18 @@ class Results:
         place = f"left_x: {left:4.0f}   top_y: {top:4.0f}   width: {right - left:4.0f}   height: {bottom - top:4.0f}"
         track = self.boxes.track_id(i)
         which = "" if track is None else f"\ttrack {track}"
-        return f"{name}: {percent:.0f}%\t({place}){which}\n"
+        code = self.boxes.code(i)
+        says = "" if code is None else f"\t{code.format} {_printable(code.text)}"
+        return f"{name}: {percent:.0f}%\t({place}){which}{says}\n"
 
 
 def _printable(text: str) -> str:
     """The text in one line, without what a terminal would take for a command."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= DRAWN_TEXT else f"{text[: DRAWN_TEXT - 1]}…"
 
 
 def _f(value: Any, digits: int = 6) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from networks import picture, write_classifier
 
 from darknet_py.apps.run.sinks import SINKS
 from darknet_py.files import LIST
+from darknet_py.version import requirement
 
 from .conftest import Run
 
@@ -80,10 +83,13 @@ def test_a_file_that_suppresses_says_what_agnostic_means_there(run: Run, cfg: Pa
     assert len(names(result.stdout)) == 1
 
 
-def test_a_classifier_has_no_boxes_to_choose_from(run: Run, tmp_path: Path, photos: Path) -> None:
+def test_a_classifier_has_no_boxes_to_choose_from(
+    run: Run, tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zxingcpp", ModuleType("zxingcpp"))  # which is asked for first
     cfg = write_classifier(tmp_path)
     for more in (("--classes", "red"), ("--conf", "red=0.5"), ("--agnostic",), ("--track",), ("--save-crop",),
-                 ("--coco",), ("--line", "0,0,1,1")):  # fmt: skip
+                 ("--coco",), ("--line", "0,0,1,1"), ("--decode",)):  # fmt: skip
         result = run("run", cfg, photos / "a.png", "--no-save", *more)
         assert (result.exit_code, "the network is a classifier" in result.stderr) == (1, True), more
 
@@ -119,6 +125,46 @@ def test_what_is_no_line_or_zone_is_an_error_of_usage(run: Run, cfg: Path, photo
         assert (result.exit_code, told in result.stderr) == (2, True), more
     beside = run("run", cfg, photos / "a.png", "--line", "0,900,9,900")
     assert (beside.exit_code, "lies beside the pictures, which are 32x32" in beside.stderr) == (1, True)
+
+
+# -- reading codes -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    """A QR code in the place where the detector of `networks` finds a blue object, and a red object without a code."""
+    zxing = pytest.importorskip("zxingcpp", reason=f"needs zxing-cpp: pip install {requirement('codes')}")
+    code = np.array(
+        zxing.create_barcode("read me", zxing.BarcodeFormat.QRCode).to_image(scale=5, add_quiet_zones=False)
+    )
+    large = cv2.resize(picture((1, 2, "blue"), (3, 0, "red")), None, fx=16, fy=16, interpolation=cv2.INTER_NEAREST)
+    at, side = (np.array([1.5, 2.5]) * 8 * 16).astype(int), code.shape[0]  # centre of the cell: row, column
+    large[at[0] - side // 2 :, at[1] - side // 2 :][:side, :side][code < 128] = (60, 0, 0)  # dark blue is black in grey
+    path = tmp_path / "coded.png"
+    cv2.imwrite(str(path), large)
+    return path
+
+
+def test_what_codes_say_is_printed_and_written(run: Run, cfg: Path, coded: Path) -> None:
+    common = ("run", cfg, coded, "--decode", "--no-save", "--conf", 0.1)
+    (one,) = json.loads(run(*common, "--json").stdout)
+    assert {o["name"]: (o["format"], o["text"]) for o in one["objects"]} == {
+        "blue": ("QR Code", "read me"), "red": (None, None)
+    }  # fmt: skip
+    assert "QR Code read me" in run(*common).stdout
+    rows = {r["name"]: r for r in csv.DictReader(io.StringIO(run(*common, "--csv").stdout))}
+    assert (rows["blue"]["text"], rows["blue"]["format"], rows["red"]["text"]) == ("read me", "QR Code", "")
+    tracked = json.loads(run(*common, "--track", "--jsonl", "--classes", "blue").stdout)
+    assert [(o["track_id"], o["text"]) for o in tracked["objects"]] == [(1, "read me")]
+
+
+def test_the_package_that_reads_codes_is_named_before_anything_is_computed(
+    run: Run, cfg: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    result = run("run", cfg, photos, "--decode")
+    told = f"error: reading codes needs zxing-cpp: pip install {requirement('codes')}"
+    assert (result.exit_code, result.stderr.strip(), Path("predictions").exists()) == (1, told, False)
 
 
 # -- writing -------------------------------------------------------------------------------------------------------

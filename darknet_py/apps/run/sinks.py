@@ -118,6 +118,7 @@ def _coco(given: Given) -> Iterator[Add]:
 
 COLUMNS = (
     "filename", "frame", "time", "track_id", "class_id", "name", "confidence", "left", "top", "right", "bottom",
+    "format", "text",
 )  # fmt: skip
 
 
@@ -130,7 +131,16 @@ def _csv(given: Given) -> Iterator[Add]:
         head = [results.path, data.get("frame", ""), data.get("time", "")]
         found = data.get("objects", data.get("classes", ()))
         rows = [
-            [*head, _or_empty(o.get("track_id")), o["class_id"], o["name"], o["confidence"], *o.get("box", [""] * 4)]
+            [
+                *head,
+                _or_empty(o.get("track_id")),
+                o["class_id"],
+                o["name"],
+                o["confidence"],
+                *o.get("box", [""] * 4),
+                _or_empty(o.get("format")),
+                _or_empty(o.get("text")),
+            ]
             for o in found
         ]
         if rows:
