@@ -18,8 +18,8 @@ from darknet_py.ir.training import Dropout, Slope, StopGradient, Training
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
 
-from darknet_py.backends.torch.module import GraphModule  # noqa: E402
 from darknet_py.backends.torch.kernels import KERNELS  # noqa: E402
+from darknet_py.backends.torch.module import GraphModule  # noqa: E402
 from darknet_py.backends.torch.rules import SLOPES, apply_rule, dropped  # noqa: E402
 
 NET = "[net]\nwidth=6\nheight=5\nchannels=3\nmax_batches=100\n"
