@@ -12,7 +12,7 @@ from typing import Any
 from ...darknet.reading import Reading
 from ...errors import BackendError, Say
 from ...version import requirement
-from .events import Event
+from .events import Event, to_nobody
 from .plan import Plan, Settings, read_plan
 
 FLOAT = 4  # bytes
@@ -95,16 +95,21 @@ class Rehearsal:
 
 def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
     """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
+    from .learning import Learning, loader_of
     from .processes import Processes, chosen_device
-    from .trainer import Loop
+    from .validation import Validation
 
-    device = chosen_device(plan.settings.device)
-    run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
-    steps = [*run.steps(run.iteration + TIMED)]
+    say, device = say or to_nobody, chosen_device(plan.settings.device)
+    loader = loader_of(plan, say)
+    loader.look_over()
+    learning = Learning(plan, loader, device, Processes(), say)
+    Validation.of(plan, say)  # what is wrong with it is to be known now
+    begin = learning.tally.iteration
+    steps = [*learning.steps(begin + TIMED)]
     warm = steps[1:] or steps
     graph = plan.compilation.graph
     return Rehearsal(
-        plan.net.max_batches - run.iteration + len(steps), plan.net.batch, run.sizes.largest(),
+        plan.net.max_batches - begin, plan.net.batch, learning.sizes.largest(),
         sum(p.size for p in graph.params), plan.mini_batch * sum(math.prod(op.output.shape) for op in graph.ops),
         sum(s.seconds for s in warm) / len(warm), sum(s.waited for s in warm) / len(warm), _peak(),
     )  # fmt: skip
@@ -126,8 +131,8 @@ def show_data(plan: Plan, count: int, *, replace: bool = False) -> Path:
     Raises `DarknetError`, also for a file of that name which this package did not write, unless `replace`.
     """
     from .data.sheet import write_sheet
-    from .trainer import loader_of
+    from .learning import loader_of
 
     path = plan.backup / f"{plan.name}_data.png"
-    write_sheet(loader_of(plan), path, count, plan.names, replace=replace)
+    write_sheet(loader_of(plan, to_nobody), path, count, plan.names, replace=replace)
     return path
