@@ -378,7 +378,7 @@ def test_a_training_that_is_asked_to_stop_ends_with_everything_saved(place: Path
     assert [getattr(e, "kind", "") for e in events[2:]] == ["last", "state", ""]
     assert isinstance(events[-1], Finished)
     assert (events[-1].iteration, events[-1].reason) == (2, "stopped")
-    assert [e.iteration for e in Trainer(trainer.plan) if isinstance(e, Step)][0] == 3
+    assert next(e.iteration for e in Trainer(trainer.plan) if isinstance(e, Step)) == 3
 
 
 def test_a_loss_that_is_no_number_names_layer_and_picture_and_keeps_the_last_good_state(place: Path) -> None:

@@ -18,9 +18,7 @@ import torch
 
 from ...errors import DataError, Say
 from ...torch import DarknetModule
-from ...vision.datasets import Dataset
 from .broken import REMEDIES, NoNumberError, first_broken
-from .data.classifier import Classified
 from .data.loader import Loader, MiniBatch
 from .data.opening import open_loader
 from .data.options import doubts
@@ -175,17 +173,10 @@ def loader_of(plan: Plan, say: Say) -> Loader:
         plan.data, replace(plan.compilation, net=plan.net), names=plan.names, batch=plan.mini_batch,
         seed=settings.seed, workers=settings.workers, say=say,
     )  # fmt: skip
-    say(_described(loader.dataset))
+    say(loader.dataset.describe())
     for doubt in (*doubts(plan.net, plan.head), *doubtful_losses(plan.compilation)):
         say(doubt)
     return loader
-
-
-def _described(data: Dataset | Classified) -> str:
-    if isinstance(data, Dataset):
-        return data.describe()
-    left = f", {len(data.unknown)} left out whose paths tell no class" if data.unknown else ""
-    return f"{len(data)} pictures of {len(data.names)} classes{left}"
 
 
 def _per_sample(heads: Sequence[LossResult]) -> list[float]:
