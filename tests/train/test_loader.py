@@ -13,10 +13,10 @@ import pytest
 from drawn import CLASSES, rectangle, rectangles
 
 from darknet_py.analysis.evaluate.classify import open_classified
-from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch
+from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch, Sample
 from darknet_py.apps.train.data.opening import open_loader
 from darknet_py.apps.train.data.options import CUTMIX_OR_MOSAIC, MIXUP, MOSAIC, Augmentation
-from darknet_py.apps.train.data.sheet import contact_sheet, write_sheet
+from darknet_py.apps.train.data.sheet import contact_sheet, drawn, write_sheet
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.layers.heads.detection import Detection
 from darknet_py.darknet.layers.heads.yolo import Yolo
@@ -318,7 +318,7 @@ def test_a_sheet_shows_what_the_network_sees(tmp_path: Path) -> None:
     (tmp_path / "own.png").write_bytes(b"the user's")
     with pytest.raises(DataError, match="--replace"):
         write_sheet(loader, tmp_path / "own.png", 5)
-    with pytest.raises(DataError, match="no format"):
+    with pytest.raises(DataError, match=r"such as \.jpg"):
         write_sheet(loader, tmp_path / "sheet.what", 5)
 
 
@@ -326,4 +326,13 @@ def test_a_classifiers_sheet_has_names(tmp_path: Path) -> None:
     loader = Loader(
         open_classified(classified(tmp_path), "train", classes=3), Net(width=64, height=64, channels=3), Softmax()
     )
-    assert contact_sheet(loader, 4, loader.dataset.names).shape == (140, 140, 3)
+    assert contact_sheet(loader, 4, loader.dataset.names).shape == (652, 652, 3)
+
+
+def test_small_pictures_are_enlarged_on_a_sheet_to_be_looked_at(tmp_path: Path) -> None:
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
+    loader = Loader(dataset, Net(width=28, height=28, channels=3), Softmax())
+    assert contact_sheet(loader, 16).shape == (4 * 340 + 4, 4 * 340 + 4, 3)
+    assert max(contact_sheet(loader, 900).shape) <= 4096
+    pixels = drawn(Sample(loader.sample(0).image, np.zeros((0, 6), np.float32), None, ""), enlarge=12)
+    assert (pixels == pixels[::12, ::12].repeat(12, 0).repeat(12, 1)).all()

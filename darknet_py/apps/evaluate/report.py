@@ -16,9 +16,8 @@ from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
 from ...analysis.evaluate.score import COUNTED
-from ...errors import DataError
 from ...files import write_whole
-from ...vision.draw import draw_boxes
+from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
 from .run import RECORDED, Evaluation
@@ -220,7 +219,7 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
             break
         picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture, videos=False))))
         path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
-        written.append(_write_picture(_draw(evaluation, picture.pixels, i), path, replace))
+        written.append(write_picture(path, _draw(evaluation, picture.pixels, i), replace=replace))
     return written
 
 
@@ -239,12 +238,3 @@ def _draw(evaluation: Evaluation, pixels: np.ndarray, i: int) -> np.ndarray:
     texts = [f"missed: {names[c]}" for c in labels.cls[missed]]
     texts += [f"{names[c]} {p:.0%}" for c, p in zip(shown.cls, shown.conf, strict=True)]
     return draw_boxes(pixels, boxes, np.concatenate([labels.cls[missed], shown.cls]), texts, colours=colours)
-
-
-def _write_picture(pixels: np.ndarray, path: Path, replace: bool) -> Path:
-    import cv2
-
-    fine, data = cv2.imencode(".jpg", pixels)
-    if not fine:
-        raise DataError(f"cannot write {path}")
-    return write_whole(path, data.tobytes(), replace=replace)
