@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...vision.datasets import list_pictures, read_class_labels
 from ...vision.results import Results
 
@@ -47,7 +47,7 @@ class Classified:
     def describe(self) -> str:
         """In words, how many pictures and classes there are."""
         left = f", {len(self.unknown)} left out whose paths tell no class" if self.unknown else ""
-        return f"{len(self)} pictures of {len(self.names)} classes{left}"
+        return f"{counted(len(self), 'picture')} of {counted(len(self.names), 'class', 'es')}{left}"
 
     def judge(self, results: Iterable[Results], k: int = 5) -> Accuracy:
         """How often a network is right, by its results for `pictures` in any order; those without one do not count."""

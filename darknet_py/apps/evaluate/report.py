@@ -16,6 +16,7 @@ from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
 from ...analysis.evaluate.score import COUNTED
+from ...errors import counted
 from ...files import write_whole
 from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
@@ -44,7 +45,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
     coco = evaluation.coco
     lines += [
         "",
-        f"{evaluation.dataset.describe()}; {d['objects']} objects, {d['detections']} detections above 0.005",
+        f"{evaluation.dataset.describe()}; {counted(d['objects'], 'object')}, "
+        f"{counted(d['detections'], 'detection')} above 0.005",
         f"mAP@{d['iou_thresh']:.2f} = {d['map']:.4f} over all {len(d['classes'])} classes, as Darknet counts"
         f"; {d['map_present']:.4f} over those with objects",
         f"above {d['conf_thresh']:g}: TP {d['tp']}, FP {d['fp']} by falling score"
@@ -53,9 +55,11 @@ def format_evaluation(evaluation: Evaluation) -> str:
         f"{1000 * evaluation.seconds:.1f} ms a picture (median)",
     ]
     if evaluation.dataset.missing:
-        lines.append(f"{evaluation.dataset.missing} pictures have no labels: all that is found there is false")
+        lines.append(
+            f"{counted(evaluation.dataset.missing, 'picture')} without labels: all that is found there is false"
+        )
     if evaluation.faults:
-        lines.append(f"{len(evaluation.faults)} faulty labels, the first: {evaluation.faults[0]}")
+        lines.append(f"{counted(len(evaluation.faults), 'faulty label')}, the first: {evaluation.faults[0]}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...torch import DarknetModule
 
 SHOWN = 3  # pictures that are named
@@ -37,4 +37,4 @@ def broken_parameter(module: DarknetModule) -> str | None:
 
 def _named(paths: Sequence[str]) -> str:
     more = len(paths) - SHOWN
-    return ", ".join(paths[:SHOWN]) + (f" and {more} more pictures" if more > 0 else "")
+    return ", ".join(paths[:SHOWN]) + (f" and {counted(more, 'more picture')}" if more > 0 else "")

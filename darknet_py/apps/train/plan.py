@@ -21,7 +21,7 @@ from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
 from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError, Say
+from ...errors import DataError, Say, counted
 from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
@@ -231,7 +231,7 @@ def _refuse_untrainable(plan: Plan) -> None:
         if getattr(net, key):
             raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
     if plan.settings.freeze > len(graph.layers):
-        raise DataError(f"freeze={plan.settings.freeze}: the network has {len(graph.layers)} layers")
+        raise DataError(f"freeze={plan.settings.freeze}: the network has {counted(len(graph.layers), 'layer')}")
 
 
 def _layer_of_state(plan: Plan) -> int:

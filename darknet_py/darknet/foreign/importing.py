@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Code, Diagnostic, WeightsError
+from ...errors import Code, Diagnostic, WeightsError, counted
 from ...ir import Graph, Param
 from ...zoo.find import find_cfg
 from ..compile import Compilation, compile_file
@@ -169,7 +169,7 @@ def _units(checkpoint: Checkpoint, family: Family) -> tuple[list[ForeignUnit], t
 
 
 def _left_over(checkpoint: Checkpoint, names: list[str], family: Family) -> WeightsError:
-    message = f"{checkpoint.path}: {len(names)} tensors have no place in the network: {_some(names)}"
+    message = f"{checkpoint.path}: no place in the network for {counted(len(names), 'tensor')}: {_some(names)}"
     return WeightsError(message, Code.WEIGHTS_LONG, f"its other tensors are called as those of {family.title}")
 
 
@@ -285,9 +285,13 @@ def _pairs(
         raise WeightsError(f"{where}: at layer {name}, {why}", Code.WEIGHTS_SHORT, hint)
     hint = _how_many_fit(len(pairs), len(layers))
     if lonely:
-        raise WeightsError(f"{where}: no layer for {len(lonely)} tensors: {_some(lonely)}", Code.WEIGHTS_LONG, hint)
+        raise WeightsError(
+            f"{where}: no layer for {counted(len(lonely), 'tensor')}: {_some(lonely)}", Code.WEIGHTS_LONG, hint
+        )
     if empty:
-        raise WeightsError(f"{where}: no tensors for {len(empty)} layers: {_some(empty)}", Code.WEIGHTS_SHORT, hint)
+        raise WeightsError(
+            f"{where}: no tensors for {counted(len(empty), 'layer')}: {_some(empty)}", Code.WEIGHTS_SHORT, hint
+        )
     return pairs
 
 

@@ -225,18 +225,18 @@ BROKEN: dict[str, tuple[Any, str]] = {
         r"no layer for 1 tensors: module_list\.1\.Conv2d\.weight",
     ),
     "a tensor of another name": (
-        lambda s: s.update(extra=np.zeros(2, np.float32)), r"1 tensors have no place in the network: extra"
+        lambda s: s.update(extra=np.zeros(2, np.float32)), r"no place in the network for 1 tensor: extra"
     ),
     "a second bias": (
         lambda s: s.update({"module_list.0.Conv2d.bias": np.zeros(4, np.float32)}),
-        r"no place in the network: module_list\.0\.Conv2d\.bias",
+        r"no place in the network for 1 tensor: module_list\.0\.Conv2d\.bias",
     ),
     "a missing mean": (
         lambda s: s.pop("module_list.0.BatchNorm2d.running_mean"),
         r"at layer 0_conv\w*, module_list\.0 has no tensor for the mean",
     ),
     "a missing layer": (
-        lambda s: [s.pop(k) for k in [*s] if ".2." in k], r"no tensors for 1 layers: 2_conv"
+        lambda s: [s.pop(k) for k in [*s] if ".2." in k], r"no tensors for 1 layer: 2_conv"
     ),
     "another shape": (
         lambda s: s.update({"module_list.2.Conv2d.bias": np.zeros(255, np.float32)}),

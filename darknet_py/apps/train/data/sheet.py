@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ....errors import DataError
+from ....errors import DataError, counted
 from ....vision.draw import draw_boxes, draw_lines, write_picture
 from .loader import Loader, Sample
 
@@ -37,7 +37,7 @@ def contact_sheet(loader: Loader, count: int, names: Sequence[str] = ()) -> np.n
     columns = max(1, round(math.sqrt(count * height / width)))
     columns = min(count, max(columns, -(-count // max(1, MOST // (height + GAP)))))
     if columns * (width + GAP) > MOST:
-        raise DataError(f"{count} pictures of {width}x{height} do not fit on a sheet: show fewer")
+        raise DataError(f"{counted(count, 'picture')} of {width}x{height}: too much for a sheet, show fewer")
     rows = -(-count // columns)
     enlarge = max(1, min(-(-LEGIBLE // min(height, width)), USUAL // (max(rows, columns) * (max(height, width) + GAP))))
     height, width = enlarge * height, enlarge * width
