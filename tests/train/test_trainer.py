@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -268,6 +269,16 @@ def test_a_device_that_is_not_there_is_told(place: Path, name: str, said: str) -
         events_of(iterations=1, device=name)
     with pytest.raises(BackendError, match=said):
         rehearse(read_plan("my.cfg", "my.data", settings=Settings(device=name)))
+
+
+def test_a_rehearsal_of_a_small_network_tries_one_thread(place: Path) -> None:
+    torch.set_num_threads(2)
+    found = rehearse(read_plan("my.cfg", "my.data"))
+    assert found.alone is not None
+    assert torch.get_num_threads() == 2
+    assert "train with --threads 1" in str(replace(found, seconds=2 * found.alone))
+    assert "--threads" not in str(replace(found, seconds=found.alone))
+    assert rehearse(read_plan("my.cfg", "my.data", settings=Settings(threads=1))).alone is None
 
 
 def test_a_full_disk_ends_it_with_the_last_good_state(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

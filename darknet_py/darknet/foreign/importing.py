@@ -303,6 +303,8 @@ def _of_other_classes(unit: ForeignUnit, units: list[ForeignUnit], params: list[
 
 
 def _how_many_fit(fitting: int, layers: int) -> str:
+    if fitting == layers:
+        return f"all of the cfg's {layers} layers with parameters fit: the checkpoint is of a longer cfg"
     if not fitting:
         return f"none of the cfg's {layers} layers with parameters fits: it is the checkpoint of another network"
     return (

@@ -222,7 +222,7 @@ def broken(change: Any) -> dict[str, np.ndarray]:
 BROKEN: dict[str, tuple[Any, str]] = {
     "a tensor too many": (
         lambda s: s.update({"module_list.1.Conv2d.weight": np.zeros((2, 2), np.float32)}),
-        r"no layer for 1 tensors: module_list\.1\.Conv2d\.weight",
+        r"no layer for 1 tensor: module_list\.1\.Conv2d\.weight",
     ),
     "a tensor of another name": (
         lambda s: s.update(extra=np.zeros(2, np.float32)), r"no place in the network for 1 tensor: extra"
