@@ -320,8 +320,8 @@ def _with_count(group: list[Diagnostic]) -> Diagnostic:
     if len(group) == 1 or not first.span:
         return first
     more = len(lines) - 1
-    counted = f"{more} more line{'s' if more > 1 else ''}" if more else f"{len(group) - 1} more times in this line"
-    return replace(first, message=f"{first.message}; and {counted}")
+    again = counted(more, "more line") if more else f"{counted(len(group) - 1, 'more time')} in this line"
+    return replace(first, message=f"{first.message}; and {again}")
 
 
 def shorten(text: str, length: int) -> str:
@@ -350,6 +350,15 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "max_pool": ("maxpool",), "avg_pool": ("avgpool",), "global_avgpool": ("avgpool",), "gap": ("avgpool",),
     "interpolate": ("upsample",), "resize": ("upsample",), "detect": ("yolo",), "input": ("net",),
 }  # fmt: skip
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "class", "es"), counted(1_200, "picture")
+    ('1 class', '1,200 pictures')
+    """
+    return f"{number:,} {noun}{plural if number != 1 else ''}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,13 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from .version import requirement
+
+try:
+    from torch import Tensor
+except ModuleNotFoundError:
+    message = f"darknet_py.torch needs PyTorch: pip install {requirement('torch')}"
+    raise ModuleNotFoundError(message, name="torch") from None
 
 from .backends.torch.module import GraphModule, as_array
 from .darknet.compile import Compilation, compile_file

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, counted
 
 ROUNDS = 1000  # detector.c calc_anchors: at most
 SEEDS = 30
@@ -61,16 +61,17 @@ def fit_anchors(sizes: np.ndarray, count: int, *, seeds: int = SEEDS, seed: int 
     sizes = sizes[(sizes > 0).all(1)].astype(np.float64)
     different = np.unique(sizes, axis=0)
     if len(different) < count:
-        raise DataError(f"{len(different)} different boxes cannot make {count} anchors")
-    runs = [(*_kmeans(sizes, different, count, s), s) for s in range(seed, seed + seeds)]
-    anchors, _, best = max(runs, key=lambda run: run[1])
-    anchors = np.maximum(np.round(anchors), 1) if round_to else anchors
-    scores = sorted(score for _, score, _ in runs)
+        raise DataError(f"{counted(len(different), 'different box', 'es')} cannot make {counted(count, 'anchor')}")
+    found = [_kmeans(sizes, different, count, s) for s in range(seed, seed + seeds)]
+    found = [np.maximum(np.round(anchors), 1) for anchors in found] if round_to else found
+    runs = [(mean_iou(sizes, anchors), -s, anchors) for s, anchors in enumerate(found, seed)]
+    score, best, anchors = max(runs, key=lambda run: run[:2])  # of equal ones the first seed
+    scores = sorted(run[0] for run in runs)
     anchors = anchors[np.argsort(anchors.prod(1), kind="stable")]
-    return AnchorFit(anchors, mean_iou(sizes, anchors), best, (scores[0], scores[len(scores) // 2], scores[-1]))
+    return AnchorFit(anchors, score, -best, (scores[0], scores[len(scores) // 2], scores[-1]))
 
 
-def _kmeans(sizes: np.ndarray, different: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, float]:
+def _kmeans(sizes: np.ndarray, different: np.ndarray, count: int, seed: int) -> np.ndarray:
     anchors = different[np.random.default_rng(seed).choice(len(different), count, replace=False)]
     before = None
     for _ in range(ROUNDS):
@@ -81,7 +82,7 @@ def _kmeans(sizes: np.ndarray, different: np.ndarray, count: int, seed: int) -> 
         sums = np.stack([np.bincount(nearest, sizes[:, side], minlength=count) for side in (0, 1)], 1)
         anchors = np.where(members[:, None] > 0, sums / np.maximum(members, 1)[:, None], anchors)
         before = nearest
-    return anchors, mean_iou(sizes, anchors)
+    return anchors
 
 
 def propose_masks(anchors: np.ndarray, strides: Sequence[int], by_size: bool = False) -> list[tuple[int, ...]]:

@@ -24,7 +24,7 @@ from ..backends.session import Session, open_file
 from ..contract.contract import Contract
 from ..contract.nms import box_iou
 from ..contract.thresholds import CONF, IOU
-from ..errors import BackendError, DataError
+from ..errors import BackendError, DataError, counted
 from ..files import scratch
 from ..onnx.metadata import contract_of
 from ..vision.inference import prepare, results_of
@@ -61,7 +61,8 @@ class Loss:
         rates = (("recall", self.recall), ("precision", self.precision))
         told = [f"{name} {rate:.1%}" for name, rate in rates if rate is not None]
         told += [] if self.difference is None else [f"probabilities off by {self.difference:.3f} on average"]
-        return f"{', '.join(told) or 'nothing to compare'} ({self.objects} objects in {self.pictures} pictures)"
+        seen = f"{counted(self.objects, 'object')} in {counted(self.pictures, 'picture')}"
+        return f"{', '.join(told) or 'nothing to compare'} ({seen})"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import counted
 from .options import Size, echo, message, replace_option, write_json
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def _text(found: Anchors) -> str:
     low, middle, high = found.fit.spread
     lines = [
         "anchors = " + ",  ".join(f"{w:g},{h:g}" for w, h in found.fit.anchors),
-        f"mean IoU {found.fit.iou:.4f} on {found.boxes} boxes (seed {found.fit.seed}; over all seeds {low:.4f} to "
-        f"{high:.4f}, median {middle:.4f}); the cfg's own: {found.own:.4f}",
+        f"mean IoU {found.fit.iou:.4f} on {counted(found.boxes, 'box', 'es')} (seed {found.fit.seed}; over all seeds "
+        f"{low:.4f} to {high:.4f}, median {middle:.4f}); the cfg's own: {found.own:.4f}",
     ]
     for head, mask in zip(found.heads, found.masks, strict=True):
         shown = ",".join(map(str, mask))

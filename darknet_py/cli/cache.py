@@ -44,4 +44,4 @@ def command(kinds: tuple[str, ...], clear: bool, as_json: bool) -> None:
 
 
 def _row(holding: Holding) -> str:
-    return f"{holding.entries:6,}  {holding.bytes / 1e6:10,.1f} MB  {holding.title}"
+    return f"{holding.kind:12}  {holding.entries:6,}  {holding.bytes / 1e6:10,.1f} MB  {holding.title}"

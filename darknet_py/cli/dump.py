@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..backends.backend import backends
+from ..errors import counted
 from .options import message, network_of, network_options, replace_option
 
 PLACE = ("Look into a network", 5)
@@ -48,7 +49,7 @@ def command(
     for step, layers in enumerate(dump_layers(graph, image, backend)):
         path = _path(output, step) if several else output
         write_npz(path, layers, replace=replace)
-        message(f"{path}: {len(layers)} layers")
+        message(f"{path}: {counted(len(layers), 'layer')}")
 
 
 def _path(output: Path, step: int) -> Path:

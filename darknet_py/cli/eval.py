@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
+from ..errors import counted
 from .options import device_option, echo, message, network_options, replace_option, write_json
 from .progress import Progress
 
@@ -131,9 +132,9 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
     if options["as_json"]:
         write_json({"schema": SCHEMA, **asdict(found)})
         return
-    echo(f"{found.pictures} pictures: top-1 {found.top1:.4f}, top-{found.k} {found.topk:.4f}")
+    echo(f"{counted(found.pictures, 'picture')}: top-1 {found.top1:.4f}, top-{found.k} {found.topk:.4f}")
     if found.unknown:
-        message(f"{found.unknown} pictures left out: their paths hold no class's name")
+        message(f"{counted(found.unknown, 'picture')} left out: their paths hold no class's name")
 
 
 def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
@@ -163,7 +164,7 @@ def _difference(found: Evaluation, before: Evaluation, name: str) -> str:
     if found.coco and before.coco:
         pairs += [(k, found.coco[k] or 0, before.coco[k] or 0) for k in ("AP", "AP50", "AP75")]
     numbers = ", ".join(f"{k} {b:.4f} to {a:.4f} ({a - b:+.4f})" for k, a, b in pairs)
-    return f"against {name}, on {len(found.dataset)} pictures: {numbers}"
+    return f"against {name}, on {counted(len(found.dataset), 'picture')}: {numbers}"
 
 
 def _write(found: Evaluation, options: dict[str, Any]) -> None:
@@ -177,4 +178,8 @@ def _write(found: Evaluation, options: dict[str, Any]) -> None:
             message(f"written: {path}")
     if options["worst"]:
         drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"], replace=replace)
-        message(f"drawn: {len(drawn)} pictures with mistakes in {drawn[0].parent}" if drawn else "no mistakes to draw")
+        message(
+            f"drawn: {counted(len(drawn), 'picture')} with mistakes in {drawn[0].parent}"
+            if drawn
+            else "no mistakes to draw"
+        )

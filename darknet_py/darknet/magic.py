@@ -23,7 +23,8 @@ class Kind:
 UNPACK = "unpack it first"
 CONVERT = "convert it with the program that it is from: only Darknet's own format is read here"
 PICTURE = "the pictures come after the cfg and the weights"
-PYTORCH = Kind("a checkpoint of PyTorch (a zip archive)", CONVERT)
+IMPORT = "`darknet-py weights import` converts those of some programs, and convert others with their own"
+PYTORCH = Kind("a checkpoint of PyTorch (a zip archive)", IMPORT)
 
 # What a file begins with, and what it is then. The sources are the formats' own descriptions.
 BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
@@ -157,7 +158,7 @@ _STRUCTURES: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_is_safetensors, Kind("a file of safetensors", CONVERT)),
     (_is_saved_model, Kind("a SavedModel of TensorFlow or an ONNX file", CONVERT)),
     (_is_onnx, Kind("an ONNX file", "only `darknet-py run`, `view` and `load` take ONNX files, in place of the cfg")),
-    (_is_pickle, Kind("a pickle of Python, as older checkpoints of PyTorch are", CONVERT)),
+    (_is_pickle, Kind("a pickle of Python, as older checkpoints of PyTorch are", IMPORT)),
     (_is_frozen_graph, Kind("a frozen graph of TensorFlow (.pb)", CONVERT)),
     (_names_itself, Kind("a network of Caffe (.caffemodel)", CONVERT)),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from ..files import is_file, read_whole
 from ..zoo.names import NAMES_KEYS, find_written, read_names, read_options
 from .labels import Fault, Labels, read_coco, read_labels, read_voc
@@ -80,7 +80,7 @@ class Dataset:
         """
         count = Counter(e.layout for e in self.examples)
         places = [place for place, _ in count.most_common() if place != MISSING]
-        text = f"{len(self)} picture{'s' * (len(self) != 1)}, labels {' and '.join(places) or MISSING}"
+        text = f"{counted(len(self), 'picture')}, labels {' and '.join(places) or MISSING}"
         return f"{text}, {count[MISSING]} without" if count[MISSING] and places else text
 
 
@@ -99,7 +99,8 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
         first = found.examples[0].picture
         places = ", ".join(str(p) for p, _ in _label_places(first))
         raise DataError(
-            f"{path}: none of its {len(found)} pictures has labels; for the first they were looked for at {places}"
+            f"{path}: none of its {counted(len(found), 'picture')} has labels; for the first they were looked for at "
+            f"{places}"
         )
     return found
 

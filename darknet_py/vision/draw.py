@@ -6,12 +6,15 @@ number, so a class looks the same in every picture; neighbouring numbers are far
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..errors import DataError
+from ..files import write_whole
 from .lettering import Text, written
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -25,6 +28,23 @@ DARK, LIGHT = (24, 24, 24), (255, 255, 255)
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+def write_picture(
+    path: str | Path, pixels: np.ndarray, *, replace: bool = False, sources: Iterable[str | Path] = ()
+) -> Path:
+    """Write pixels (BGR or grey uint8) in the format of the suffix; folders are made. The path.
+
+    Raises `DataError` for a suffix that OpenCV has no format for, and what `write_whole` does, with its options.
+    """
+    path = Path(path)
+    try:
+        fine, data = cv2.imencode(path.suffix, pixels)
+    except cv2.error:
+        fine = False
+    if not fine:
+        raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
+    return write_whole(path, data.tobytes(), replace=replace, sources=sources)
 
 
 @lru_cache(REMEMBERED)

@@ -152,7 +152,9 @@ class Results:
         Raises `DataError` if it cannot, and where `path` is the picture itself, or (unless `replace`) a file that this
         package did not write.
         """
-        return self._write(Path(path), self.plot(), replace)
+        from .draw import write_picture
+
+        return write_picture(path, self.plot(), replace=replace, sources=[self.path])
 
     def save_crop(self, i: int, path: str | Path, *, replace: bool = False) -> Path | None:
         """Write what is in box `i`, cut at the border of the picture; None where that is less than a pixel.
@@ -162,18 +164,9 @@ class Results:
         left, top, right, bottom = self.boxes[i].clip().xyxy[0].round().astype(int).tolist()
         if right <= left or bottom <= top:
             return None
-        return self._write(Path(path), self.orig_img[top:bottom, left:right], replace)
+        from .draw import write_picture
 
-    def _write(self, path: Path, pixels: np.ndarray, replace: bool) -> Path:
-        import cv2
-
-        try:
-            fine, data = cv2.imencode(path.suffix, pixels)
-        except cv2.error:
-            fine = False
-        if not fine:
-            raise DataError(f"cannot write a picture as {path.name!r}: use a suffix such as .jpg or .png")
-        return write_whole(path, data.tobytes(), replace=replace, sources=[self.path])
+        return write_picture(path, self.orig_img[top:bottom, left:right], replace=replace, sources=[self.path])
 
     def show(self) -> None:
         """Show the drawn picture: in a notebook in its place, else in a window, until it is closed or a key is pressed.

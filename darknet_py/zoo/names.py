@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import MAX_MESSAGE, DataError, shorten
+from ..errors import MAX_MESSAGE, DataError, counted, shorten
 from ..files import is_file, kind_of, read_whole
 
 MAX_BYTES = 1 << 24
@@ -88,23 +88,14 @@ class _List:
 
     def compared(self, classes: int) -> tuple[str, ...]:
         """`notes` and what does not go together with a network of so many classes."""
-        own = f"the network has {_count(classes, 'class', 'es')}"
+        own = f"the network has {counted(classes, 'class', 'es')}"
         told = [*self.notes]
         if len(self.names) > classes:
-            held = _count(len(self.names), "name")
+            held = counted(len(self.names), "name")
             told.append(f"{self.path} holds {held}, and {own}: are these the names of another network?")
         if self.classes is not None and self.classes != classes:
             told.append(f"{self.data} says classes={self.classes}, and {own}: is it for another cfg?")
         return tuple(told)
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    """A number with its noun.
-
-    >>> _count(1, "class", "es"), _count(2, "class", "es")
-    ('1 class', '2 classes')
-    """
-    return f"{number} {noun}{plural if number != 1 else ''}"
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -162,7 +153,7 @@ def _repeated(names: tuple[str, ...], path: Path) -> Iterator[str]:
     twice = [(name, lines) for name, lines in places.items() if len(lines) > 1]
     if twice:
         name, lines = twice[0]
-        more = f" (and {len(twice) - 1} more names)" if len(twice) > 1 else ""
+        more = f" (and {counted(len(twice) - 1, 'more name')})" if len(twice) > 1 else ""
         yield f"{path}: {name!r} is the name of classes {lines[0] - 1} and {lines[1] - 1}{more}"
 
 
@@ -206,7 +197,7 @@ def find_names(
     if given is not None:
         found = _read_list(Path(given))
         if len(found.names) < classes:
-            held, wanted = _count(len(found.names), "name"), _count(classes, "class", "es")
+            held, wanted = counted(len(found.names), "name"), counted(classes, "class", "es")
             raise DataError(f"{given} holds {held}, and the network has {wanted}")
         return Names(found.names[:classes], str(given), found.compared(classes))
     unfit: list[str] = []
@@ -218,7 +209,7 @@ def find_names(
         if len(found.names) == classes:
             return Names(found.names, str(path), found.compared(classes))
         # meant for this cfg, where others may be for others
-        held = f"{_count(len(found.names), 'name')}, and the network has {_count(classes, 'class', 'es')}"
+        held = f"{counted(len(found.names), 'name')}, and the network has {counted(classes, 'class', 'es')}"
         unfit.append(f"{path} holds {held}: it is not used")
     notes = tuple(dict.fromkeys(unfit))
     if known and len(known_names(known)) == classes:
@@ -254,7 +245,7 @@ def _places(written: str, folder: Path) -> list[Path]:
     path = Path(written).expanduser()
     if path.is_absolute():
         return [path, folder / path.name]
-    return [path, folder / path, folder.parent / path, folder / path.name]
+    return [*dict.fromkeys((path, folder / path, folder.parent / path, folder / path.name))]
 
 
 def _options(text: str) -> dict[str, str]:
@@ -265,10 +256,11 @@ def _options(text: str) -> dict[str, str]:
 
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a file, and what there is to say about its encoding. Raises `DataError` for what is no text."""
-    data = read_whole(path, MAX_BYTES, "list of names")
+    what = ".data file" if path.suffix == ".data" else "list of names"
+    data = read_whole(path, MAX_BYTES, what)
     text, encoding = _decoded(data)
     if text is None:
-        raise DataError(f"{path} has NUL bytes and is neither UTF-16 nor UTF-32: this is no list of names")
+        raise DataError(f"{path} has NUL bytes and is neither UTF-16 nor UTF-32: this is no {what}")
     if encoding == "latin-1":
         return text, (f"{path} is not UTF-8 and was read as Latin-1: save it as UTF-8 if names look wrong",)
     if encoding in ("utf-8", "utf-8-sig"):

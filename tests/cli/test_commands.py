@@ -123,13 +123,14 @@ def test_cache_shows_what_is_kept_and_removes_it(run: Run, cfg: Path, photos: Pa
     shown = run("cache")
     assert f"kept in {tmp_path / 'cache'}:" in shown.stderr
     assert "     1 " in shown.stdout.splitlines()[0]
+    assert shown.stdout.splitlines()[0].startswith("networks ")
     assert shown.stdout.splitlines()[0].endswith(" MB  compiled networks")
     held = json.loads(run("cache", "networks", "--json").stdout)
     assert held["folder"] == str(tmp_path / "cache")
     assert [(h["kind"], h["entries"]) for h in held["held"]] == [("networks", 1)]
     removed = json.loads(run("cache", "--clear", "--json").stdout)["removed"]
     assert removed[0] == held["held"][0]
-    assert run("cache", "networks").stdout.split()[0] == "0"
+    assert run("cache", "networks").stdout.split()[:2] == ["networks", "0"]
 
 
 def test_cache_knows_its_kinds(run: Run) -> None:

@@ -331,3 +331,20 @@ def test_the_seed_says_what_it_begins_with(cfg: Path) -> None:
 def test_weights_are_read_as_they_are(net: DarknetModule, tmp_path: Path) -> None:
     stored = read_weights(tmp_path / "net.weights", net.compilation.graph).arrays
     assert all(np.array_equal(net.array_of(p), stored[p.value]) for p in net.compilation.graph.params)
+
+
+@pytest.mark.parametrize(
+    "text", [CFG, RECURRENT, "[net]\nwidth=4\nheight=4\nchannels=1\n[lstm]\noutput=3\n[softmax]\n"]
+)
+def test_a_state_that_was_saved_is_weights_everywhere(tmp_path: Path, text: str) -> None:
+    (tmp_path / "net.cfg").write_text(text)
+    net = module(tmp_path / "net.cfg", seed=5)
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    again = module(tmp_path / "net.cfg", tmp_path / "net.pt")
+    assert all(torch.equal(a, again.state_dict()[name]) for name, a in net.state_dict().items())
+
+
+def test_a_module_that_was_pickled_whole_is_refused_with_a_remedy(net: DarknetModule, tmp_path: Path) -> None:
+    torch.save(net, tmp_path / "net.pt")
+    with pytest.raises(DataError, match=r"save the tensors alone: torch\.save\(model\.state_dict"):
+        module(tmp_path / "net.cfg", tmp_path / "net.pt")

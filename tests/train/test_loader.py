@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from drawn import CLASSES, rectangle, rectangles
 
-from darknet_py.apps.train.data.classifier import open_classified
-from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch
+from darknet_py.analysis.evaluate.classify import open_classified
+from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch, Sample
 from darknet_py.apps.train.data.opening import open_loader
 from darknet_py.apps.train.data.options import CUTMIX_OR_MOSAIC, MIXUP, MOSAIC, Augmentation
-from darknet_py.apps.train.data.sheet import contact_sheet, write_sheet
+from darknet_py.apps.train.data.sheet import contact_sheet, drawn, write_sheet
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.layers.heads.detection import Detection
 from darknet_py.darknet.layers.heads.yolo import Yolo
@@ -159,15 +159,9 @@ def test_alpha_that_a_network_wants_and_a_picture_lacks_is_a_fault(tmp_path: Pat
         Loader(open_dataset(tmp_path), replace(NET, channels=4), HEAD).batch(0)
 
 
-def test_sequences_of_a_video_are_changed_alike(tmp_path: Path) -> None:
-    rectangles(tmp_path, 9)
-    net = replace(NET, batch=12, subdivisions=2, track=1, time_steps=3, mosaic=0, blur=0, gaussian_noise=0)
-    loader = Loader(open_dataset(tmp_path), net, HEAD)
-    for load in range(6):
-        paths = [int(Path(path).stem) for path in loader.batch(load).paths]
-        steps = {(paths[i + 2] - paths[i]) % 9 for i in range(4)}
-        assert len(steps) == 1
-        assert steps <= {1, 2}
+def test_sequences_of_a_video_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="track=1"):
+        Loader(open_dataset(rectangles(tmp_path)), replace(NET, track=1, time_steps=3), HEAD)
 
 
 def test_detections_grids_are_laid_out(tmp_path: Path) -> None:
@@ -194,7 +188,7 @@ def test_coco_and_voc_are_learned_from_too(tmp_path: Path) -> None:
             }
         )
     )
-    options = Augmentation(classes=CLASSES).without_chance()
+    options = Augmentation(classes=CLASSES, jitter=0, flip=False)
     for dataset in (
         open_dataset(tmp_path / "JPEGImages"),
         open_dataset(tmp_path / "instances.json", pictures=tmp_path / "JPEGImages"),
@@ -286,7 +280,7 @@ def classified(folder: Path) -> Path:
 
 
 def test_a_classifiers_pictures_have_the_class_of_their_folder(tmp_path: Path) -> None:
-    dataset = open_classified(classified(tmp_path), 3)
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
     loader = Loader(dataset, Net(width=32, height=32, channels=3, batch=8, label_smooth_eps=0.1), Softmax())
     batch = loader.samples(0, 20)
     assert batch.truth.shape == (20, 3)
@@ -298,7 +292,7 @@ def test_a_classifiers_pictures_have_the_class_of_their_folder(tmp_path: Path) -
 
 @pytest.mark.parametrize("mixing", [MIXUP, CUTMIX_OR_MOSAIC, MOSAIC])
 def test_mixed_classes_still_are_one_whole(tmp_path: Path, mixing: int) -> None:
-    dataset = open_classified(classified(tmp_path), 3)
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
     options = Augmentation("classes", mixing=mixing, min_crop=32, max_crop=32, angle=10, blur=1)
     loader = Loader(dataset, Net(width=32, height=32, channels=3), Softmax(), options=options)
     scores = np.stack([s for i in range(40) if (s := loader.sample(i).scores) is not None])
@@ -308,7 +302,7 @@ def test_mixed_classes_still_are_one_whole(tmp_path: Path, mixing: int) -> None:
 
 def test_labels_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"3 labels, and the network has 4 classes"):
-        open_classified(classified(tmp_path), 4)
+        open_classified(classified(tmp_path), "train", classes=4)
 
 
 # -- sheets ------------------------------------------------------------------------------------------------------
@@ -324,10 +318,21 @@ def test_a_sheet_shows_what_the_network_sees(tmp_path: Path) -> None:
     (tmp_path / "own.png").write_bytes(b"the user's")
     with pytest.raises(DataError, match="--replace"):
         write_sheet(loader, tmp_path / "own.png", 5)
-    with pytest.raises(DataError, match="no format"):
+    with pytest.raises(DataError, match=r"such as \.jpg"):
         write_sheet(loader, tmp_path / "sheet.what", 5)
 
 
 def test_a_classifiers_sheet_has_names(tmp_path: Path) -> None:
-    loader = Loader(open_classified(classified(tmp_path), 3), Net(width=64, height=64, channels=3), Softmax())
-    assert contact_sheet(loader, 4, loader.dataset.names).shape == (140, 140, 3)
+    loader = Loader(
+        open_classified(classified(tmp_path), "train", classes=3), Net(width=64, height=64, channels=3), Softmax()
+    )
+    assert contact_sheet(loader, 4, loader.dataset.names).shape == (652, 652, 3)
+
+
+def test_small_pictures_are_enlarged_on_a_sheet_to_be_looked_at(tmp_path: Path) -> None:
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
+    loader = Loader(dataset, Net(width=28, height=28, channels=3), Softmax())
+    assert contact_sheet(loader, 16).shape == (4 * 340 + 4, 4 * 340 + 4, 3)
+    assert max(contact_sheet(loader, 900).shape) <= 4096
+    pixels = drawn(Sample(loader.sample(0).image, np.zeros((0, 6), np.float32), None, ""), enlarge=12)
+    assert (pixels == pixels[::12, ::12].repeat(12, 0).repeat(12, 1)).all()

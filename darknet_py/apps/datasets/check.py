@@ -17,7 +17,7 @@ import numpy as np
 
 from ...analysis.anchors import mean_iou
 from ...darknet.compile import compile_file
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
@@ -69,7 +69,10 @@ class DataCheck:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        parts = [f"{split}: {n} pictures, {self.objects[split]} objects" for split, n in self.pictures.items()]
+        parts = [
+            f"{split}: {counted(n, 'picture')}, {counted(self.objects[split], 'object')}"
+            for split, n in self.pictures.items()
+        ]
         lines = [f"{self.path}: {'; '.join(parts)}"]
         for f in self.findings:
             lines.append(f"{f.severity}: {f.what}")
@@ -156,7 +159,7 @@ class _Seen:
         self.boxes.append(labels.boxes)
         rows, times = np.unique(np.column_stack([labels.cls, labels.boxes]), axis=0, return_counts=True)
         if (times > 1).any():
-            self._note("twice", f"{picture}: {len(labels) - len(rows)} boxes given twice")
+            self._note("twice", f"{picture}: {counted(len(labels) - len(rows), 'box', 'es')} given twice")
         small = (labels.boxes[:, 2:] * self.size[::-1] < TINY).any(1)
         if small.any():
             self._note("tiny", f"{picture}: {int(small.sum())} of {len(labels)} boxes")
@@ -197,12 +200,12 @@ class _Seen:
                 yield Finding(severity, kind, f"{len(places)} {what}", remedy, places)
         both = [" = ".join(p for ps in d.values() for p in ps) for d in self.digests.values() if len(d) > 1]
         if both:
-            what = f"{len(both)} pictures are in train and valid: what valid says is too good"
+            what = f"{counted(len(both), 'picture')} in both train and valid: what valid says is too good"
             yield Finding("error", "overlap", what, "take them off one of the lists", tuple(both))
         same = [" = ".join(ps) for d in self.digests.values() for ps in d.values() if len(ps) > 1]
         if same:
             yield Finding(
-                "warning", "duplicates", f"{len(same)} pictures are there more than once", "keep one", tuple(same)
+                "warning", "duplicates", f"{counted(len(same), 'picture')} more than once", "keep one", tuple(same)
             )
 
 
@@ -222,7 +225,7 @@ def _of_labels(splits: dict[str, Dataset]) -> Iterator[Finding]:
     for split, dataset in splits.items():
         without = tuple(str(e.picture) for e in dataset.examples if e.labels is None)
         if without:
-            what = f"{len(without)} pictures of {split} have no labels: they teach that nothing is there"
+            what = f"{counted(len(without), 'picture')} of {split} without labels, which teach that nothing is there"
             yield Finding("warning", "missing", what, "an empty file says that it is meant", without)
 
 
@@ -234,10 +237,20 @@ def _of_counters(counters: np.ndarray, names: tuple[str, ...]) -> Iterator[Findi
     few = [f"{name(int(c))}: {counters[c]}" for c in np.flatnonzero((counters > 0) & (counters < FEW))]
     if none:
         yield Finding(
-            "warning", "counters", f"{len(none)} classes have no object", "label some, or take them out", tuple(none)
+            "warning",
+            "counters",
+            f"{counted(len(none), 'class', 'es')} without an object",
+            "label some, or take them out",
+            tuple(none),
         )
     if few:
-        yield Finding("warning", "counters", f"{len(few)} classes have under {FEW} objects", "label more", tuple(few))
+        yield Finding(
+            "warning",
+            "counters",
+            f"{counted(len(few), 'class', 'es')} with under {FEW} objects",
+            "label more",
+            tuple(few),
+        )
 
 
 def _anchors(heads: tuple[AnchorSection, ...]) -> np.ndarray:

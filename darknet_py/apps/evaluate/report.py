@@ -16,9 +16,9 @@ from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import Detected
 from ...analysis.evaluate.score import COUNTED
-from ...errors import DataError
+from ...errors import counted
 from ...files import write_whole
-from ...vision.draw import draw_boxes
+from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
 from .run import RECORDED, Evaluation
@@ -45,7 +45,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
     coco = evaluation.coco
     lines += [
         "",
-        f"{evaluation.dataset.describe()}; {d['objects']} objects, {d['detections']} detections above 0.005",
+        f"{evaluation.dataset.describe()}; {counted(d['objects'], 'object')}, "
+        f"{counted(d['detections'], 'detection')} above 0.005",
         f"mAP@{d['iou_thresh']:.2f} = {d['map']:.4f} over all {len(d['classes'])} classes, as Darknet counts"
         f"; {d['map_present']:.4f} over those with objects",
         f"above {d['conf_thresh']:g}: TP {d['tp']}, FP {d['fp']} by falling score"
@@ -54,9 +55,11 @@ def format_evaluation(evaluation: Evaluation) -> str:
         f"{1000 * evaluation.seconds:.1f} ms a picture (median)",
     ]
     if evaluation.dataset.missing:
-        lines.append(f"{evaluation.dataset.missing} pictures have no labels: all that is found there is false")
+        lines.append(
+            f"{counted(evaluation.dataset.missing, 'picture')} without labels: all that is found there is false"
+        )
     if evaluation.faults:
-        lines.append(f"{len(evaluation.faults)} faulty labels, the first: {evaluation.faults[0]}")
+        lines.append(f"{counted(len(evaluation.faults), 'faulty label')}, the first: {evaluation.faults[0]}")
     return "\n".join(lines)
 
 
@@ -220,7 +223,7 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
             break
         picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture, videos=False))))
         path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
-        written.append(_write_picture(_draw(evaluation, picture.pixels, i), path, replace))
+        written.append(write_picture(path, _draw(evaluation, picture.pixels, i), replace=replace))
     return written
 
 
@@ -239,12 +242,3 @@ def _draw(evaluation: Evaluation, pixels: np.ndarray, i: int) -> np.ndarray:
     texts = [f"missed: {names[c]}" for c in labels.cls[missed]]
     texts += [f"{names[c]} {p:.0%}" for c, p in zip(shown.cls, shown.conf, strict=True)]
     return draw_boxes(pixels, boxes, np.concatenate([labels.cls[missed], shown.cls]), texts, colours=colours)
-
-
-def _write_picture(pixels: np.ndarray, path: Path, replace: bool) -> Path:
-    import cv2
-
-    fine, data = cv2.imencode(".jpg", pixels)
-    if not fine:
-        raise DataError(f"cannot write {path}")
-    return write_whole(path, data.tobytes(), replace=replace)

@@ -19,7 +19,7 @@ from ...analysis.evaluate.darknet import DarknetMap
 from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import Detected, append, evaluations, recorded
 from ...analysis.evaluate.score import IOU, score
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...model.model import Model, load
 from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Fault, Labels
@@ -184,7 +184,7 @@ def _detect(
     known, whole = recorded(record) if record else ({}, 0)
     known = {i: one for i, one in known.items() if 0 <= i < count}
     if known and say:
-        say(f"{len(known)} of {count} pictures were done before; going on")
+        say(f"{len(known)} of {counted(count, 'picture')} done before; going on")
     todo = [i for i in range(count) if i not in known]
     for i, one in zip(todo, _run(model, dataset, todo, iou, batch, workers, record, whole), strict=True):
         known[i] = one

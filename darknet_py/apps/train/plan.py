@@ -21,7 +21,7 @@ from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
 from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError, Say
+from ...errors import DataError, Say, counted
 from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
@@ -118,6 +118,11 @@ class Plan:
         """The same cfg compiled for pictures of another (height, width); what became of its file does not matter."""
         compilation = _compiled(self.cfg, self.text, replace(self.reading, size=size))
         return replace(compilation, net=replace(self.net, height=size[0], width=size[1]))
+
+    @property
+    def last(self) -> int:
+        """The iteration that this run ends after; the training itself may be longer."""
+        return min(self.net.max_batches, self.settings.iterations or self.net.max_batches)
 
     @property
     def save_last(self) -> int:
@@ -226,7 +231,7 @@ def _refuse_untrainable(plan: Plan) -> None:
         if getattr(net, key):
             raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
     if plan.settings.freeze > len(graph.layers):
-        raise DataError(f"freeze={plan.settings.freeze}: the network has {len(graph.layers)} layers")
+        raise DataError(f"freeze={plan.settings.freeze}: the network has {counted(len(graph.layers), 'layer')}")
 
 
 def _layer_of_state(plan: Plan) -> int:

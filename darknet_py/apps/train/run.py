@@ -7,16 +7,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...darknet.reading import Reading
-from ...errors import BackendError, Say
+from ...errors import BackendError, Say, counted
 from ...version import requirement
-from .events import Event
+from .events import Event, to_nobody
 from .plan import Plan, Settings, read_plan
+
+if TYPE_CHECKING:
+    from .learning import Learning
 
 FLOAT = 4  # bytes
 TIMED = 3  # iterations of a rehearsal, the first of which warms up
+SMALL = 2.0  # seconds of an iteration, up to which a rehearsal takes the time to try one thread as well
+FASTER = 0.9  # of the time: less is within what measurements differ by
 
 
 def train(
@@ -66,7 +71,9 @@ class Rehearsal:
     """What a training will take: seconds for an iteration, bytes of memory, and its length.
 
     `parameters` and `activations` are what the arithmetic of the network says: numbers that are learned, and numbers
-    that are kept for the backward pass of one mini-batch. `peak` is the most memory that this process has had.
+    that are kept for the backward pass of one mini-batch. `peak` is the most memory that this process has had. `alone`
+    are the seconds of an iteration with one thread, None where that was not tried: it is for small networks, which are
+    often faster so.
     """
 
     iterations: int
@@ -77,6 +84,7 @@ class Rehearsal:
     seconds: float
     waited: float
     peak: int
+    alone: float | None = None
 
     def __str__(self) -> str:
         from .lines import duration
@@ -84,30 +92,57 @@ class Rehearsal:
         height, width = self.size
         held = 3 * FLOAT * self.parameters + FLOAT * self.activations
         return "\n".join([
-            f"{self.iterations} iterations of {self.pictures} pictures, {width}x{height}",
+            f"{counted(self.iterations, 'iteration')} of {counted(self.pictures, 'picture')}, {width}x{height}",
             f"{self.parameters:,} parameters; with gradients, momentum and {self.activations:,} activations of a "
             f"mini-batch about {held / 2**20:,.0f} MiB; with PyTorch itself this process had at most "
             f"{self.peak / 2**20:,.0f} MiB",
             f"{self.seconds:.2f} s an iteration, {self.waited:.2f} s of it waiting for pictures: "
             f"{duration(self.seconds * self.iterations)} in all",
+            *self._advice(),
         ])  # fmt: skip
+
+    def _advice(self) -> list[str]:
+        if self.alone is None or self.alone > FASTER * self.seconds:
+            return []
+        return [f"with one thread {self.alone:.2f} s an iteration: train with --threads 1"]
 
 
 def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
     """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
+    from .learning import Learning, loader_of
     from .processes import Processes, chosen_device
-    from .trainer import Loop
+    from .validation import Validation
 
-    device = chosen_device(plan.settings.device)
-    run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
-    steps = [*run.steps(run.iteration + TIMED)]
+    say, device = say or to_nobody, chosen_device(plan.settings.device)
+    loader = loader_of(plan, say)
+    loader.look_over()
+    learning = Learning(plan, loader, device, Processes(), say)
+    Validation.of(plan, say)  # what is wrong with it is to be known now
+    begin = learning.tally.iteration
+    steps = [*learning.steps(begin + TIMED)]
     warm = steps[1:] or steps
+    seconds = sum(s.seconds for s in warm) / len(warm)
+    alone = _alone(learning) if seconds < SMALL and plan.settings.threads is None else None
     graph = plan.compilation.graph
     return Rehearsal(
-        plan.net.max_batches - run.iteration + len(steps), plan.net.batch, run.sizes.largest(),
+        plan.net.max_batches - begin, plan.net.batch, learning.sizes.largest(),
         sum(p.size for p in graph.params), plan.mini_batch * sum(math.prod(op.output.shape) for op in graph.ops),
-        sum(s.seconds for s in warm) / len(warm), sum(s.waited for s in warm) / len(warm), _peak(),
+        seconds, sum(s.waited for s in warm) / len(warm), _peak(), alone,
     )  # fmt: skip
+
+
+def _alone(learning: Learning) -> float | None:
+    """Seconds of an iteration with one thread, the best of a few more; None where there is one in any case."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads == 1 or learning.device.type != "cpu":
+        return None
+    torch.set_num_threads(1)
+    try:
+        return min(s.seconds for s in learning.steps(learning.tally.iteration + TIMED))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _peak() -> int:
@@ -126,8 +161,8 @@ def show_data(plan: Plan, count: int, *, replace: bool = False) -> Path:
     Raises `DarknetError`, also for a file of that name which this package did not write, unless `replace`.
     """
     from .data.sheet import write_sheet
-    from .trainer import loader_of
+    from .learning import loader_of
 
     path = plan.backup / f"{plan.name}_data.png"
-    write_sheet(loader_of(plan), path, count, plan.names, replace=replace)
+    write_sheet(loader_of(plan, to_nobody), path, count, plan.names, replace=replace)
     return path

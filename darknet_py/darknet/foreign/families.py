@@ -19,6 +19,8 @@ COUNTERS = "num_batches_tracked"  # steps that a normalization has seen in train
 _NORM = {"weight": "scales", "bias": "biases", "running_mean": "mean", "running_var": "variance"}
 _CONV = {"weight": "weights", "bias": "biases", "implicit": "weights", "w": "weights"}
 
+OWN_UNIT = r"(\d{1,4})_[A-Za-z]\w*"  # as a Graph names its layers
+
 Position = tuple[int, ...]
 
 
@@ -27,7 +29,8 @@ class Family:
     """How one program names the layers of a network.
 
     `units` are patterns of the names of units with the position that each has; the groups of a pattern are numbers and
-    take the place of None in it. `epsilon` is that of the program's normalization. `by_layer`: a position is the number
+    take the place of None in it. `epsilon` is that of the program's normalization,
+    None: that of the cfg. `by_layer`: a position is the number
     of a section of the cfg, and not a rank among the layers with parameters. `normalized`: pictures are normalized
     before the network. `spelling` is a pattern in the names of its tensors, where they are else those of another
     program. `cfgs` are the networks that come with this package, by the names of their cfgs.
@@ -36,7 +39,7 @@ class Family:
     name: str
     title: str
     units: tuple[tuple[str, tuple[int | None, ...]], ...]
-    epsilon: float
+    epsilon: float | None
     by_layer: bool = False
     normalized: bool = False
     spelling: str = ""
@@ -95,7 +98,10 @@ TIANXIAOMO = Family(
 # PyTorch_YOLOv4, yolor, ScaledYOLOv4's csp branch and ultralytics' yolov3 of that time (models.py create_modules).
 DARKNET = Family("darknet", "a PyTorch program that reads Darknet's cfg", (LAYER,), 1e-4, by_layer=True)
 
-FAMILIES = (TIMM, MMPRETRAIN, ERIKLINDERNOREN, TIANXIAOMO, DARKNET)
+# The state_dict of a module of darknet_py.torch: parameters under the names of the graph (`0_convolutional.weights`).
+OWN = Family("darknet_py", "darknet_py.torch", ((OWN_UNIT, (None,)),), None, by_layer=True)
+
+FAMILIES = (TIMM, MMPRETRAIN, ERIKLINDERNOREN, TIANXIAOMO, DARKNET, OWN)
 
 
 def split(name: str) -> tuple[str, str]:
@@ -106,6 +112,9 @@ def split(name: str) -> tuple[str, str]:
     >>> split("module_list.3.Conv2d.weight"), split("head.fc.bias")
     (('module_list.3', 'weights'), ('head.fc', 'biases'))
     """
+    first, _, role = name.partition(".")
+    if role and re.fullmatch(OWN_UNIT, first):
+        return first, role
     unit, _, tensor = name.rpartition(".")
     before, _, last = unit.rpartition(".")
     if match := re.fullmatch(r"bn(\d*)|BatchNorm2d|batch_norm_\d+", last):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import Code, Diagnostic, WeightsError
+from ...errors import Code, Diagnostic, WeightsError, counted
 from ...ir import Graph, Param
 from ...zoo.find import find_cfg
 from ..compile import Compilation, compile_file
@@ -95,13 +95,13 @@ def import_weights(
     """Write a checkpoint of another program as the Darknet weights `output`; what went where.
 
     `checkpoint` is a file of mmpretrain, timm, or a PyTorch program that reads Darknet's cfg (PyTorch_YOLOv4, yolor,
-    ultralytics' first yolov3), as torch.save or safetensors wrote it. `cfg` is the network, a path or an installed
-    name; without it that is the one of timm's or mmpretrain's which the checkpoint fits. `dialect` is whose Darknet the
-    cfg is for, None: inferred. `epsilon` is that of the checkpoint's batch normalization where it is neither in the
-    file, as in a model that was saved whole, nor the one that its program has: variances are written so that Darknet's
-    own epsilon gives the same. Nothing in the file is executed. A file that this package did not write is replaced only
-    if `replace`. Raises `DataError` for that and for a file that is no checkpoint, and `WeightsError` for one that does
-    not fit exactly.
+    ultralytics' first yolov3; the `state_dict` of a module of `darknet_py.torch`), as torch.save or safetensors wrote
+    it. `cfg` is the network, a path or an installed name; without it that is the one of timm's or mmpretrain's which
+    the checkpoint fits. `dialect` is whose Darknet the cfg is for, None: inferred. `epsilon` is that of the
+    checkpoint's batch normalization where it is neither in the file, as in a model that was saved whole, nor the one
+    that its program has: variances are written so that Darknet's own epsilon gives the same. Nothing in the file is
+    executed. A file that this package did not write is replaced only if `replace`. Raises `DataError` for that and for
+    a file that is no checkpoint, and `WeightsError` for one that does not fit exactly.
     """
     if os.path.realpath(checkpoint) == os.path.realpath(output):
         raise WeightsError(f"{output} is the checkpoint itself", Code.WEIGHTS_MISSING, "write to another file")
@@ -137,7 +137,11 @@ def _family_of(checkpoint: Checkpoint) -> Family:
         some = ", ".join(repr(n[:60]) for n in [*checkpoint.tensors][:SHOWN])
         titles = ", ".join(family.title for family in FAMILIES)
         message = f"{checkpoint.path}: tensors called {some} are of no program that is known here"
-        raise WeightsError(message, Code.WEIGHTS_HEADER, f"known are checkpoints of {titles}")
+        hint = (
+            f"known are checkpoints of {titles}; of any other program, copy its tensors into those of "
+            "darknet_py.torch.module(CFG), and write that with darknet_py.torch.write_weights"
+        )
+        raise WeightsError(message, Code.WEIGHTS_HEADER, hint)
     return best
 
 
@@ -165,7 +169,7 @@ def _units(checkpoint: Checkpoint, family: Family) -> tuple[list[ForeignUnit], t
 
 
 def _left_over(checkpoint: Checkpoint, names: list[str], family: Family) -> WeightsError:
-    message = f"{checkpoint.path}: {len(names)} tensors have no place in the network: {_some(names)}"
+    message = f"{checkpoint.path}: no place in the network for {counted(len(names), 'tensor')}: {_some(names)}"
     return WeightsError(message, Code.WEIGHTS_LONG, f"its other tensors are called as those of {family.title}")
 
 
@@ -272,39 +276,60 @@ def _pairs(
     lonely = [name for u in units if u.position not in partners for name in u.tensors.values()]
     taken = {params[0].layer for params in partners.values()}
     empty = [graph.layer(n).name for n in by_layer if n not in taken]
-    for unit in units:
-        params = partners.get(unit.position)
-        if params and (wrong := _mismatch(checkpoint, unit, params)):
-            layer = graph.layer(params[0].layer)
-            raise WeightsError(f"{where}: at layer {layer.name}, {wrong}", Code.WEIGHTS_SHORT, _advice(unit, units))
+    pairs = [(unit, partners[unit.position]) for unit in units if unit.position in partners]
+    wrong = [(unit, params, why) for unit, params in pairs if (why := _mismatch(checkpoint, unit, params))]
+    if wrong:
+        unit, params, why = wrong[0]
+        name = graph.layer(params[0].layer).name
+        hint = _of_other_classes(unit, units, params) or _how_many_fit(len(pairs) - len(wrong), len(layers))
+        raise WeightsError(f"{where}: at layer {name}, {why}", Code.WEIGHTS_SHORT, hint)
+    hint = _how_many_fit(len(pairs), len(layers))
     if lonely:
-        raise WeightsError(f"{where}: no layer for {len(lonely)} tensors: {_some(lonely)}", Code.WEIGHTS_LONG)
+        raise WeightsError(
+            f"{where}: no layer for {counted(len(lonely), 'tensor')}: {_some(lonely)}", Code.WEIGHTS_LONG, hint
+        )
     if empty:
-        raise WeightsError(f"{where}: no tensors for {len(empty)} layers: {_some(empty)}", Code.WEIGHTS_SHORT)
-    return [(unit, partners[unit.position]) for unit in units]
+        raise WeightsError(
+            f"{where}: no tensors for {counted(len(empty), 'layer')}: {_some(empty)}", Code.WEIGHTS_SHORT, hint
+        )
+    return pairs
 
 
-def _advice(unit: ForeignUnit, units: list[ForeignUnit]) -> str:
-    if unit is units[-1]:
-        return "the last layer differs: a network of other classes has a cfg with as many filters there (--cfg)"
-    return "is it the checkpoint of another network?"
+def _of_other_classes(unit: ForeignUnit, units: list[ForeignUnit], params: list[Param]) -> str | None:
+    """What to do where all fits but the size of the last layer; None where that is not so."""
+    if len(units) == 1 or unit is not units[-1] or {p.role for p in params} != set(unit.tensors):
+        return None
+    return "only the last layer differs: a network of other classes has a cfg with as many filters there (--cfg)"
 
 
-def _epsilon_of(checkpoint: Checkpoint, unit: ForeignUnit, family: Family, given: float | None) -> float:
-    """The epsilon of a unit: the given one, else what its module says of itself, else that of the program."""
+def _how_many_fit(fitting: int, layers: int) -> str:
+    if fitting == layers:
+        return f"all of the cfg's {layers} layers with parameters fit: the checkpoint is of a longer cfg"
+    if not fitting:
+        return f"none of the cfg's {layers} layers with parameters fits: it is the checkpoint of another network"
+    return (
+        f"{fitting} of the cfg's {layers} layers with parameters fit: it is of another network, or the cfg was changed"
+    )
+
+
+def _epsilon_of(checkpoint: Checkpoint, unit: ForeignUnit, family: Family, given: float | None) -> float | None:
+    """The epsilon of a unit: the given one, else what its module says of itself, else that of the program.
+
+    None: the cfg's own, in its own place.
+    """
     module = unit.tensors.get("variance", "").rpartition(".")[0]
     epsilon = checkpoint.epsilons.get(module, family.epsilon) if given is None else given
-    if not 0 <= epsilon < inf:
+    if epsilon is not None and not 0 <= epsilon < inf:
         message = f"{checkpoint.path}: {module} has the epsilon {epsilon:g}"
         raise WeightsError(message, Code.WEIGHTS_VALUES, "it is a small positive number")
     return epsilon
 
 
 def _values(
-    checkpoint: Checkpoint, unit: ForeignUnit, epsilon: float, dialect: Dialect
+    checkpoint: Checkpoint, unit: ForeignUnit, epsilon: float | None, dialect: Dialect
 ) -> tuple[dict[str, np.ndarray], str]:
     values = {role: checkpoint.tensors[name].array() for role, name in unit.tensors.items()}
-    if "variance" not in values or (epsilon == dialect.epsilon and not dialect.epsilon_outside):
+    if "variance" not in values or epsilon is None or (epsilon == dialect.epsilon and not dialect.epsilon_outside):
         return values, ""
     if (values["variance"] < -epsilon).any():
         message = f"{checkpoint.path}: {unit.tensors['variance']} has negative variances"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
@@ -259,5 +260,8 @@ def _named(module: str, name: str) -> Name:
     known = name in BUILTINS if module == "builtins" else module.partition(".")[0] in ROOTS
     if not known:
         what = f"{module}.{name}"
-        raise DataError(f"the pickle asks for {what[:100]}, which no checkpoint needs; nothing was executed")
+        message = f"the pickle asks for {what[:100]}, which no checkpoint needs; nothing was executed"
+        if module.partition(".")[0] in sys.stdlib_module_names:
+            raise DataError(message)
+        raise DataError(f"{message}\n  hint: save the tensors alone: torch.save(model.state_dict(), PATH)")
     return Name(f"{module}.{name}")

@@ -67,8 +67,14 @@ def test_clusters_that_are_apart_are_found() -> None:
 
 
 def test_too_few_boxes_are_an_error() -> None:
-    with pytest.raises(DataError, match="1 different boxes cannot make 2 anchors"):
+    with pytest.raises(DataError, match="1 different box cannot make 2 anchors"):
         fit_anchors(np.ones((5, 2)), 2)
+
+
+def test_the_best_of_all_seeds_is_never_worse_than_the_one_that_is_taken() -> None:
+    sizes = np.random.default_rng(3).uniform(2, 9, (60, 2))
+    fit = fit_anchors(sizes, 4, seeds=5)
+    assert fit.iou == fit.spread[2] == mean_iou(sizes, fit.anchors)
 
 
 def test_masks_by_size_follow_darknets_readme() -> None:

@@ -112,7 +112,7 @@ def test_an_evaluation_that_was_stopped_goes_on(shared: Path, tmp_path: Path) ->
     record.write_bytes(record.read_bytes()[:-7])  # as a kill leaves it
     resumed = evaluate(cfg, data, say=said.append)
     whole = evaluate(cfg, data, resume=False)
-    assert "4 of 8 pictures were done before" in said[0]
+    assert "4 of 8 pictures done before" in said[0]
     assert not record.exists()
     assert resumed.darknet.map == whole.darknet.map
     for a, b in zip(resumed.found, whole.found, strict=True):

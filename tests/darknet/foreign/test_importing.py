@@ -22,7 +22,7 @@ from darknet_py.darknet.foreign.families import MMPRETRAIN
 from darknet_py.darknet.foreign.families import TIMM as TIMM_FAMILY
 from darknet_py.darknet.foreign.importing import carried
 from darknet_py.darknet.network import open_network
-from darknet_py.darknet.weights import read_weights
+from darknet_py.darknet.weights import random_weights, read_weights
 from darknet_py.errors import DarknetError, DataError, WeightsError
 from darknet_py.vision.inference import prepare
 from darknet_py.vision.sources import loaders
@@ -222,21 +222,21 @@ def broken(change: Any) -> dict[str, np.ndarray]:
 BROKEN: dict[str, tuple[Any, str]] = {
     "a tensor too many": (
         lambda s: s.update({"module_list.1.Conv2d.weight": np.zeros((2, 2), np.float32)}),
-        r"no layer for 1 tensors: module_list\.1\.Conv2d\.weight",
+        r"no layer for 1 tensor: module_list\.1\.Conv2d\.weight",
     ),
     "a tensor of another name": (
-        lambda s: s.update(extra=np.zeros(2, np.float32)), r"1 tensors have no place in the network: extra"
+        lambda s: s.update(extra=np.zeros(2, np.float32)), r"no place in the network for 1 tensor: extra"
     ),
     "a second bias": (
         lambda s: s.update({"module_list.0.Conv2d.bias": np.zeros(4, np.float32)}),
-        r"no place in the network: module_list\.0\.Conv2d\.bias",
+        r"no place in the network for 1 tensor: module_list\.0\.Conv2d\.bias",
     ),
     "a missing mean": (
         lambda s: s.pop("module_list.0.BatchNorm2d.running_mean"),
         r"at layer 0_conv\w*, module_list\.0 has no tensor for the mean",
     ),
     "a missing layer": (
-        lambda s: [s.pop(k) for k in [*s] if ".2." in k], r"no tensors for 1 layers: 2_conv"
+        lambda s: [s.pop(k) for k in [*s] if ".2." in k], r"no tensors for 1 layer: 2_conv"
     ),
     "another shape": (
         lambda s: s.update({"module_list.2.Conv2d.bias": np.zeros(255, np.float32)}),
@@ -251,6 +251,34 @@ BROKEN: dict[str, tuple[Any, str]] = {
         r"running_var has negative variances",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_state_of_a_module_of_our_own_is_taken_as_it_is(cfg: Path, dialect: str) -> None:
+    graph = compile_file(cfg, dialect=dialect).check().graph
+    weights = random_weights(graph, 1)
+    tensors = {value.name: array for value, array in weights.arrays.items()}
+    done = import_weights(write_zip(cfg.with_suffix(".pt"), tensors), cfg.with_suffix(".weights"), cfg, dialect=dialect)
+    assert done.family == "darknet_py.torch"
+    found = read_weights(done.weights, graph)
+    assert all(np.array_equal(found.arrays[value], array) for value, array in weights.arrays.items())
+
+
+def test_a_hint_says_how_much_fits(cfg: Path) -> None:
+    def hint(change: Any) -> str:
+        checkpoint = write_zip(cfg.with_suffix(".pt"), {"model": broken(change)})
+        with pytest.raises(WeightsError) as raised:
+            import_weights(checkpoint, cfg.with_suffix(".weights"), cfg)
+        return str(raised.value).partition("hint: ")[2]
+
+    other = {"module_list.2.Conv2d.weight": np.zeros((24, 4, 1, 1), np.float32)}
+    assert hint(lambda s: s.update(other)).startswith("only the last layer differs")
+    first = {"module_list.0.Conv2d.weight": np.zeros((6, 3, 3, 3), np.float32)}
+    assert hint(lambda s: s.update(first)).startswith("1 of the cfg's 2 layers")
+    assert hint(lambda s: s.update(first | other)).startswith("none of the cfg's 2 layers")
+    assert hint(lambda s: s.pop("module_list.2.Conv2d.bias")).startswith("1 of the cfg's 2 layers")
+    last = [name for name in state() if name.startswith("module_list.0")]
+    assert hint(lambda s: [s.pop(name) for name in last]).startswith("1 of the cfg's 2 layers")
 
 
 @pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)

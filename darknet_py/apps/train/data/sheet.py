@@ -13,44 +13,45 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ....errors import DataError
-from ....files import write_whole
-from ....vision.draw import draw_boxes, draw_lines
-from .geometry import Size
+from ....errors import DataError, counted
+from ....vision.draw import draw_boxes, draw_lines, write_picture
 from .loader import Loader, Sample
 
 GAP = 4  # pixels between two pictures
 PAPER = 255
+LEGIBLE = 320  # pixels of a picture's shorter side that it is enlarged to, so that names can be read …
+USUAL = 4096  # … as long as no side of the sheet gets longer
 MOST = 16_384  # pixels of a side of a sheet: viewers refuse much more
 LEAST_SCORE = 0.005  # of a class that is written below this a smoothed label would name all of them
 
 
-def contact_sheet(
-    loader: Loader, count: int, names: Sequence[str] = (), *, first: int = 0, size: Size | None = None
-) -> np.ndarray:
-    """`count` samples from number `first` on in rows and columns, (h, w, 3) uint8 in BGR.
+def contact_sheet(loader: Loader, count: int, names: Sequence[str] = ()) -> np.ndarray:
+    """The first `count` samples in rows and columns, (h, w, 3) uint8 in BGR.
 
-    Boxes have the names of their classes, or their numbers; a classifier's pictures have their classes and scores.
+    Small ones are enlarged, each pixel to a square. Boxes have the names of their classes, or their numbers; a
+    classifier's pictures have their classes and scores.
     """
     if count < 1:
         raise DataError(f"a sheet has at least one picture, not {count}")
-    height, width = size or loader.size
+    height, width = loader.size
     columns = max(1, round(math.sqrt(count * height / width)))
     columns = min(count, max(columns, -(-count // max(1, MOST // (height + GAP)))))
     if columns * (width + GAP) > MOST:
-        raise DataError(f"{count} pictures of {width}x{height} do not fit on a sheet: show fewer")
+        raise DataError(f"{counted(count, 'picture')} of {width}x{height}: too much for a sheet, show fewer")
     rows = -(-count // columns)
+    enlarge = max(1, min(-(-LEGIBLE // min(height, width)), USUAL // (max(rows, columns) * (max(height, width) + GAP))))
+    height, width = enlarge * height, enlarge * width
     sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), PAPER, np.uint8)
     for i in range(count):
-        picture = drawn(loader.sample(first + i, (height, width)), names)
+        picture = drawn(loader.sample(i), names, enlarge)
         top, left = GAP + i // columns * (height + GAP), GAP + i % columns * (width + GAP)
         sheet[top : top + height, left : left + width] = picture
     return sheet
 
 
-def drawn(sample: Sample, names: Sequence[str] = ()) -> np.ndarray:
-    """A sample as a picture (h, w, 3) uint8 in BGR, with what it teaches."""
-    picture = _pixels(sample.image)
+def drawn(sample: Sample, names: Sequence[str] = (), enlarge: int = 1) -> np.ndarray:
+    """A sample as a picture (h, w, 3) uint8 in BGR, `enlarge` times as large, with what it teaches."""
+    picture = _pixels(sample.image).repeat(enlarge, 0).repeat(enlarge, 1)
     height, width = picture.shape[:2]
     if sample.scores is not None:
         best = [int(c) for c in np.argsort(-sample.scores, kind="stable")[:4] if sample.scores[c] > LEAST_SCORE]
@@ -64,21 +65,13 @@ def drawn(sample: Sample, names: Sequence[str] = ()) -> np.ndarray:
 
 
 def write_sheet(
-    loader: Loader, path: str | Path, count: int, names: Sequence[str] = (), *, first: int = 0, replace: bool = False
+    loader: Loader, path: str | Path, count: int, names: Sequence[str] = (), *, replace: bool = False
 ) -> Path:
     """Write a contact sheet in the format of its name (.jpg, .png, ...); its path.
 
     Raises `DataError` for a format that OpenCV cannot write, or where a file of the user's is in the way.
     """
-    path = Path(path)
-    sheet = contact_sheet(loader, count, names, first=first)
-    try:
-        fine, data = cv2.imencode(path.suffix, sheet)
-    except cv2.error:
-        fine = False
-    if not fine:
-        raise DataError(f"cannot write {path}: OpenCV has no format {path.suffix!r}; use .jpg or .png")
-    return write_whole(path, data.tobytes(), replace=replace)
+    return write_picture(path, contact_sheet(loader, count, names), replace=replace)
 
 
 def _name(number: int, names: Sequence[str]) -> str:
