@@ -17,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ... import files
+from ...analysis.anchors import OWN_ALL_ANCHORS, Assignment
 from ...errors import DataError, Say
 from ...torch import DarknetModule, write_weights
 from ...vision.datasets import Dataset
@@ -99,6 +101,8 @@ class Loop:
         self.parts = processes.parts(self.net.subdivisions)
         self.loader = loader_of(plan, self.say)
         self.loader.look_over()
+        if doubt := doubt_of_anchors(plan, self.loader):
+            self.say(doubt)
         self.folder = Folder.of(plan, fingerprint(self.loader))
         state = self.folder.found() if resume else None
         self.resumed = state is not None
@@ -391,6 +395,20 @@ def loader_of(plan: Plan, say: Say = _to_nobody) -> Loader:
     for doubt in (*doubts(plan.net, plan.head), *doubtful_losses(plan.compilation)):
         say(doubt)
     return loader
+
+
+def doubt_of_anchors(plan: Plan, loader: Loader) -> str | None:
+    """What to say of objects that no head learns, by the size that they have at the cfg's input; None: all are learned.
+
+    The loader has looked them over.
+    """
+    if isinstance(loader.dataset, Classified):
+        return None
+    rows = np.concatenate([rows for _, rows in loader.told()])
+    known = rows[(rows[:, 4] >= 0) & (rows[:, 4] < loader.options.classes)]
+    sizes = known[:, 2:4].astype(np.float64) * (plan.net.width, plan.net.height)
+    doubt = Assignment.of(plan.compilation).doubt(sizes)
+    return doubt and f"{doubt}\n  hint: {OWN_ALL_ANCHORS}"
 
 
 def _described(data: Dataset | Classified) -> str:
