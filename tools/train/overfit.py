@@ -45,7 +45,7 @@ BAR = 0.95  # of mAP@0.5 over the classes that are in the pictures
 MEASURED = ("torch", "numpy")  # back ends
 # Darknet's Adam: after 100 iterations its loss is 0.6, that of plain descent at the same rate 3.8. No subdivisions, so
 # that batch normalization sees eight pictures at a time. At the end of the half wave of a cosine the weights stand
-# still, and the stored statistics, which begin at 0 and are a mean over about a hundred mini-batches, catch up with them.
+# still, and the stored statistics, which begin at 0 and are a mean over about 100 mini-batches, catch up with them.
 NET = {
     "batch": COUNT, "subdivisions": 1, "adam": 1, "learning_rate": 0.001, "burn_in": 10, "max_batches": 200,
     "policy": "sgdr", "flip": 0, "saturation": 1, "exposure": 1, "hue": 0,
