@@ -53,6 +53,9 @@ train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it 
 train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.kill
 
+train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (20 minutes of one core)
+	$(TRAIN)/bin/python -m tools.train.overfit
+
 codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (20 minutes)
 	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
 
@@ -98,4 +101,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear codes-score clean
+.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear codes-score clean

@@ -2,7 +2,7 @@
 
 Decision: Darknet seeds its one run by the clock, so that results differ from run to run by several percent; here many
 seeds are tried and the best is kept, with its seed. Which head gets which anchors is proposed too, which Darknet leaves
-to its readme.
+to its readme. `Assignment` is which head learns an object, as far as its size decides that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..darknet.compile import Compilation
+from ..darknet.layers.heads.gaussian_yolo import GaussianYolo
+from ..darknet.layers.heads.head import Head, anchor_table
+from ..darknet.layers.heads.yolo import AnchorHead, Yolo
+from ..darknet.layers.layer import layer_of
 from ..errors import DataError, counted
 
 ROUNDS = 1000  # detector.c calc_anchors: at most
@@ -106,3 +111,81 @@ def propose_masks(anchors: np.ndarray, strides: Sequence[int], by_size: bool = F
     if not all(masks):
         raise DataError(f"by size, {sum(not m for m in masks)} of {len(masks)} heads would get no anchor: share evenly")
     return masks
+
+
+@dataclass(frozen=True, eq=False)
+class _Listed:
+    """The anchors that a head lists: `sizes` (num, 2) in pixels, which are `its` own by its mask, (num,) bool.
+
+    Above the IoU `enough` each of its own learns an object, and not only the closest one; 1: never.
+    """
+
+    sizes: np.ndarray
+    its: np.ndarray
+    enough: float
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Which objects have a head that learns them, by their size alone (yolo_layer.c process_batch).
+
+    A head learns an object if the closest of all anchors that it lists is in its `mask`. Published cfgs list anchors
+    that are in the mask of no head (yolov4-tiny its 10x14): of objects of that size they learn that nothing is there.
+    """
+
+    heads: tuple[_Listed, ...]
+
+    @classmethod
+    def of(cls, compilation: Compilation) -> Assignment:
+        """That of a cfg; of no heads where one learns by other rules, such as [region], which learns all objects."""
+        found = []
+        for layer in map(layer_of, compilation.graph.layers):
+            if type(layer) in (Yolo, GaussianYolo):
+                assert isinstance(layer, AnchorHead)
+                found.append(_listed(layer))
+            elif isinstance(layer, Head):
+                return cls(())
+        return cls(tuple(found))
+
+    def lost(self, sizes: np.ndarray) -> np.ndarray:
+        """Which objects, by width and height in pixels of the input (n, 2), no head learns: (n,) bool.
+
+        With iou_thresh_kind other than iou, some of those that are lost may not be found.
+        """
+        lost = np.full(len(sizes), bool(self.heads)) & (sizes > 0).all(1)
+        for head in self.heads:
+            iou = shape_iou(sizes, head.sizes)
+            learned = head.its[iou.argmax(1)]  # the first of equal ones, as Darknet's
+            if head.enough < 1:
+                learned |= (iou[:, head.its] > head.enough).any(1)
+            lost &= ~learned
+        return lost
+
+    def idle(self) -> tuple[tuple[float, float], ...]:
+        """The (width, height) of anchors that are in the mask of no head."""
+        own = {tuple(size) for head in self.heads for size in head.sizes[head.its].tolist()}
+        listed = dict.fromkeys(tuple(size) for head in self.heads for size in head.sizes.tolist())
+        return tuple(size for size in listed if size not in own)
+
+    def doubt(self, sizes: np.ndarray) -> str | None:
+        """A sentence about those objects of `sizes` that no head learns; None where there are none."""
+        lost = int(self.lost(sizes).sum())
+        if not lost:
+            return None
+        anchors = ", ".join(f"{w:g}x{h:g}" for w, h in self.idle())
+        return (
+            f"{lost} of {len(sizes)} objects are never learned: the anchor closest to their size is in no head's mask "
+            f"({anchors})"
+        )
+
+
+OWN_ALL_ANCHORS = (
+    "give each anchor to a head (mask=; `darknet-py anchors --write` does), or let several anchors learn an object: "
+    "iou_thresh=0.2 in each head"
+)
+
+
+def _listed(layer: AnchorHead) -> _Listed:
+    count = max(layer.num, 1)
+    sizes = np.array(anchor_table(layer.anchors, count), np.float64)
+    return _Listed(sizes, np.isin(np.arange(count), layer.masks), layer.iou_thresh)

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-
 
 from train.heads import GAUSSIAN, REGION, YOLO, compiled, crowd, loss_of, noise, objects  # noqa: E402
 
+from darknet_py.analysis.anchors import Assignment  # noqa: E402
 from darknet_py.apps.train.losses import LossFilters, head_loss, losses_of, unsupported  # noqa: E402
 from darknet_py.apps.train.losses.boxes import KINDS, TensorBoxes, best_iou, iou, slopes  # noqa: E402
 from darknet_py.apps.train.losses.truth import read_objects  # noqa: E402
@@ -464,3 +465,18 @@ def test_random_boxes_of_detection_do_not_depend_on_what_was_drawn_before() -> N
     assert torch.equal(loss(x, truth, seen=5).delta, loss(x, truth, seen=5).delta)
     several = {tuple(loss(x, truth, seen=n).delta.flatten().tolist()) for n in range(20)}
     assert len(several) == 2
+
+
+@pytest.mark.parametrize("enough", [1.0, 0.2, 0.6])
+@pytest.mark.parametrize("kind", ["yolo", "Gaussian_yolo"])
+def test_the_objects_that_are_said_to_be_lost_are_those_without_a_positive(kind: str, enough: float) -> None:
+    before = 5 if kind == "yolo" else 9
+    head = f"[{kind}]\nclasses=1\nnum=4\nmask=1,3\nanchors=4,4, 9,14, 30,11, 28,40\niou_thresh={enough}\n"
+    compilation = compiled(head, 2 * (before + 1), (2, 2))
+    loss, assignment = head_loss(compilation, 1), Assignment.of(compilation)
+    sizes = np.random.default_rng(0).uniform(2, 60, (200, 2))
+    x = torch.zeros(1, 2 * (before + 1), 2, 2)
+    lost = [loss(x, objects((0.3, 0.3, w / 64, h / 64, 0))).said.values["count"] == 0 for w, h in sizes]
+    assert assignment.lost(sizes).tolist() == lost
+    assert any(lost)
+    assert not all(lost)

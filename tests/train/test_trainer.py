@@ -251,6 +251,14 @@ def test_pictures_without_objects_are_nothing_to_learn_from(place: Path) -> None
         events_of()
 
 
+def test_objects_that_no_head_learns_are_said(place: Path) -> None:
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("mask=0,1", "mask=0").replace("filters=16", "filters=8"))
+    _, said = events_of(iterations=1)
+    (text,) = (text for text in said if "never learned" in text)
+    assert "no head's mask (30x30)" in text
+    assert "iou_thresh=0.2" in text
+
+
 def test_two_losses_of_one_output_are_said(place: Path) -> None:
     text = CFG.format(random=0).split("[convolutional]\nfilters=16")[0].replace("mosaic=1\n", "")
     (place / "my.cfg").write_text(f"{text}[avgpool]\n[connected]\noutput=3\nactivation=linear\n[softmax]\n[cost]\n")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...analysis.anchors import mean_iou
+from ...analysis.anchors import OWN_ALL_ANCHORS, Assignment, mean_iou
 from ...darknet.compile import compile_file
 from ...errors import DataError, counted
 from ...vision.datasets import Dataset, open_dataset
@@ -100,7 +100,7 @@ def check_data(
         raise DataError(f"{cfg} finds no boxes: its data have no labels to check")
     _, height, width = compilation.graph.image.shape
     splits, findings = _splits(path)
-    seen = _Seen((height, width), classes)
+    seen = _Seen((height, width), classes, Assignment.of(compilation))
     count = sum(map(len, splits.values()))
     for split, dataset in splits.items():
         for example in dataset.examples:
@@ -139,8 +139,8 @@ def _splits(path: Path) -> tuple[dict[str, Dataset], list[Finding]]:
 class _Seen:
     """What was seen of the pictures so far."""
 
-    def __init__(self, size: tuple[int, int], classes: int) -> None:
-        self.size, self.known = size, classes
+    def __init__(self, size: tuple[int, int], classes: int, assignment: Assignment) -> None:
+        self.size, self.known, self.assignment = size, classes, assignment
         self.count = 0
         self.objects: dict[str, list[np.ndarray]] = {}
         self.boxes: list[np.ndarray] = []
@@ -160,9 +160,10 @@ class _Seen:
         rows, times = np.unique(np.column_stack([labels.cls, labels.boxes]), axis=0, return_counts=True)
         if (times > 1).any():
             self._note("twice", f"{picture}: {counted(len(labels) - len(rows), 'box', 'es')} given twice")
-        small = (labels.boxes[:, 2:] * self.size[::-1] < TINY).any(1)
-        if small.any():
-            self._note("tiny", f"{picture}: {int(small.sum())} of {len(labels)} boxes")
+        sizes = labels.boxes[:, 2:].astype(np.float64) * self.size[::-1]
+        for kind, found in (("tiny", (sizes < TINY).any(1)), ("lost", self.assignment.lost(sizes))):
+            if found.any():
+                self._note(kind, f"{picture}: {int(found.sum())} of {len(labels)} boxes")
         try:
             pixels = next(iter(pictures(expand(picture, videos=False)))).pixels
         except DataError as e:
@@ -198,6 +199,8 @@ class _Seen:
             places = tuple(self.places.get(kind, ()))
             if places:
                 yield Finding(severity, kind, f"{len(places)} {what}", remedy, places)
+        if doubt := self.assignment.doubt(self.sizes()):
+            yield Finding("warning", "lost", doubt, OWN_ALL_ANCHORS, tuple(self.places["lost"]))
         both = [" = ".join(p for ps in d.values() for p in ps) for d in self.digests.values() if len(d) > 1]
         if both:
             what = f"{counted(len(both), 'picture')} in both train and valid: what valid says is too good"

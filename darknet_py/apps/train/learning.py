@@ -14,8 +14,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
+from ...analysis.anchors import OWN_ALL_ANCHORS, Assignment
+from ...analysis.evaluate.classify import Classified
 from ...errors import DataError, Say
 from ...torch import DarknetModule
 from .broken import REMEDIES, NoNumberError, first_broken
@@ -177,6 +180,20 @@ def loader_of(plan: Plan, say: Say) -> Loader:
     for doubt in (*doubts(plan.net, plan.head), *doubtful_losses(plan.compilation)):
         say(doubt)
     return loader
+
+
+def doubt_of_anchors(plan: Plan, loader: Loader) -> str | None:
+    """What to say of objects that no head learns, by the size that they have at the cfg's input; None: all are learned.
+
+    The loader has looked them over.
+    """
+    if isinstance(loader.dataset, Classified):
+        return None
+    rows = np.concatenate([rows for _, rows in loader.told()])
+    known = rows[(rows[:, 4] >= 0) & (rows[:, 4] < loader.options.classes)]
+    sizes = known[:, 2:4].astype(np.float64) * (plan.net.width, plan.net.height)
+    doubt = Assignment.of(plan.compilation).doubt(sizes)
+    return doubt and f"{doubt}\n  hint: {OWN_ALL_ANCHORS}"
 
 
 def _per_sample(heads: Sequence[LossResult]) -> list[float]:

@@ -18,7 +18,7 @@ from .broken import NoNumberError
 from .events import Event, Step, to_nobody
 from .fingerprint import fingerprint
 from .folder import Folder, refuse_files_of_others
-from .learning import Learning, loader_of
+from .learning import Learning, doubt_of_anchors, loader_of
 from .plan import Plan
 from .processes import Processes, chosen_device, started
 from .snapshot import Snapshot
@@ -75,6 +75,8 @@ def _begun(
         refuse_files_of_others(plan)
     loader = loader_of(plan, say)
     loader.look_over()
+    if doubt := doubt_of_anchors(plan, loader):
+        say(doubt)
     folder = Folder.of(plan, fingerprint(loader))
     state = folder.found()
     learning = Learning(plan, loader, device, processes, say, state)

@@ -71,6 +71,19 @@ def test_labels_are_told_by_their_place(data: Path, text: str, kind: str) -> Non
     assert str(label.with_suffix("")) in place
 
 
+def test_objects_of_an_anchor_that_no_head_has_are_told(data: Path) -> None:
+    cfg = data.with_name("net.cfg")
+    cfg.write_text(CFG.replace("mask=0,1,2", "mask=1,2").replace("filters=21", "filters=14"))
+    assert "lost" not in kinds(data)
+    data.with_name("a.txt").write_text(FINE + "0 0.5 0.5 0.15 0.1\n")
+    (found,) = (f for f in check_data(data, cfg).findings if f.kind == "lost")
+    assert found.what.startswith("1 of 7 objects are never learned")
+    assert found.what.endswith("in no head's mask (8x8)")
+    assert found.places == (f"{data.with_name('a.png')}: 1 of 3 boxes",)
+    cfg.write_text(cfg.read_text() + "iou_thresh=0.1\n")
+    assert "lost" not in kinds(data)
+
+
 def test_a_picture_in_both_lists_is_an_error_whatever_its_name(data: Path) -> None:
     data.with_name("c.png").write_bytes(data.with_name("a.png").read_bytes())
     (place,) = kinds(data)["overlap"]
