@@ -85,7 +85,7 @@ def test_without_objects_nothing_is_claimed() -> None:
     nothing = loss([found()], [found()])
     assert nothing == Loss(1, 0, None, None, None)
     assert "nothing to compare" in str(nothing)
-    assert str(loss([found((0, 0.5, 0))], [found()])).startswith("recall 0.0% (1 objects")
+    assert str(loss([found((0, 0.5, 0))], [found()])).startswith("recall 0.0% (1 object in 1 picture")
     assert str(loss([found()], [found((0, 0.5, 0))])).startswith("precision 0.0% (0 objects")
 
 
