@@ -1,0 +1,1 @@
+"""Endless rendered pictures of barcodes and matrix codes with exact boxes, and the training on them."""
