@@ -18,8 +18,9 @@ from darknet_py.ir.training import Dropout, Slope, StopGradient, Training
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
 
+from darknet_py.backends.torch.kernels import KERNELS  # noqa: E402
 from darknet_py.backends.torch.module import GraphModule  # noqa: E402
-from darknet_py.backends.torch.rules import SLOPES, apply_rule, dropped, larger  # noqa: E402
+from darknet_py.backends.torch.rules import SLOPES, apply_rule, dropped  # noqa: E402
 
 NET = "[net]\nwidth=6\nheight=5\nchannels=3\nmax_batches=100\n"
 CONV = "[convolutional]\nfilters=3\nsize=1\nactivation=linear\n"
@@ -314,7 +315,7 @@ def test_dropout_is_darknets_for_darknets_random_numbers(shared: Path, monkeypat
 def test_of_two_equal_numbers_the_first_gets_the_gradient() -> None:
     a = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     b = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
-    y = larger(a, b)
+    y = KERNELS["maximum"](a, b)
     (y * torch.tensor([5.0, 6.0, 7.0])).sum().backward()
     assert y.tolist() == [2, 2, 3]
     assert (a.grad.tolist(), b.grad.tolist()) == ([0, 6, 7], [5, 0, 0])

@@ -274,9 +274,9 @@ def test_what_does_not_go_together_is_said() -> None:
     assert not list(doubts(NET, HEAD))
 
 
-def test_a_picture_without_chance_is_only_stretched(tmp_path: Path) -> None:
+def test_a_picture_that_nothing_is_asked_of_is_only_stretched(tmp_path: Path) -> None:
     path = rectangle(tmp_path, "a", 1, (0.5, 0.5, 0.5, 0.5), (64, 96))
-    options = Augmentation(classes=CLASSES, mixing=MOSAIC, **ALL).without_chance()
+    options = Augmentation(classes=CLASSES, jitter=0, flip=False)
     sample = Loader(open_dataset(tmp_path), NET, HEAD, options=options).sample(3)
     assert np.array_equal(np.rint(sample.image * 255)[::-1].transpose(1, 2, 0), cv2.imread(str(path)))
 

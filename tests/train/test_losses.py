@@ -301,11 +301,12 @@ def test_objects_may_lie_in_any_memory() -> None:
 
 
 def test_another_input_size_moves_anchors_not_cells() -> None:
-    loss = head("yolo")
+    small, big = (loss_of(*HEADS["yolo"], cells) for cells in ((3, 4), (6, 8)))
     x = torch.zeros(1, 24, 6, 8)
-    big = loss(x, objects((0.5, 0.5, 0.3, 0.3, 0)), size=(192, 256))
-    assert big.said["count"] > 0
-    assert big.delta.shape == x.shape
+    found, other = (loss(x, objects((0.5, 0.5, 0.3, 0.3, 0))) for loss in (big, small))
+    assert found.said["count"] > 0
+    assert found.delta.shape == x.shape
+    assert not torch.equal(found.delta, other.delta)
 
 
 # -- boxes -------------------------------------------------------------------------------------------------------

@@ -218,9 +218,7 @@ def test_clipping_of_the_norm_is_of_the_mean_gradient() -> None:
     tensors, optimizer = made(NET + CONV, max_norm=0.1)
     before = {name: t.clone() for name, t in tensors.items()}
     fill(tensors, 2.0)
-    step = optimizer.step(1)
-    count = sum(t.numel() for t in tensors.values())
-    assert step.norm == pytest.approx(count**0.5)
+    optimizer.step(1)
     change = sum(float((tensors[n] - before[n]).square().sum()) for n in tensors) ** 0.5
     assert change == pytest.approx(0.05, rel=1e-4)
 

@@ -19,10 +19,11 @@ from darknet_py.apps.train.data.blend import blurred, join_rows, mix
 from darknet_py.apps.train.data.classifier import Turn, turned
 from darknet_py.apps.train.data.colours import Tint, tint_floats
 from darknet_py.apps.train.data.drawing import Draw, drawn_pixels, to_planes
-from darknet_py.apps.train.data.geometry import Excerpt, Size, excerpt_of, shown_repeated
+from darknet_py.apps.train.data.geometry import Excerpt, Size, excerpt_of
 from darknet_py.apps.train.data.mosaic import Cut, corner_of
 from darknet_py.apps.train.data.sizes import Sizes
 from darknet_py.apps.train.data.truth import filled, place, smallest_side
+from darknet_py.vision.preprocess import resize_image
 
 BOXES = 1e-5  # parts of the picture
 PIXELS = 1.001 / 255  # of 8 bits, where OpenCV's versions round differently
@@ -245,8 +246,11 @@ def _floats(pixels: np.ndarray) -> np.ndarray:
 
 
 def _plain(pixels: np.ndarray, excerpt: Excerpt, net: Size, flip: bool, tint: Tint) -> np.ndarray:
-    """A picture as the build without OpenCV changes it: (c, h, w) float32."""
-    image = shown_repeated(np.ascontiguousarray(pixels[..., ::-1]), excerpt, net)
+    """A picture as the build without OpenCV changes it: (c, h, w) float32, the border repeated, image.c's resize."""
+    height, width = excerpt.size(pixels.shape[:2])
+    rows = np.clip(np.arange(excerpt.top, excerpt.top + height), 0, pixels.shape[0] - 1)
+    columns = np.clip(np.arange(excerpt.left, excerpt.left + width), 0, pixels.shape[1] - 1)
+    image = resize_image(np.ascontiguousarray(pixels[rows[:, None], columns, ::-1]), *net)
     image = image[..., ::-1] if flip else image
     changed = tint_floats(np.ascontiguousarray(image.transpose(1, 2, 0)), tint)
     return changed.transpose(2, 0, 1)

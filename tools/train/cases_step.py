@@ -263,7 +263,7 @@ class Run:
             self._compare_gradients(errors)
         self._unlearn()
         self.iteration += 1
-        return total / len(self.images), self.optimizer.step(self.iteration).rate
+        return total / len(self.images), self.optimizer.step(self.iteration)
 
     def _mini_batch(self, images: torch.Tensor, truth: torch.Tensor, errors: Errors | None) -> float:
         self.seen += len(images)

@@ -8,7 +8,6 @@ of the sum over a batch and divides when it applies: that is `SGD(momentum, damp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,14 +23,6 @@ from .ema import Ema
 State = dict[str, Any]
 
 FUSED = {"cpu", "cuda"}  # where torch.optim has one pass over memory instead of three: a third of the time
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What an update did: the learning rate, and the norm of the mean gradient before it was clipped, if it was."""
-
-    rate: float
-    norm: float | None = None
 
 
 class DarknetOptimizer:
@@ -102,28 +93,29 @@ class DarknetOptimizer:
     def _decays(self, rule: Update) -> bool:
         return rule.param.role.endswith("weights") and rule.limit is None if self.adamw else rule.decays
 
-    def step(self, iteration: int, images: int | None = None) -> Applied:
-        """Apply the gradients at the end of `iteration` (the first is 1), and take them away.
+    def step(self, iteration: int, images: int | None = None) -> float:
+        """Apply the gradients at the end of `iteration` (the first is 1), and take them away; the learning rate.
 
         `images` is how many they are the sum over; default: the batch of [net]. 1 for gradients of the mean.
         """
         with torch.no_grad():
             return self._step(iteration, images or batch_size(self.net))
 
-    def _step(self, iteration: int, images: int) -> Applied:
+    def _step(self, iteration: int, images: int) -> float:
         rate = self._rate_of(iteration)
         due = {name: [r for r in rules if not r.frozen and r.first <= iteration] for name, rules in self._rules.items()}
         due = {name: found[:1] for name, found in due.items()} if self.adamw else due
         self._hold(due)
         self._to_mean(due, images)
-        norm = self._clip_norm(due)
+        if self.max_norm is not None:
+            torch.nn.utils.clip_grad_norm_([self._tensors[name] for name in due], self.max_norm)
         for turn in range(max((len(rules) for rules in due.values()), default=0)):
             self._apply({name: rules[turn] for name, rules in due.items() if turn < len(rules)}, rate, iteration, turn)
         for tensor in self._tensors.values():
             tensor.grad = None
         if self.ema:
             self.ema.update(iteration)
-        return Applied(rate, norm)
+        return rate
 
     def _hold(self, due: Mapping[str, Sequence[Update]]) -> None:
         """Keep the gradients of what waits (`dont_update`, `burnin_update`), and add them when its time has come."""
@@ -142,11 +134,6 @@ class DarknetOptimizer:
                 torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
             if images != 1:
                 grad.mul_(1 / images)
-
-    def _clip_norm(self, due: Mapping[str, Sequence[Update]]) -> float | None:
-        if self.max_norm is None:
-            return None
-        return float(torch.nn.utils.clip_grad_norm_([self._tensors[name] for name in due], self.max_norm))
 
     def _gradients(self, names: Iterable[str]) -> Iterable[Tensor]:
         return (grad for name in names if (grad := self._tensors[name].grad) is not None)

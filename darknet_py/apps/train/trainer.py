@@ -56,7 +56,6 @@ class Trainer:
     def __init__(self, plan: Plan, say: Say | None = None) -> None:
         self.plan, self._say = plan, say or _to_nobody
         self._run: Loop | None = None
-        self._stopping = False
 
     def stop(self) -> None:
         """End after the iteration that is being computed, with everything saved."""
@@ -190,7 +189,7 @@ class Loop:
         self.iteration += 1
         self.seen += at.batch * self.net.subdivisions
         self.processes.add_up(module)
-        rate = self.network.optimizer.step(self.iteration, at.batch * self.net.subdivisions).rate
+        rate = self.network.optimizer.step(self.iteration, at.batch * self.net.subdivisions)
         self.processes.copy_statistics(module)
         loss, asked = self.processes.sums_of(loss, float(self.stopping))
         self.stopping = asked > 0  # one of several processes is asked, and all end
@@ -226,8 +225,7 @@ class Loop:
         with self._chance(part), self._precision():
             reads = module.values([images], [loss.source for loss in losses])
         found = [
-            loss(x.float(), truth, seen=seen, iteration=self.iteration, size=at.size)
-            for loss, x in zip(losses, reads, strict=True)
+            loss(x.float(), truth, seen=seen, iteration=self.iteration) for loss, x in zip(losses, reads, strict=True)
         ]
         total = torch.stack([one.cost for one in found]).sum()
         cost = float(total.detach()) / len(found)

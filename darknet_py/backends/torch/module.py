@@ -21,7 +21,7 @@ from ...errors import BackendError
 from ...ir.graph import Graph, Op, Param, Value
 from ...ir.training import Rule, Training
 from .kernels import BINARY, KERNELS
-from .rules import apply_rule, larger
+from .rules import apply_rule
 
 STATISTICS = slice(3, 5)  # the operands of batch_norm that are learned by averaging
 
@@ -185,8 +185,6 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # PyTorch is not looked int
         if step.learns:
             x, scale, bias, mean, variance = operands
             y = F.batch_norm(x, mean, variance, scale, bias, True, self.rules.momentum, self.rules.epsilon)
-        elif step.kind == "maximum" and _are_alike(*operands):
-            y = larger(*operands)
         else:
             y = _computed(step, operands)
         for rule in step.rules:
@@ -213,10 +211,6 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # PyTorch is not looked int
         super().__setstate__(state)
         self._plans = {}
         self._whole = self._planned(self.graph.roots)
-
-
-def _are_alike(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype
 
 
 def as_array(tensor: Tensor) -> np.ndarray:

@@ -82,28 +82,6 @@ class _ChainedGradient(torch.autograd.Function):  # type: ignore[misc]  # PyTorc
         return g * ctx.slope(x, y), None, None
 
 
-def larger(a: Tensor, b: Tensor) -> Tensor:
-    """The larger of two tensors of one shape and type; of equal numbers the first gets the gradient (maxpool_layer.c).
-
-    The gradients of `torch.maximum` and `torch.where` choose numbers, which takes ten times as long as to multiply.
-    """
-    return _Larger.apply(a, b)
-
-
-class _Larger(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not looked into
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-        first = torch.empty_like(a)
-        ctx.save_for_backward(torch.ge(a, b, out=first))
-        return torch.maximum(a, b)
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor]:
-        (first,) = ctx.saved_tensors
-        to_first = g * first
-        return to_first, g - to_first
-
-
 def _constant(x: Tensor, number: float) -> Tensor:
     return torch.full_like(x, number)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 # What numbers are for, the first of those that follow the seed.
-SAMPLES, PARTS, NOISE, SEQUENCES, SIZES = range(1, 6)
+SAMPLES, PARTS, NOISE, SIZES = range(1, 5)
 
 
 def chances(seed: int, *place: int) -> np.random.Generator:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ....vision.preprocess import resize_image
-
 Size = tuple[int, int]  # height, width
 
 
@@ -112,14 +110,3 @@ def shown_pixels(pixels: np.ndarray, excerpt: Excerpt, net: Size) -> np.ndarray:
         top, bottom, left, right = (max(0, -s) for s in (excerpt.top, excerpt.bottom, excerpt.left, excerpt.right))
         part = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=cv2.mean(pixels))
     return part if part.shape[:2] == net else cv2.resize(part, net[::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def shown_repeated(pixels: np.ndarray, excerpt: Excerpt, net: Size) -> np.ndarray:
-    """The same as Darknet without OpenCV does it: (c, h, w) float32, the border repeated, image.c's resize.
-
-    `pixels` (h, w, c) are in the order of the result. Nothing is trained with it; it is how goldens were made.
-    """
-    height, width = excerpt.size(pixels.shape[:2])
-    rows = np.clip(np.arange(excerpt.top, excerpt.top + height), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(excerpt.left, excerpt.left + width), 0, pixels.shape[1] - 1)
-    return resize_image(np.ascontiguousarray(pixels[rows[:, None], columns]), *net)

@@ -10,7 +10,7 @@ A picture that cannot be read is told once, by name, and another one is drawn in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -28,7 +28,7 @@ from ....vision.datasets import Dataset
 from ....vision.labels import LEAVES
 from . import classifier
 from .blend import join_rows, mix
-from .chance import NOISE, PARTS, SAMPLES, SEQUENCES, chances
+from .chance import NOISE, PARTS, SAMPLES, chances
 from .classifier import Classified, cut_out, one_hot, patch_of, put_patch, put_quarters, turn_of
 from .drawing import draw_of, drawn_pixels, drawn_rows, to_planes
 from .geometry import Size
@@ -162,20 +162,17 @@ class Loader:
         found = isinstance(self.dataset, Classified)
         return Sample(image, None if found else told, told if found else None, path)
 
-    def look_over(self, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+    def look_over(self) -> np.ndarray:
         """Read all labels now, and see whether each picture is there: how many objects, or pictures, each class has.
 
-        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). `progress`
-        is told of pictures done and all. Raises `DataError` if there is nothing to learn.
+        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). Raises
+        `DataError` if there is nothing to learn.
         """
-        count = len(self._pictures)
-        for i, path in enumerate(self._pictures.paths, 1):
+        for i, path in enumerate(self._pictures.paths):
             if not is_file(path):
                 self._tell(str(path), f"{path}: no such file: left out")
             if isinstance(self.dataset, Dataset):
-                self._rows_of(i - 1)
-            if progress:
-                progress(i, count)
+                self._rows_of(i)
         if isinstance(self.dataset, Classified):
             return np.bincount(self.dataset.classes, minlength=len(self.dataset.names))
         numbers = np.concatenate([rows[:, 4] for rows in self._rows.values()]).astype(np.int64)
@@ -210,8 +207,7 @@ class Loader:
 
     def _into(self, number: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
         """Make a sample's picture in `out`; its objects (n, 6) or scores (classes,), and its files."""
-        # All of a sequence are mixed, or none.
-        chance = chances(self.seed, SAMPLES, number // self.batch_size if self.options.sequence else number)
+        chance = chances(self.seed, SAMPLES, number)
         mixed = self.options.mixing if chance.random() < 0.5 else PLAIN
         if isinstance(self.dataset, Classified):
             return self._classified(number, mixed, chance, net, out)
@@ -292,7 +288,8 @@ class Loader:
         """A picture for a part of a sample: its number in the data set, its pixels, and the chances of that part."""
         fault = ""
         for attempt in range(TRIES):
-            index, chance = self._place(number, part, attempt)
+            chance = chances(self.seed, PARTS, number, part, attempt)
+            index = int(chance.random() * len(self._pictures))
             try:
                 pixels = self._pictures.read(index)
                 self._check_channels(pixels, index)
@@ -301,22 +298,6 @@ class Loader:
                 fault = str(e)
                 self._tell(str(self._pictures.paths[index]), f"{fault}: left out")
         raise DataError(f"{TRIES} pictures in turn cannot be read, the last one: {fault}")
-
-    def _place(self, number: int, part: int, attempt: int) -> tuple[int, np.random.Generator]:
-        """Which picture a part of a sample is, and the chances of all else about it.
-
-        Of a network that is trained on videos (track=1), a mini batch is sequences beside each other: their pictures
-        follow each other, and all are changed in the same way (data.c get_sequential_paths).
-        """
-        options, count = self.options, len(self._pictures)
-        if not options.sequence:
-            chance = chances(self.seed, PARTS, number, part, attempt)
-            return int(chance.random() * count), chance
-        lines = max(1, self.batch_size // options.sequence)
-        load, at = divmod(number, self.batch_size)
-        speed = 1 + int(chances(self.seed, SEQUENCES, load, part).random() * options.speed)
-        begin = int(chances(self.seed, SEQUENCES, load, part, at % lines).random() * count)
-        return (begin + at // lines * speed + attempt) % count, chances(self.seed, PARTS, load, part)
 
     def _check_channels(self, pixels: np.ndarray, index: int) -> None:
         have = 1 if pixels.ndim == 2 else pixels.shape[2]

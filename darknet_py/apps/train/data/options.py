@@ -49,8 +49,6 @@ class Augmentation:
     min_crop: int = 0
     max_crop: int = 0
     label_smooth_eps: float = 0.0
-    sequence: int = 0  # pictures of one sequence, of a network that is trained on videos (track=1); 0: single ones
-    speed: int = 1  # the most pictures from one of a sequence to the next
 
     @classmethod
     def of(cls, net: Net, head: Layer) -> Augmentation:
@@ -59,6 +57,8 @@ class Augmentation:
         mixing = mixing_of(net, boxes)
         if boxes and mixing == MOSAIC and net.letter_box:
             raise DataError("mosaic=1 and letter_box=1 in [net] do not go together: leave one of them out")
+        if net.track:
+            raise DataError("track=1 in [net]: sequences of a video are not made here: take the line out")
         common = cls(
             flip=bool(net.flip), hue=net.hue, saturation=net.saturation, exposure=net.exposure,
             blur=net.blur, gaussian_noise=net.gaussian_noise, mixing=mixing,
@@ -76,15 +76,7 @@ class Augmentation:
         return replace(
             common, layout=GRID if side else BOXES, classes=head.classes, max_boxes=head.max_, side=side,
             jitter=head.jitter, resize=head.resize or 1.0, mosaic_bound=bool(net.mosaic_bound),
-            letter_box=bool(net.letter_box), sequence=net.time_steps if net.track else 0,
-            speed=max(1, net.augment_speed),
-        )  # fmt: skip
-
-    def without_chance(self) -> Augmentation:
-        """The same, but every picture as it is: stretched to the network's size, and no more."""
-        return Augmentation(
-            self.layout, self.classes, self.max_boxes, self.side, jitter=0, flip=False, letter_box=self.letter_box,
-            min_crop=self.min_crop, max_crop=self.min_crop, label_smooth_eps=self.label_smooth_eps,
+            letter_box=bool(net.letter_box),
         )  # fmt: skip
 
 
@@ -121,5 +113,3 @@ def doubts(net: Net, head: Layer) -> Iterator[str]:
         yield "angle and aspect are for classifiers: they have no effect here"
     if net.weights_reject_freq:
         yield f"weights_reject_freq={net.weights_reject_freq} has no effect here: filters that are alike stay"
-    if net.contrastive:
-        yield "contrastive=1 is not done here: pictures are single ones"

@@ -16,7 +16,6 @@ import numpy as np
 from ....errors import DataError
 from ....files import write_whole
 from ....vision.draw import draw_boxes, draw_lines
-from .geometry import Size
 from .loader import Loader, Sample
 
 GAP = 4  # pixels between two pictures
@@ -25,16 +24,14 @@ MOST = 16_384  # pixels of a side of a sheet: viewers refuse much more
 LEAST_SCORE = 0.005  # of a class that is written below this a smoothed label would name all of them
 
 
-def contact_sheet(
-    loader: Loader, count: int, names: Sequence[str] = (), *, first: int = 0, size: Size | None = None
-) -> np.ndarray:
-    """`count` samples from number `first` on in rows and columns, (h, w, 3) uint8 in BGR.
+def contact_sheet(loader: Loader, count: int, names: Sequence[str] = ()) -> np.ndarray:
+    """The first `count` samples in rows and columns, (h, w, 3) uint8 in BGR.
 
     Boxes have the names of their classes, or their numbers; a classifier's pictures have their classes and scores.
     """
     if count < 1:
         raise DataError(f"a sheet has at least one picture, not {count}")
-    height, width = size or loader.size
+    height, width = loader.size
     columns = max(1, round(math.sqrt(count * height / width)))
     columns = min(count, max(columns, -(-count // max(1, MOST // (height + GAP)))))
     if columns * (width + GAP) > MOST:
@@ -42,7 +39,7 @@ def contact_sheet(
     rows = -(-count // columns)
     sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), PAPER, np.uint8)
     for i in range(count):
-        picture = drawn(loader.sample(first + i, (height, width)), names)
+        picture = drawn(loader.sample(i), names)
         top, left = GAP + i // columns * (height + GAP), GAP + i % columns * (width + GAP)
         sheet[top : top + height, left : left + width] = picture
     return sheet
@@ -64,14 +61,14 @@ def drawn(sample: Sample, names: Sequence[str] = ()) -> np.ndarray:
 
 
 def write_sheet(
-    loader: Loader, path: str | Path, count: int, names: Sequence[str] = (), *, first: int = 0, replace: bool = False
+    loader: Loader, path: str | Path, count: int, names: Sequence[str] = (), *, replace: bool = False
 ) -> Path:
     """Write a contact sheet in the format of its name (.jpg, .png, ...); its path.
 
     Raises `DataError` for a format that OpenCV cannot write, or where a file of the user's is in the way.
     """
     path = Path(path)
-    sheet = contact_sheet(loader, count, names, first=first)
+    sheet = contact_sheet(loader, count, names)
     try:
         fine, data = cv2.imencode(path.suffix, sheet)
     except cv2.error:

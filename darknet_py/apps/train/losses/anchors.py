@@ -167,11 +167,9 @@ class AnchorLoss(HeadLoss):
         """Numbers of a box."""
         return self.before + self.layer.classes
 
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         with torch.no_grad():
-            work = self._begin(x.detach().float(), truth, size)
+            work = self._begin(x.detach().float(), truth)
             found = self._objects(work)
             delta = self.filtered(work.delta, iteration)
             cost, per_sample, said = self.finish(work, found, delta)
@@ -182,9 +180,9 @@ class AnchorLoss(HeadLoss):
         """The delta after the loss filters, which Darknet has in [yolo] only."""
         return delta
 
-    def _begin(self, x: Tensor, truth: Tensor, size: tuple[int, int] | None) -> Work:
+    def _begin(self, x: Tensor, truth: Tensor) -> Work:
         batch, _, height, width = x.shape
-        grid = CellGrid((height, width), self.net_size(size), self.anchors.to(x.device))
+        grid = CellGrid((height, width), (self.net.height, self.net.width), self.anchors.to(x.device))
         out = self.activate(x.reshape(batch, len(self.anchors), self.entries, height * width))
         objects = read_objects(truth, batch, self.layer.classes, self.layer.max_)
         delta = torch.zeros_like(out)

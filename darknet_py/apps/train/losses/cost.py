@@ -24,9 +24,7 @@ class CostLoss(HeadLoss):
         super().__init__(place)
         self.layer, self.before = layer, before
 
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         with torch.no_grad():
             numbers = x.detach().float()
             for layer in self.before:

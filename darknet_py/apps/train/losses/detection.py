@@ -29,9 +29,7 @@ class DetectionLoss(HeadLoss):
         super().__init__(place)
         self.layer = layer
 
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         with torch.no_grad():
             output, delta, numbers = self._deltas(x.detach().float().flatten(1), truth, seen)
             total = squares(delta, (1,))

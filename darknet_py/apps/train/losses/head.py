@@ -24,7 +24,8 @@ MAX_SIDE_FILE = 1 << 24
 class HeadPlace:
     """Where a head stands: its layer, the value that its loss reads, [net], and the folder of the cfg.
 
-    `filters` are the loss filters of the network, one value for all heads.
+    The input size is that of [net]: at another one the losses are others. `filters` are the loss filters of the
+    network, one value for all heads.
     """
 
     info: LayerInfo
@@ -67,20 +68,13 @@ class HeadLoss(ABC):
         self.net = place.net
 
     @abstractmethod
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         """The loss of a mini batch.
 
         `x` (B, …) is what the head reads, `truth` (B, rows, 6) the objects (x, y, w, h of the centre in parts of the
         picture, class, track number), or what the class says. `seen` counts pictures, those of this mini batch
-        included (Darknet's net.seen), `iteration` the updates so far (net.cur_iteration). `size` is the (height,
-        width) of the network's input where it is not the cfg's, as in training at changing sizes.
+        included (Darknet's net.seen), `iteration` the updates so far (net.cur_iteration).
         """
-
-    def net_size(self, size: tuple[int, int] | None) -> tuple[int, int]:
-        """The (height, width) of the network's input."""
-        return size or (self.net.height, self.net.width)
 
 
 def squares(delta: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -53,9 +53,7 @@ class RegionLoss(HeadLoss):
         self.tree = read_tree(place.side_file(layer.tree)) if layer.tree is not None else None
         self._paths: dict[int, Path] = {}
 
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         with torch.no_grad():
             work = _Work(self, x.detach().float(), read_objects(truth, len(x), self.layer.classes, self.layer.max_))
             work.learn_nothing()

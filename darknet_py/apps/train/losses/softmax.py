@@ -40,9 +40,7 @@ class SoftmaxLoss(HeadLoss):
         parts = x.reshape(len(x), self.layer.groups, -1) / self.layer.temperature
         return parts.softmax(2).flatten(1)
 
-    def __call__(
-        self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0, size: tuple[int, int] | None = None
-    ) -> LossResult:
+    def __call__(self, x: Tensor, truth: Tensor, *, seen: int = 0, iteration: int = 0) -> LossResult:
         with torch.no_grad():
             output = self.output(x.detach().float())
             wanted = output if self.layer.noloss else truth.to(output.device, torch.float32).reshape(output.shape)
