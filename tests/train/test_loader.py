@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from drawn import CLASSES, rectangle, rectangles
 
-from darknet_py.apps.train.data.classifier import open_classified
+from darknet_py.analysis.evaluate.classify import open_classified
 from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch
 from darknet_py.apps.train.data.opening import open_loader
 from darknet_py.apps.train.data.options import CUTMIX_OR_MOSAIC, MIXUP, MOSAIC, Augmentation
@@ -280,7 +280,7 @@ def classified(folder: Path) -> Path:
 
 
 def test_a_classifiers_pictures_have_the_class_of_their_folder(tmp_path: Path) -> None:
-    dataset = open_classified(classified(tmp_path), 3)
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
     loader = Loader(dataset, Net(width=32, height=32, channels=3, batch=8, label_smooth_eps=0.1), Softmax())
     batch = loader.samples(0, 20)
     assert batch.truth.shape == (20, 3)
@@ -292,7 +292,7 @@ def test_a_classifiers_pictures_have_the_class_of_their_folder(tmp_path: Path) -
 
 @pytest.mark.parametrize("mixing", [MIXUP, CUTMIX_OR_MOSAIC, MOSAIC])
 def test_mixed_classes_still_are_one_whole(tmp_path: Path, mixing: int) -> None:
-    dataset = open_classified(classified(tmp_path), 3)
+    dataset = open_classified(classified(tmp_path), "train", classes=3)
     options = Augmentation("classes", mixing=mixing, min_crop=32, max_crop=32, angle=10, blur=1)
     loader = Loader(dataset, Net(width=32, height=32, channels=3), Softmax(), options=options)
     scores = np.stack([s for i in range(40) if (s := loader.sample(i).scores) is not None])
@@ -302,7 +302,7 @@ def test_mixed_classes_still_are_one_whole(tmp_path: Path, mixing: int) -> None:
 
 def test_labels_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"3 labels, and the network has 4 classes"):
-        open_classified(classified(tmp_path), 4)
+        open_classified(classified(tmp_path), "train", classes=4)
 
 
 # -- sheets ------------------------------------------------------------------------------------------------------
@@ -323,5 +323,7 @@ def test_a_sheet_shows_what_the_network_sees(tmp_path: Path) -> None:
 
 
 def test_a_classifiers_sheet_has_names(tmp_path: Path) -> None:
-    loader = Loader(open_classified(classified(tmp_path), 3), Net(width=64, height=64, channels=3), Softmax())
+    loader = Loader(
+        open_classified(classified(tmp_path), "train", classes=3), Net(width=64, height=64, channels=3), Softmax()
+    )
     assert contact_sheet(loader, 4, loader.dataset.names).shape == (140, 140, 3)

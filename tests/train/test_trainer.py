@@ -361,17 +361,24 @@ def test_a_running_mean_of_weights_is_written(place: Path) -> None:
     (place / "my.cfg").write_text(CFG.format(random=0).replace("momentum=", "ema_alpha=0.9\nmomentum="))
     events, _ = events_of(max_batches=2010, iterations=1)
     assert not any(isinstance(e, Saved) and e.kind == "ema" for e in events)
-    plan = read_plan("my.cfg", "my.data", settings=Settings(max_batches=2010, threads=1, fresh=True))
-    trainer = Trainer(plan)
-    kinds = set()
+    state = read_snapshot(place / "backup/my_last.state")
+    state.iteration = 1003  # as if a thousand had passed
+    state.write(place / "backup/my_last.state")
+    events, _ = events_of(max_batches=2010, iterations=1006)
+    assert any(isinstance(e, Saved) and e.kind == "ema" for e in events)
+
+
+def test_a_training_that_is_asked_to_stop_ends_with_everything_saved(place: Path) -> None:
+    trainer = Trainer(read_plan("my.cfg", "my.data", settings=Settings(threads=1)))
+    events = []
     for event in trainer:
-        if isinstance(event, Step) and event.iteration == 1:
-            trainer._run.iteration = 1005  # type: ignore[union-attr]  # as if a thousand had passed
-        if isinstance(event, Saved):
-            kinds.add(event.kind)
-        if isinstance(event, Step) and event.iteration > 1010:
+        events.append(event)
+        if isinstance(event, Step) and event.iteration == 2:
             trainer.stop()
-    assert "ema" in kinds
+    assert [getattr(e, "kind", "") for e in events[2:]] == ["last", "state", ""]
+    assert isinstance(events[-1], Finished)
+    assert (events[-1].iteration, events[-1].reason) == (2, "stopped")
+    assert next(e.iteration for e in Trainer(trainer.plan) if isinstance(e, Step)) == 3
 
 
 def test_a_loss_that_is_no_number_names_layer_and_picture_and_keeps_the_last_good_state(place: Path) -> None:

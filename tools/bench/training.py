@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from darknet_py.apps.train.data.loader import MiniBatch
+from darknet_py.apps.train.events import to_nobody
+from darknet_py.apps.train.learning import Learning, loader_of
 from darknet_py.apps.train.optimizer import DarknetOptimizer
 from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.processes import Processes
-from darknet_py.apps.train.trainer import Loop
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.reading import Reading
 from darknet_py.torch import DarknetModule, module
@@ -162,15 +163,15 @@ def keep_up(cfg: Path, pictures: Path, batch: int, blocks: int) -> tuple[float, 
     """Seconds of an iteration with the loader and without it, and the part that was waited for pictures."""
     settings = Settings(batch=batch, subdivisions=1, threads=torch.get_num_threads(), workers=1)
     plan = read_plan(cfg, pictures, settings=settings, reading=Reading(size=SIZE))
-    run = Loop(plan, torch.device("cpu"), Processes(), lambda _: None, resume=False)
-    loader: Any = run.loader
+    loader: Any = loader_of(plan, to_nobody)
+    run = Learning(plan, loader, torch.device("cpu"), Processes(), to_nobody)
     held: Any = Held(loader, [loader.batch(i) for i in range(BLOCK)])
     seconds: dict[bool, list[float]] = {True: [], False: []}
     waited: list[float] = []
     for number in range(2 * blocks):
         real = bool(number % 2)
         run.loader = loader if real else held
-        steps = [*run.steps(run.iteration + WARM + BLOCK)][WARM:]
+        steps = [*run.steps(run.tally.iteration + WARM + BLOCK)][WARM:]
         seconds[real].append(median(s.seconds for s in steps))
         waited += [s.waited / s.seconds for s in steps] if real else []
     return median(seconds[True]), median(seconds[False]), median(waited)

@@ -1,12 +1,21 @@
-"""A classifier's accuracy: top-1 and top-5 as `darknet classifier valid` counts them."""
+"""Pictures of a classifier with the classes that their paths tell, and its accuracy on them: top-1 and top-k.
+
+Decision: a picture has exactly one class (see `class_of`), and one whose path tells none is left out and counted.
+Darknet marks every label that is a part of the path: "cat" and "caterpillar" for the same picture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+
+from ...errors import DataError
+from ...vision.datasets import list_pictures, read_class_labels
+from ...vision.results import Results
 
 DIVISIONS = frozenset("train training valid validation val test testing images".split())  # folders that are no classes
 
@@ -20,6 +29,57 @@ class Accuracy:
     k: int
     pictures: int
     unknown: int
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """Pictures with a class each: `classes` (n,) int64 are places in `names`. `unknown` were left out."""
+
+    path: Path
+    pictures: tuple[Path, ...]
+    classes: np.ndarray
+    names: tuple[str, ...]
+    unknown: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def describe(self) -> str:
+        """In words, how many pictures and classes there are."""
+        left = f", {len(self.unknown)} left out whose paths tell no class" if self.unknown else ""
+        return f"{len(self)} pictures of {len(self.names)} classes{left}"
+
+    def judge(self, results: Iterable[Results], k: int = 5) -> Accuracy:
+        """How often a network is right, by its results for `pictures` in any order; those without one do not count."""
+        scores = {one.path: one.scores for one in results if one.scores is not None}
+        known = [(scores[str(p)], int(c)) for p, c in zip(self.pictures, self.classes, strict=True) if str(p) in scores]
+        return replace(accuracy([s for s, _ in known], [c for _, c in known], k), unknown=len(self.unknown))
+
+
+def open_classified(
+    data: str | Path, split: str = "valid", *, names: Sequence[str] = (), classes: int | None = None
+) -> Classified:
+    """The pictures of a .data file (its `split`), a list or a folder, with the classes that their paths tell.
+
+    Labels are the lines of the file that `labels=` names, else `names`. Raises `DataError` if there are not `classes`
+    of them, where that is said, or no path tells a class.
+    """
+    path = Path(data)
+    labels = read_class_labels(path) or tuple(names)
+    if classes is not None and len(labels) != classes:
+        raise DataError(
+            f"{path}: {len(labels)} labels, and the network has {classes} classes\n  hint: labels= of the .data file "
+            "names a list with one line for each class"
+        )
+    pictures = list_pictures(path, split)
+    found = [(picture, class_of(str(picture), labels)) for picture in pictures]
+    known = [(picture, number) for picture, number in found if number is not None]
+    if not known:
+        raise DataError(f"{path}: no path holds the name of its class, such as {labels[0]!r} in {pictures[0]}")
+    return Classified(
+        path, tuple(p for p, _ in known), np.array([c for _, c in known], np.int64), labels,
+        tuple(p for p, c in found if c is None),
+    )  # fmt: skip
 
 
 def class_of(path: str, labels: Sequence[str]) -> int | None:

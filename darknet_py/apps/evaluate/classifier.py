@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...analysis.evaluate.classify import Accuracy, accuracy, class_of
+from ...analysis.evaluate.classify import Accuracy, open_classified
 from ...errors import DataError
 from ...model.model import Model, load
-from ...vision.datasets import list_pictures, read_class_labels
+from ...vision.results import Results
 from ...zoo.names import read_options
 
 SCHEMA = "darknet-py/accuracy/1"
@@ -27,7 +27,7 @@ def evaluate_classifier(
 ) -> Accuracy:
     """Evaluate a classifier on the `valid` list of a .data file (or a list, or a folder): top-1 and top-`k`.
 
-    A picture's class is the first label that its path contains, as Darknet looks for it; the labels are the lines of
+    A picture's class is told by its path (`class_of`), and those without one are left out; the labels are the lines of
     the file that `labels=` names, else the network's names. `k` is `top=` of the .data file, or 5, as far as there are
     classes. Raises `DarknetError`, also where no picture's class is known.
     """
@@ -36,15 +36,14 @@ def evaluate_classifier(
     if model.contract.decoders:
         raise DataError("this network finds boxes: use evaluate for a detector")
     written = read_options(data) if data.suffix == ".data" else {}
-    labels = read_class_labels(data) or tuple(model.names.values())
-    paths = list_pictures(data)
-    truth = [class_of(str(path), labels) for path in paths]
-    if not any(c is not None for c in truth):
-        raise DataError(f"{data}: no path holds the name of its class, such as {labels[0]!r} in {paths[0]}")
-    scores = []
-    for results in model((str(path) for path in paths), batch=batch, workers=workers):
-        scores.append(results.scores)
-        if progress:
-            progress(len(scores), len(paths))
+    classified = open_classified(data, names=tuple(model.names.values()))
     top = int(written["top"]) if written.get("top", "").isdigit() else 5
-    return accuracy([s for s in scores if s is not None], truth, min(max(1, top), len(model.names)))
+
+    def results() -> Iterator[Results]:
+        found = model((str(path) for path in classified.pictures), batch=batch, workers=workers)
+        for done, one in enumerate(found, 1):
+            yield one
+            if progress:
+                progress(done, len(classified))
+
+    return classified.judge(results(), min(max(1, top), len(model.names)))

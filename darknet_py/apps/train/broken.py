@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
+from ...errors import DataError
 from ...torch import DarknetModule
 
 SHOWN = 3  # pictures that are named
+REMEDIES = "a lower learning rate, or a longer burn_in, usually helps; check the labels (darknet-py check)"
+
+
+class NoNumberError(DataError):
+    """A loss or parameters that are no numbers: the training cannot go on from there."""
 
 
 def first_broken(module: DarknetModule, images: torch.Tensor, paths: Sequence[str]) -> str:

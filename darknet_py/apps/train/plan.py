@@ -132,6 +132,11 @@ class Plan:
         return replace(compilation, net=replace(self.net, height=size[0], width=size[1]))
 
     @property
+    def last(self) -> int:
+        """The iteration that this run ends after; the training itself may be longer."""
+        return min(self.net.max_batches, self.settings.iterations or self.net.max_batches)
+
+    @property
     def save_last(self) -> int:
         """Iterations between two `_last` files."""
         return self._number("savelast", SAVE_LAST)

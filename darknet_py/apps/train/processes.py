@@ -61,13 +61,17 @@ class Processes:
             p.grad = flat[at : at + p.numel()].view_as(p)
             at += p.numel()
 
-    def sums_of(self, *numbers: float) -> tuple[float, ...]:
-        """Numbers, each added up over the processes."""
+    def sum_of(self, number: float) -> float:
+        """A number, added up over the processes."""
         if self.count == 1:
-            return numbers
-        tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+            return number
+        tensor = torch.tensor(number, dtype=torch.float64, device=self.device)
         distributed.all_reduce(tensor)
-        return tuple(tensor.tolist())
+        return float(tensor)
+
+    def any_of(self, yes: bool) -> bool:
+        """Whether it is so in any of the processes: all of them get the same answer at the same time."""
+        return self.sum_of(float(yes)) > 0
 
     def copy_statistics(self, module: torch.nn.Module) -> None:
         """The statistics of batch normalization of the first process, in all of them."""

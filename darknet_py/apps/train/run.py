@@ -13,7 +13,7 @@ from ...darknet.reading import Reading
 from ...errors import BackendError, Say
 from ...version import requirement
 from .data.source import Source
-from .events import Event
+from .events import Event, to_nobody
 from .plan import Plan, Settings, read_plan
 
 FLOAT = 4  # bytes
@@ -34,8 +34,8 @@ def train(
 ) -> Iterator[Event]:
     r"""Train a cfg on labelled pictures as Darknet does; to iterate is to train.
 
-    `data` is a .data file, a list, a folder, a COCO file, or a `Source` of pictures that are made; `weights` those to begin with, of all layers or of the
-    first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the fields of `Settings`: `seed`,
+    `data` is a .data file, a list, a folder, a COCO file, or a `Source` of pictures that are made; `weights` those to
+    begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the fields of `Settings`: `seed`,
     `device`, `map_` (on the pictures `valid`, or those of the .data file), `iterations`, `freeze` … Weights, logs and
     charts go into `backup` (default: what the .data file says, or the folder backup); the same call goes on where it
     was stopped or killed. Raises `DarknetError`.
@@ -96,16 +96,21 @@ class Rehearsal:
 
 def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
     """A few iterations in memory, of which nothing is kept: what the training will take. Raises `DarknetError`."""
+    from .learning import Learning, loader_of
     from .processes import Processes, chosen_device
-    from .trainer import Loop
+    from .validation import Validation
 
-    device = chosen_device(plan.settings.device)
-    run = Loop(plan, device, Processes(), say or (lambda _: None), resume=False)
-    steps = [*run.steps(run.iteration + TIMED)]
+    say, device = say or to_nobody, chosen_device(plan.settings.device)
+    loader = loader_of(plan, say)
+    loader.look_over()
+    learning = Learning(plan, loader, device, Processes(), say)
+    Validation.of(plan, say)  # what is wrong with it is to be known now
+    begin = learning.tally.iteration
+    steps = [*learning.steps(begin + TIMED)]
     warm = steps[1:] or steps
     graph = plan.compilation.graph
     return Rehearsal(
-        plan.net.max_batches - run.iteration + len(steps), plan.net.batch, run.sizes.largest(),
+        plan.net.max_batches - begin, plan.net.batch, learning.sizes.largest(),
         sum(p.size for p in graph.params), plan.mini_batch * sum(math.prod(op.output.shape) for op in graph.ops),
         sum(s.seconds for s in warm) / len(warm), sum(s.waited for s in warm) / len(warm), _peak(),
     )  # fmt: skip
@@ -127,8 +132,8 @@ def show_data(plan: Plan, count: int, *, replace: bool = False) -> Path:
     Raises `DarknetError`, also for a file of that name which this package did not write, unless `replace`.
     """
     from .data.sheet import write_sheet
-    from .trainer import loader_of
+    from .learning import loader_of
 
     path = plan.backup / f"{plan.name}_data.png"
-    write_sheet(loader_of(plan), path, count, plan.names, replace=replace)
+    write_sheet(loader_of(plan, to_nobody), path, count, plan.names, replace=replace)
     return path

@@ -33,7 +33,7 @@ class Snapshot:
     """
 
     iteration: int
-    average: float
+    average: float | None
     seen: int
     start: str
     module: dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...analysis.evaluate.classify import accuracy
+from ...analysis.evaluate.classify import Classified
 from ...analysis.evaluate.record import Detected
 from ...analysis.evaluate.score import COUNTED, IOU, score
 from ...errors import DataError, Say
@@ -16,7 +16,6 @@ from ...model.model import Model
 from ...vision.datasets import Dataset
 from ...vision.labels import Labels
 from ...vision.results import Results
-from .data.classifier import Classified
 from .data.opening import open_data
 from .plan import Plan
 
@@ -64,9 +63,7 @@ class Validation:
         """
         if isinstance(self.data, Classified):
             paths = [str(p) for p in self.data.pictures]
-            scores = {one.path: one.scores for one in self._results(model, paths) if one.scores is not None}
-            known = [(scores[p], int(c)) for p, c in zip(paths, self.data.classes, strict=True) if p in scores]
-            return float(accuracy([s for s, _ in known], [c for _, c in known], 1).top1), ()
+            return float(self.data.judge(self._results(model, paths), 1).top1), ()
         paths = [str(e.picture) for e in self.data.examples]
         found = {one.path: Detected.of(one) for one in self._results(model, paths)}
         nothing = Detected((1, 1), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))

@@ -1,21 +1,14 @@
-"""The pictures of a classifier: turned, cut out and tinted as Darknet does it, and the classes of their paths.
-
-Decision: a picture has exactly one class (see `class_of`), and one whose path tells none is left out and said at the
-beginning. Darknet marks every label that is a part of the path: "cat" and "caterpillar" for the same picture.
-"""
+"""The pictures of a classifier: turned, cut out, tinted and mixed as Darknet does it (image.c, data.c)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ....analysis.evaluate.classify import class_of
 from ....errors import DataError
-from ....vision.datasets import list_pictures, read_class_labels
 from .colours import SAME, Tint, tint_floats
 from .drawing import BYTE
 from .geometry import Size
@@ -26,44 +19,6 @@ from .sizes import random_scale
 LEAST_PATCH, MOST_PATCH = 0.3, 0.8  # of a side, of what cutmix puts in (data.c load_data_augment)
 BLURRED = 4  # one in so many is blurred, if at all
 USUAL_KERNEL = 15  # pixels of the kernel where blur=1
-
-
-@dataclass(frozen=True, eq=False)
-class Classified:
-    """Pictures with a class each: `classes` (n,) int64 are places in `names`. `unknown` were left out."""
-
-    path: Path
-    pictures: tuple[Path, ...]
-    classes: np.ndarray
-    names: tuple[str, ...]
-    unknown: tuple[Path, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-
-def open_classified(data: str | Path, classes: int, split: str = "train", *, names: Sequence[str] = ()) -> Classified:
-    """The pictures of a .data file (its `split`), a list or a folder, with the classes that their paths tell.
-
-    Labels are the lines of the file that `labels=` names, else `names`. Raises `DataError` if there are not `classes`
-    of them, or no path tells a class.
-    """
-    path = Path(data)
-    labels = read_class_labels(path) or tuple(names)
-    if len(labels) != classes:
-        raise DataError(
-            f"{path}: {len(labels)} labels, and the network has {classes} classes\n  hint: labels= of the .data file "
-            "names a list with one line for each class"
-        )
-    pictures = list_pictures(path, split)
-    found = [(picture, class_of(str(picture), labels)) for picture in pictures]
-    known = [(picture, number) for picture, number in found if number is not None]
-    if not known:
-        raise DataError(f"{path}: no path holds the name of its class, such as {labels[0]!r} in {pictures[0]}")
-    return Classified(
-        path, tuple(p for p, _ in known), np.array([c for _, c in known], np.int64), labels,
-        tuple(p for p, c in found if c is None),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

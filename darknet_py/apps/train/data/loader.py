@@ -20,6 +20,7 @@ from threading import Lock
 import cv2
 import numpy as np
 
+from ....analysis.evaluate.classify import Classified
 from ....darknet.layers.layer import Layer
 from ....darknet.layers.net import Net
 from ....errors import DataError, Say
@@ -29,7 +30,7 @@ from ....vision.labels import LEAVES
 from . import classifier
 from .blend import join_rows, mix
 from .chance import NOISE, PARTS, SAMPLES, chances
-from .classifier import Classified, cut_out, one_hot, patch_of, put_patch, put_quarters, turn_of
+from .classifier import cut_out, one_hot, patch_of, put_patch, put_quarters, turn_of
 from .drawing import draw_of, drawn_pixels, drawn_rows, to_planes
 from .geometry import Size
 from .mosaic import QUARTERS, corner_of, cut_of

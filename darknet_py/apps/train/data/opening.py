@@ -9,12 +9,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ....analysis.evaluate.classify import Classified, open_classified
 from ....darknet.compile import Compilation
 from ....darknet.layers.layer import layer_of
 from ....darknet.layers.training import BoxTraining
 from ....errors import DataError
 from ....vision.datasets import Dataset, open_dataset
-from .classifier import Classified, open_classified
 from .loader import Loader
 from .options import last_head
 from .source import Source
@@ -38,7 +38,8 @@ def open_data(
     if any(getattr(layer_of(info), "tree", None) for info in compilation.graph.layers):
         raise DataError("a classifier with a tree of classes (tree= in [softmax]) is not trained here")
     last = compilation.graph.layers[-1].index
-    return open_classified(data, math.prod(compilation.graph.layer_output(last).shape), split, names=names)
+    classes = math.prod(compilation.graph.layer_output(last).shape)
+    return open_classified(data, split, names=names, classes=classes)
 
 
 def open_loader(
