@@ -87,10 +87,11 @@ def helpers(count: int) -> Iterator[None]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, "-m", "tools.train.codes.train", *sys.argv[1:]]
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tools.train.codes.train", *sys.argv[1:]],
-            env={**os.environ, **common, "RANK": str(rank)}, stdout=subprocess.DEVNULL, start_new_session=True,
+            command, env={**os.environ, **common, "RANK": str(rank)}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         for rank in range(1, count)
     ]
