@@ -53,6 +53,12 @@ train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it 
 train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.kill
 
+weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (15 core-hours; stops and goes on)
+	$(TRAIN)/bin/python -m tools.train.codes.train
+
+codes-sheet: $(READY)  ## some of the pictures that it learns from, with their boxes, in one file
+	$(BIN)/python -m tools.train.codes.sheet
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -95,4 +101,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean
+.PHONY: help install demo test train-test train-demo train-kill weights codes-sheet lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean

@@ -17,7 +17,7 @@ from .network import Evidence, Network
 
 NAMES = ("barcode", "qrcode", "datamatrix", "aztec", "pdf417")
 # Nine clusters of the boxes of 4,000 drawn pictures at 416x416: `python -m tools.train.codes.anchors`.
-ANCHORS = (62, 23, 43, 54, 66, 95, 128, 60, 102, 156, 168, 158, 320, 124, 233, 286, 375, 358)
+ANCHORS = (59, 25, 39, 63, 76, 79, 183, 52, 119, 129, 279, 126, 159, 237, 316, 255, 372, 377)
 HEADS = Yolo(
     ANCHORS,
     {

@@ -1,5 +1,4 @@
-"""Running means: that of weights which Darknet keeps with `ema_alpha` in the second half, and one of all that is learned.
-"""
+"""Running means: Darknet's of weights (`ema_alpha`, in the second half), and one of all that is learned."""
 
 from __future__ import annotations
 

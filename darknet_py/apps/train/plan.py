@@ -191,9 +191,9 @@ def read_plan(
 ) -> Plan:
     """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
 
-    `data` is what `open_dataset` takes, or a source of pictures that are made; a .data file also says where weights are written (`backup=`; else the folder
-    backup). `valid` are the pictures that it is measured on, where no .data file says so. `weights` are Darknet's, of
-    all layers or of the first ones, or none: random numbers. `say` is told what is doubtful about the cfg.
+    `data` is what `open_dataset` takes, or a source of pictures that are made; a .data file also says where weights are
+    written (`backup=`; else the folder backup). `valid` are the pictures that it is measured on, where no .data file says
+    so. `weights` are Darknet's, of all layers or of the first ones, or none: random numbers. `say` is told what is doubtful about the cfg.
     """
     settings, reading = settings or Settings(), reading or Reading()
     data = Path(data) if isinstance(data, str) else data

@@ -1,4 +1,4 @@
-"""`python -m tools.train.codes.anchors`: nine anchors for the boxes of drawn pictures at 416x416, for tools/networks."""
+"""`python -m tools.train.codes.anchors`: nine anchors for the boxes of drawn pictures at 416x416."""
 
 from __future__ import annotations
 

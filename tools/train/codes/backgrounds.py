@@ -196,16 +196,23 @@ def put_words(
     return put_ink(image, letters.roll_word(dice, height, image.shape[1]), at, colour)
 
 
-def put_ink(image: np.ndarray, ink: np.ndarray, at: tuple[int, int], colour: tuple[float, ...]) -> tuple[int, int]:
-    """Print ink (h, w) of a colour with its top left corner at a place; its (height, width)."""
+def under(image: np.ndarray, ink: np.ndarray, at: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a picture that ink with its top left corner at a place falls on, and that part of the ink."""
     x, y = at
     left, top = max(0, -x), max(0, -y)
-    part = image[max(0, y) : y + ink.shape[0], max(0, x) : x + ink.shape[1]]
+    part = image[max(0, y) : max(0, y + ink.shape[0]), max(0, x) : max(0, x + ink.shape[1])]
     mask = ink[top : top + part.shape[0], left : left + part.shape[1]]
-    part = part[: mask.shape[0], : mask.shape[1]]
+    return part[: mask.shape[0], : mask.shape[1]], mask
+
+
+def put_ink(image: np.ndarray, ink: np.ndarray, at: tuple[int, int], colour: tuple[float, ...]) -> tuple[int, int]:
+    """Print ink (h, w) of a colour with its top left corner at a place; its (height, width)."""
+    part, mask = under(image, ink, at)
     if part.size:
-        share = cv2.merge([mask.astype(np.float32) * (1 / 255)] * 3)
-        part[:] = cv2.convertScaleAbs(part * (1 - share) + share * np.array(colour[:3], np.float32))
+        share = mask.astype(np.float32) * np.float32(1 / 255)
+        tone = np.empty(part.shape, np.uint8)
+        tone[:] = np.clip(colour[:3], 0, 255)
+        part[:] = cv2.blendLinear(tone, np.ascontiguousarray(part), share, 1 - share)
     return ink.shape[0], ink.shape[1]
 
 
@@ -239,7 +246,7 @@ def circuits(dice: Dice, size: int) -> np.ndarray:
     holes = dice.array(cells, cells)
     share = dice.between(0.3, 0.7)
     image[2::2, 1::2] = holes < share
-    image[1::2, 2::2] = holes.T > share if dice.yes(0.5) else holes > share
+    image[1::2, 2::2] = share < holes.T if dice.yes(0.5) else holes > share
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_NEAREST if dice.yes(0.5) else cv2.INTER_LINEAR)
     return _turned(dice, mapped(image, *contrast(dice)), (128.0, 128.0, 128.0))
 

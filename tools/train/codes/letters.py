@@ -26,10 +26,10 @@ ALPHABETS = (
     "оеаинтсрвлкмдпуяы", "αβγδεζηθικλμνξοπρστυφχψω",
 )  # fmt: skip
 WITH_ALL_ALPHABETS = 9  # the first fonts have Greek and Cyrillic letters
-WORDS, PAGES = 320, 28  # that are told apart
+WORDS, CAPTIONS, PAGES = 320, 160, 28  # that are told apart
 HEIGHT = 36  # pixels of a kept word
 PAGE = 560  # pixels of a side of a kept page
-WORD_SEED, PAGE_SEED = 101, 102
+WORD_SEED, PAGE_SEED, CAPTION_SEED = 101, 102, 103
 
 
 @cache
@@ -58,7 +58,15 @@ def word(number: int) -> np.ndarray:
     return line(_phrase(dice, alphabet, dice.whole(1, 4)), which)
 
 
-@lru_cache(256)
+@lru_cache(CAPTIONS)
+def caption(number: int) -> np.ndarray:
+    """Ink (HEIGHT, w) uint8 of what stands under bars: groups of digits, sometimes letters, in a plain font."""
+    dice = Dice(CAPTION_SEED, number)
+    letters = dice.of((ALPHABETS[2], ALPHABETS[2], ALPHABETS[3]))
+    groups = [dice.text(letters, dice.whole(1, 7)) for _ in range(dice.whole(1, 4))]
+    return line(dice.of((" ", "  ", "")).join(groups), dice.of((0, 0, 1, 6, 7, 13, 15)))
+
+
 def line(text: str, which: int) -> np.ndarray:
     """Ink (HEIGHT, w) uint8 of a text in a font."""
     letters = font(which, HEIGHT - 8)
@@ -104,6 +112,11 @@ def scaled(ink: np.ndarray, height: int, most: int) -> np.ndarray:
     width = max(1, round(ink.shape[1] * height / ink.shape[0]))
     shrunk = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA if height < len(ink) else cv2.INTER_LINEAR)
     return shrunk[:, :most]
+
+
+def roll_caption(dice: Dice, height: int, most: int) -> np.ndarray:
+    """Ink (height, w) of what stands under bars, w at most `most`."""
+    return scaled(caption(dice.below(CAPTIONS)), height, most)
 
 
 def roll_page(dice: Dice, height: int, width: int) -> np.ndarray:

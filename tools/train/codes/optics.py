@@ -19,7 +19,7 @@ def photographed(dice: Dice, image: np.ndarray, strength: float = 1.0) -> np.nda
     """The scene (h, w, 3) uint8 as a camera or a scanner gives it; `strength` 0 is nearly nothing."""
     if dice.yes(0.75 * strength):
         image = lit(dice, image)
-    if dice.yes(0.22 * strength):
+    if dice.yes(0.16 * strength):
         image = glare(dice, image)
     image = toned(dice, image, strength)
     if dice.yes(0.55 * strength):
@@ -38,13 +38,13 @@ def photographed(dice: Dice, image: np.ndarray, strength: float = 1.0) -> np.nda
 def lit(dice: Dice, image: np.ndarray) -> np.ndarray:
     """Uneven light, and shadows with soft or hard edges."""
     size = len(image)
-    depth = dice.between(0.1, 0.9)
+    depth = dice.between(0.1, 0.75)
     light = 1 + depth * (field(dice, size, dice.whole(2, 4)) - 0.6)
     for _ in range(dice.of((0, 0, 1, 1, 2))):
         edge = plane(dice, size, dice.between(0, 2 * math.pi), size) - dice.between(0.1, 0.9)
         sharp = dice.ratio(3, 80)
-        light *= 1 - dice.between(0.15, 0.65) * np.clip(0.5 + edge * sharp, 0, 1)
-    light = np.clip(light, 0.12, 1.6).astype(np.float32)
+        light *= 1 - dice.between(0.15, 0.55) * np.clip(0.5 + edge * sharp, 0, 1)
+    light = np.clip(light, 0.2, 1.6).astype(np.float32)
     return cv2.multiply(image, cv2.merge([light] * 3), dtype=cv2.CV_8U)
 
 
@@ -56,7 +56,7 @@ def glare(dice: Dice, image: np.ndarray) -> np.ndarray:
     dx, dy = x - dice.between(0, size), y - dice.between(0, size)
     along, across = dx * math.cos(turn) + dy * math.sin(turn), dy * math.cos(turn) - dx * math.sin(turn)
     long, wide = dice.ratio(0.04, 1.2) * size, dice.ratio(0.03, 0.25) * size
-    spot = np.exp(-((along / long) ** 2 + (across / wide) ** 2)) * dice.between(60, 330)
+    spot = np.exp(-((along / long) ** 2 + (across / wide) ** 2)) * dice.between(60, 260)
     return cv2.add(image, cv2.merge([spot.astype(np.float32)] * 3), dtype=cv2.CV_8U)
 
 
@@ -64,12 +64,12 @@ def toned(dice: Dice, image: np.ndarray, strength: float) -> np.ndarray:
     """Exposure, contrast, the colour of the light; and grey pictures."""
     if dice.yes(0.25):
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        cast = np.zeros(3, np.float32)
+        cast = np.zeros(3)
     else:
-        cast = (dice.array(3) - 0.5) * (0.35 * strength if dice.yes(0.5) else 0.08)
+        cast = (dice.array(3).astype(np.float64) - 0.5) * (0.35 * strength if dice.yes(0.5) else 0.08)
     low = dice.between(0, 70) * strength * dice.yes(0.5)
-    high = 255 - dice.between(0, 120) * strength * dice.yes(0.5)
-    gamma = dice.ratio(0.6, 1.7) if dice.yes(0.6 * strength) else 1.0
+    high = 255 - dice.between(0, 90) * strength * dice.yes(0.5)
+    gamma = dice.ratio(0.6, 1.5) if dice.yes(0.6 * strength) else 1.0
     curve = low + (high - low) * np.linspace(0, 1, 256) ** gamma
     table = np.clip(curve[:, None] * (1 + cast), 0, 255).astype(np.uint8)[None]
     return cv2.LUT(image, table)
@@ -85,7 +85,8 @@ def blurred(dice: Dice, image: np.ndarray) -> np.ndarray:
     reach = int(length / 2) + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
     dx, dy = math.cos(turn) * length / 2, math.sin(turn) * length / 2
-    begin, end = (round((reach - dx) * 16), round((reach - dy) * 16)), (round((reach + dx) * 16), round((reach + dy) * 16))
+    begin = round((reach - dx) * 16), round((reach - dy) * 16)
+    end = round((reach + dx) * 16), round((reach + dy) * 16)
     cv2.line(kernel, begin, end, 255, 1, cv2.LINE_AA, 4)
     return cv2.filter2D(image, -1, kernel.astype(np.float32) / max(1, int(kernel.sum())))
 
@@ -95,7 +96,8 @@ def coarse(dice: Dice, image: np.ndarray) -> np.ndarray:
     size = len(image)
     few = int(size / dice.ratio(1.2, 2.6))
     small = cv2.resize(image, (few, few), interpolation=dice.of((cv2.INTER_AREA, cv2.INTER_LINEAR)))
-    return cv2.resize(small, (size, size), interpolation=dice.of((cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)))
+    how = dice.of((cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST))
+    return cv2.resize(small, (size, size), interpolation=how)
 
 
 def sharpened(dice: Dice, image: np.ndarray) -> np.ndarray:
@@ -115,4 +117,4 @@ def noisy(dice: Dice, image: np.ndarray, strength: float) -> np.ndarray:
 def compressed(dice: Dice, image: np.ndarray) -> np.ndarray:
     """Through a JPEG file."""
     _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, int(dice.between(18, 96))))
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

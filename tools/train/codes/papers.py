@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 
 from . import letters
-from .backgrounds import put_finger, put_ink, put_words
+from .backgrounds import under
 from .dice import Dice
 from .symbols import AZTEC, BARCODE, DATAMATRIX, PDF417, QRCODE, Symbol, roll_symbol
-from .textures import clouds, field, grain
+from .textures import clouds, grain, mapped
 
 EDGE = 3  # pixels around a print that cover nothing, so that its edge is smooth
-LARGEST = 1400  # pixels of a side of a print
 DISCS = 12  # pixels of a module that is a dot, before it is scaled
 MOST_DISCS = 48  # modules a side of a code that may be of dots
 
@@ -31,7 +30,7 @@ class Mark:
     box: tuple[float, float, float, float]
 
     def outline(self, steps: int = 24) -> np.ndarray:
-        """Points (n, 2) along its sides, corners included; coordinates are those of OpenCV, whose pixels are points."""
+        """Points (n, 2) along its sides, corners included, in OpenCV's coordinates: pixels are points."""
         left, top, right, bottom = (side - 0.5 for side in self.box)
         share = np.linspace(0, 1, steps, endpoint=False)
         x = np.concatenate([left + (right - left) * share, np.full(steps, right)])
@@ -41,7 +40,9 @@ class Mark:
     def inside(self, steps: int = 33) -> np.ndarray:
         """Points (n, 2) all over it."""
         left, top, right, bottom = (side - 0.5 for side in self.box)
-        return np.stack(np.meshgrid(np.linspace(left, right, steps), np.linspace(top, bottom, steps)), -1).reshape(-1, 2)
+        return np.stack(np.meshgrid(np.linspace(left, right, steps), np.linspace(top, bottom, steps)), -1).reshape(
+            -1, 2
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,6 @@ class Drawn:
     cls: int
     ink: np.ndarray
     box: tuple[int, int, int, int]
-    caption: str
 
 
 # -- a code at a size --------------------------------------------------------------------------------------------------
@@ -90,8 +90,8 @@ def draw_symbol(dice: Dice, symbol: Symbol, long: int) -> Drawn:
         if tails:
             ink = np.concatenate([ink, resized(255 - symbol.modules[bottom:], tails, width)])
         right = round(width * symbol.box[2] / columns)
-        return Drawn(symbol.cls, ink, (0, 0, right, height), symbol.caption)
-    tall = rows / columns * (dice.ratio(0.65, 1.7) if symbol.cls == PDF417 else dice.around(1, 0.04))
+        return Drawn(symbol.cls, ink, (0, 0, right, height))
+    tall = rows / columns * _tallness(dice, symbol)
     width, height = (long, max(3, round(long * tall))) if tall <= 1 else (max(3, round(long / tall)), long)
     dotted = {DATAMATRIX: 0.14, QRCODE: 0.07, AZTEC: 0.02}.get(symbol.cls, 0)
     if dice.yes(dotted) and max(rows, columns) <= MOST_DISCS:
@@ -100,7 +100,19 @@ def draw_symbol(dice: Dice, symbol: Symbol, long: int) -> Drawn:
         ink = resized(255 - symbol.modules, height, width)
     if symbol.kind == "QRCode" and dice.yes(0.08):
         ink = _with_logo(dice, ink)
-    return Drawn(symbol.cls, ink, (0, 0, width, height), symbol.caption)
+    left, top, right, below = symbol.box
+    box = (
+        round(left * width / columns), round(top * height / rows),
+        round(right * width / columns), round(below * height / rows),
+    )  # fmt: skip
+    return Drawn(symbol.cls, ink, box)
+
+
+def _tallness(dice: Dice, symbol: Symbol) -> float:
+    """How much taller a code is drawn than its modules say: rows of bars may have any height."""
+    if symbol.cls == PDF417:
+        return dice.ratio(0.65, 1.7)
+    return dice.ratio(0.5, 1.3) if symbol.cls == BARCODE else dice.around(1, 0.04)
 
 
 def resized(ink: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -164,6 +176,47 @@ def _scratched(dice: Dice, ink: np.ndarray) -> np.ndarray:
 # -- prints ------------------------------------------------------------------------------------------------------------
 
 
+class _Sheet:
+    """Paper that is printed on: how much ink there is in each pixel, of one colour, and of another where there is."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.ink = np.zeros((height, width), np.uint8)
+        self.accent: np.ndarray | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.ink.shape[0], self.ink.shape[1]
+
+    def plane(self, dice: Dice) -> np.ndarray:
+        """What to print on: mostly the first colour."""
+        if dice.yes(0.8):
+            return self.ink
+        if self.accent is None:
+            self.accent = np.zeros_like(self.ink)
+        return self.accent
+
+    def clear(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Leave paper free."""
+        for plane in (self.ink, self.accent):
+            if plane is not None:
+                plane[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
+
+    def put(self, ink: np.ndarray, at: tuple[int, int], plane: np.ndarray | None = None) -> None:
+        """Print ink with its top left corner at a place."""
+        part, mask = under(self.ink if plane is None else plane, ink, at)
+        np.maximum(part, mask, out=part)
+
+    def coloured(self, dice: Dice, paper: np.ndarray, ink: np.ndarray) -> np.ndarray:
+        """The sheet (h, w, 3) uint8."""
+        pixels = mapped(self.ink, paper, ink)
+        if self.accent is not None:
+            tone = np.empty_like(pixels)
+            tone[:] = np.clip(dice.colour(), 0, 255)
+            cv2.copyTo(tone, self.accent, pixels)
+        return grain(dice, pixels, dice.between(2, 14)) if dice.yes(0.15) else pixels
+
+
 def roll_colours(dice: Dice) -> tuple[np.ndarray, np.ndarray]:
     """Of paper and ink, well apart; seldom the light one is the ink."""
     kind = dice.below(20)
@@ -185,91 +238,89 @@ def roll_colours(dice: Dice) -> tuple[np.ndarray, np.ndarray]:
     return (ink, paper) if dice.yes(0.07) else (paper, ink)
 
 
-def roll_print(dice: Dice, long: int, *, most: int, cls: int | None = None) -> Print:
-    """A print with one code, whose longer side has about so many pixels, of at most `most` modules a side."""
+def roll_print(dice: Dice, long: int, *, most: int, room: int, cls: int | None = None) -> Print:
+    """A print with one code, whose longer side has about so many pixels, of at most `most` modules a side.
+
+    `room` are the pixels that are seen at most: no print is much larger.
+    """
     symbol = roll_symbol(dice, cls, most=most)
     code = draw_symbol(dice, symbol, long)
     module = max(1.0, long / max(symbol.size))
     quiet = int(module * dice.between(0.5, 8)) if dice.yes(0.85) else int(module * dice.between(0, 1.5))
+    quiet = min(quiet, long // 3)
     kind = dice.below(20)
     if kind < 6:
-        return _label(dice, code, quiet, 0.12)
+        return _label(dice, code, quiet, 0.12, room)
     if kind < 15:
-        return _label(dice, code, quiet, 1.3)
+        return _label(dice, code, quiet, 1.3, room)
     if kind < 17:
-        return _page(dice, code, quiet)
+        return _page(dice, code, quiet, room)
     if kind == 17 and code.box[3] > 0.5 * code.box[2]:
         return _round(dice, code, quiet)
     return _direct(dice, code, quiet)
 
 
-def _label(dice: Dice, code: Drawn, quiet: int, room: float) -> Print:
-    """A label: the code, and `room` around it, in parts of its longer side, with print in it."""
+def _label(dice: Dice, code: Drawn, quiet: int, around: float, room: int) -> Print:
+    """A label: the code, and as much `around` it, in parts of its longer side, with print in it."""
     long = max(code.ink.shape)
-    left, top, right, bottom = (int(quiet + long * room * v**2 * 0.7) + EDGE for v in dice.array(4))
     caption = _caption(dice, code)
-    bottom += caption.shape[0] if caption is not None else 0
-    height, width = min(LARGEST, code.ink.shape[0] + top + bottom), min(LARGEST, code.ink.shape[1] + left + right)
-    colours = roll_colours(dice)
-    pixels = _sheet(dice, height, width, colours[0])
-    if room > 0.5:
+    below = caption.shape[0] if caption is not None else 0
+    free = [max(0, room - n) / 2 for n in (code.ink.shape[1], code.ink.shape[0]) * 2]
+    left, top, right, bottom = (
+        int(quiet + min(long * around * v**2 * 0.7, most)) + EDGE for v, most in zip(dice.array(4), free, strict=True)
+    )
+    sheet = _Sheet(code.ink.shape[0] + top + bottom + below, code.ink.shape[1] + left + right)
+    if around > 0.5:
         for _ in range(dice.whole(0, 10)):
-            _put_something(dice, pixels, colours, long)
-    mark = _put_code(dice, pixels, code, (left, top), quiet, colours, caption)
-    return Print(_covering(dice, pixels), (mark,))
+            _put_something(dice, sheet, long)
+    mark = _put_code(dice, sheet, code, (left, top), quiet, caption)
+    return Print(_covering(dice, sheet.coloured(dice, *roll_colours(dice))), (mark,))
 
 
-def _page(dice: Dice, code: Drawn, quiet: int) -> Print:
+def _page(dice: Dice, code: Drawn, quiet: int, room: int) -> Print:
     """A page of text with a code in it."""
     long = max(code.ink.shape)
-    height, width = (min(LARGEST, int(n + 2 * quiet + long * dice.between(0.5, 2))) for n in code.ink.shape)
-    colours = roll_colours(dice)
-    pixels = _sheet(dice, height, width, colours[0])
-    put_ink(pixels, letters.roll_page(dice, height, width), (0, 0), tuple(map(float, colours[1])))
-    at = int(dice.between(EDGE, width - code.ink.shape[1] - EDGE)), int(dice.between(EDGE, height - code.ink.shape[0] - EDGE))
-    mark = _put_code(dice, pixels, code, at, quiet, colours, _caption(dice, code))
-    return Print(_covering(dice, pixels), (mark,))
+    height, width = (
+        int(n + 2 * quiet + min(long * dice.between(0.5, 2), max(2 * EDGE, room - n))) for n in code.ink.shape
+    )
+    sheet = _Sheet(height, width)
+    sheet.ink[:] = letters.roll_page(dice, height, width)
+    at = (
+        int(dice.between(EDGE, width - code.ink.shape[1] - EDGE)),
+        int(dice.between(EDGE, height - code.ink.shape[0] - EDGE)),
+    )
+    mark = _put_code(dice, sheet, code, at, quiet, _caption(dice, code))
+    return Print(_covering(dice, sheet.coloured(dice, *roll_colours(dice))), (mark,))
 
 
 def _round(dice: Dice, code: Drawn, quiet: int) -> Print:
     """A round sticker, a lid, a cap."""
     half = int(0.5 * np.hypot(*code.ink.shape) + quiet * 0.5) + EDGE
-    colours = roll_colours(dice)
-    pixels = _sheet(dice, 2 * half, 2 * half, colours[0])
+    sheet = _Sheet(2 * half, 2 * half)
     at = half - code.ink.shape[1] // 2, half - code.ink.shape[0] // 2
     if dice.yes(0.4):
-        cv2.circle(pixels, (half, half), half - EDGE - 2, tuple(map(float, colours[1])), dice.whole(1, 6), cv2.LINE_AA)
-    mark = _put_code(dice, pixels, code, at, 0, colours, None)
-    cover = np.zeros(pixels.shape[:2], np.uint8)
+        cv2.circle(sheet.ink, (half, half), half - EDGE - 2, 255, dice.whole(1, 6), cv2.LINE_AA)
+    mark = _put_code(dice, sheet, code, at, 0, None)
+    cover = np.zeros(sheet.size, np.uint8)
     cv2.circle(cover, (half, half), half - EDGE, 255, -1, cv2.LINE_AA)
-    return Print(np.dstack([pixels, cover]), (mark,))
+    return Print(_with_cover(sheet.coloured(dice, *roll_colours(dice)), cover), (mark,))
 
 
 def _direct(dice: Dice, code: Drawn, quiet: int) -> Print:
-    """Printed, burnt or struck into the thing itself: only the ink covers."""
+    """Printed, burnt or struck into the thing itself: only the ink covers, or a patch that is seen through a little."""
     room = EDGE + quiet
-    height, width = code.ink.shape[0] + 2 * room, code.ink.shape[1] + 2 * room
+    height, width = code.ink.shape
+    sheet = _Sheet(height + 2 * room, width + 2 * room)
+    mark = _put_code(dice, sheet, code, (room, room), 0, None)
     paper, ink = roll_colours(dice)
-    patch = dice.yes(0.6)
-    pixels = np.empty((height, width, 4), np.uint8)
-    cover = np.zeros((height, width), np.uint8)
-    worn_ink = worn(dice, code.ink)
-    part = slice(room, room + code.ink.shape[0]), slice(room, room + code.ink.shape[1])
-    cover[part] = worn_ink
-    pixels[..., :3] = ink
-    if patch:  # ink on a bright patch that shows a little of what is under it
-        share = worn_ink.astype(np.float32)[..., None] / 255
-        pixels[..., :3] = paper
-        pixels[part][..., :3] = paper * (1 - share) + ink * share
-        through = dice.whole(150, 255)
-        cover[EDGE:-EDGE, EDGE:-EDGE] = through
-        cover[part] = np.maximum(worn_ink, through)
-    pixels[..., 3] = cover
-    box = (room, room, room + code.box[2], room + code.box[3])
-    return Print(pixels, (Mark(code.cls, box),))
+    if dice.yes(0.6):
+        cover = np.zeros(sheet.size, np.uint8)
+        cover[EDGE:-EDGE, EDGE:-EDGE] = dice.whole(150, 255)
+        return Print(_with_cover(mapped(sheet.ink, paper, ink), np.maximum(cover, sheet.ink)), (mark,))
+    return Print(_with_cover(mapped(sheet.ink, ink, ink), sheet.ink), (mark,))
 
 
-def roll_array(dice: Dice, long: int, *, most: int) -> Print:
+def roll_array(dice: Dice, long: int, *, most: int, room: int) -> Print:
     """A print with several codes of about that size: sheets of labels, shipping labels, tickets."""
     columns, rows = dice.of(((1, 2), (1, 3), (2, 1), (2, 2), (3, 2), (2, 3), (3, 3), (4, 3), (3, 4), (1, 4)))
     alike = dice.yes(0.6)
@@ -281,111 +332,108 @@ def roll_array(dice: Dice, long: int, *, most: int) -> Print:
     ]
     wide = max(code.ink.shape[1] for code in codes) + gap
     tall = max(code.ink.shape[0] for code in codes) + gap
-    colours = roll_colours(dice)
-    height, width = min(2 * LARGEST, rows * tall + gap) + 2 * EDGE, min(2 * LARGEST, columns * wide + gap) + 2 * EDGE
-    pixels = _sheet(dice, height, width, colours[0])
-    marks = []
-    for i, code in enumerate(codes):
+    columns, rows = min(columns, max(1, 2 * room // wide)), min(rows, max(1, 2 * room // tall))
+    height, width = rows * tall + gap + 2 * EDGE, columns * wide + gap + 2 * EDGE
+    sheet, marks = _Sheet(height, width), []
+    for i, code in enumerate(codes[: rows * columns]):
         if dice.yes(0.1):
             continue
         at = EDGE + gap + i % columns * wide, EDGE + gap + i // columns * tall
         small = _caption(dice, code) if dice.yes(0.5) else None
         if small is not None and small.shape[0] + code.ink.shape[0] > tall:
             small = None
-        marks.append(_put_code(dice, pixels, code, at, 1, colours, small))
+        marks.append(_put_code(dice, sheet, code, at, 1, small))
     if dice.yes(0.25):
         for k in range(1, columns):
             x = EDGE + gap // 2 + k * wide
-            cv2.line(pixels, (x, 0), (x, height), tuple(map(float, colours[1])), 1)
-    return Print(_covering(dice, pixels), tuple(marks))
+            cv2.line(sheet.ink, (x, 0), (x, height), 255, 1)
+    return Print(_covering(dice, sheet.coloured(dice, *roll_colours(dice))), tuple(marks))
 
 
 def roll_blank(dice: Dice, long: int) -> Print:
     """A print without any code: words, signs, logos, rules."""
-    height, width = max(16, int(long * dice.ratio(0.2, 1))), long
-    colours = roll_colours(dice)
-    pixels = _sheet(dice, height, width, colours[0])
+    sheet = _Sheet(max(16, int(long * dice.ratio(0.2, 1))), long)
     if dice.yes(0.3):
-        put_ink(pixels, letters.roll_page(dice, height, width), (0, 0), tuple(map(float, colours[1])))
+        sheet.ink[:] = letters.roll_page(dice, *sheet.size)
     for _ in range(dice.whole(1, 12)):
-        _put_something(dice, pixels, colours, long)
-    return Print(_covering(dice, pixels), ())
+        _put_something(dice, sheet, long)
+    return Print(_covering(dice, sheet.coloured(dice, *roll_colours(dice))), ())
 
 
 # -- what is on them ---------------------------------------------------------------------------------------------------
 
 
-def _sheet(dice: Dice, height: int, width: int, paper: np.ndarray) -> np.ndarray:
-    pixels = np.empty((height, width, 3), np.uint8)
-    pixels[:] = np.clip(paper, 0, 255)
-    return grain(dice, pixels, dice.between(2, 14)) if dice.yes(0.2) else pixels
-
-
 def _put_code(
-    dice: Dice, pixels: np.ndarray, code: Drawn, at: tuple[int, int], quiet: int,
-    colours: tuple[np.ndarray, np.ndarray], caption: np.ndarray | None,
+    dice: Dice, sheet: _Sheet, code: Drawn, at: tuple[int, int], quiet: int, caption: np.ndarray | None
 ) -> Mark:  # fmt: skip
     """Print a code on cleared paper, with its caption; where it is."""
     x, y = at
     height, width = code.ink.shape
-    paper, ink = (tuple(map(float, colour)) for colour in colours)
-    below = caption.shape[0] if caption is not None else 0
-    cv2.rectangle(pixels, (x - quiet, y - quiet), (x + width + quiet, y + height + quiet + below), paper, -1)
+    below = caption.shape[0] + 2 if caption is not None else 0
+    sheet.clear(x - quiet, y - quiet, x + width + quiet + 1, y + height + quiet + below + 1)
     if quiet > 3 and dice.yes(0.1):
-        cv2.rectangle(pixels, (x - quiet, y - quiet), (x + width + quiet, y + height + quiet), ink, dice.whole(1, 3))
-    put_ink(pixels, worn(dice, code.ink), at, ink)
+        cv2.rectangle(sheet.ink, (x - quiet, y - quiet), (x + width + quiet, y + height + quiet), 255, dice.whole(1, 3))
+    sheet.put(worn(dice, code.ink), at)
     if caption is not None:
-        put_ink(pixels, caption, (x + max(0, (width - caption.shape[1]) // 2), y + height + 1), ink)
-    return Mark(code.cls, (x, y, x + code.box[2], y + code.box[3]))
+        sheet.put(caption, (x + max(0, (width - caption.shape[1]) // 2), y + height + 1))
+    left, top, right, bottom = code.box
+    return Mark(code.cls, (x + left, y + top, x + right, y + bottom))
 
 
 def _caption(dice: Dice, code: Drawn) -> np.ndarray | None:
     """What stands under bars, now and then under other codes."""
-    height, width = code.ink.shape
+    width = code.ink.shape[1]
     if code.cls != BARCODE:
         return letters.roll_word(dice, max(6, int(width * dice.ratio(0.05, 0.2))), width) if dice.yes(0.2) else None
-    if not code.caption or not dice.yes(0.8):
-        return None
-    tall = max(5, int(width * dice.ratio(0.05, 0.14)))
-    return letters.scaled(letters.line(code.caption[:24], dice.below(len(letters.FONTS))), tall, width)
+    return letters.roll_caption(dice, max(5, int(width * dice.ratio(0.05, 0.14))), width) if dice.yes(0.6) else None
 
 
-def _put_something(dice: Dice, pixels: np.ndarray, colours: tuple[np.ndarray, np.ndarray], long: int) -> None:
+def _put_something(dice: Dice, sheet: _Sheet, long: int) -> None:
     """Words, a rule, an area of colour, a sign."""
-    height, width = pixels.shape[:2]
-    ink = tuple(map(float, colours[1] if dice.yes(0.75) else dice.colour()))
+    height, width = sheet.size
+    plane = sheet.plane(dice)
     x, y = int(dice.between(-0.1, 0.9) * width), int(dice.between(-0.05, 0.95) * height)
     kind = dice.below(12)
     if kind < 8:
-        put_words(dice, pixels, (x, y), max(6, int(dice.ratio(0.03, 0.22) * long)), ink)
+        sheet.put(letters.roll_word(dice, max(6, int(dice.ratio(0.03, 0.22) * long)), width), (x, y), plane)
     elif kind == 8:
-        thick = dice.whole(1, max(1, long // 60))
-        cv2.line(pixels, (0, y), (width, y), ink, thick) if dice.yes(0.6) else cv2.line(pixels, (x, 0), (x, height), ink, thick)
+        begin, end = ((0, y), (width, y)) if dice.yes(0.6) else ((x, 0), (x, height))
+        cv2.line(plane, begin, end, 255, dice.whole(1, max(1, long // 60)))
     elif kind == 9:
         end = (x + int(dice.ratio(0.05, 0.9) * long), y + int(dice.ratio(0.05, 0.5) * long))
-        cv2.rectangle(pixels, (x, y), end, ink, -1 if dice.yes(0.6) else dice.whole(1, 3))
+        cv2.rectangle(plane, (x, y), end, 255, -1 if dice.yes(0.6) else dice.whole(1, 3))
     elif kind == 10:
-        cv2.circle(pixels, (x, y), int(dice.ratio(0.03, 0.3) * long), ink, -1 if dice.yes(0.5) else dice.whole(1, 4), cv2.LINE_AA)
+        radius, thick = int(dice.ratio(0.03, 0.3) * long), -1 if dice.yes(0.5) else dice.whole(1, 4)
+        cv2.circle(plane, (x, y), radius, 255, thick, cv2.LINE_AA)
     else:
         small = (dice.array(dice.whole(4, 9), dice.whole(4, 9)) < 0.5).astype(np.uint8) * 255
         side = max(6, int(dice.ratio(0.04, 0.15) * long))
-        put_ink(pixels, cv2.resize(small, (side, side), interpolation=cv2.INTER_NEAREST), (x, y), ink)
+        sheet.put(cv2.resize(small, (side, side), interpolation=cv2.INTER_NEAREST), (x, y), plane)
 
 
 def _covering(dice: Dice, pixels: np.ndarray) -> np.ndarray:
     """The print with what it covers: all but its edge, sometimes with round corners."""
     height, width = pixels.shape[:2]
     cover = np.zeros((height, width), np.uint8)
-    cover[EDGE:-EDGE, EDGE:-EDGE] = 255
     if dice.yes(0.2):
-        radius = int(min(height, width) * dice.between(0.03, 0.15)) + 1
-        cover[:] = 0
-        cv2.rectangle(cover, (EDGE + radius, EDGE + radius), (width - EDGE - radius, height - EDGE - radius), 255, -1)
-        cover = cv2.dilate(cover, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
-    if dice.yes(0.15):  # shiny or uneven paper
-        shade = 0.8 + 0.35 * field(dice, max(height, width), dice.whole(2, 5))[:height, :width]
+        _round_corners(cover, max(1, int(min(height, width) * dice.between(0.03, 0.15))))
+    else:
+        cover[EDGE:-EDGE, EDGE:-EDGE] = 255
+    if dice.yes(0.1):  # shiny or uneven paper
+        shade = 0.8 + 0.35 * cv2.resize(dice.array(3, 4), (width, height), interpolation=cv2.INTER_LINEAR)
         pixels = cv2.multiply(pixels, cv2.merge([shade] * 3), dtype=cv2.CV_8U)
-    return np.dstack([pixels, cover])
+    return _with_cover(pixels, cover)
 
 
-__all__ = ["Mark", "Print", "draw_symbol", "put_finger", "roll_array", "roll_blank", "roll_print", "roll_symbol"]
+def _round_corners(cover: np.ndarray, radius: int) -> None:
+    height, width = cover.shape
+    near, right, bottom = EDGE + radius, width - EDGE - radius - 1, height - EDGE - radius - 1
+    cover[near : bottom + 1, EDGE:-EDGE] = 255
+    cover[EDGE:-EDGE, near : right + 1] = 255
+    for x in (near, right):
+        for y in (near, bottom):
+            cv2.circle(cover, (x, y), radius, 255, -1)
+
+
+def _with_cover(pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    return cv2.merge([*cv2.split(pixels), cover])

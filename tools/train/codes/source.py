@@ -70,8 +70,8 @@ def write_pictures(
         found = draw_picture(seed, number, size, held_out=held_out)
         path = folder / f"{number:05}.png"
         _, data = cv2.imencode(".png", found.image)
-        files.write_whole(path, data.tobytes(), replace=True)
+        path.write_bytes(data.tobytes())
         lines = (f"{int(cls)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for cls, x, y, w, h in found.rows)
-        files.write_whole(path.with_suffix(".txt"), "".join(lines).encode(), replace=True)
+        path.with_suffix(".txt").write_text("".join(lines))
         paths.append(f"{path.name}\n")
     return files.write_whole(folder / "pictures.list", "".join(paths).encode(), replace=True)

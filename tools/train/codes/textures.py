@@ -31,14 +31,15 @@ def mapped(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndar
     """Values from 0 to 1 (float32) or 255 (uint8), as colours (h, w, 3) uint8 between two."""
     steps = values if values.dtype == np.uint8 else cv2.convertScaleAbs(values, alpha=255)
     share = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
-    table = np.clip(first + (second - first) * share, 0, 255).astype(np.uint8)[None]
-    return cv2.LUT(cv2.merge([steps] * 3), table)
+    table = np.clip(first + (second - first) * share, 0, 255).astype(np.uint8)[:, None]
+    return cv2.applyColorMap(steps, table)
 
 
 def plane(dice: Dice, size: int, turn: float, period: float, *, warp: float = 0.0) -> np.ndarray:
     """A coordinate across the picture, 1 for each `period` pixels, turned by radians; warped by a smooth field."""
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    place = (x * math.cos(turn) + y * math.sin(turn)) / period + dice.between(0, 1)
+    along = np.arange(size, dtype=np.float32)
+    x, y = along * np.float32(math.cos(turn) / period), along * np.float32(math.sin(turn) / period)
+    place: np.ndarray = x + (y + np.float32(dice.between(0, 1)))[:, None]
     if warp:
         place += warp * field(dice, size, dice.whole(3, 6))
     return place

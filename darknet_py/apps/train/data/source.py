@@ -18,10 +18,12 @@ from .geometry import Size
 class Source(Protocol):
     """Labelled pictures by number, from 0 on; their number may be as large as one likes.
 
-    `names` are its classes. `str` of it is what messages and the log call it.
+    `str` of it is what messages and the log call it.
     """
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its classes."""
 
     def __len__(self) -> int:
         """How many pictures there are."""
