@@ -17,7 +17,7 @@ import torch
 from darknet_py import train
 from darknet_py.apps.train.data.opening import open_loader
 from darknet_py.apps.train.data.sizes import Sizes
-from darknet_py.apps.train.data.source import Source
+from darknet_py.apps.train.data.source import PictureSource
 from darknet_py.apps.train.ema import Mean
 from darknet_py.apps.train.events import Finished, Saved, Step, Validated
 from darknet_py.apps.train.fingerprint import fingerprint
@@ -99,7 +99,7 @@ def cfg(tmp_path: Path) -> Path:
 
 
 def test_a_source_is_known_by_what_it_has() -> None:
-    assert isinstance(Squares(), Source)
+    assert isinstance(Squares(), PictureSource)
 
 
 def test_what_a_source_gives_is_learned_as_it_is() -> None:

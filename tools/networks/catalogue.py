@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import codes, coco, imagenet
+from . import coco, codes, imagenet
 from .network import Network
 
 NETWORKS: dict[str, Network] = {n.name: n for n in (*imagenet.NETWORKS, *coco.NETWORKS, *codes.NETWORKS)}

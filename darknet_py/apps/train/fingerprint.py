@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from .data.loader import Loader
-from .data.source import Source
+from .data.source import PictureSource
 
 
 def fingerprint(loader: Loader) -> str:
@@ -16,7 +16,7 @@ def fingerprint(loader: Loader) -> str:
     pictures that are made has a number of its own.
     """
     digest = hashlib.sha256()
-    if isinstance(loader.dataset, Source):
+    if isinstance(loader.dataset, PictureSource):
         digest.update(loader.dataset.fingerprint().encode())
     for path, told in loader.told():
         digest.update(f"{path.name} {_length(path)}\n".encode("utf-8", "surrogateescape"))

@@ -26,7 +26,7 @@ from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
 from .data.options import last_head
-from .data.source import Source
+from .data.source import PictureSource
 
 SCHEMA = "darknet-py/training-run/1"
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
@@ -98,7 +98,7 @@ class Plan:
     text: bytes
     compilation: Compilation
     net: Net
-    data: Path | Source
+    data: Path | PictureSource
     options: Mapping[str, str]
     names: tuple[str, ...]
     weights: Path | None
@@ -179,7 +179,7 @@ def _plain(value: Any) -> Any:
 
 def read_plan(
     cfg: str | Path,
-    data: str | Path | Source,
+    data: str | Path | PictureSource,
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
@@ -192,8 +192,9 @@ def read_plan(
     """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
 
     `data` is what `open_dataset` takes, or a source of pictures that are made; a .data file also says where weights are
-    written (`backup=`; else the folder backup). `valid` are the pictures that it is measured on, where no .data file says
-    so. `weights` are Darknet's, of all layers or of the first ones, or none: random numbers. `say` is told what is doubtful about the cfg.
+    written (`backup=`; else the folder backup). `valid` are the pictures that it is measured on, where no .data file
+    says so. `weights` are Darknet's, of all layers or of the first ones, or none: random numbers. `say` is told what is
+    doubtful about the cfg.
     """
     settings, reading = settings or Settings(), reading or Reading()
     data = Path(data) if isinstance(data, str) else data

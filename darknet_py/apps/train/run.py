@@ -12,7 +12,7 @@ from typing import Any
 from ...darknet.reading import Reading
 from ...errors import BackendError, Say
 from ...version import requirement
-from .data.source import Source
+from .data.source import PictureSource
 from .events import Event, to_nobody
 from .plan import Plan, Settings, read_plan
 
@@ -22,7 +22,7 @@ TIMED = 3  # iterations of a rehearsal, the first of which warms up
 
 def train(
     cfg: str | Path,
-    data: str | Path | Source,
+    data: str | Path | PictureSource,
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
@@ -34,8 +34,8 @@ def train(
 ) -> Iterator[Event]:
     r"""Train a cfg on labelled pictures as Darknet does; to iterate is to train.
 
-    `data` is a .data file, a list, a folder, a COCO file, or a `Source` of pictures that are made; `weights` those to
-    begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the
+    `data` is a .data file, a list, a folder, a COCO file, or a `PictureSource`, which makes pictures; `weights` those
+    to begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the
     fields of `Settings`: `seed`, `device`, `map_` (on the pictures `valid`, or those of the .data file), `iterations`,
     `freeze` … Weights, logs and charts go into `backup` (default: what the .data file says, or the folder backup); the
     same call goes on where it was stopped or killed. Raises `DarknetError`.

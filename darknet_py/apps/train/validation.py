@@ -17,7 +17,7 @@ from ...vision.datasets import Dataset
 from ...vision.labels import Labels
 from ...vision.results import Results
 from .data.opening import open_data
-from .data.source import Source
+from .data.source import PictureSource
 from .plan import Plan
 
 
@@ -45,7 +45,7 @@ class Validation:
         if plan.valid is None and not plan.options.get("valid"):
             say(f"{plan.data} names no valid pictures: those that are learned are measured (--valid)")
         data = open_data(source, plan.compilation, "valid", names=plan.names)
-        assert not isinstance(data, Source), "it was opened from a path"
+        assert not isinstance(data, PictureSource), "it was opened from a path"
         labels: tuple[Labels, ...] = ()
         if isinstance(data, Dataset):  # read now: that there is nothing to find is to be known before the training
             labels = tuple(example.read(plan.names)[0] for example in data.examples)

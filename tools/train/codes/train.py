@@ -26,11 +26,11 @@ from .source import MEASURED, Drawn, write_pictures
 
 CFG = Path(__file__).parents[3] / "cfgs" / "yolov3-csppelee-efm-codes.cfg"
 HOURS = 15.0  # of one core, about, of all ITERATIONS
-ITERATIONS = 20_000
+ITERATIONS = 17_500
 BATCH, PARTS = 32, 2  # pictures of an update, and mini-batches that they are computed in, at most one a process
 STAGES = ((0.0, 224), (0.6, 320), (0.85, 416))  # the share of the training that a size begins at
 # Pictures in a second of one core that has bfloat16 (AMD EPYC of 2022), their drawing included.
-PACE = {224: 14.0, 320: 7.0, 416: 4.2}
+PACE = {224: 16.0, 320: 8.6, 416: 5.0}
 EMA = 0.9995
 SEED = 1
 MEASURE_EACH = 500  # iterations

@@ -36,7 +36,7 @@ from .geometry import Size
 from .mosaic import QUARTERS, corner_of, cut_of
 from .options import CUTMIX, CUTMIX_OR_MOSAIC, GRID, MIXUP, MOSAIC, PLAIN, Augmentation
 from .pictures import KEEP, Pictures
-from .source import Source
+from .source import PictureSource
 from .threads import one_thread_of_opencv
 from .truth import ROW, filled, grid_truth, rows_of
 
@@ -103,7 +103,7 @@ class Loader:
 
     def __init__(
         self,
-        dataset: Dataset | Classified | Source,
+        dataset: Dataset | Classified | PictureSource,
         net: Net,
         head: Layer,
         *,
@@ -185,7 +185,7 @@ class Loader:
         What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). Of a
         source nothing is known before it is made: none of each class. Raises `DataError` if there is nothing to learn.
         """
-        if isinstance(self.dataset, Source):
+        if isinstance(self.dataset, PictureSource):
             return np.zeros(self.options.classes, np.int64)
         for i, path in enumerate(self._pictures.paths):
             if not is_file(path):
@@ -318,7 +318,7 @@ class Loader:
         raise DataError(f"{TRIES} pictures in turn cannot be read, the last one: {fault}")
 
     def _made(self, index: int, net: Size, chance: np.random.Generator) -> _Drawn:
-        if isinstance(self.dataset, Source):
+        if isinstance(self.dataset, PictureSource):
             pixels, labels = self.dataset.picture(index, net)
             rows = rows_of(labels, self._path(index))
         else:
@@ -329,7 +329,9 @@ class Loader:
 
     def _path(self, index: int) -> str:
         """What a picture is called."""
-        return f"{self.dataset} {index}" if isinstance(self.dataset, Source) else str(self._pictures.paths[index])
+        return (
+            f"{self.dataset} {index}" if isinstance(self.dataset, PictureSource) else str(self._pictures.paths[index])
+        )
 
     def _check_channels(self, pixels: np.ndarray, index: int) -> None:
         have = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -401,16 +403,16 @@ def _shared(first: int, wanted: Iterator[tuple[int, Size]], rank: int, ranks: in
         first += count
 
 
-def _files(dataset: Dataset | Classified | Source) -> Sequence[Path]:
+def _files(dataset: Dataset | Classified | PictureSource) -> Sequence[Path]:
     """The files of the pictures; a source has none."""
     if isinstance(dataset, Dataset):
         return [example.picture for example in dataset.examples]
     return dataset.pictures if isinstance(dataset, Classified) else ()
 
 
-def _called(dataset: Dataset | Classified | Source) -> object:
+def _called(dataset: Dataset | Classified | PictureSource) -> object:
     """What messages call a data set."""
-    return dataset if isinstance(dataset, Source) else dataset.path
+    return dataset if isinstance(dataset, PictureSource) else dataset.path
 
 
 def _finished(making: _Making, futures: list[Future[None]]) -> MiniBatch:

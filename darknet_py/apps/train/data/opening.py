@@ -17,12 +17,12 @@ from ....errors import DataError
 from ....vision.datasets import Dataset, open_dataset
 from .loader import Loader
 from .options import last_head
-from .source import Source
+from .source import PictureSource
 
 
 def open_data(
-    data: str | Path | Source, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = ()
-) -> Dataset | Classified | Source:
+    data: str | Path | PictureSource, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = ()
+) -> Dataset | Classified | PictureSource:
     """The labelled pictures that a network learns from: a .data file, a list, a folder, for detectors a COCO file too.
 
     A source of pictures that are made is for detectors, too. `names` are the labels of a classifier where a .data file
@@ -43,7 +43,7 @@ def open_data(
 
 
 def open_loader(
-    data: str | Path | Source,
+    data: str | Path | PictureSource,
     compilation: Compilation,
     split: str = "train",
     *,

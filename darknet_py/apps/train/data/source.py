@@ -15,7 +15,7 @@ from .geometry import Size
 
 
 @runtime_checkable
-class Source(Protocol):
+class PictureSource(Protocol):
     """Labelled pictures by number, from 0 on; their number may be as large as one likes.
 
     `str` of it is what messages and the log call it.
