@@ -35,10 +35,10 @@ def train(
     r"""Train a cfg on labelled pictures as Darknet does; to iterate is to train.
 
     `data` is a .data file, a list, a folder, a COCO file, or a `PictureSource`, which makes pictures; `weights` those
-    to begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the
-    fields of `Settings`: `seed`, `device`, `map_` (on the pictures `valid`, or those of the .data file), `iterations`,
-    `freeze` … Weights, logs and charts go into `backup` (default: what the .data file says, or the folder backup); the
-    same call goes on where it was stopped or killed. Raises `DarknetError`.
+    to begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are
+    the fields of `Settings`: `seed`, `device`, `map_` (on the pictures `valid`, or those of the .data file),
+    `iterations`, `freeze` … Weights, logs and charts go into `backup` (default: what the .data file says, or the folder
+    backup); the same call goes on where it was stopped or killed. Raises `DarknetError`.
 
     >>> from darknet_py import train
     >>> for event in train("my.cfg", "my.data", map_=True):  # doctest: +SKIP
