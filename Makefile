@@ -53,11 +53,17 @@ train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it 
 train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.kill
 
-train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (20 minutes of one core)
+train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (8 minutes of one core)
 	$(TRAIN)/bin/python -m tools.train.overfit
 
 codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (20 minutes)
 	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
+
+weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (15 core-hours; stops and goes on)
+	$(TRAIN)/bin/python -m tools.train.codes.train
+
+codes-sheet: $(READY)  ## some of the pictures that it learns from, with their boxes, in one file
+	$(BIN)/python -m tools.train.codes.sheet
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
@@ -101,4 +107,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear codes-score clean
+.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear weights codes-sheet codes-score clean

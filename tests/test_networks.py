@@ -145,7 +145,8 @@ def test_the_heads_of_a_detector_fit_their_convolutions_and_coarser_ones_have_la
     g = graph(name)
     heads = [g.layers[i] for i in g.heads]
     masks = [head.layer.mask for head in heads]  # type: ignore[attr-defined]
-    assert all(head.output.shape[0] == len(mask) * (80 + 5) for head, mask in zip(heads, masks, strict=True))
+    classes = len(NETWORKS[name].names) or 80
+    assert all(head.output.shape[0] == len(mask) * (classes + 5) for head, mask in zip(heads, masks, strict=True))
     strides = [g.image.shape[1] // head.output.shape[1] for head in heads]
     by_stride = [mask for _, mask in sorted(zip(strides, masks, strict=True))]
     assert len(heads) == len(set(strides))

@@ -57,6 +57,8 @@ def files() -> Iterator[tuple[str, str]]:
     """The name and text of every file in `cfgs/`."""
     for name, network in NETWORKS.items():
         yield f"{name}.cfg", network.text(numbers(network))
+        if network.names:
+            yield f"{name}.names", "".join(f"{line}\n" for line in network.names)
     yield "README.md", readme()
 
 

@@ -113,15 +113,18 @@ class Builder:
         gate = self.conv(x, x.channels, activation="logistic")
         return self._emit("sam", x.channels, {"from": x.layer - gate.layer - 1})
 
-    def yolo(self, x: Tensor, mask: Sequence[int], anchors: Sequence[int], options: dict[str, object]) -> Tensor:
+    def yolo(
+        self, x: Tensor, mask: Sequence[int], anchors: Sequence[int], options: dict[str, object],
+        classes: int = COCO_CLASSES,
+    ) -> Tensor:  # fmt: skip
         """The last convolution of a scale and its [yolo] section."""
-        x = self.conv(x, len(mask) * (COCO_CLASSES + 5), activation="linear", normalize=False)
+        x = self.conv(x, len(mask) * (classes + 5), activation="linear", normalize=False)
         pairs = [f"{w},{h}" for w, h in zip(anchors[::2], anchors[1::2], strict=True)]
         training = {"jitter": ".3", "ignore_thresh": ".7", "truth_thresh": 1, "random": 1}
         head = {
             "mask": ",".join(map(str, mask)),
             "anchors": ", ".join(pairs),
-            "classes": COCO_CLASSES,
+            "classes": classes,
             "num": len(pairs),
         }
         return self._layer("yolo", x, x.channels, {**head, **training, **options})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import coco, imagenet
+from . import coco, codes, imagenet
 from .network import Network
 
-NETWORKS: dict[str, Network] = {n.name: n for n in (*imagenet.NETWORKS, *coco.NETWORKS)}
-assert len(NETWORKS) == len(imagenet.NETWORKS) + len(coco.NETWORKS), "two networks share a name"
+NETWORKS: dict[str, Network] = {n.name: n for n in (*imagenet.NETWORKS, *coco.NETWORKS, *codes.NETWORKS)}
+assert len(NETWORKS) == len(imagenet.NETWORKS) + len(coco.NETWORKS) + len(codes.NETWORKS), "two networks share a name"

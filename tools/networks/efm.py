@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .builder import Builder, Tensor
-from .heads import YOLOV3
+from .heads import YOLOV3, Yolo
 
 CEM_WIDTH = 128  # SAM costs CEM 0.116 BFLOPs: 128 x 128 weights at 1/8, 1/16 and 1/32
 
 
 @dataclass(frozen=True)
 class EFM:
-    """Attention before the predictions; a spatial pyramid in the place of a convolution at 1/32."""
+    """Attention before the predictions; a spatial pyramid in the place of a convolution at 1/32; what predicts."""
 
     attention: bool = False
     pyramid: bool = False
+    yolo: Yolo = YOLOV3
 
 
 def efm(b: Builder, taps: Sequence[Tensor], head: EFM = EFM()) -> None:
@@ -44,9 +45,9 @@ def efm(b: Builder, taps: Sequence[Tensor], head: EFM = EFM()) -> None:
     y = b.conv(b.conv(y, 64), 64, 3)
     f3 = b.concat(y, b.upsample(b.conv(f4, 64)))
 
-    p3 = _predict(b, f3, 64, 0, attention=head.attention)
-    p4 = _predict(b, b.concat(_down(b, p3, 1), f4), 128, 1, attention=head.attention)
-    _predict(b, b.shortcut(_down(b, p4, 2), f5), 128, 2, attention=head.attention)
+    p3 = _predict(b, f3, 64, 0, attention=head.attention, yolo=head.yolo)
+    p4 = _predict(b, b.concat(_down(b, p3, 1), f4), 128, 1, attention=head.attention, yolo=head.yolo)
+    _predict(b, b.shortcut(_down(b, p4, 2), f5), 128, 2, attention=head.attention, yolo=head.yolo)
 
 
 def _pyramid(b: Builder, x: Tensor) -> Tensor:
@@ -55,11 +56,13 @@ def _pyramid(b: Builder, x: Tensor) -> Tensor:
     return b.maxout(b.concat(*reversed(pools), x), 128)
 
 
-def _predict(b: Builder, x: Tensor, channels: int, scale: int, *, attention: bool) -> Tensor:
+def _predict(
+    b: Builder, x: Tensor, channels: int, scale: int, *, attention: bool, yolo: Yolo = YOLOV3
+) -> Tensor:  # fmt: skip
     b.stage(f"prediction at 1/{8 << scale}")
     x = b.sam(x) if attention else x
     x = b.conv(b.conv(x, channels), channels, 3)
-    YOLOV3(b, x, scale)
+    yolo(b, x, scale)
     return x
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .builder import Builder, Tensor
+from .builder import COCO_CLASSES, Builder, Tensor
 
 TINY_ANCHORS = (10, 14, 23, 27, 37, 58, 81, 82, 135, 169, 344, 319)  # yolov3-tiny.cfg
 COCO_ANCHORS = (10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 373, 326)  # yolov3.cfg
@@ -23,11 +23,12 @@ class Yolo:
     anchors: tuple[int, ...] = COCO_ANCHORS
     common: dict[str, object] = field(default_factory=dict)
     scale_x_y: tuple[float, ...] = ()
+    classes: int = COCO_CLASSES
 
     def __call__(self, b: Builder, x: Tensor, scale: int) -> Tensor:
         """The head of scale 0 (1/8), 1 or 2 (1/32)."""
         own: dict[str, object] = {"scale_x_y": self.scale_x_y[scale]} if self.scale_x_y else {}
-        return b.yolo(x, MASKS[scale], self.anchors, {**self.common, **own})
+        return b.yolo(x, MASKS[scale], self.anchors, {**self.common, **own}, self.classes)
 
 
 YOLOV3 = Yolo()

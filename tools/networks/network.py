@@ -110,6 +110,8 @@ class Network:
     detector: bool = False
     activation: str = "leaky"
     pictures: Pictures | None = None  # of a network whose weights come from another program
+    net: str = ""  # options of [net] of its own
+    names: tuple[str, ...] = ()  # of its classes, where they are no list that everybody has
 
     def text(self, numbers: str = "") -> str:
         """The cfg; `numbers` is a sentence about its size and the published one."""
@@ -123,7 +125,7 @@ class Network:
         if self.pictures:
             edge, interpolation = self.pictures.edge, self.pictures.interpolation
             return TRAINED.format(size=self.size, edge=edge, interpolation=interpolation)
-        return (DETECTOR if self.detector else CLASSIFIER).format(size=self.size)
+        return (self.net or (DETECTOR if self.detector else CLASSIFIER)).format(size=self.size)
 
     def _header(self, *more: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."

@@ -45,12 +45,15 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Validated:
-    """A measurement on the validation pictures: `kind` is 'mAP' or 'top-1', `value` from 0 to 1."""
+    """A measurement on the validation pictures: `kind` is 'mAP' or 'top-1', `value` from 0 to 1, and `classes` the AP
+    of each class.
+    """
 
     iteration: int
     kind: str
     value: float
     best: float
+    classes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ def as_record(event: Event) -> dict[str, Any]:
     """
     data = {"event": type(event).__name__.lower(), **asdict(event)}
     data.pop("heads", None)
-    if not data.get("costs", True):
-        del data["costs"]
+    for key in ("costs", "classes"):
+        if not data.get(key, True):
+            del data[key]
     return {k: _plain(v) for k, v in data.items()}
 
 

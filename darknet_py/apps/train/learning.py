@@ -56,7 +56,9 @@ class Learning:
         self.plan, self.loader, self.device, self.processes = plan, loader, device, processes
         self.parts = processes.parts(plan.net.subdivisions)
         self.network = open_trained(plan, device, to_nobody if state else say)
-        self.sizes = Sizes.of(plan.net, plan.head, seed=settings.seed, batch=plan.mini_batch)
+        self.sizes = Sizes.of(
+            plan.net, plan.head, seed=settings.seed, batch=plan.mini_batch, grows=settings.sizes
+        )  # fmt: skip
         self.tally = Tally.of(state) if state else Tally.at_start(plan, self.network.module.header.seen)
         self._paces: deque[float] = deque(maxlen=PACE)
         if state:
@@ -66,6 +68,8 @@ class Learning:
         try:
             self.network.module.load_state_dict(state.module)
             self.network.optimizer.load_state_dict(state.optimizer)
+            if self.network.mean and state.mean:
+                self.network.mean.load_state_dict(state.mean)
         except (RuntimeError, KeyError, ValueError, DataError) as e:
             first = str(e).partition("\n")[0]
             raise DataError(
@@ -114,6 +118,8 @@ class Learning:
         self.processes.add_up(module)
         rate = self.network.optimizer.step(tally.iteration + 1, pictures)
         self.processes.copy_statistics(module)
+        if self.network.mean:
+            self.network.mean.update()
         loss = self.processes.sum_of(loss) / pictures
         average = tally.count(pictures, loss)
         seconds = time.perf_counter() - begin

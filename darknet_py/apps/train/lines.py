@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .events import Event, Finished, Resumed, Saved, Step, Validated
 
+FEW = 10  # classes whose AP is told one by one
 HEADING = "iteration      loss   average        rate    size  images/s      left"
 
 
@@ -45,7 +46,8 @@ def table_line(event: Event) -> str | None:
         return f"going on after iteration {event.iteration} ({event.path})"
     if isinstance(event, Validated):
         best = "the best so far" if event.value >= event.best else f"best {event.best:.4f}"
-        return f"{event.iteration:9d} {event.kind} {event.value:.4f}, {best}"
+        each = f" ({' '.join(f'{ap:.3f}' for ap in event.classes)})" if 1 < len(event.classes) <= FEW else ""
+        return f"{event.iteration:9d} {event.kind} {event.value:.4f}{each}, {best}"
     if isinstance(event, Finished):
         why = {"done": "done", "stopped": "stopped"}.get(event.reason, "as many iterations as were asked for")
         return f"{why} after iteration {event.iteration}: {event.path}"

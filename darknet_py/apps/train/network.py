@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...ir.graph import Graph
 from ...model.model import Model
 from ...torch import DarknetModule
 from . import schedule
+from .ema import Mean
 from .losses import HeadLoss, LossFilters, losses_of
 from .optimizer import DarknetOptimizer
 from .plan import Plan
@@ -37,6 +39,7 @@ class Trained:
     module: DarknetModule
     optimizer: DarknetOptimizer
     filters: LossFilters
+    mean: Mean | None = None
     _modules: dict[Size, DarknetModule] = field(default_factory=dict)
     _losses: dict[Size, Sequence[HeadLoss]] = field(default_factory=dict)
 
@@ -62,6 +65,12 @@ class Trained:
             compilation = replace(self.plan.compilation, net=self.plan.net)
             self._losses[size] = _losses(compilation, self.module, self.filters)
         return self._losses[size]
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """A block in which the module has the running mean of what it learned, if there is one."""
+        with self.mean.in_place() if self.mean else nullcontext():
+            yield
 
     def model(self) -> Model:
         """The network as it is now, to be measured: in PyTorch, in evaluation mode."""
@@ -102,7 +111,7 @@ def open_trained(plan: Plan, device: torch.device, say: Say) -> Trained:
         rate_of=rate_of or (lambda n: schedule.rate(plan.net, n, settings.seed)),
         adamw=settings.optimizer == "adamw", max_norm=settings.clip_norm,
     )  # fmt: skip
-    return Trained(plan, module, optimizer, filters)
+    return Trained(plan, module, optimizer, filters, Mean(module, settings.ema) if settings.ema else None)
 
 
 def _losses(compilation: Compilation, module: DarknetModule, filters: LossFilters) -> Sequence[HeadLoss]:

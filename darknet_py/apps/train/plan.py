@@ -26,6 +26,7 @@ from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
 from .data.options import last_head
+from .data.source import PictureSource
 
 SCHEMA = "darknet-py/training-run/1"
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
@@ -41,6 +42,9 @@ class Settings:
     `max_batches`: the learning rate goes on as if more came); `freeze` layers that are not trained; `map_` to measure
     on the validation pictures, each `map_epochs` times through the data, at an overlap of `iou_thresh` with `points`;
     `save_seconds` between two states at most. `precision` 'bf16' computes products in bfloat16. Beyond Darknet:
+    `sizes`, pairs of the iteration that a side begins with and that side, in the place of the cfg's; `ema`, the share
+    that a running mean of all that is learned keeps in each iteration, which is what is measured, and saved as best and
+    final; `map_each`, the iterations between two measurements;
     `optimizer` 'adamw', `schedule` 'cosine', `clip_norm` of all gradients, `per_sample` costs in the log.
     """
 
@@ -61,6 +65,9 @@ class Settings:
     iou_thresh: float = 0.5
     points: int = 0
     save_seconds: float = 300.0
+    sizes: tuple[tuple[int, int], ...] = ()
+    ema: float | None = None
+    map_each: int | None = None
     optimizer: str = "darknet"
     schedule: str = "darknet"
     clip_norm: float | None = None
@@ -70,11 +77,16 @@ class Settings:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise DataError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if self.sizes and (self.sizes[0][0] != 0 or sorted(self.sizes) != [*self.sizes]):
+            raise DataError(f"sizes={self.sizes}: pairs of iteration and side, the first iteration 0, each later")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise DataError(f"ema={self.ema} is the share that a mean keeps: more than 0 and less than 1")
 
     def beyond_darknet(self) -> tuple[str, ...]:
         """What of it Darknet does not have, in words."""
         said = [f"{k}={v}" for k, v in (("optimizer", self.optimizer), ("schedule", self.schedule)) if v != "darknet"]
-        more = [("clip_norm", self.clip_norm), ("per_sample", self.per_sample)]
+        more = [("clip_norm", self.clip_norm), ("per_sample", self.per_sample), ("ema", self.ema)]
+        said += [f"{side}x{side} from iteration {first} on" for first, side in self.sizes]
         return (*said, *(f"{name}={value:g}" for name, value in more if value))
 
 
@@ -86,7 +98,7 @@ class Plan:
     text: bytes
     compilation: Compilation
     net: Net
-    data: Path
+    data: Path | PictureSource
     options: Mapping[str, str]
     names: tuple[str, ...]
     weights: Path | None
@@ -150,7 +162,7 @@ class Plan:
             "weights": str(self.weights) if self.weights else None,
             "size": list(self.reading.size) if self.reading.size else None,
             "dialect": self.compilation.dialect.name,
-            "settings": {k.rstrip("_"): v for k, v in vars(self.settings).items() if k not in PASSING},
+            "settings": {k.rstrip("_"): _plain(v) for k, v in vars(self.settings).items() if k not in PASSING},
             "beyond_darknet": list(self.settings.beyond_darknet()),
             "versions": {
                 "darknet-py": version.VERSION,
@@ -160,9 +172,14 @@ class Plan:
         }
 
 
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return [list(pair) for pair in value] if isinstance(value, tuple) else value
+
+
 def read_plan(
     cfg: str | Path,
-    data: str | Path,
+    data: str | Path | PictureSource,
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
@@ -174,18 +191,20 @@ def read_plan(
 ) -> Plan:
     """Read a cfg and what is to be trained on. Raises `DarknetError` for what cannot be trained, with the remedy.
 
-    `data` is what `open_dataset` takes; a .data file also says where weights are written (`backup=`; else the folder
-    backup). `valid` are the pictures that it is measured on, where no .data file says so. `weights` are Darknet's, of
-    all layers or of the first ones, or none: random numbers. `say` is told what is doubtful about the cfg.
+    `data` is what `open_dataset` takes, or a source of pictures that are made; a .data file also says where weights are
+    written (`backup=`; else the folder backup). `valid` are the pictures that it is measured on, where no .data file
+    says so. `weights` are Darknet's, of all layers or of the first ones, or none: random numbers. `say` is told what is
+    doubtful about the cfg.
     """
-    settings, reading, data = settings or Settings(), reading or Reading(), Path(data)
+    settings, reading = settings or Settings(), reading or Reading()
+    data = Path(data) if isinstance(data, str) else data
     found = find_network(cfg, trained=False)
     text = read_cfg_file(found.cfg)
     compilation = _compiled(found.cfg, text, reading)
     tell_warnings(compilation, say)
-    options = read_options(data) if data.suffix == ".data" and is_file(data) else {}
+    options = read_options(data) if isinstance(data, Path) and data.suffix == ".data" and is_file(data) else {}
     contract_classes = max((d.classes for d in compilation.decoders), default=0)
-    named = names or (data if any(map(options.get, NAMES_KEYS)) else None)
+    named = names or (data if isinstance(data, Path) and any(map(options.get, NAMES_KEYS)) else None)
     known = find_names(
         contract_classes or compilation.graph.outputs[-1].shape[0], found.cfg, named, classifier=not contract_classes
     )

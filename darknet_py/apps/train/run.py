@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...darknet.reading import Reading
 from ...errors import BackendError, Say, counted
 from ...version import requirement
+from .data.source import PictureSource
 from .events import Event, to_nobody
 from .plan import Plan, Settings, read_plan
 
@@ -26,7 +27,7 @@ FASTER = 0.9  # of the time: less is within what measurements differ by
 
 def train(
     cfg: str | Path,
-    data: str | Path,
+    data: str | Path | PictureSource,
     weights: str | Path | None = None,
     *,
     backup: str | Path | None = None,
@@ -38,11 +39,11 @@ def train(
 ) -> Iterator[Event]:
     r"""Train a cfg on labelled pictures as Darknet does; to iterate is to train.
 
-    `data` is a .data file, a list, a folder, or a COCO file; `weights` those to begin with, of all layers or of the
-    first ones (`yolov4.conv.137`), or None for random numbers. `settings` are the fields of `Settings`: `seed`,
-    `device`, `map_` (on the pictures `valid`, or those of the .data file), `iterations`, `freeze` … Weights, logs and
-    charts go into `backup` (default: what the .data file says, or the folder backup); the same call goes on where it
-    was stopped or killed. Raises `DarknetError`.
+    `data` is a .data file, a list, a folder, a COCO file, or a `PictureSource`, which makes pictures; `weights` those
+    to begin with, of all layers or of the first ones (`yolov4.conv.137`), or None for random numbers. `settings` are
+    the fields of `Settings`: `seed`, `device`, `map_` (on the pictures `valid`, or those of the .data file),
+    `iterations`, `freeze` … Weights, logs and charts go into `backup` (default: what the .data file says, or the folder
+    backup); the same call goes on where it was stopped or killed. Raises `DarknetError`.
 
     >>> from darknet_py import train
     >>> for event in train("my.cfg", "my.data", map_=True):  # doctest: +SKIP

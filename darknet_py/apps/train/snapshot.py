@@ -29,7 +29,8 @@ class Snapshot:
 
     `module` and `optimizer` are their `state_dict`; `filters` what the loss filters of heads remember; `curves` the
     points of the chart; `log` the bytes of the log so far; `boxes` are objects that were learned, and those that took
-    the place of another; `start` the sha256 of the weights file that it began with.
+    the place of another; `start` the sha256 of the weights file that it began with; `mean` the running mean
+    of all that is learned, if there is one.
     """
 
     iteration: int
@@ -43,6 +44,7 @@ class Snapshot:
     log: int = 0
     plan: dict[str, Any] = field(default_factory=dict)
     boxes: tuple[int, int] = (0, 0)
+    mean: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the file; it appears whole or not at all. Raises `DataError` or `OSError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ...vision.datasets import Dataset
 from ...vision.labels import Labels
 from ...vision.results import Results
 from .data.opening import open_data
+from .data.source import PictureSource
 from .plan import Plan
 
 
@@ -38,9 +40,12 @@ class Validation:
         if not settings.map_:
             return None
         source = plan.valid or plan.data
+        if not isinstance(source, Path):
+            raise DataError(f"{source} has no end: say which pictures are measured (--valid)")
         if plan.valid is None and not plan.options.get("valid"):
             say(f"{plan.data} names no valid pictures: those that are learned are measured (--valid)")
         data = open_data(source, plan.compilation, "valid", names=plan.names)
+        assert not isinstance(data, PictureSource), "it was opened from a path"
         labels: tuple[Labels, ...] = ()
         if isinstance(data, Dataset):  # read now: that there is nothing to find is to be known before the training
             labels = tuple(example.read(plan.names)[0] for example in data.examples)
@@ -53,11 +58,14 @@ class Validation:
         """What is measured, for people."""
         return "top-1" if isinstance(self.data, Classified) else "mAP"
 
-    def measure(self, model: Model) -> float:
-        """mAP or top-1, from 0 to 1. A picture that cannot be read has nothing found in it, and that is said once."""
+    def measure(self, model: Model) -> tuple[float, tuple[float, ...]]:
+        """mAP or top-1, from 0 to 1, and the AP of each class.
+
+        A picture that cannot be read has nothing found in it, and that is said once.
+        """
         if isinstance(self.data, Classified):
             paths = [str(p) for p in self.data.pictures]
-            return float(self.data.judge(self._results(model, paths), 1).top1)
+            return float(self.data.judge(self._results(model, paths), 1).top1), ()
         paths = [str(e.picture) for e in self.data.examples]
         found = {one.path: Detected.of(one) for one in self._results(model, paths)}
         nothing = Detected((1, 1), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
@@ -65,7 +73,7 @@ class Validation:
             [found.get(path, nothing) for path in paths], self.labels, len(model.names), iou_thresh=self.iou_thresh,
             points=self.points,
         )  # fmt: skip
-        return float(result.map)
+        return float(result.map), tuple(map(float, result.ap))
 
     def _results(self, model: Model, paths: list[str]) -> Iterator[Results]:
         def skip(error: DataError) -> None:

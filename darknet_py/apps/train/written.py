@@ -77,24 +77,32 @@ class Written:
         if iteration < self.plan.net.max_batches:
             yield Finished(iteration, "stopped" if iteration < last else "iterations", self.plan.path("last"))
             return
-        saved = self._save("final")
+        saved = self._save_settled("final")
         yield saved
         yield Finished(iteration, "done", saved.path)
 
     # -- how -----------------------------------------------------------------------------------------------------
 
     def _is_to_be_measured(self, iteration: int) -> bool:
-        net = self.plan.net
-        each = max(LEAST_MAP_EACH, self.plan.settings.map_epochs * len(self.loader.dataset) // net.batch)
+        net, settings = self.plan.net, self.plan.settings
+        each = settings.map_each or max(
+            LEAST_MAP_EACH, settings.map_epochs * len(self.loader.dataset) // net.batch
+        )  # fmt: skip
         return iteration == net.max_batches or (iteration >= net.burn_in and iteration % each == 0)
 
     def _measure(self, validation: Validation) -> Iterator[Event]:
         iteration, curves = self.tally.iteration, self.tally.curves
-        value = validation.measure(self.network.model())
+        with self.network.settled():
+            value, classes = validation.measure(self.network.model())
         curves.score.append((iteration, value))
-        yield Validated(iteration, validation.kind, value, curves.best)
+        yield Validated(iteration, validation.kind, value, curves.best, classes)
         if value == curves.best:
-            yield self._save("best")
+            yield self._save_settled("best")
+
+    def _save_settled(self, kind: str) -> Saved:
+        """Save the running mean, if there is one: what was measured, and what the training is for."""
+        with self.network.settled():
+            return self._save(kind)
 
     def _save(self, kind: object) -> Saved:
         path, tally = self.plan.path(kind), self.tally
@@ -124,6 +132,7 @@ class Written:
             network.module.state_dict(), network.optimizer.state_dict(), network.filters.state_dict(),
             {"loss": tally.curves.thinned().loss, "score": tally.curves.score}, self._log,
             self.folder.written_down(), (tally.boxes, tally.rewritten),
+            network.mean.state_dict() if network.mean else {},
         )  # fmt: skip
 
     def _draw(self) -> None:

@@ -10,7 +10,7 @@ A picture that cannot be read is told once, by name, and another one is drawn in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -36,12 +36,14 @@ from .geometry import Size
 from .mosaic import QUARTERS, corner_of, cut_of
 from .options import CUTMIX, CUTMIX_OR_MOSAIC, GRID, MIXUP, MOSAIC, PLAIN, Augmentation
 from .pictures import KEEP, Pictures
+from .source import PictureSource
 from .threads import one_thread_of_opencv
 from .truth import ROW, filled, grid_truth, rows_of
 
 AHEAD = 2  # mini batches that are being made while one is learned from
 TRIES = 16  # pictures that are drawn in place of ones that cannot be read
 TOLD = 20  # faults of files that are said; more are only counted
+NO_ROWS = np.zeros((0, ROW), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +74,25 @@ class Sample:
     path: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A picture for a part of a sample: its number in the data set, its pixels and objects (n, 6), what it is called,
+    and the chances of that part.
+    """
+
+    index: int
+    pixels: np.ndarray
+    rows: np.ndarray
+    path: str
+    chance: np.random.Generator
+
+    def shuffled(self) -> np.ndarray:
+        """Its objects in an order by chance: only the first ones may find a place."""
+        return self.rows[np.argsort(self.chance.random(len(self.rows)), kind="stable")]
+
+
 class Loader:
-    """Makes the mini batches of a training from a data set.
+    """Makes the mini batches of a training from a data set, or from a source of pictures that are made.
 
     `net` and `head` are the options of [net] and of the last layer, `size` the (height, width) and `batch` the pictures
     of a mini batch where none are asked for (default: the cfg's). `workers` threads make mini batches ahead, 0 makes
@@ -84,7 +103,7 @@ class Loader:
 
     def __init__(
         self,
-        dataset: Dataset | Classified,
+        dataset: Dataset | Classified | PictureSource,
         net: Net,
         head: Layer,
         *,
@@ -106,12 +125,9 @@ class Loader:
         self._rows: dict[int, np.ndarray] = {}
         numbers = tuple(map(str, range(self.options.classes)))
         self._names = dataset.names or names or numbers
-        if isinstance(dataset, Classified):
-            self._pictures = Pictures(dataset.pictures, self.channels, keep)
-        else:
-            self._pictures = Pictures([e.picture for e in dataset.examples], self.channels, keep)
-        if not len(self._pictures):
-            raise DataError(f"{dataset.path}: no pictures in it")
+        self._pictures = Pictures(_files(dataset), self.channels, keep)
+        if not len(dataset):
+            raise DataError(f"{_called(dataset)}: no pictures in it")
 
     def batch(self, number: int, size: Size | None = None) -> MiniBatch:
         """Mini batch `number`, from 0 on, of the usual number of pictures."""
@@ -166,9 +182,11 @@ class Loader:
     def look_over(self) -> np.ndarray:
         """Read all labels now, and see whether each picture is there: how many objects, or pictures, each class has.
 
-        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). Raises
-        `DataError` if there is nothing to learn.
+        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). Of a
+        source nothing is known before it is made: none of each class. Raises `DataError` if there is nothing to learn.
         """
+        if isinstance(self.dataset, PictureSource):
+            return np.zeros(self.options.classes, np.int64)
         for i, path in enumerate(self._pictures.paths):
             if not is_file(path):
                 self._tell(str(path), f"{path}: no such file: left out")
@@ -223,11 +241,12 @@ class Loader:
         return join_rows(rows, more, self.options.max_boxes), f"{path} + {second}"
 
     def _detected(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
-        index, pixels, chance = self._drawn(number, part)
-        draw = draw_of(chance, self.options, pixels.shape[:2], net)
-        rows = drawn_rows(self._labelled(index, chance), draw, pixels.shape[:2], net, self.options)
-        to_planes(drawn_pixels(pixels, draw, rows, net, noise=self._noise(number, part)), out)
-        return rows, str(self._pictures.paths[index])
+        one = self._drawn(number, part, net)
+        picture = one.pixels.shape[:2]
+        draw = draw_of(one.chance, self.options, picture, net)
+        rows = drawn_rows(one.shuffled(), draw, picture, net, self.options)
+        to_planes(drawn_pixels(one.pixels, draw, rows, net, noise=self._noise(number, part)), out)
+        return rows, one.path
 
     def _mosaic(self, number: int, chance: np.random.Generator, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
         cut = cut_of(tuple(chance.random(2)), net)
@@ -235,16 +254,16 @@ class Loader:
         whole: np.ndarray | None = None
         rows, paths = np.zeros((0, ROW), np.float32), []
         for part in range(QUARTERS):
-            index, pixels, own = self._drawn(number, part)
-            picture = pixels.shape[:2]
-            draw = draw_of(own, options, picture, net, part)
-            found = drawn_rows(self._labelled(index, own), draw, picture, net, options)
+            one = self._drawn(number, part, net)
+            picture = one.pixels.shape[:2]
+            draw = draw_of(one.chance, options, picture, net, part)
+            found = drawn_rows(one.shuffled(), draw, picture, net, options)
             corner = corner_of(part, cut, net, draw.excerpt, picture, draw.flip)
-            image = drawn_pixels(pixels, draw, found, net, part=corner.source, noise=self._noise(number, part))
+            image = drawn_pixels(one.pixels, draw, found, net, part=corner.source, noise=self._noise(number, part))
             whole = np.empty((*net, *image.shape[2:]), np.uint8) if whole is None else whole
             whole[corner.target] = image
             rows = np.concatenate([rows, corner.rows(found, options.mosaic_bound, max(0, slots - len(rows)))])
-            paths.append(str(self._pictures.paths[index]))
+            paths.append(one.path)
         assert whole is not None
         to_planes(whole, out)
         return rows, " + ".join(paths)
@@ -278,38 +297,47 @@ class Loader:
 
     def _one_class(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
         assert isinstance(self.dataset, Classified)
-        index, pixels, chance = self._drawn(number, part)
-        cut_out(pixels, turn_of(chance, self.options, pixels.shape[:2], max(net)), net, out)
-        scores = one_hot(int(self.dataset.classes[index]), len(self.dataset.names), self.options.label_smooth_eps)
-        return scores, str(self._pictures.paths[index])
+        one = self._drawn(number, part, net)
+        cut_out(one.pixels, turn_of(one.chance, self.options, one.pixels.shape[:2], max(net)), net, out)
+        scores = one_hot(int(self.dataset.classes[one.index]), len(self.dataset.names), self.options.label_smooth_eps)
+        return scores, one.path
 
     # -- pictures and labels -------------------------------------------------------------------------------------
 
-    def _drawn(self, number: int, part: int) -> tuple[int, np.ndarray, np.random.Generator]:
-        """A picture for a part of a sample: its number in the data set, its pixels, and the chances of that part."""
+    def _drawn(self, number: int, part: int, net: Size) -> _Drawn:
+        """A picture for a part of a sample of a network of a size."""
         fault = ""
         for attempt in range(TRIES):
             chance = chances(self.seed, PARTS, number, part, attempt)
-            index = int(chance.random() * len(self._pictures))
+            index = int(chance.random() * len(self.dataset))
             try:
-                pixels = self._pictures.read(index)
-                self._check_channels(pixels, index)
-                return index, pixels, chance
+                return self._made(index, net, chance)
             except DataError as e:
                 fault = str(e)
-                self._tell(str(self._pictures.paths[index]), f"{fault}: left out")
+                self._tell(self._path(index), f"{fault}: left out")
         raise DataError(f"{TRIES} pictures in turn cannot be read, the last one: {fault}")
+
+    def _made(self, index: int, net: Size, chance: np.random.Generator) -> _Drawn:
+        if isinstance(self.dataset, PictureSource):
+            pixels, labels = self.dataset.picture(index, net)
+            rows = rows_of(labels, self._path(index))
+        else:
+            pixels = self._pictures.read(index)
+            rows = self._rows_of(index) if isinstance(self.dataset, Dataset) else NO_ROWS
+        self._check_channels(pixels, index)
+        return _Drawn(index, pixels, rows, self._path(index), chance)
+
+    def _path(self, index: int) -> str:
+        """What a picture is called."""
+        return (
+            f"{self.dataset} {index}" if isinstance(self.dataset, PictureSource) else str(self._pictures.paths[index])
+        )
 
     def _check_channels(self, pixels: np.ndarray, index: int) -> None:
         have = 1 if pixels.ndim == 2 else pixels.shape[2]
         if have != self.channels:
-            path = self._pictures.paths[index]
+            path = self._path(index)
             raise DataError(f"{path}: the picture has {have} channels, and the network wants {self.channels}")
-
-    def _labelled(self, index: int, chance: np.random.Generator) -> np.ndarray:
-        """The objects (n, 6) of a picture in an order by chance: only the first ones may find a place."""
-        rows = self._rows_of(index)
-        return rows[np.argsort(chance.random(len(rows)), kind="stable")]
 
     def _read_rows(self, index: int) -> np.ndarray:
         assert isinstance(self.dataset, Dataset)
@@ -318,7 +346,7 @@ class Loader:
             labels, faults = example.read(self._names)
         except DataError as e:
             self._tell(str(example.picture), f"{e}: its objects count as none")
-            return np.zeros((0, ROW), np.float32)
+            return NO_ROWS
         for fault in faults:
             if LEAVES not in fault.what:  # such a box is cut: Darknet takes it, and so do we
                 self._tell(f"{fault.path}:{fault.line}", str(fault))
@@ -373,6 +401,18 @@ def _shared(first: int, wanted: Iterator[tuple[int, Size]], rank: int, ranks: in
         if number % ranks == rank:
             yield first, count, size
         first += count
+
+
+def _files(dataset: Dataset | Classified | PictureSource) -> Sequence[Path]:
+    """The files of the pictures; a source has none."""
+    if isinstance(dataset, Dataset):
+        return [example.picture for example in dataset.examples]
+    return dataset.pictures if isinstance(dataset, Classified) else ()
+
+
+def _called(dataset: Dataset | Classified | PictureSource) -> object:
+    """What messages call a data set."""
+    return dataset if isinstance(dataset, PictureSource) else dataset.path
 
 
 def _finished(making: _Making, futures: list[Future[None]]) -> MiniBatch:

@@ -17,16 +17,22 @@ from ....errors import DataError
 from ....vision.datasets import Dataset, open_dataset
 from .loader import Loader
 from .options import last_head
+from .source import PictureSource
 
 
 def open_data(
-    data: str | Path, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = ()
-) -> Dataset | Classified:
+    data: str | Path | PictureSource, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = ()
+) -> Dataset | Classified | PictureSource:
     """The labelled pictures that a network learns from: a .data file, a list, a folder, for detectors a COCO file too.
 
-    `names` are the labels of a classifier where a .data file names none. Raises `DataError`.
+    A source of pictures that are made is for detectors, too. `names` are the labels of a classifier where a .data file
+    names none. Raises `DataError`.
     """
     head = last_head(compilation)
+    if not isinstance(data, (str, Path)):
+        if not isinstance(head, BoxTraining):
+            raise DataError(f"{data} has boxes, and the network has no head that learns them")
+        return data
     if isinstance(head, BoxTraining):
         return open_dataset(data, split)
     if any(getattr(layer_of(info), "tree", None) for info in compilation.graph.layers):
@@ -37,7 +43,12 @@ def open_data(
 
 
 def open_loader(
-    data: str | Path, compilation: Compilation, split: str = "train", *, names: tuple[str, ...] = (), **options: Any
+    data: str | Path | PictureSource,
+    compilation: Compilation,
+    split: str = "train",
+    *,
+    names: tuple[str, ...] = (),
+    **options: Any,
 ) -> Loader:
     """A loader for a compiled cfg, at the size that it was compiled for; `options` are those of `Loader`."""
     dataset = open_data(data, compilation, split, names=names)

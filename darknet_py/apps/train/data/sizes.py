@@ -39,7 +39,8 @@ class NetSize:
 class Sizes:
     """All sizes of a training of a network of `height` and `width` with mini batches of `batch` pictures.
 
-    `random` is the last head's option, `iterations` max_batches of [net].
+    `random` is the last head's option, `iterations` max_batches of [net]. `grows` are pairs of an iteration and the
+    side from then on, in the place of all that; not Darknet's.
     """
 
     height: int
@@ -50,13 +51,17 @@ class Sizes:
     iterations: int = 0
     dynamic: bool = False
     seed: int = 0
+    grows: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def of(cls, net: Net, head: Layer, *, seed: int, batch: int) -> Sizes:
+    def of(
+        cls, net: Net, head: Layer, *, seed: int, batch: int, grows: tuple[tuple[int, int], ...] = ()
+    ) -> Sizes:  # fmt: skip
         """The sizes that the options of [net] and of the last head mean."""
         random = head.random if isinstance(head, BoxTraining) else 0.0
         return cls(
-            net.height, net.width, batch, random, net.resize_step, net.max_batches, bool(net.dynamic_minibatch), seed
+            net.height, net.width, batch, random, net.resize_step, net.max_batches, bool(net.dynamic_minibatch), seed,
+            grows,
         )  # fmt: skip
 
     def at(self, iteration: int) -> NetSize:
@@ -64,7 +69,12 @@ class Sizes:
 
         >>> [Sizes(416, 416, 4, random=1, iterations=500).at(i).size for i in (0, 9, 490)]
         [(608, 608), (608, 608), (608, 608)]
+        >>> Sizes(416, 416, 4, grows=((0, 224), (100, 416))).at(100)
+        NetSize(height=416, width=416, batch=4)
         """
+        if self.grows:
+            side = [side for first, side in self.grows if first <= iteration][-1]
+            return NetSize(side, side, self.batch)
         if not self.random:
             return NetSize(self.height, self.width, self.batch)
         begin = iteration // PERIOD * PERIOD
@@ -78,6 +88,8 @@ class Sizes:
 
     def largest(self) -> tuple[int, int]:
         """The largest (height, width) of all, which is the one that needs most memory."""
+        if self.grows:
+            return (max(side for _, side in self.grows),) * 2
         return self.scaled(USUAL if self.random == 1 else self.random) if self.random else (self.height, self.width)
 
     def scaled(self, factor: float) -> tuple[int, int]:
