@@ -1,0 +1,118 @@
+"""The engine of a cluster: Ray Data, whose actors hold the network, and of which there are more where more are free.
+
+Decision: what flows through Ray are shards, never pictures. One task walks the sources and streams them; each actor is
+a `Worker`, so a process that a picture kills is no actor that Ray gives up; each writes its results itself; and what
+comes back to the driver are names. Ray moves no pixel and keeps nothing that is not on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import BackendError
+from ...version import requirement
+from .listing import Item
+from .shards import Shard
+from .work import Done, Work
+from .worker import Worker
+
+SPARE = 2  # processors of a cluster on this machine for Ray's own tasks, which count as work to it
+
+
+class Actor:
+    """A worker, as Ray Data calls it: a row with a shard in, a row with what came of it out."""
+
+    def __init__(self, work: Work, threads: int) -> None:
+        self._worker = Worker(work.job, work.out, threads)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Compute the shard of a row; one that is settled passes."""
+        if row["settled"]:
+            return {"done": row["settled"]}
+        items = tuple(Item(*item) for item in json.loads(row["items"]))
+        return {"done": json.dumps(self._worker.compute(Shard(row["name"], items)))}
+
+
+def compute_on_ray(work: Work, processes: int, threads: int, address: str | None) -> Iterator[Done]:
+    """What came of each shard, as they are done. At most `processes` actors, fewer where fewer are free.
+
+    `address` is the cluster; None: that of RAY_ADDRESS, or one of this machine, which ends with the work. Raises
+    `BackendError` where Ray is missing or breaks down: what was written stays, and the same call goes on.
+    """
+    ray = _need_ray()
+    ours = not ray.is_initialized()
+    try:
+        if ours:
+            _start(ray, processes, address)
+        yield from _flow(ray, work, processes, threads)
+    except ray.exceptions.RayError as e:
+        first = str(e).strip().partition("\n")[0]
+        raise BackendError(f"Ray stopped: {first}\n  hint: what was done is kept; the same command goes on") from e
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _need_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to Ray's makers
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError:
+        raise BackendError(f"the engine 'ray' needs Ray Data: pip install {requirement('ray')}") from None
+    return ray
+
+
+def _start(ray: Any, processes: int, address: str | None) -> None:
+    given = address or os.environ.get("RAY_ADDRESS")
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    if given:
+        ray.init(address=given, **quiet)
+    else:
+        ray.init(num_cpus=processes + SPARE, include_dashboard=False, **quiet)
+
+
+def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    source = _listing(ray, work)
+    shards = ray.data.read_datasource(source, override_num_blocks=1)
+    compute = ray.data.ActorPoolStrategy(min_size=1, max_size=processes, max_tasks_in_flight_per_actor=2)
+    done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
+    for row in done.iter_rows():
+        yield Done(*json.loads(row["done"]))
+
+
+def _listing(ray: Any, work: Work) -> Any:
+    """The shards as a source of Ray Data's: one task, which is read as fast as the actors work."""
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import Datasource, ReadTask
+
+    class Listing(Datasource):  # type: ignore[misc]  # Ray is not looked into
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
+            metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+            return [ReadTask(lambda: _blocks(work), metadata)]
+
+    return Listing()
+
+
+def _blocks(work: Work) -> Iterator[Any]:
+    """A table of one row for each shard."""
+    import pyarrow as pa
+
+    os.chdir(work.job.folder)
+    place = work.place()
+    for number, shard in enumerate(work.shards()):
+        settled = work.settled(number, shard, place)
+        row = {
+            "name": shard.name, "items": "" if settled else json.dumps(shard.items),
+            "settled": json.dumps(settled) if settled else "",
+        }  # fmt: skip
+        yield pa.Table.from_pylist([row])
