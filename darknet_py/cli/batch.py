@@ -28,6 +28,7 @@ PLACE = ("Run", 2)
 EXTRA = "batch"
 
 NETWORK = ("dialect", "size", "strict", "as_darknet", "allow_partial", "letterbox", "names")  # options of `load`
+NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume", "replace")
 
 
 @click.command("batch")
@@ -67,6 +68,9 @@ NETWORK = ("dialect", "size", "strict", "as_darknet", "allow_partial", "letterbo
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster (default: RAY_ADDRESS, or one of this machine).")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what is in OUT, or begin anew.")
 @click.option("--status", metavar="OUT", help="Say how far the work in OUT is, and compute nothing.")
+@click.option("--plan", "planned", is_flag=True, help="Measure 64 pictures, say what all would take; compute nothing.")
+@click.option("--pictures", type=click.IntRange(1), metavar="N", help="With --plan: how many pictures there will be.")
+@click.option("--cores", type=click.IntRange(1), metavar="M", help="With --plan: how many cores there will be.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
 @replace_option
 @network_options
@@ -83,13 +87,17 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
     darknet-py batch yolov4-tiny 's3://bucket/*.tar' -o s3://bucket/results --format parquet
     darknet-py batch my.cfg list.txt -o results --shard 3/8
     darknet-py batch --status results
+    darknet-py batch yolov4-tiny photos/ --plan --pictures 1000000000 --cores 512
     """
     if out := options.pop("status"):
         _tell_status(out, options["as_json"])
         return
-    if cfg is None or not sources or not options["output"]:
+    planned, pictures, cores = (options.pop(key) for key in ("planned", "pictures", "cores"))
+    if cfg is None or not sources or not (options["output"] or planned):
         raise click.UsageError("say which network and pictures, and where results go: CFG SOURCE... -o OUT")
-    from ..apps.batch.run import batch
+    if not planned and (pictures or cores):
+        raise click.UsageError("--pictures and --cores are for --plan")
+    from ..apps.batch.run import batch, batch_plan
 
     network = {key: options.pop(key) for key in NETWORK}
     if (random := options.pop("random")) is not None:
@@ -98,6 +106,15 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
         network["device"] = device
     as_json, out = options.pop("as_json"), options.pop("output")
     options["conf"] = thresholds(options, CONF if random is None else RANDOM_CONF)
+    if planned:
+        for key in NOT_PLANNED:
+            options.pop(key)
+        plan = batch_plan(
+            cfg, sources, options.pop("weights"), pictures=pictures, cores=cores, format=options.pop("form"),
+            **options, **network,
+        )  # fmt: skip
+        _print(plan, as_json, seconds=plan.seconds, bottleneck=plan.bottleneck)
+        return
     found = batch(
         cfg, sources, out, options.pop("weights"), format=options.pop("form"), progress=_progress(), say=message,
         **options, **network,
@@ -105,24 +122,27 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
     for failure in found.failures:
         message(f"error: {failure}")
     if as_json:
-        from dataclasses import asdict
-
-        write_json({**asdict(found), "complete": found.complete})
+        _print(found, as_json, complete=found.complete)
     else:
         message(str(found))
     ctx.exit(1 if found.failures else 0)
 
 
 def _tell_status(out: str, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from ..apps.batch.manifest import batch_status
 
     status = batch_status(out)
+    _print(status, as_json, complete=status.complete)
+
+
+def _print(found: Any, as_json: bool, **more: Any) -> None:
+    """A value to stdout: its words, or its fields and some more as JSON."""
+    from dataclasses import asdict
+
     if as_json:
-        write_json({**asdict(status), "complete": status.complete})
+        write_json({**asdict(found), **more})
     else:
-        echo(status)
+        echo(found)
 
 
 def _progress() -> Callable[[int], None] | None:

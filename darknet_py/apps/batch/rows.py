@@ -64,7 +64,7 @@ def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]]
             if isinstance(picture, str):
                 yield _broken(path, picture)
             elif i in found:
-                yield _row(path, found[i])
+                yield row_of(path, found[i])
             else:
                 yield _broken(path, next(unfit).removeprefix(f"{i}: "))
 
@@ -87,7 +87,8 @@ def _line(error: DataError) -> str:
     return str(error).partition("\n")[0]
 
 
-def _row(path: str, results: Results) -> Row:
+def row_of(path: str, results: Results) -> Row:
+    """The row of a picture that could be read."""
     height, width = results.orig_shape
     row = {"path": path, "width": width, "height": height, "boxes": None, "classes": None, "error": None}
     if results.scores is not None:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...backends.backend import AUTO, DEFAULT
+from ...backends.backend import AUTO, DEFAULT, find_backend
 from ...contract.selection import ClassName, Conf
 from ...contract.thresholds import CONF, IOU
 from ...errors import DataError, Say
-from ...machine import cores
+from ...machine import cores as machine_cores
 from ...model.model import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
@@ -25,6 +25,9 @@ from .manifest import MANIFEST, finish, ledger, read_record
 from .place import Place
 from .shards import Share
 from .work import Done, Work
+
+if TYPE_CHECKING:
+    from .plan import BatchPlan
 
 ENGINES = ("here", "ray")
 SHARD_SIZE = 256
@@ -101,35 +104,83 @@ def batch(
     cluster at `address`). `network` are arguments of `load`, the others those of a model; `progress` is told the number
     of pictures done. Raises `DarknetError`, also where `out` holds results of another network or other options.
     """
-    given = [os.fspath(s) for s in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
-    remote = any(map(is_address, given))
-    _check(backend, engine, shard_size, processes, batch, out)
-    options = Options(
-        conf, iou, batch, tuple(classes) if classes is not None else None, max_det, agnostic, pixel_limit(max_pixels),
-        column,
+    given = _paths(sources)
+    _check(engine=engine, shard_size=shard_size, processes=processes)
+    job = job_of(
+        cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
+        max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
     )  # fmt: skip
-    opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
-    if backend == DEFAULT:
-        opened["threads"] = threads
-    job = Job(opened, options, format, _workers(workers, remote), str(Path.cwd()))
     check_sources(given, Reach(column, Path(out)))
     record = _checked(job, given, shard_size, say)
     work = Work(job, record, _absolute(out), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
-    count = processes or (1 if opened.get("device") not in (None, "cpu") else cores())
+    count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
     done = _computed(work, engine, count, threads, address)
     return _followed(done, place, record, str(out), progress, replace=replace)
 
 
-def _check(backend: str, engine: str, shard_size: int, processes: int | None, batch: int, out: object) -> None:
-    if engine not in ENGINES:
-        raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
+def batch_plan(
+    cfg: str | Path,
+    sources: str | Path | Iterable[str | Path],
+    weights: str | Path | None = None,
+    *,
+    pictures: int | None = None,
+    cores: int | None = None,
+    **options: Any,
+) -> BatchPlan:
+    """What `batch` would take for `pictures` (default: those of the sources) on so many `cores` (default: ours).
+
+    64 pictures are measured stage by stage; nothing is written. `options` are those of `batch` that decide the rows and
+    how they are computed. Raises `DarknetError`.
+    """
+    from .plan import plan_batch
+
+    given = _paths(sources)
+    for name, number in (("pictures", pictures), ("cores", cores)):
+        _at_least_one(name, number)
+    check_sources(given, Reach(options.get("column")))
+    job = job_of(cfg, given, weights, **options)
+    record_of(job.load(), job, given, SHARD_SIZE)
+    return plan_batch(job, given, pictures, cores or machine_cores())
+
+
+def job_of(
+    cfg: str | Path, sources: list[str], weights: str | Path | None, *, backend: str = DEFAULT, conf: Conf = CONF,
+    iou: float = IOU, classes: Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
+    max_pixels: int | None = None, batch: int = 1, column: str | None = None, format: str = "jsonl",  # noqa: A002
+    threads: int = 1, workers: int | None = None, **network: Any,
+) -> Job:  # fmt: skip
+    """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
     if backend == AUTO.name:
         raise DataError("batch work needs one back end for all pictures: 'auto' may choose another tomorrow; name one")
-    for name, number in (("shard_size", shard_size), ("processes", processes), ("batch", batch)):
-        if number is not None and number < 1:
-            raise DataError(f"{name} is at least 1, not {number}")
+    for name, number in (("batch", batch), ("threads", threads)):
+        _at_least_one(name, number)
+    find_format(format)
+    options = Options(
+        conf, iou, batch, tuple(classes) if classes is not None else None, max_det, agnostic, pixel_limit(max_pixels),
+        column,
+    )  # fmt: skip
+    opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
+    if find_backend(backend).threads != "none":
+        opened["threads"] = threads
+    return Job(opened, options, format, _workers(workers, any(map(is_address, sources))), str(Path.cwd()))
+
+
+def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
+    return [os.fspath(s) for s in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+
+
+def _check(engine: str, shard_size: int, processes: int | None) -> None:
+    if engine not in ENGINES:
+        raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
+    _at_least_one("shard_size", shard_size)
+    _at_least_one("processes", processes)
+
+
+def _at_least_one(name: str, number: int | None) -> None:
+    if number is not None and number < 1:
+        raise DataError(f"{name} is at least 1, not {number}")
 
 
 def _workers(workers: int | None, remote: bool) -> int:
@@ -146,7 +197,6 @@ def _absolute(out: str | Path) -> str:
 
 def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> Record:
     """Open the network once, so that what is wrong with it or the options is known before processes are started."""
-    find_format(job.form)
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
     record = record_of(model, job, sources, shard_size)
     options = job.options
