@@ -98,7 +98,7 @@ def told(address: str) -> Iterator[None]:
         yield
     except DarknetError:
         raise
-    except FileNotFoundError:
-        raise DataError(f"cannot read {address}: there is nothing") from None
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise DataError(f"cannot read {address}: there is no such file") from None
     except Exception as e:  # each store has errors of its own
         raise Outage(f"cannot reach {address}: {type(e).__name__}: {e}") from None

@@ -200,6 +200,9 @@ def _members(file: IO[bytes], path: str, stamp: str) -> Iterator[Found]:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 if member.isreg() and not member.sparse and os.path.splitext(member.name)[1].lower() in SUFFIXES:  # noqa: PTH122
                     yield f"{path}/{member.name}", member.size, stamp, path, member.offset_data
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile takes any end for one
+                raise tarfile.ReadError("there is no mark of its end")
     except tarfile.TarError as e:
         raise DataError(f"{path}: no tar file, a compressed one, or one that ends early: {e}") from None
 

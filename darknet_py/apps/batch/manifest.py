@@ -106,7 +106,7 @@ class Status:
     def __str__(self) -> str:
         share = f"{self.done_pictures:,} of {self.pictures:,} pictures, {self.done_shards:,} of {self.shards:,} shards"
         if self.complete:
-            return f"{self.out}: complete: {share}, {self.errors:,} pictures with an error"
+            return f"{self.out}: complete: {share}, {self.errors:,} pictures are broken"
         return f"{self.out}: {share}; the same command goes on"
 
 

@@ -58,7 +58,7 @@ class Summary:
 
     def __str__(self) -> str:
         rate = self.pictures / self.seconds if self.seconds else 0.0
-        text = f"{self.pictures:,} pictures in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} with an error"
+        text = f"{self.pictures:,} pictures in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
         kept = f"; {self.kept:,} shards were done before" if self.kept else ""
         if self.complete:
             return f"{text}{kept}: {self.out}/{MANIFEST}"

@@ -26,6 +26,7 @@ COMMAND = (sys.executable, "-m", "darknet_py.apps.batch.child")
 CHANCE = 2  # deaths at a shard before one of its pictures is suspected: memory runs short, people kill
 SURE = 3  # deaths at a picture alone that convict it
 PATIENCE = 12  # deaths at a shard without a picture that is guilty, after which it is left
+AFTERWARDS = 5.0  # seconds in which the words of a dead process arrive
 LAST_WORDS = 5  # lines of a dead process that are repeated
 
 
@@ -40,6 +41,7 @@ class Worker:
         self._job, self._out, self._threads = job, out, threads
         self._process: subprocess.Popen[str] | None = None
         self._words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._listener: threading.Thread | None = None
         self._stopped = False
 
     def compute(self, shard: Shard) -> Done:
@@ -102,7 +104,8 @@ class Worker:
                 encoding="utf-8", errors="replace", env=thread_environment(self._threads),
             )  # fmt: skip
             self._words.clear()
-            threading.Thread(target=self._listen, args=[self._process], daemon=True).start()
+            self._listener = threading.Thread(target=self._listen, args=[self._process], daemon=True)
+            self._listener.start()
             try:
                 self._exchange(job=self._job.to_json(), out=self._out)
                 return
@@ -133,10 +136,8 @@ class Worker:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         """Keep the last lines that a process says, so that it never waits for who reads them."""
         assert process.stderr is not None
-        try:
-            self._words.extend(process.stderr)
-        except ValueError:  # it was closed
-            return
+        with process.stderr as words:
+            self._words.extend(words)
 
     def _end(self) -> str:
         """How the process ended."""
@@ -144,6 +145,8 @@ class Worker:
         assert process is not None
         process.kill()
         status = process.wait()
+        assert self._listener is not None
+        self._listener.join(AFTERWARDS)
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
             try:
