@@ -123,7 +123,12 @@ def test_a_member_is_read_within_its_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("gone", "nothing is there"), ("empty", "no pictures in"), ("*.png", "no pictures in"), ("s3://", "s3://")],
+    [
+        ("gone", "nothing is there"),
+        ("empty", "no pictures in"),
+        ("*.png", "no pictures in"),
+        ("nonsense://a", "nonsense://"),
+    ],
 )
 def test_a_source_without_pictures_is_told_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
