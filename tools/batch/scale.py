@@ -101,8 +101,8 @@ def engines(given: argparse.Namespace, folder: Path) -> list[str]:
     rates = {name: median(one.rate for one in some) for name, some in found.items()}
     base, here = rates["one process"], rates["two processes"]
     lines = [
-        f"{given.count} pictures, {Path(scene.network[0]).stem}, one thread a process, shards of {SHARD}; the median of "
-        f"{given.turns} runs in turn, at a load of {os.getloadavg()[1]:.0f} of other work on {os.cpu_count()} cores.", "",
+        f"{given.count} pictures, {Path(scene.network[0]).stem}, one thread a process, shards of {SHARD}; the median "
+        f"of {given.turns} runs in turn, at a load of {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores.", "",
         "| engine | pictures/s once started | times one process | of two processes | start | runs |",
         "|---|--:|--:|--:|--:|---|",
     ]  # fmt: skip

@@ -8,6 +8,7 @@ comes back to the driver are names. Ray moves no pixel and keeps nothing that is
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +20,11 @@ from .shards import Shard
 from .work import Done, Work
 from .worker import Worker
 
+LISTER = 0.1  # of a processor, for the task that walks the sources
 SPARE = 2  # processors of a cluster on this machine for Ray's own tasks, which count as work to it
+
+
+SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}  # reports to nobody, and says nothing
 
 
 class Actor:
@@ -57,7 +62,8 @@ def compute_on_ray(work: Work, processes: int, threads: int, address: str | None
 
 
 def _need_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to Ray's makers
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         import ray.data
@@ -69,6 +75,7 @@ def _need_ray() -> Any:
 def _start(ray: Any, processes: int, address: str | None) -> None:
     given = address or os.environ.get("RAY_ADDRESS")
     quiet = {"log_to_driver": False, "logging_level": "error"}
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     if given:
         ray.init(address=given, **quiet)
     else:
@@ -79,8 +86,9 @@ def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    source = _listing(ray, work)
-    shards = ray.data.read_datasource(source, override_num_blocks=1)
+    context.target_max_block_size = 1  # a shard is a block: else Ray collects megabytes of them for one actor
+    # As much of a processor as the actors have would let Ray do both in one actor, one shard after the other.
+    shards = ray.data.read_datasource(_listing(ray, work), override_num_blocks=1, ray_remote_args={"num_cpus": LISTER})
     compute = ray.data.ActorPoolStrategy(min_size=1, max_size=processes, max_tasks_in_flight_per_actor=2)
     done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
     for row in done.iter_rows():
