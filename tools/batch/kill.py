@@ -24,7 +24,7 @@ from .report import write_section
 from .scene import Scene, prepared
 
 KILLS, EACH, PICTURES, SHARD, SEED = 50, 10, 1000, 20, 1
-HANGING = 120.0  # seconds without a new result, after which a work counts as hanging
+HANGING = 240.0  # seconds without a new result, after which a work counts as hanging
 GONE = 60.0  # seconds in which what a killed driver has started has to end
 EARLY, START, WORK = 0.25, 15.0, 3.0  # of the kills fall into the seconds after one before, others after a new result
 DRIVER = 0.3  # of the kills
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subprocess.run(command(scene, folder / "whole", "here"), check=True)
         engines = [(engine, kills) for engine, kills in (("here", given.kills), ("ray", given.ray)) if kills]
         found = [tried(engine, kills, scene, folder, given.seed) for engine, kills in engines]
-    write_section("Killed at random", [
+    write_section(" and ".join(f"Killed at random: {engine}" for engine, _ in engines), [
         f"{given.count} pictures, {Path(scene.network[0]).stem}, shards of {SHARD}, 2 processes; kill -9; seed "
         f"{given.seed}. Each work is finished by starting the same command again, and its files are compared byte by "
         "byte with those of a work that was left alone; every position once, no half-written file left.", "",

@@ -74,12 +74,13 @@ def _need_ray() -> Any:
 
 def _start(ray: Any, processes: int, address: str | None) -> None:
     given = address or os.environ.get("RAY_ADDRESS")
-    quiet = {"log_to_driver": False, "logging_level": "error"}
+    where: dict[str, Any] = {"address": given} if given else {"num_cpus": processes + SPARE, "include_dashboard": False}
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if given:
-        ray.init(address=given, **quiet)
-    else:
-        ray.init(num_cpus=processes + SPARE, include_dashboard=False, **quiet)
+    try:
+        ray.init(**where, log_to_driver=False, logging_level="error")
+    except Exception as e:  # of many kinds, most of them plain: no such address, a machine that is too slow
+        first = str(e).strip().partition("\n")[0]
+        raise BackendError(f"Ray does not start{f' at {given}' if given else ''}: {first}") from e
 
 
 def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
@@ -88,7 +89,7 @@ def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
     context.print_on_execution_start = False
     context.target_max_block_size = 1  # a shard is a block: else Ray collects megabytes of them for one actor
     # As much of a processor as the actors have would let Ray do both in one actor, one shard after the other.
-    shards = ray.data.read_datasource(_listing(ray, work), override_num_blocks=1, ray_remote_args={"num_cpus": LISTER})
+    shards = ray.data.read_datasource(_listing(ray, work), override_num_blocks=1, num_cpus=LISTER)
     compute = ray.data.ActorPoolStrategy(min_size=1, max_size=processes, max_tasks_in_flight_per_actor=2)
     done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
     for row in done.iter_rows():
