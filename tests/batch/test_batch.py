@@ -17,7 +17,7 @@ from networks import write_classifier, write_detector, write_recurrent
 from scenes import BROKEN, encoded, parts, results, rows_in, write_pictures, write_tar
 
 from darknet_py import batch, batch_rows, batch_status, load
-from darknet_py.apps.batch.run import Summary
+from darknet_py.apps.batch.run import BatchSummary
 from darknet_py.errors import DataError
 
 
@@ -34,7 +34,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(cfg: Path, source: Path | str, out: Path, **options: object) -> Summary:
+def run(cfg: Path, source: Path | str, out: Path, **options: object) -> BatchSummary:
     return batch(cfg, source, out, **{"shard_size": 2, "processes": 1, **options})  # type: ignore[arg-type]
 
 

@@ -12,7 +12,7 @@ from scenes import encoded, write_pictures, write_tar
 
 from darknet_py.apps.batch import listing
 from darknet_py.apps.batch.fetch import fetches
-from darknet_py.apps.batch.listing import Item, Reach, check_sources, in_order, list_items
+from darknet_py.apps.batch.listing import Item, Reach, check_sources, list_items, sorted_names
 from darknet_py.apps.batch.shards import Share, cut_shards
 from darknet_py.errors import DataError
 
@@ -143,7 +143,7 @@ def test_a_source_without_pictures_is_told_before_anything_is_computed(
 def test_names_that_are_too_many_for_the_memory_are_sorted_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "RUN", 3)
     names = [f"{i * 7 % 11}\n\udce4" for i in range(11)]
-    assert list(in_order(names)) == sorted(names)
+    assert list(sorted_names(names)) == sorted(names)
 
 
 def test_memory_does_not_grow_with_the_number_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_the_number_of_names(monkeypatch: pytest.Monke
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        assert sum(1 for _ in in_order(f"a rather long name of a picture {i}.jpg" for i in range(count))) == count
+        assert sum(1 for _ in sorted_names(f"a rather long name of a picture {i}.jpg" for i in range(count))) == count
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

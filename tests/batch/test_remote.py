@@ -18,7 +18,7 @@ from darknet_py.apps.batch import addresses, worker
 from darknet_py.apps.batch.addresses import Outage, read_address
 from darknet_py.apps.batch.fetch import fetches
 from darknet_py.apps.batch.listing import list_items
-from darknet_py.apps.batch.place import place_of
+from darknet_py.apps.batch.output import output_of
 from darknet_py.errors import DataError
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'darknet-compiler[batch]'")
@@ -133,7 +133,7 @@ class Down:
 
 addresses.WAITS = ()
 addresses.store_of = lambda scheme: Down()
-child.main()
+child.run_child()
 """
 
 
@@ -156,7 +156,7 @@ def test_a_scheme_that_nobody_knows_is_told() -> None:
 
 
 def test_a_place_at_an_address_has_what_a_folder_has(bucket: str) -> None:
-    place: Any = place_of(f"{bucket}/results/")
+    place: Any = output_of(f"{bucket}/results/")
     name = "part-000000000000-0123456789abcdef.jsonl"
     assert not place.has(name)
     assert list(place.parts()) == []

@@ -27,7 +27,7 @@ def decode(data, channels, limit, where):
     return plain(data, channels, limit, where)
 
 rows.decode = decode
-child.main()
+child.run_child()
 """
 
 

@@ -108,8 +108,6 @@ def disturbed(scene: Scene, out: Path, engine: str, kills: int, chance: random.R
                 subprocess.run(["kill", "-9", str(victim[0])], check=False, stderr=subprocess.DEVNULL)
             due = soon(chance)
     process.communicate()
-    if left:
-        print(f"   it was over {left} kills early: give more --pictures", flush=True)
 
 
 def soon(chance: random.Random) -> float:
@@ -172,12 +170,13 @@ def differences(whole: Path, out: Path) -> list[str]:
 def tried(engine: str, kills: int, scene: Scene, folder: Path, seed: int) -> tuple[Toll, str]:
     """Works of which some processes are killed each, compared with the one that was left alone."""
     chance, toll, began = random.Random(seed), Toll(), time.monotonic()
-    rounds = -(-kills // EACH)
-    for number in range(rounds):
-        out = folder / f"{engine}-{number}"
-        disturbed(scene, out, engine, min(EACH, kills - number * EACH), chance, toll)
+    rounds = 0
+    while (left := kills - sum(toll.killed.values())) > 0:
+        out = folder / f"{engine}-{rounds}"
+        disturbed(scene, out, engine, min(EACH, left), chance, toll)
         toll.wrong += differences(folder / "whole", out)
-        print(f"{engine}, work {number + 1} of {rounds}: {len(toll.wrong)} differences", flush=True)
+        rounds += 1
+        print(f"{engine}, work {rounds}: {left} kills were left; {len(toll.wrong)} differences", flush=True)
     what = ", ".join(f"{count} {name}" for name, count in sorted(toll.killed.items()))
     line = (
         f"| {engine} | {sum(toll.killed.values())} | {what} | {rounds} | {toll.starts} | {toll.hung} | {toll.left} | "

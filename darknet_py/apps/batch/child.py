@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ...errors import DarknetError
 from .fetch import fetches
-from .formats import find_format
+from .formats import row_format
 from .job import Job
 from .listing import Item
-from .place import Place, place_of
+from .output import Output, output_of
 from .rows import Row, batch_rows
 
 if TYPE_CHECKING:
     from ...model.model import Model
 
 
-def compute(model: Model, job: Job, place: Place, name: str, items: list[Item], poison: dict[int, str]) -> int:
+def compute(model: Model, job: Job, place: Output, name: str, items: list[Item], poison: dict[int, str]) -> int:
     """The one function: a shard of pictures in, one file of results out; how many of them are errors.
 
     `poison` are the positions of pictures that are passed by, with what is written of them. Without a `name` nothing is
@@ -39,7 +39,7 @@ def compute(model: Model, job: Job, place: Place, name: str, items: list[Item], 
     rows += [_poisonous(item, poison[item.position]) for item in items if item.position in poison]
     if name:
         rows.sort(key=lambda row: row["position"])
-        place.write(name, find_format(job.form).encode(rows))
+        place.write(name, row_format(job.form).encode(rows))
     return sum(row["error"] is not None for row in rows)
 
 
@@ -48,7 +48,7 @@ def _poisonous(item: Item, why: str) -> Row:
     return {"position": item.position, "path": item.path, **unknown, "error": f"{item.path}: {why}"}
 
 
-def serve(lines: TextIO, answers: TextIO) -> None:
+def answer_requests(lines: TextIO, answers: TextIO) -> None:
     """Answer until there are no more requests."""
     queue = _requests(lines)
     first = json.loads(queue.get())
@@ -56,7 +56,7 @@ def serve(lines: TextIO, answers: TextIO) -> None:
     try:
         job = Job.from_json(first["job"])
         os.chdir(job.folder)
-        model, place = job.load(), place_of(first["out"])
+        model, place = job.load(), output_of(first["out"])
     except (DarknetError, OSError) as e:
         answer(failure=str(e))
         return
@@ -93,13 +93,13 @@ def _requests(lines: TextIO) -> SimpleQueue[str]:
     return queue
 
 
-def main() -> None:
+def run_child() -> None:
     """Serve the pipes of this process; what libraries print goes to the messages."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the other end's, which then closes the pipe
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    serve(sys.stdin, answers)
+    answer_requests(sys.stdin, answers)
 
 
 if __name__ == "__main__":
-    main()
+    run_child()

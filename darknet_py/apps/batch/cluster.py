@@ -17,7 +17,7 @@ from ...errors import BackendError
 from ...version import requirement
 from .listing import Item
 from .shards import Shard
-from .work import Done, Work
+from .work import BatchWork, Done
 from .worker import Worker
 
 LISTER = 0.1  # of a processor, for the task that walks the sources
@@ -30,7 +30,7 @@ SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}  #
 class Actor:
     """A worker, as Ray Data calls it: a row with a shard in, a row with what came of it out."""
 
-    def __init__(self, work: Work, threads: int) -> None:
+    def __init__(self, work: BatchWork, threads: int) -> None:
         self._worker = Worker(work.job, work.out, threads)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Actor:
         return {"done": json.dumps(self._worker.compute(Shard(row["name"], items)))}
 
 
-def compute_on_ray(work: Work, processes: int, threads: int, address: str | None) -> Iterator[Done]:
+def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str | None) -> Iterator[Done]:
     """What came of each shard, as they are done. At most `processes` actors, fewer where fewer are free.
 
     `address` is the cluster; None: that of RAY_ADDRESS, or one of this machine, which ends with the work. Raises
@@ -83,7 +83,7 @@ def _start(ray: Any, processes: int, address: str | None) -> None:
         raise BackendError(f"Ray does not start{f' at {given}' if given else ''}: {first}") from e
 
 
-def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
+def _flow(ray: Any, work: BatchWork, processes: int, threads: int) -> Iterator[Done]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -96,7 +96,7 @@ def _flow(ray: Any, work: Work, processes: int, threads: int) -> Iterator[Done]:
         yield Done(*json.loads(row["done"]))
 
 
-def _listing(ray: Any, work: Work) -> Any:
+def _listing(ray: Any, work: BatchWork) -> Any:
     """The shards as a source of Ray Data's: one task, which is read as fast as the actors work."""
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask
@@ -112,7 +112,7 @@ def _listing(ray: Any, work: Work) -> Any:
     return Listing()
 
 
-def _blocks(work: Work) -> Iterator[Any]:
+def _blocks(work: BatchWork) -> Iterator[Any]:
     """A table of one row for each shard."""
     import pyarrow as pa
 

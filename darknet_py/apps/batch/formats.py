@@ -19,7 +19,7 @@ from .rows import Row
 
 
 @dataclass(frozen=True)
-class Format:
+class RowFormat:
     """A way to write rows: the bytes of a file, and how many errors such a file has."""
 
     suffix: str
@@ -27,7 +27,7 @@ class Format:
     count_errors: Callable[[BinaryIO], int]
 
 
-def find_format(name: str) -> Format:
+def row_format(name: str) -> RowFormat:
     """The format called so. Raises `DataError` if there is none, or it needs a library that is missing."""
     if name not in FORMATS:
         raise DataError(f"no format {name!r}: formats are {', '.join(FORMATS)}")
@@ -79,7 +79,7 @@ def _count_table(file: BinaryIO) -> int:
 
 
 ERRORS = b"darknet.errors"
-FORMATS: Mapping[str, Format] = {
-    "jsonl": Format(".jsonl", _lines, _count_lines),
-    "parquet": Format(".parquet", _table, _count_table),
+FORMATS: Mapping[str, RowFormat] = {
+    "jsonl": RowFormat(".jsonl", _lines, _count_lines),
+    "parquet": RowFormat(".parquet", _table, _count_table),
 }

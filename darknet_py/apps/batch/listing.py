@@ -80,10 +80,10 @@ def check_sources(sources: Iterable[str], reach: Reach = Reach()) -> None:
         next(_some(source, reach))
 
 
-def in_order(names: Iterable[str]) -> Iterator[str]:
+def sorted_names(names: Iterable[str]) -> Iterator[str]:
     """Names sorted, of which at most some thousand are in memory.
 
-    >>> list(in_order(["b", "c", "a"]))
+    >>> list(sorted_names(["b", "c", "a"]))
     ['a', 'b', 'c']
     """
     names = iter(names)
@@ -123,7 +123,7 @@ def _found(source: str, reach: Reach) -> Iterator[Found]:
     if kind == "a folder":
         yield from _files(_walk(source, reach.closed), reach)
     elif kind == "nothing" and has_magic(source):
-        yield from _files(in_order(iglob(source, recursive=True)), reach)  # noqa: PTH207 - Path.glob takes no "/a/*"
+        yield from _files(sorted_names(iglob(source, recursive=True)), reach)  # noqa: PTH207 - Path.glob takes no "/a/*"
     elif kind != "a file":
         raise DataError(f"cannot read {source}: it is {kind}" if kind != "nothing" else f"{source}: nothing is there")
     elif path.suffix.lower() in LISTS:
@@ -153,7 +153,7 @@ def _walk(folder: str, above: tuple[Identity, ...]) -> Iterator[str]:
         if here in above:
             return
         with os.scandir(folder) as entries:
-            names = in_order(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
+            names = sorted_names(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - as above
                 if name.endswith("/"):

@@ -15,16 +15,16 @@ from typing import IO
 
 from ...errors import DataError
 from ...files import scratch
-from .formats import Format, find_format
+from .formats import RowFormat, row_format
 from .job import JOB, SCHEMA, Job, Options, Record
-from .listing import in_order
-from .place import Place, place_of
-from .work import Done, Work
+from .listing import sorted_names
+from .output import Output, output_of
+from .work import BatchWork, Done
 
 MANIFEST = "manifest.json"
 
 
-class Ledger:
+class ShardBook:
     """What came of each shard, on the disk; names begin with positions, so sorted they are in the order of pictures."""
 
     def __init__(self, file: IO[str]) -> None:
@@ -37,19 +37,19 @@ class Ledger:
     def sorted(self) -> Iterator[Done]:
         """All of them, in order."""
         self._file.seek(0)
-        return (Done(*json.loads(line)) for line in in_order(self._file))
+        return (Done(*json.loads(line)) for line in sorted_names(self._file))
 
 
 @contextmanager
-def ledger() -> Iterator[Ledger]:
+def opened_book() -> Iterator[ShardBook]:
     """A ledger for the time of a work."""
     with scratch() as folder, (folder / "shards").open("w+", encoding="ascii") as file:
-        yield Ledger(file)
+        yield ShardBook(file)
 
 
-def finish(place: Place, record: Record, shards: Ledger, *, replace: bool) -> int:
+def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -> int:
     """Write the manifest, and remove results that are of no shard any more; how many shards lack, if some do."""
-    form = find_format(record.format)
+    form = row_format(record.format)
     count = pictures = missing = 0
     for done in shards.sorted():
         count += 1
@@ -71,12 +71,12 @@ def finish(place: Place, record: Record, shards: Ledger, *, replace: bool) -> in
     return 0
 
 
-def _errors(place: Place, name: str, form: Format) -> int:
+def _errors(place: Output, name: str, form: RowFormat) -> int:
     with closing(place.open(name)) as file:
         return form.count_errors(file)
 
 
-def _remove_others(place: Place, names: Iterable[str]) -> None:
+def _remove_others(place: Output, names: Iterable[str]) -> None:
     """Remove the results that have none of the names, which are in order as the results are."""
     known = iter(names)
     name = next(known, "")
@@ -116,7 +116,7 @@ def batch_status(out: str | Path) -> Status:
     Raises `DataError` where no work was begun.
     """
     where = str(out)
-    place = place_of(where)
+    place = output_of(where)
     if place.has(MANIFEST):
         said = json.loads(place.read(MANIFEST))
         shards, pictures = said["shard_count"], said["pictures"]
@@ -128,13 +128,13 @@ def batch_status(out: str | Path) -> Status:
     job = Job({}, Options.from_dict(record.options), record.format, 0, record.folder)
     counts = [0, 0, 0, 0]
     with chdir(record.folder):
-        for shard in Work(job, record, absolute).shards():
-            there = place_of(absolute).has(shard.name)
+        for shard in BatchWork(job, record, absolute).shards():
+            there = output_of(absolute).has(shard.name)
             for i, more in enumerate((1, len(shard.items), there, there * len(shard.items))):
                 counts[i] += more
     return Status(where, *counts)
 
 
-def read_record(place: Place, out: str) -> Record | None:
+def read_record(place: Output, out: str) -> Record | None:
     """What was begun in a place; None if nothing was."""
     return Record.from_bytes(place.read(JOB), f"{out}/{JOB}") if place.has(JOB) else None

@@ -24,9 +24,9 @@ from ...vision.headers import pixel_limit
 from ...vision.inference import prepare, results_of
 from ...vision.picture import Picture
 from .fetch import fetches
-from .formats import find_format
+from .formats import row_format
 from .listing import Item, Reach, list_items
-from .place import Folder
+from .output import OutputFolder
 from .rows import Row, row_of
 
 if TYPE_CHECKING:
@@ -179,11 +179,11 @@ class _Stages:
 
     def write(self, rows: list[Row]) -> int:
         """Write a file of results; the number of its bytes."""
-        form = find_format(self._job.form)
+        form = row_format(self._job.form)
         form.encode(rows)  # the first one imports
         with scratch() as folder, self._timed("writing"):
             data = form.encode(rows)
-            Folder(folder).write(f"part{form.suffix}", data)
+            OutputFolder(folder).write(f"part{form.suffix}", data)
         return len(data)
 
 

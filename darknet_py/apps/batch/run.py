@@ -18,13 +18,13 @@ from ...machine import cores as machine_cores
 from ...model.model import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
-from .formats import find_format
+from .formats import row_format
 from .job import JOB, Job, Options, Record, record_of
 from .listing import Reach, check_sources
-from .manifest import MANIFEST, finish, ledger, read_record
-from .place import Place
+from .manifest import MANIFEST, finish, opened_book, read_record
+from .output import Output
 from .shards import Share
-from .work import Done, Work
+from .work import BatchWork, Done
 
 if TYPE_CHECKING:
     from .plan import BatchPlan
@@ -35,7 +35,7 @@ REMOTE_WORKERS = 16  # threads that wait for a store, in each process
 
 
 @dataclass(frozen=True)
-class Summary:
+class BatchSummary:
     """What a call of `batch` came to, in shards and pictures; `missing` shards are other jobs', or failed.
 
     `errors` are pictures of the shards computed now that could not be read, `failures` say why shards failed (the
@@ -93,7 +93,7 @@ def batch(
     progress: Callable[[int], None] | None = None,
     say: Say | None = None,
     **network: Any,
-) -> Summary:
+) -> BatchSummary:
     """Run a network on all pictures of the sources; a row for each goes into the folder or address `out`.
 
     `sources` are folders (with those in them), patterns, lists, tar files, Parquet files with a `column` of bytes, and
@@ -112,7 +112,7 @@ def batch(
     )  # fmt: skip
     check_sources(given, Reach(column, Path(out)))
     record = _checked(job, given, shard_size, say)
-    work = Work(job, record, _absolute(out), Share.of(share))
+    work = BatchWork(job, record, _absolute(out), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
@@ -156,7 +156,7 @@ def job_of(
         raise DataError("batch work needs one back end for all pictures: 'auto' may choose another tomorrow; name one")
     for name, number in (("batch", batch), ("threads", threads)):
         _at_least_one(name, number)
-    find_format(format)
+    row_format(format)
     options = Options(
         conf, iou, batch, tuple(classes) if classes is not None else None, max_det, agnostic, pixel_limit(max_pixels),
         column,
@@ -207,7 +207,7 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
     return record
 
 
-def _begin(place: Place, record: Record, out: str, *, resume: bool, replace: bool) -> None:
+def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:
     """Make a place ready: a record of what is computed there, and nothing of another work."""
     before = read_record(place, out)
     if before and not resume:
@@ -223,7 +223,7 @@ def _begin(place: Place, record: Record, out: str, *, resume: bool, replace: boo
         place.keep(JOB, record.to_bytes(), replace=replace)
 
 
-def _computed(work: Work, engine: str, processes: int, threads: int, address: str | None) -> Iterator[Done]:
+def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Iterator[Done]:
     if engine == "ray":
         from .cluster import compute_on_ray
 
@@ -234,15 +234,15 @@ def _computed(work: Work, engine: str, processes: int, threads: int, address: st
 
 
 def _followed(
-    found: Iterator[Done], place: Place, record: Record, out: str, progress: Callable[[int], None] | None, *,
+    found: Iterator[Done], place: Output, record: Record, out: str, progress: Callable[[int], None] | None, *,
     replace: bool,
-) -> Summary:  # fmt: skip
+) -> BatchSummary:  # fmt: skip
     """Follow the work to its end, and write the manifest if nothing lacks."""
     start = time.perf_counter()
     shards = {"computed": 0, "kept": 0, "left": 0, "failed": 0}
     pictures = errors = 0
     failures: list[str] = []
-    with ledger() as book, closing(found) as steps:  # type: ignore[type-var]  # a generator
+    with opened_book() as book, closing(found) as steps:  # type: ignore[type-var]  # a generator
         for done in steps:
             book.add(done)
             shards[done.state] += 1
@@ -257,4 +257,4 @@ def _followed(
                 progress(pictures)
         missing = finish(place, record, book, replace=replace)
     seconds = time.perf_counter() - start
-    return Summary(out, shards["computed"], shards["kept"], missing, pictures, errors, seconds, tuple(failures))
+    return BatchSummary(out, shards["computed"], shards["kept"], missing, pictures, errors, seconds, tuple(failures))

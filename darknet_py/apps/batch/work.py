@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from .formats import find_format
+from .formats import row_format
 from .job import Job, Record
 from .listing import Reach, list_items
-from .place import Place, place_of
+from .output import Output, output_of
 from .shards import WHOLE, Shard, Share, cut_shards
 
 
@@ -29,7 +29,7 @@ class Done(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Work:
+class BatchWork:
     """All that decides which shards there are and which are to be computed; it travels to other machines."""
 
     job: Job
@@ -40,15 +40,15 @@ class Work:
     def shards(self) -> Iterator[Shard]:
         """Every shard, in order, as the sources are walked."""
         items = list_items(self.record.sources, Reach(self.job.options.column, Path(self.out)))
-        suffix = find_format(self.job.form).suffix
+        suffix = row_format(self.job.form).suffix
         return cut_shards(items, self.record.shard_size, self.record.identity, suffix)
 
-    def settled(self, number: int, shard: Shard, place: Place) -> Done | None:
+    def settled(self, number: int, shard: Shard, place: Output) -> Done | None:
         """What is known of a shard that is not to be computed here; None for one that is."""
         if place.has(shard.name):
             return Done(shard.name, len(shard.items), "kept")
         return None if self.share.has(number) else Done(shard.name, len(shard.items), "left")
 
-    def place(self) -> Place:
+    def place(self) -> Output:
         """Where the results lie."""
-        return place_of(self.out)
+        return output_of(self.out)

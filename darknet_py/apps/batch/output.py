@@ -14,13 +14,13 @@ from typing import BinaryIO, Protocol, cast
 from ...errors import DataError
 from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, write_once, write_whole
 from .addresses import is_address, open_address, opened, tried
-from .listing import in_order
+from .listing import sorted_names
 from .shards import PART
 
 MOST = 1 << 31  # bytes of a result
 
 
-class Place(Protocol):
+class Output(Protocol):
     """What both kinds of places can do."""
 
     def has(self, name: str) -> bool:
@@ -48,16 +48,16 @@ class Place(Protocol):
         """Remove a result, or a file about them, if it is there."""
 
 
-def place_of(out: str) -> Place:
+def output_of(out: str) -> Output:
     """The place that a folder or an address is. Raises `DataError` for a file."""
     if is_address(out):
-        return Bucket(out.rstrip("/"))
+        return OutputBucket(out.rstrip("/"))
     if kind_of(out) not in ("a folder", "nothing"):
         raise DataError(f"cannot write results into {out}: it is {kind_of(out)}, not a folder")
-    return Folder(Path(out))
+    return OutputFolder(Path(out))
 
 
-class Folder:
+class OutputFolder:
     """A folder of this machine, or one that several share."""
 
     def __init__(self, path: Path) -> None:
@@ -94,7 +94,7 @@ class Folder:
         import os
 
         with suppress(FileNotFoundError), os.scandir(self._path) as entries:
-            yield from in_order(entry.name for entry in entries if PART.fullmatch(entry.name))
+            yield from sorted_names(entry.name for entry in entries if PART.fullmatch(entry.name))
 
     def remove(self, name: str) -> None:
         """Remove a file of ours."""
@@ -103,7 +103,7 @@ class Folder:
         (self._path / name).unlink(missing_ok=True)
 
 
-class Bucket:
+class OutputBucket:
     """A folder in a store."""
 
     def __init__(self, address: str) -> None:
@@ -144,7 +144,7 @@ class Bucket:
         with suppress(DataError):  # nothing is there yet
             entries = tried(self._address, lambda: self._store.ls(self._path, detail=False))
             names = (str(entry).rpartition("/")[2] for entry in entries)
-            yield from in_order(name for name in names if PART.fullmatch(name))
+            yield from sorted_names(name for name in names if PART.fullmatch(name))
 
     def remove(self, name: str) -> None:
         """Remove an object of ours."""
