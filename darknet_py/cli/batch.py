@@ -24,7 +24,7 @@ from .result_options import filter_options, thresholds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PLACE = ("Run", 2)
+PLACE = ("Run", 6)
 EXTRA = "batch"
 
 NETWORK = ("dialect", "size", "strict", "as_darknet", "allow_partial", "letterbox", "names")  # options of `load`
@@ -83,11 +83,11 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
     row with `error`. The same command goes on after a stop, a crash or a kill; nothing is lost and nothing is twice.
 
     \b
-    darknet-py batch yolov4-tiny photos/ -o results
-    darknet-py batch yolov4-tiny 's3://bucket/*.tar' -o s3://bucket/results --format parquet
-    darknet-py batch my.cfg list.txt -o results --shard 3/8
+    darknet-py batch my.cfg photos/ -o results
     darknet-py batch --status results
-    darknet-py batch yolov4-tiny photos/ --plan --pictures 1000000000 --cores 512
+    darknet-py batch my.cfg photos.txt -o shared/results --shard 3/8
+    darknet-py batch my.cfg photos/ --plan --pictures 1000000000 --cores 512
+    darknet-py batch yolov4-tiny 's3://bucket/*.tar' -o s3://bucket/results --format parquet
     """
     if out := options.pop("status"):
         _tell_status(out, options["as_json"])

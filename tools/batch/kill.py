@@ -53,7 +53,7 @@ def name_of(process: int) -> str:
     known = {
         "batch.child": "worker", "raylet/raylet": "Ray: raylet", "gcs_server": "Ray: gcs_server",
         "ray::": "Ray: actor or task",
-        "reaper": "", "monitor": "Ray: monitor", "agent": "Ray: agent", "default_worker": "Ray: actor or task",
+        "reaper": "", "monitor": "Ray: monitor", "gent": "Ray: agent", "default_worker": "Ray: actor or task",
     }  # fmt: skip
     return next((title for word, title in known.items() if word in words), "")
 

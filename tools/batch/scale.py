@@ -56,7 +56,7 @@ class Took:
 
 def took(scene: Scene, out: Path, **options: object) -> Took:
     """Run a work in a process of its own."""
-    network = {"cfg": scene.network[0], **({"random_weights": 1} if len(scene.network) > 1 else {})}
+    network = {"cfg": scene.network[0], **({"random_weights": 1, "conf": 0.9} if len(scene.network) > 1 else {})}
     given = {"sources": str(scene.pictures), "out": str(out), "shard_size": SHARD, **network, **options}
     said = subprocess.run([sys.executable, "-c", RUN, json.dumps(given)], check=True, stdout=subprocess.PIPE, text=True)
     told = json.loads(said.stdout.splitlines()[-1])

@@ -24,9 +24,6 @@ LISTER = 0.1  # of a processor, for the task that walks the sources
 SPARE = 2  # processors of a cluster on this machine for Ray's own tasks, which count as work to it
 
 
-SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}  # reports to nobody, and says nothing
-
-
 class Actor:
     """A worker, as Ray Data calls it: a row with a shard in, a row with what came of it out."""
 
@@ -62,8 +59,7 @@ def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str |
 
 
 def _need_ray() -> Any:
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to Ray's makers
     try:
         import ray
         import ray.data
