@@ -7,12 +7,15 @@ told apart; runs that are compared take turns. Each run is a process of its own,
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,6 +26,8 @@ import cv2
 import numpy as np
 
 from darknet_py import files
+from darknet_py.apps.batch.listing import list_items
+from darknet_py.apps.batch.shards import cut_shards
 
 from .kill import differences
 from .report import write_section
@@ -31,6 +36,7 @@ from .scene import CFG, Scene, prepared
 COUNT, TURNS, SHARD = 2000, 3, 25
 SMALL, SIDE = (10_000, 100_000), 32  # pictures of which only the number counts, and their side
 SMALL_SHARD = 500
+LISTED = (20_000, 200_000)  # files, and lines or rows
 
 RUN = """
 import json, resource, sys, time
@@ -115,11 +121,11 @@ def engines(given: argparse.Namespace, folder: Path) -> list[str]:
     return [*lines, "", f"Files of results that differ between the engines: {len(wrong)}."]
 
 
-def memory(counts: Sequence[int], folder: Path) -> list[str]:
+def memory(_: argparse.Namespace, folder: Path) -> list[str]:
     """The most memory of the driver and of a worker, by the number of pictures."""
     lines = [f"Pictures of {SIDE}x{SIDE}, {CFG.stem}, shards of {SMALL_SHARD}, one process.", ""]
     lines += ["| pictures | driver MiB | worker MiB | pictures/s |", "|--:|--:|--:|--:|"]
-    for count in counts:
+    for count in SMALL:
         scene = Scene((str(CFG), "random"), many_small(folder, count))
         one = took(scene, folder / f"small-{count}", processes=1, shard_size=SMALL_SHARD)
         lines.append(f"| {count:,} | {one.driver:.1f} | {one.worker:.1f} | {one.rate:.0f} |")
@@ -127,10 +133,49 @@ def memory(counts: Sequence[int], folder: Path) -> list[str]:
     return lines
 
 
+def listing(_: argparse.Namespace, folder: Path) -> list[str]:
+    """How many pictures a second the sources give: found, numbered, cut into shards, and the shards hashed."""
+    data = (many_small(folder, LISTED[0]) / "0000" / "0000001.png").read_bytes()
+    addresses = "".join(f"s3://bucket/folder/{i // 1000:06d}/{i:012d}.jpg\n" for i in range(LISTED[1]))
+    files.write_whole(folder / "list.txt", addresses.encode())
+    with tarfile.open(folder / "many.tar", "w") as tar:
+        for i in range(LISTED[0]):
+            info = tarfile.TarInfo(f"{i:07d}.png")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    sources = {
+        "folder, 1,000 files in each": folder / f"{LISTED[0]} pictures", "list of addresses": folder / "list.txt",
+        "tar": folder / "many.tar",
+    }  # fmt: skip
+    if find_spec("pyarrow"):
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table({"bytes": [b"1"] * LISTED[1]}), folder / "many.parquet")
+        sources["Parquet"] = folder / "many.parquet"
+    lines = ["Listed, numbered, cut into shards of 256 and hashed, by one process; no picture is opened.", ""]
+    lines += ["| source on this disk | pictures | pictures/s | 10^9 take |", "|---|--:|--:|--:|"]
+    for name, source in sources.items():
+        best = min(_walk(source) for _ in range(3))
+        count = LISTED[0] if name.startswith(("folder", "tar")) else LISTED[1]
+        lines.append(f"| {name} | {count:,} | {count / best:,.0f} | {best / count * 1e9 / 3600:.1f} h |")
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _walk(source: Path) -> float:
+    start = time.process_time()
+    deque(cut_shards(list_items([str(source)]), 256, "", ".jsonl"), maxlen=0)
+    return time.process_time() - start
+
+
+PARTS = {"engines": engines, "memory": memory, "listing": listing}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure both, and write the sections of BATCH.md."""
+    """Measure, and write the sections of BATCH.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("engines", "memory"), nargs="*", default=["engines", "memory"])
+    parser.add_argument("what", choices=[*PARTS], nargs="*", default=[*PARTS])
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--cfg", type=Path)
@@ -140,10 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for what in given.what:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            if what == "engines":
-                write_section("Engines", engines(given, folder))
-            else:
-                write_section("Memory", memory(SMALL, folder))
+            write_section(what.capitalize(), PARTS[what](given, folder))
     print(f"{time.monotonic() - began:.0f} s")
     return 0
 
