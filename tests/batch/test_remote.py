@@ -101,7 +101,7 @@ class Unreachable:
     def __init__(self, failures: int) -> None:
         self.failures = failures
 
-    def cat_file(self, path: str, start: int, end: int) -> bytes:
+    def cat_file(self, path: str, start: int | None, end: int | None) -> bytes:
         self.failures -= 1
         if self.failures >= 0:
             raise ConnectionError("the network is down")

@@ -12,6 +12,7 @@ from scenes import encoded, results, write_pictures
 
 from darknet_py import batch
 from darknet_py.apps.batch import worker
+from darknet_py.errors import DataError
 
 # A process that dies as one does in which a decoder writes where it should not: at once, without a word.
 DEADLY = """
@@ -111,6 +112,17 @@ def test_a_network_that_cannot_be_opened_there_is_told_with_its_words(
     monkeypatch.setattr(worker, "COMMAND", (sys.executable, "-c", script))
     found = batch(cfg, tmp_path / "photos", tmp_path / "out", processes=1)
     assert "dies while it opens the network (exit status 3)" in found.failures[0]
+
+
+def test_when_one_shard_after_another_fails_the_work_stops(
+    cfg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 1)
+    monkeypatch.setattr(worker, "COMMAND", ("false",))
+    write_pictures(tmp_path / "photos", 50)
+    with pytest.raises(DataError, match="8 shards in a row have failed, the last one so: the process that computes"):
+        batch(cfg, tmp_path / "photos", tmp_path / "out", shard_size=1, processes=2)
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_what_a_process_cannot_do_is_told_and_the_shard_is_left(cfg: Path, tmp_path: Path) -> None:

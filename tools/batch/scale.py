@@ -85,15 +85,13 @@ def turns(scene: Scene, folder: Path, kinds: dict[str, dict[str, object]], count
 def many_small(folder: Path, count: int) -> Path:
     """A folder of small pictures, a thousand in each folder in it."""
     data = cv2.imencode(".png", np.zeros((SIDE, SIDE, 3), np.uint8))[1].tobytes()
-    first = files.write_whole(folder / "small.png", data)
     root = folder / f"{count} pictures"
     for i in range(count):
         place = root / f"{i // 1000:04d}"
         if i % 1000 == 0:
-            place.mkdir(parents=True)
-            (place / "first.png").symlink_to(first)
+            first = files.write_whole(place / f"{i:07d}.png", data)
         else:
-            os.link(first, place / f"{i:07d}.png")
+            os.link(first, place / f"{i:07d}.png")  # a file system counts the links of a file: some 65,000 at most
     return root
 
 

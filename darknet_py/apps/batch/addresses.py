@@ -73,7 +73,7 @@ def read_address(address: str, start: int | None = None, end: int | None = None)
     if is_page(address) and start is None:
         return fetch_picture(address)
     store, path = opened(address)
-    data: bytes = tried(address, lambda: store.cat_file(path, start or 0, MAX_BYTES + 1 if end is None else end))
+    data: bytes = tried(address, lambda: store.cat_file(path, start=start, end=end))
     if len(data) > MAX_BYTES:
         raise DataError(f"{address}: more than {MAX_BYTES:,} bytes are no picture")
     return data

@@ -86,7 +86,9 @@ def _flow(ray: Any, work: BatchWork, processes: int, threads: int) -> Iterator[D
     context.target_max_block_size = 1  # a shard is a block: else Ray collects megabytes of them for one actor
     # As much of a processor as the actors have would let Ray do both in one actor, one shard after the other.
     shards = ray.data.read_datasource(_listing(ray, work), override_num_blocks=1, num_cpus=LISTER)
-    compute = ray.data.ActorPoolStrategy(min_size=1, max_size=processes, max_tasks_in_flight_per_actor=2)
+    compute = ray.data.ActorPoolStrategy(
+        min_size=1, max_size=processes, initial_size=processes, max_tasks_in_flight_per_actor=2
+    )
     done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
     for row in done.iter_rows():
         yield Done(*json.loads(row["done"]))

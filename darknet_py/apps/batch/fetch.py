@@ -32,6 +32,8 @@ def fetches(items: Iterable[Item], column: str | None = None) -> Iterator[Fetch]
 
 
 def _read(item: Item) -> bytes:
+    if item.size > MAX_BYTES:
+        raise DataError(f"{item.path}: more than {MAX_BYTES:,} bytes are no picture")
     if item.inside:
         return _range(item)
     return read_address(item.path) if is_address(item.path) else read_whole(item.path, MAX_BYTES, "picture")
@@ -39,8 +41,6 @@ def _read(item: Item) -> bytes:
 
 def _range(item: Item) -> bytes:
     """A member of a tar file."""
-    if item.size > MAX_BYTES:
-        raise DataError(f"{item.path}: more than {MAX_BYTES:,} bytes are no picture")
     if is_address(item.inside):
         data = read_address(item.inside, item.at, item.at + item.size)
     else:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("here", "ray")
 SHARD_SIZE = 256
+GIVEN_UP = 8  # shards that fail one after another: a disk is full, a store is gone
+TOLD = 5  # failures that are told
 REMOTE_WORKERS = 16  # threads that wait for a store, in each process
 
 
@@ -240,18 +242,26 @@ def _followed(
     """Follow the work to its end, and write the manifest if nothing lacks."""
     start = time.perf_counter()
     shards = {"computed": 0, "kept": 0, "left": 0, "failed": 0}
-    pictures = errors = 0
+    pictures = errors = row = 0
     failures: list[str] = []
+    stale = place.has(MANIFEST)
     with opened_book() as book, closing(found) as steps:  # type: ignore[type-var]  # a generator
         for done in steps:
             book.add(done)
             shards[done.state] += 1
-            if done.state != "kept" and place.has(MANIFEST):
+            if stale and done.state != "kept":
                 place.remove(MANIFEST)
+                stale = False
+            row = row + 1 if done.state == "failed" else 0
+            if row == GIVEN_UP:
+                raise DataError(
+                    f"{row} shards in a row have failed, the last one so: {done.failure}\n"
+                    "  hint: what was done is kept; when the reason is gone, the same command goes on"
+                )
             if done.state == "computed":
                 pictures += done.pictures
                 errors += done.errors
-            elif done.state == "failed" and len(failures) < 5:
+            elif done.state == "failed" and len(failures) < TOLD:
                 failures.append(done.failure)
             if progress:
                 progress(pictures)
