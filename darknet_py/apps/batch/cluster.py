@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ...errors import BackendError
+from ...errors import BackendError, DarknetError
 from ...version import requirement
 from .listing import Item
 from .shards import Shard
@@ -21,6 +22,8 @@ from .work import BatchWork, Done
 from .worker import Worker
 
 LISTER = 0.1  # of a processor, for the task that walks the sources
+# A shard is a block: else Ray collects megabytes of them for one actor.
+SETTINGS = {"enable_progress_bars": False, "print_on_execution_start": False, "target_max_block_size": 1}
 SPARE = 2  # processors of a cluster on this machine for Ray's own tasks, which count as work to it
 
 
@@ -38,7 +41,7 @@ class Actor:
         return {"done": json.dumps(self._worker.compute(Shard(row["name"], items)))}
 
 
-def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str | None) -> Iterator[Done]:
+def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str | None) -> Generator[Done]:
     """What came of each shard, as they are done. At most `processes` actors, fewer where fewer are free.
 
     `address` is the cluster; None: that of RAY_ADDRESS, or one of this machine, which ends with the work. Raises
@@ -51,6 +54,8 @@ def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str |
             _start(ray, processes, address)
         yield from _flow(ray, work, processes, threads)
     except ray.exceptions.RayError as e:
+        if isinstance(cause := getattr(e, "cause", None), DarknetError):
+            raise cause from None  # of the task that lists
         first = str(e).strip().partition("\n")[0]
         raise BackendError(f"Ray stopped: {first}\n  hint: what was done is kept; the same command goes on") from e
     finally:
@@ -80,21 +85,31 @@ def _start(ray: Any, processes: int, address: str | None) -> None:
 
 
 def _flow(ray: Any, work: BatchWork, processes: int, threads: int) -> Iterator[Done]:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.target_max_block_size = 1  # a shard is a block: else Ray collects megabytes of them for one actor
-    # As much of a processor as the actors have would let Ray do both in one actor, one shard after the other.
-    shards = ray.data.read_datasource(_listing(ray, work), override_num_blocks=1, num_cpus=LISTER)
     compute = ray.data.ActorPoolStrategy(
         min_size=1, max_size=processes, initial_size=processes, max_tasks_in_flight_per_actor=2
     )
-    done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
+    with _set(ray.data.DataContext.get_current(), SETTINGS):  # each data set keeps the settings it was made with
+        # As much of a processor as the actors have would let Ray do both in one actor, one shard after the other.
+        shards = ray.data.read_datasource(_listing(work), override_num_blocks=1, num_cpus=LISTER)
+        done = shards.map(Actor, fn_constructor_args=(work, threads), compute=compute, num_cpus=threads)
     for row in done.iter_rows():
         yield Done(*json.loads(row["done"]))
 
 
-def _listing(ray: Any, work: BatchWork) -> Any:
+@contextmanager
+def _set(context: Any, values: dict[str, Any]) -> Iterator[None]:
+    """A block in which Ray has these settings; whoever called may use Ray otherwise."""
+    before = {name: getattr(context, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(context, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
+
+
+def _listing(work: BatchWork) -> Any:
     """The shards as a source of Ray Data's: one task, which is read as fast as the actors work."""
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 
@@ -11,7 +11,7 @@ from .work import BatchWork, Done
 from .worker import Worker
 
 
-def compute_here(work: BatchWork, processes: int, threads: int) -> Iterator[Done]:
+def compute_here(work: BatchWork, processes: int, threads: int) -> Generator[Done]:
     """What came of each shard, as they are done; the listing is read only as far as there are processes to work on it.
 
     When the generator ends, so do the processes.

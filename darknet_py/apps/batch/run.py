@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +225,7 @@ def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bo
         place.keep(JOB, record.to_bytes(), replace=replace)
 
 
-def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Iterator[Done]:
+def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Generator[Done]:
     if engine == "ray":
         from .cluster import compute_on_ray
 
@@ -236,7 +236,7 @@ def _computed(work: BatchWork, engine: str, processes: int, threads: int, addres
 
 
 def _followed(
-    found: Iterator[Done], place: Output, record: Record, out: str, progress: Callable[[int], None] | None, *,
+    found: Generator[Done], place: Output, record: Record, out: str, progress: Callable[[int], None] | None, *,
     replace: bool,
 ) -> BatchSummary:  # fmt: skip
     """Follow the work to its end, and write the manifest if nothing lacks."""
@@ -245,7 +245,7 @@ def _followed(
     pictures = errors = row = 0
     failures: list[str] = []
     stale = place.has(MANIFEST)
-    with opened_book() as book, closing(found) as steps:  # type: ignore[type-var]  # a generator
+    with opened_book() as book, closing(found) as steps:
         for done in steps:
             book.add(done)
             shards[done.state] += 1
