@@ -384,3 +384,9 @@ def test_names_of_any_bytes_can_be_written(cfg: Path, tmp_path: Path) -> None:
     assert [row["error"] for row in rows] == [None, None]
     assert rows[1]["path"].endswith("\\udce4.png")
     assert rows_in(next((tmp_path / "out").glob("part-*")))
+
+
+def test_the_place_of_the_network_does_not_matter(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    run(cfg, photos, tmp_path / "out")
+    cfg.parent.rename(tmp_path / "moved")
+    assert run(tmp_path / "moved" / cfg.name, photos, tmp_path / "out").kept == 4

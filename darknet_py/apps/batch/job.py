@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
 JOB = "job.json"
+PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie elsewhere later
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Record:
     @property
     def identity(self) -> str:
         """The hash of what decides a row; the sources are in the list of each shard."""
-        decisive = {k: v for k, v in asdict(self).items() if k not in ("sources", "shard_size", "folder")}
+        decisive = {k: v for k, v in asdict(self).items() if k not in ("sources", "shard_size", *PLACES)}
         return _digest(decisive)
 
     def to_bytes(self) -> bytes:
@@ -132,9 +133,9 @@ class Record:
 
     def differences(self, before: Record) -> Iterable[str]:
         """What is another than before, in words."""
-        now, then = _flat({**asdict(self), "folder": ""}), _flat({**asdict(before), "folder": ""})
+        now, then = _flat(asdict(self)), _flat(asdict(before))
         for key in dict.fromkeys((*now, *then)):
-            if now.get(key) != then.get(key):
+            if key not in PLACES and now.get(key) != then.get(key):
                 yield f"{key} is {_short(now.get(key))}, and was {_short(then.get(key))}"
 
 
