@@ -7,6 +7,7 @@ READY  := $(VENV)/.ready
 OTHERS := .runtimes
 DOCS   := .docs-venv
 TRAIN  := .train-venv
+BATCH  := .batch-venv
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
@@ -65,6 +66,20 @@ weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (15 core-h
 codes-sheet: $(READY)  ## some of the pictures that it learns from, with their boxes, in one file
 	$(BIN)/python -m tools.train.codes.sheet
 
+$(BATCH)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(BATCH)
+	$(BATCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,batch,ray]' pyyaml pyspark
+	@touch $@
+
+batch-test: $(BATCH)/.ready  ## the tests of batch work, with Parquet, stores, Ray, and Spark where there is a Java runtime
+	$(BATCH)/bin/python -m pytest -m 'heavy or not heavy' tests/batch
+
+batch-kill: $(BATCH)/.ready  ## kill the processes of batch works at 50 random moments, and Ray's at 20 (half an hour)
+	$(BATCH)/bin/python -m tools.batch.kill --ray 20
+
+batch-scale: $(BATCH)/.ready  ## time batch work on processes and on Ray, and its memory (half an hour; wants a quiet machine)
+	$(BATCH)/bin/python -m tools.batch.scale
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -105,6 +120,6 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear weights codes-sheet codes-score clean
+.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear weights codes-sheet codes-score batch-test batch-kill batch-scale clean

@@ -17,6 +17,10 @@ from . import version
 __version__ = version.VERSION
 
 if TYPE_CHECKING:
+    from .apps.batch.manifest import batch_status as batch_status
+    from .apps.batch.rows import batch_rows as batch_rows
+    from .apps.batch.run import batch as batch
+    from .apps.batch.run import batch_plan as batch_plan
     from .apps.datasets.anchors import anchors as anchors
     from .apps.datasets.check import check_data as check_data
     from .apps.evaluate.classifier import evaluate_classifier as evaluate_classifier
@@ -55,6 +59,9 @@ if TYPE_CHECKING:
 
 # Every public name, and the module that it comes from.
 _HOMES = {
+    "apps.batch.manifest": ("batch_status",),
+    "apps.batch.rows": ("batch_rows",),
+    "apps.batch.run": ("batch", "batch_plan"),
     "apps.datasets.anchors": ("anchors",),
     "apps.datasets.check": ("check_data",),
     "apps.evaluate.classifier": ("evaluate_classifier",),

@@ -298,6 +298,20 @@ def write_whole(
     return path
 
 
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file whose name is a hash of what it is of, so that only this package has such names: no line is kept.
+
+    It is on the disk when this returns, in place of one that was there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _neighbour(path) as temporary:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before it has its name: after a crash of the machine a name is still a promise
+        temporary.replace(path)
+
+
 def write_cached(path: Path, data: bytes) -> None:
     """Write a file into the cache folder, where every file is this package's own."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -125,6 +125,8 @@ def needs_shared(line: str, shared: Path) -> None:
     """Skip a line that fetches a trained model, where the material outside the repository is missing."""
     if "rtsp://" in line or re.match(r"darknet-py run \S+ 0( |$)", line):
         pytest.skip(f"needs a camera: {line}")
+    if "s3://" in line:
+        pytest.skip(f"needs a bucket: {line}")
     named = [word for word in shlex.split(line) if word in models() and not line.startswith("darknet-py summary")]
     if named and not (shared / "weights" / named[0]).is_dir():
         pytest.skip(f"needs {shared / 'weights' / named[0]}, a trained model that is not ours to publish")

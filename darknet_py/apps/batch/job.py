@@ -1,0 +1,190 @@
+"""What is to be computed, as plain data: it travels to other processes and machines, and is kept beside the results.
+
+Decision: two values. `Job` is what a process needs in order to work; `Record` is what decides the results, and is
+compared before a work is gone on with, field by field. Its hash is in the name of each file of results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ...contract.selection import ClassName, Conf
+from ...contract.thresholds import CONF, IOU
+from ...errors import DataError
+from ...version import VERSION
+
+if TYPE_CHECKING:
+    from ...model.model import Model
+
+SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
+JOB = "job.json"
+PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie elsewhere later
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides rows besides the network: see `Model.__call__`; `column` is the one of Parquet files with bytes."""
+
+    conf: Conf = CONF
+    iou: float = IOU
+    batch: int = 1
+    classes: tuple[ClassName, ...] | None = None
+    max_det: int | None = None
+    agnostic: bool = False
+    max_pixels: int | None = None
+    column: str | None = None
+
+    def calling(self) -> dict[str, Any]:
+        """The arguments for a model."""
+        given = asdict(self)
+        del given["column"]
+        return {**given, "conf": self.conf}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; thresholds of classes as pairs, for None is no key of JSON's."""
+        conf = self.conf if isinstance(self.conf, int | float) else [[k, v] for k, v in self.conf.items()]
+        return {**asdict(self), "conf": conf, "classes": list(self.classes) if self.classes is not None else None}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The options that `to_dict` gave."""
+        conf = dict(data["conf"]) if isinstance(data["conf"], list) else data["conf"]
+        classes = tuple(data["classes"]) if data["classes"] is not None else None
+        return cls(**{**data, "conf": conf, "classes": classes})
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process works by: the arguments of `load`, the options, and how results are written.
+
+    `workers` threads read pictures, `folder` is where relative paths begin.
+    """
+
+    network: dict[str, Any]
+    options: Options
+    form: str
+    workers: int
+    folder: str
+
+    def to_json(self) -> str:
+        """As text."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in self.network.items()}
+        return json.dumps({**{f.name: getattr(self, f.name) for f in fields(self)}, "network": plain,
+                           "options": self.options.to_dict()})  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The job that `to_json` gave."""
+        data = json.loads(text)
+        size = data["network"].get("size")
+        network = {**data["network"], "size": tuple(size) if size else None}
+        return cls(**{**data, "network": network, "options": Options.from_dict(data["options"])})
+
+    def load(self) -> Model:
+        """Open the network, saying nothing."""
+        from ...model.model import load
+
+        return load(**self.network, quiet=True)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What decides the results, and where they come from: `job.json`."""
+
+    sources: list[str]
+    shard_size: int
+    format: str
+    cfg: str
+    network: str  # a hash of the cfg, the weights, and what goes in and comes out
+    backend: str
+    names: list[str]
+    options: dict[str, Any]
+    folder: str  # where relative paths begin; the same pictures may lie elsewhere later
+    version: str = VERSION
+    schema: str = SCHEMA
+
+    @property
+    def identity(self) -> str:
+        """The hash of what decides a row; the sources are in the list of each shard."""
+        decisive = {k: v for k, v in asdict(self).items() if k not in ("sources", "shard_size", *PLACES)}
+        return _digest(decisive)
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Self:
+        """The record in a file. Raises `DataError` for any other file."""
+        try:
+            found = json.loads(data)
+            if found["schema"] != SCHEMA:
+                raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
+            return cls(**found)
+        except (ValueError, TypeError, KeyError, AttributeError) as e:
+            raise DataError(f"{where} is no record of batch work: {e}") from None
+
+    def differences(self, before: Record) -> Iterable[str]:
+        """What is another than before, in words."""
+        now, then = _flat(asdict(self)), _flat(asdict(before))
+        for key in dict.fromkeys((*now, *then)):
+            if key not in PLACES and now.get(key) != then.get(key):
+                yield f"{key} is {_short(now.get(key))}, and was {_short(then.get(key))}"
+
+
+def record_of(model: Model, job: Job, sources: Iterable[str], shard_size: int) -> Record:
+    """What decides the results of a job. Raises `DataError` for a network that batch work cannot run."""
+    contract = model.contract
+    if len(contract.shape) != 3:
+        raise DataError(f"the network takes {contract.shape[0]} numbers, not pictures")
+    if contract.states:
+        raise DataError(
+            "the network is recurrent: what it finds in a picture depends on those before it, and in batch work "
+            "there is no before\n  hint: `darknet-py run` shows it pictures one after another"
+        )
+    said = {k: v for k, v in contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
+    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
+    return Record(
+        [os.fspath(source) for source in sources], shard_size, job.form, str(job.network["cfg"]),
+        _digest([said, _files_of(job, model), extra]), str(job.network["backend"]),
+        [model.names[i] for i in range(contract.classes)], job.options.to_dict(), job.folder,
+    )  # fmt: skip
+
+
+def _files_of(job: Job, model: Model) -> list[str]:
+    """The hashes of the files that the network is made of."""
+    from ...errors import WeightsError
+    from ...holding.hashes import sha256_of
+    from ...zoo.find import find_network, find_weights
+
+    cfg, weights = job.network["cfg"], job.network.get("weights")
+    if Path(cfg).suffix.lower() == ".onnx":
+        return [sha256_of(Path(cfg))]
+    trained = job.network.get("random_weights") is None
+    files = find_network(cfg, trained=trained)
+    found = [sha256_of(files.cfg)]
+    if not trained:
+        return found
+    with suppress(WeightsError):  # a network without parameters has none
+        found.append(sha256_of(Path(weights) if weights else files.weights or find_weights(files.cfg)))
+    return found
+
+
+def _flat(data: dict[str, Any]) -> dict[str, Any]:
+    return {**{k: v for k, v in data.items() if k != "options"}, **data["options"]}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""From pictures to rows: one for each, in order, and a picture that cannot be read is a row that says why.
+
+Decision: a row is plain data with the same fields for every network, so that a table of millions has one schema
+(`SCHEMA` in `job`). It has no times and nothing of the machine: the same pictures give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ...errors import DataError
+from ...model.pipeline import ordered
+from ...vision.decode import decode
+from ...vision.headers import pixel_limit
+from ...vision.picture import Picture
+from .addresses import Outage
+
+if TYPE_CHECKING:
+    from ...model.model import Model
+    from ...vision.results import Results
+
+Row = dict[str, Any]
+Bytes = bytes | Callable[[], bytes]
+
+TOP = 5  # classes of a classifier
+
+
+def batch_rows(
+    model: Model, pictures: Iterable[tuple[str, Bytes]], *, workers: int = 0, batch: int = 1,
+    max_pixels: int | None = None, **options: Any,
+) -> Iterator[Row]:  # fmt: skip
+    """A row for each of the pictures, which are pairs of a name and encoded bytes (or a function that reads them).
+
+    What `darknet-py batch` writes, for engines of your own: `path`, `width` and `height` in pixels, `boxes`
+    (`class_id`, `name`, `score`, and the corners `x1, y1, x2, y2` in pixels, the surest first; None for a classifier),
+    `classes` (the five best: `class_id`, `name`, `score`; None for a detector), and `error`, None for a picture that
+    could be read; else the others are None. `options` are those of the model: `conf`, `iou`, `classes` … `workers`
+    threads read and decode ahead.
+
+    >>> from darknet_py import batch_rows, load
+    >>> for row in batch_rows(load("yolov4-tiny"), [("a.jpg", open("a.jpg", "rb").read())]):  # doctest: +SKIP
+    ...     print(row["path"], row["error"] or len(row["boxes"]))
+    """
+    open_it = partial(_opened, channels=model.contract.shape[0], limit=pixel_limit(max_pixels))
+    call = partial(model, batch=batch, max_pixels=max_pixels, **options)
+    if not workers:
+        yield from _rows(call, map(open_it, pictures), batch)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from _rows(call, ordered(pool, open_it, pictures, 2 * workers + batch), batch)
+
+
+def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]], batch: int) -> Iterator[Row]:
+    while group := list(islice(opened, batch)):
+        errors: list[DataError] = []
+        good = [Picture(p.pixels, str(i)) for i, (_, p) in enumerate(group) if isinstance(p, Picture)]
+        found = {int(r.path): r for r in model(iter(good), skip=errors.append)} if good else {}
+        unfit = map(_line, errors)  # those that no input can be made of, in order
+        for i, (path, picture) in enumerate(group):
+            if isinstance(picture, str):
+                yield _broken(path, picture)
+            elif i in found:
+                yield row_of(path, found[i])
+            else:
+                yield _broken(path, next(unfit).removeprefix(f"{i}: "))
+
+
+def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Picture | str]:
+    """A decoded picture, or what is wrong with it."""
+    path, data = pair
+    try:
+        return path, Picture(decode(data() if callable(data) else bytes(data), channels, limit, path), path)
+    except Outage:
+        raise
+    except DataError as e:
+        return path, _line(e)
+    except MemoryError:
+        return path, f"{path}: there is not enough memory to decode it"
+
+
+def _line(error: DataError) -> str:
+    """What is wrong; how a person may go on is of no use in a table."""
+    return str(error).partition("\n")[0]
+
+
+def row_of(path: str, results: Results) -> Row:
+    """The row of a picture that could be read."""
+    height, width = results.orig_shape
+    row = {"path": path, "width": width, "height": height, "boxes": None, "classes": None, "error": None}
+    if results.scores is not None:
+        best = results.scores.argsort(kind="stable")[::-1][:TOP].tolist()
+        return {**row, "classes": [{**_class(results, i), "score": _number(results.scores[i], 6)} for i in best]}
+    boxes = results.boxes
+    return {**row, "boxes": [
+        {**_class(results, int(c)), "score": _number(score, 6), **_corners(box)}
+        for c, score, box in zip(boxes.cls, boxes.conf, boxes.xyxy, strict=True)
+    ]}  # fmt: skip
+
+
+def _class(results: Results, number: int) -> Row:
+    return {"class_id": number, "name": results.names[number]}
+
+
+def _corners(box: Any) -> Row:
+    return {key: _number(value, 2) for key, value in zip(("x1", "y1", "x2", "y2"), box, strict=True)}
+
+
+def _number(value: Any, digits: int) -> float:
+    return round(float(value), digits)
+
+
+def _broken(path: str, error: str) -> Row:
+    return {"path": path, "width": None, "height": None, "boxes": None, "classes": None, "error": error}

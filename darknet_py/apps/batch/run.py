@@ -1,0 +1,270 @@
+"""`darknet_py.batch`: a network on any number of pictures, on an engine, from where it was stopped or killed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...backends.backend import AUTO, DEFAULT, find_backend
+from ...contract.selection import ClassName, Conf
+from ...contract.thresholds import CONF, IOU
+from ...errors import DataError, Say
+from ...machine import cores as machine_cores
+from ...model.model import load
+from ...vision.headers import pixel_limit
+from .addresses import is_address
+from .formats import row_format
+from .job import JOB, Job, Options, Record, record_of
+from .listing import Reach, check_sources
+from .manifest import MANIFEST, finish, opened_book, read_record
+from .output import Output
+from .shards import Share
+from .work import BatchWork, Done
+
+if TYPE_CHECKING:
+    from .plan import BatchPlan
+
+ENGINES = ("here", "ray")
+SHARD_SIZE = 256
+GIVEN_UP = 8  # shards that fail one after another: a disk is full, a store is gone
+TOLD = 5  # failures that are told
+REMOTE_WORKERS = 16  # threads that wait for a store, in each process
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What a call of `batch` came to, in shards and pictures; `missing` shards are other jobs', or failed.
+
+    `errors` are pictures of the shards computed now that could not be read, `failures` say why shards failed (the
+    first ones), and `complete` is whether the manifest is there.
+    """
+
+    out: str
+    computed: int = 0
+    kept: int = 0
+    missing: int = 0
+    pictures: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+    failures: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is there."""
+        return not self.missing
+
+    def __str__(self) -> str:
+        rate = self.pictures / self.seconds if self.seconds else 0.0
+        text = f"{self.pictures:,} pictures in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
+        kept = f"; {self.kept:,} shards were done before" if self.kept else ""
+        if self.complete:
+            return f"{text}{kept}: {self.out}/{MANIFEST}"
+        return f"{text}{kept}; {self.missing:,} shards are not done yet"
+
+
+def batch(
+    cfg: str | Path,
+    sources: str | Path | Iterable[str | Path],
+    out: str | Path,
+    weights: str | Path | None = None,
+    *,
+    backend: str = DEFAULT,
+    conf: Conf = CONF,
+    iou: float = IOU,
+    classes: Iterable[ClassName] | None = None,
+    max_det: int | None = None,
+    agnostic: bool = False,
+    max_pixels: int | None = None,
+    batch: int = 1,
+    column: str | None = None,
+    format: str = "jsonl",  # noqa: A002 - its name
+    shard_size: int = SHARD_SIZE,
+    share: str = "0/1",
+    engine: str = "here",
+    processes: int | None = None,
+    threads: int = 1,
+    workers: int | None = None,
+    address: str | None = None,
+    resume: bool = True,
+    replace: bool = False,
+    progress: Callable[[int], None] | None = None,
+    say: Say | None = None,
+    **network: Any,
+) -> BatchSummary:
+    """Run a network on all pictures of the sources; a row for each goes into the folder or address `out`.
+
+    `sources` are folders (with those in them), patterns, lists, tar files, Parquet files with a `column` of bytes, and
+    addresses that fsspec knows (`s3://…`). `shard_size` pictures make one file of results, in the `format` 'jsonl' or
+    'parquet'; a shard whose file is there is not computed again, so the same call goes on where it was stopped or
+    killed. `resume=False` begins anew. `share` 'I/N' computes only every N-th shard, for several machines that share
+    `out`. `engine` is 'here' (so many `processes`, each with `threads` for the network) or 'ray' (actors, on the
+    cluster at `address`). `network` are arguments of `load`, the others those of a model; `progress` is told the number
+    of pictures done. Raises `DarknetError`, also where `out` holds results of another network or other options.
+    """
+    given = _paths(sources)
+    _check(engine=engine, shard_size=shard_size, processes=processes)
+    job = job_of(
+        cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
+        max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
+    )  # fmt: skip
+    check_sources(given, Reach(column, Path(out)))
+    record = _checked(job, given, shard_size, say)
+    work = BatchWork(job, record, _absolute(out), Share.of(share))
+    place = work.place()
+    _begin(place, record, str(out), resume=resume, replace=replace)
+    count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
+    done = _computed(work, engine, count, threads, address)
+    return _followed(done, place, record, str(out), progress, replace=replace)
+
+
+def batch_plan(
+    cfg: str | Path,
+    sources: str | Path | Iterable[str | Path],
+    weights: str | Path | None = None,
+    *,
+    pictures: int | None = None,
+    cores: int | None = None,
+    **options: Any,
+) -> BatchPlan:
+    """What `batch` would take for `pictures` (default: those of the sources) on so many `cores` (default: ours).
+
+    64 pictures are measured stage by stage; nothing is written. `options` are those of `batch` that decide the rows and
+    how they are computed. Raises `DarknetError`.
+    """
+    from .plan import plan_batch
+
+    given = _paths(sources)
+    for name, number in (("pictures", pictures), ("cores", cores)):
+        _at_least_one(name, number)
+    check_sources(given, Reach(options.get("column")))
+    job = job_of(cfg, given, weights, **options)
+    record_of(job.load(), job, given, SHARD_SIZE)
+    return plan_batch(job, given, pictures, cores or machine_cores())
+
+
+def job_of(
+    cfg: str | Path, sources: list[str], weights: str | Path | None, *, backend: str = DEFAULT, conf: Conf = CONF,
+    iou: float = IOU, classes: Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
+    max_pixels: int | None = None, batch: int = 1, column: str | None = None, format: str = "jsonl",  # noqa: A002
+    threads: int = 1, workers: int | None = None, **network: Any,
+) -> Job:  # fmt: skip
+    """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
+    if backend == AUTO.name:
+        raise DataError("batch work needs one back end for all pictures: 'auto' may choose another tomorrow; name one")
+    for name, number in (("batch", batch), ("threads", threads)):
+        _at_least_one(name, number)
+    row_format(format)
+    options = Options(
+        conf, iou, batch, tuple(classes) if classes is not None else None, max_det, agnostic, pixel_limit(max_pixels),
+        column,
+    )  # fmt: skip
+    opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
+    if find_backend(backend).threads != "none":
+        opened["threads"] = threads
+    return Job(opened, options, format, _workers(workers, any(map(is_address, sources))), str(Path.cwd()))
+
+
+def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
+    return [os.fspath(s) for s in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+
+
+def _check(engine: str, shard_size: int, processes: int | None) -> None:
+    if engine not in ENGINES:
+        raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
+    _at_least_one("shard_size", shard_size)
+    _at_least_one("processes", processes)
+
+
+def _at_least_one(name: str, number: int | None) -> None:
+    if number is not None and number < 1:
+        raise DataError(f"{name} is at least 1, not {number}")
+
+
+def _workers(workers: int | None, remote: bool) -> int:
+    if workers is None:
+        return REMOTE_WORKERS if remote else 0
+    if workers < 0:
+        raise DataError(f"workers is at least 0, not {workers}")
+    return workers
+
+
+def _absolute(out: str | Path) -> str:
+    return str(out) if is_address(str(out)) else str(Path(out).absolute())
+
+
+def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> Record:
+    """Open the network once, so that what is wrong with it or the options is known before processes are started."""
+    model = load(**job.network, **({"say": say} if say else {"quiet": True}))
+    record = record_of(model, job, sources, shard_size)
+    options = job.options
+    model(iter(()), **options.calling())
+    if say:
+        for diagnostic in model.contract.diagnostics:
+            say(diagnostic)
+    return record
+
+
+def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:
+    """Make a place ready: a record of what is computed there, and nothing of another work."""
+    before = read_record(place, out)
+    if before and not resume:
+        place.remove(MANIFEST)
+        for name in place.parts():
+            place.remove(name)
+    elif before and (different := "\n  ".join(record.differences(before))):
+        raise DataError(
+            f"{out} holds the results of another work:\n  {different}\n"
+            "  hint: the same command goes on with it; --no-resume removes its results; or write to another folder"
+        )
+    if before is None or not resume:
+        place.keep(JOB, record.to_bytes(), replace=replace)
+
+
+def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Generator[Done]:
+    if engine == "ray":
+        from .cluster import compute_on_ray
+
+        return compute_on_ray(work, processes, threads, address)
+    from .here import compute_here
+
+    return compute_here(work, processes, threads)
+
+
+def _followed(
+    found: Generator[Done], place: Output, record: Record, out: str, progress: Callable[[int], None] | None, *,
+    replace: bool,
+) -> BatchSummary:  # fmt: skip
+    """Follow the work to its end, and write the manifest if nothing lacks."""
+    start = time.perf_counter()
+    shards = {"computed": 0, "kept": 0, "left": 0, "failed": 0}
+    pictures = errors = row = 0
+    failures: list[str] = []
+    stale = place.has(MANIFEST)
+    with opened_book() as book, closing(found) as steps:
+        for done in steps:
+            book.add(done)
+            shards[done.state] += 1
+            if stale and done.state != "kept":
+                place.remove(MANIFEST)
+                stale = False
+            row = row + 1 if done.state == "failed" else 0
+            if row == GIVEN_UP:
+                raise DataError(
+                    f"{row} shards in a row have failed, the last one so: {done.failure}\n"
+                    "  hint: what was done is kept; when the reason is gone, the same command goes on"
+                )
+            if done.state == "computed":
+                pictures += done.pictures
+                errors += done.errors
+            elif done.state == "failed" and len(failures) < TOLD:
+                failures.append(done.failure)
+            if progress:
+                progress(pictures)
+        missing = finish(place, record, book, replace=replace)
+    seconds = time.perf_counter() - start
+    return BatchSummary(out, shards["computed"], shards["kept"], missing, pictures, errors, seconds, tuple(failures))

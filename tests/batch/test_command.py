@@ -1,0 +1,77 @@
+"""`darknet-py batch`: what it prints, its exit status, and what it says of words that go together or do not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from networks import write_detector
+from scenes import BROKEN, write_pictures
+
+from darknet_py.cli import main
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_detector(tmp_path, "my")
+    write_pictures(tmp_path / "photos", 3)
+    (tmp_path / "photos" / "0001.png").write_bytes(BROKEN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def said(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["batch", *arguments])
+
+
+def test_a_work_is_told_in_a_line_and_broken_pictures_are_no_failure(here: Path) -> None:
+    done = said("my.cfg", "photos", "-o", "out", "--processes", "1")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert "3 pictures in" in done.stderr
+    assert "1 of them broken: out/manifest.json" in done.stderr
+
+
+def test_json_is_for_programs(here: Path) -> None:
+    data = json.loads(said("my.cfg", "photos", "-o", "out", "--processes", "1", "--json").stdout)
+    assert (data["pictures"], data["errors"], data["complete"]) == (3, 1, True)
+    data = json.loads(said("--status", "out", "--json").stdout)
+    assert (data["done_pictures"], data["complete"]) == (3, True)
+    data = json.loads(said("my.cfg", "photos", "--plan", "--cores", "4", "--json").stdout)
+    assert (data["pictures"], data["cores"]) == (3, 4)
+    assert data["bottleneck"] in (*data["stages"], "listing")
+
+
+def test_other_options_are_one_message(here: Path) -> None:
+    said("my.cfg", "photos", "-o", "out", "--processes", "1")
+    done = said("my.cfg", "photos", "-o", "out", "--conf", "red=0.5")
+    assert done.exit_code == 1
+    assert "conf is" in done.stderr
+    assert "--no-resume" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["my.cfg"], "say which network and pictures"),
+        (["my.cfg", "photos"], "say which network and pictures"),
+        (["my.cfg", "photos", "-o", "out", "--cores", "3"], "are for --plan"),
+    ],
+)
+def test_what_lacks_is_told(here: Path, arguments: list[str], message: str) -> None:
+    done = said(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_a_shard_that_failed_is_exit_status_1(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from darknet_py.apps.batch import worker
+
+    monkeypatch.setattr(worker, "PATIENCE", 1)
+    monkeypatch.setattr(worker, "COMMAND", ("false",))
+    done = said("my.cfg", "photos", "-o", "out", "--processes", "1")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: the process that computes dies")
+    assert "1 shards are not done yet" in done.stderr

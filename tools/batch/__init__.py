@@ -1,0 +1,1 @@
+"""Batch work, tried out: killed at random, and measured; what came of it is in BATCH.md."""
