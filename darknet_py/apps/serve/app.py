@@ -13,11 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from ...errors import DataError, shorten
 from ...version import PROJECT, VERSION
@@ -58,7 +56,7 @@ class Application:
         self._budget = Budget(limits.memory)
         self._loading = asyncio.Lock()
 
-    def starlette(self) -> Starlette:
+    def router(self) -> Router:
         """The application as ASGI has it."""
         model, version = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
         get, post = partial(_route, "GET"), partial(_route, "POST")
@@ -81,10 +79,10 @@ class Application:
                 get(f"{prefix}/config", self._config), get(f"{prefix}/stats", self._statistics),
                 post(f"{prefix}/infer", self._infer),
             ]  # fmt: skip
-        return Starlette(routes=routes, lifespan=self._life, exception_handlers={HTTPException: _no_such_address})
+        return Router(routes, redirect_slashes=False, lifespan=self._life)
 
     @asynccontextmanager
-    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+    async def _life(self, _: object) -> AsyncIterator[None]:
         for served in self.repository:
             self._start(served)
         try:
@@ -246,13 +244,6 @@ def _route(method: str, path: str, handler: Callable[[Request], Coroutine[Any, A
         return await handler(request)
 
     return Route(path, endpoint, methods=[method])
-
-
-async def _no_such_address(_: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 500)
-    headers = getattr(error, "headers", None)
-    why = {404: "no such address: see /openapi.json", 405: "not by this method"}.get(status, "refused")
-    return _json({"error": why}, status, headers)
 
 
 def _told(request: Request, served: Served) -> Told:

@@ -18,6 +18,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+
 from ...errors import BackendError, DarknetError, Say
 from .bodies import GoneError
 from .limits import Refusal
@@ -34,6 +36,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # What says nothing that a stranger may not know, and is asked by those who have no token yet, or never will.
 PUBLIC = frozenset(("/", "/page.js", "/page.css", "/openapi.json", "/v2/health/live", "/v2/health/ready"))
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+NO_ROUTE = {404: "no such address: see /openapi.json", 405: "not by this method"}
 GONE = 499  # nginx's number for a client that left; nobody gets it
 GUARDS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -83,7 +86,7 @@ class Guard:
         given = headers.get("x-request-id", "")
         identity = given if ID.fullmatch(given) else secrets.token_hex(8)
         told = Told()
-        scope["state"] = {"told": told}
+        scope["state"], scope["app"] = {"told": told}, self  # for a router that is in an application, which raises
         answer = _Answer(send, {**GUARDS, "x-request-id": identity, **self._closing()})
         fault = ""
         try:
@@ -103,6 +106,9 @@ class Guard:
             return _trace(error)
         if isinstance(error, Refusal):
             await answer.fail(error.status, str(error), error.headers)
+            return ""
+        if isinstance(error, HTTPException):
+            await answer.fail(error.status_code, NO_ROUTE.get(error.status_code, error.detail), error.headers)
             return ""
         if isinstance(error, MemoryError):
             await answer.fail(503, "not enough memory for this request", {"Retry-After": "1"})

@@ -109,7 +109,7 @@ def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], opti
         repository = _repository(own, load_file, options, workers)
         application = Application(repository, options.limits)
         guard = Guard(
-            application.starlette(), application.metrics, log, options.token,
+            application.router(), application.metrics, log, options.token,
             frozenset((*LOOPBACK, *options.hosts)) if options.is_local else frozenset(options.hosts) or None,
         )  # fmt: skip
         application.guard = guard
