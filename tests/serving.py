@@ -93,9 +93,48 @@ def serving(*arguments: str | Path, environment: Mapping[str, str] | None = None
     command = [sys.executable, "-m", "darknet_py", "serve", *map(str, arguments)]
     if "--port" not in command:
         command += ["--port", "0"]
+    with _running(command, environment or {}) as live:
+        yield live
+
+
+SCRIPT = """
+import json, sys, time
+from darknet_py import load
+from darknet_py.apps.serve.limits import Limits
+from darknet_py.apps.serve.run import Options, run_server
+
+cfg, delay, options, limits = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3]), json.loads(sys.argv[4])
+
+
+def opened(threads):
+    model = load(cfg, threads=threads, quiet=True)
+    run = model.run
+    model.run = lambda rows: (time.sleep(delay), run(rows))[1]
+    return model
+
+
+def tell(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+run_server([("net", opened)], None, Options(port=0, limits=Limits(**limits), **options), say=tell, log=tell,
+           ready=lambda url: print(url, flush=True))
+"""
+
+
+@contextlib.contextmanager
+def limited(cfg: Path, delay: float = 0.0, options: Mapping[str, Any] | None = None, **limits: float) -> Iterator[Live]:
+    """A server of `cfg` with other limits than a command line can set, whose network takes `delay` seconds more."""
+    command = [sys.executable, "-c", SCRIPT, str(cfg), str(delay), json.dumps(dict(options or {})), json.dumps(limits)]
+    with _running(command, {}) as live:
+        yield live
+
+
+@contextlib.contextmanager
+def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[Live]:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
     assert process.stdout
     assert process.stderr
