@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 import traceback
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -94,6 +95,10 @@ class Guard:
             await self.inner(scope, receive, answer.send)
         except GoneError:
             answer.status = GONE
+        except CancelledError:  # the server does not wait any longer
+            if not answer.begun:
+                await answer.fail(503, "the server has been stopped")
+            raise
         except Exception as e:
             fault = await self._answer(answer, e)
         seconds = time.perf_counter() - start
