@@ -45,7 +45,7 @@ try {
   seen.tree = await page.locator("body").ariaSnapshot();
   seen.unlabelled = await page.evaluate(() => [...document.querySelectorAll("input:not([hidden]),select,button,canvas")]
     .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel)).map((one) => one.id));
-  await page.screenshot({ path: join(folder, "page.png") });
+  await page.screenshot({ path: join(folder, "page.png"), fullPage: true });
 
   await page.locator("#conf").focus();
   await page.keyboard.press("End");

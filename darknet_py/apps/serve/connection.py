@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .limits import Limits
 
+LINGER = 1.0  # seconds in which what a refused client still sends is thrown away, so that it reads why
 GRACE = 0.25  # seconds in which a connection that is being closed still takes a request that was on its way
 
 
@@ -30,7 +31,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
 
     limits = Limits()
     _timer: asyncio.TimerHandle | None = None
-    _received = False
+    _received = _refused = False
 
     def connection_made(self, transport: Any) -> None:
         """Somebody is there."""
@@ -47,6 +48,8 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
 
     def data_received(self, data: bytes) -> None:
         """Bytes: of a head, of a body, or of a body that nobody reads any more, which may go on only so long."""
+        if self._refused:
+            return
         self._received = True
         if self._timer is None and not self._is_busy():
             self._expect_head()
@@ -54,9 +57,17 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         if self._is_busy():
             self._forget_head()
 
+    def eof_received(self) -> None:
+        """The client sends no more: what is not whole by then is answered, what is whole is for nobody any more."""
+        begun = self._timer is not None and self._received
+        if self._refused:
+            return
+        if begun or (self._is_busy() and self.cycle.more_body):
+            self._refuse(400, "the request ended before it was whole")
+
     def shutdown(self) -> None:
         """The server ends: finish what was begun, and what was on its way when that was decided."""
-        if self._is_busy():
+        if self._is_busy() and not self._refused:
             super().shutdown()
         else:
             self.loop.call_later(GRACE, self._end)
@@ -66,7 +77,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         self._refuse(400, msg)
 
     def _end(self) -> None:
-        if self._is_busy():
+        if self._is_busy() and not self._refused:
             super().shutdown()
         else:
             self.transport.close()
@@ -87,6 +98,8 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         self._timer = None
         if self._is_busy():
             return
+        if self._refused:
+            return
         if self._received and self.conn.our_state is h11.IDLE:
             self._refuse(408, f"the head of the request was not here after {self.limits.head_seconds:g} seconds")
         else:
@@ -103,4 +116,10 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.close()
+        self._refused = True
+        # To close at once where bytes wait unread is a reset, which can overtake the answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(LINGER, self.transport.close)
+        else:
+            self.transport.close()

@@ -6,6 +6,7 @@ works; and after the question to stop, it goes on until everything that was acce
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import ssl
@@ -102,6 +103,7 @@ def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], opti
     opening a model raises.
     """
     options.check()
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells of every damaged form
     context = _tls(options)
     listening = _listen(options)
     workers = Workers.of(options.cores, options.sessions)

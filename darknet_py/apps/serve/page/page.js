@@ -72,7 +72,7 @@ function shown() {
   return all.filter((one) => one.confidence >= threshold());
 }
 
-const colourOf = (number) => `hsl(${(number * 137.5) % 360} 85% 45%)`;
+const colourOf = (number) => `hsl(${(number * 137.5) % 360} 85% 34%)`;
 
 function draw() {
   if (!picture || !found) return;
