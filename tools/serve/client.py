@@ -56,9 +56,7 @@ async def closed_loop(client: Client, request: bytes, count: int, clients: int) 
     return [answer for answers in found for answer in answers]
 
 
-async def open_loop(
-    client: Client, request: bytes, gaps: Callable[[], float], count: int
-) -> list[tuple[int, float]]:
+async def open_loop(client: Client, request: bytes, gaps: Callable[[], float], count: int) -> list[tuple[int, float]]:
     """`count` requests, each some seconds after the one before, whatever has become of that."""
     tasks = []
     due = time.perf_counter()

@@ -65,18 +65,16 @@ def server_rate(server: Started, request: bytes, count: int) -> Rate:
     """The server, kept busy by some clients, without the client's time."""
     client = Client(server.port)
 
-    async def run() -> None:
+    async def run() -> Rate:
         await closed_loop(client, request, CLIENTS, CLIENTS)
-        nonlocal start, own, theirs
         start, own, theirs = time.perf_counter(), client_seconds(), server.seconds
         answers = await closed_loop(client, request, count, CLIENTS)
-        assert {status for status, _ in answers} == {200}, "all of them fit into the queue"
-        start, own, theirs = time.perf_counter() - start, client_seconds() - own, server.seconds - theirs
+        clock = time.perf_counter() - start - (client_seconds() - own) / cores()
         await client.close()
+        assert {status for status, _ in answers} == {200}, "all of them fit into the queue"
+        return Rate(count / clock, count / (server.seconds - theirs))
 
-    start = own = theirs = 0.0
-    asyncio.run(run())
-    return Rate(count / (start - own / cores()), count / theirs)
+    return asyncio.run(run())
 
 
 def delays(server: Started, request: bytes, rate: float, count: int, seed: int) -> list[float]:
@@ -127,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pairs = []
         for _ in range(options.rounds):
             pairs.append((loop_rate(options), server_rate(server, request, options.pictures)))
-            print("loop %.1f, server %.1f pictures/s" % (pairs[-1][0].clock, pairs[-1][1].clock), flush=True)
+            print(f"loop {pairs[-1][0].clock:.1f}, server {pairs[-1][1].clock:.1f} pictures/s", flush=True)
         ratio = median(s.clock / m.clock for m, s in pairs)
         by_processor = median(s.processor / m.processor for m, s in pairs)
         rate = median(s.clock for _, s in pairs)
@@ -151,8 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             loop, after = loop_rate(options), server_rate(server, request, options.pictures)
             told = ", ".join(f"{count} with {status or 'nothing'}" for status, count in sorted(found.items()))
             lines.append(
-                f"- {options.overload} requests at {OVER:g} times that: {told}. Memory {before:.0f} MB before, on the way"
-                f" {', '.join(f'{m:.0f}' for m in memory)} MB. Afterwards {after.clock / loop.clock:.2f} of the loop."
+                f"- {options.overload} requests at {OVER:g} times that: {told}. Memory {before:.0f} MB before, on the"
+                f" way {', '.join(f'{m:.0f}' for m in memory)} MB. Afterwards {after.clock / loop.clock:.2f} of the"
+                " loop."
             )
             print(lines[-1], flush=True)
     if options.write:
