@@ -156,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(lines[-1], flush=True)
     if options.write:
         name = Path(options.cfg).stem
-        head = f"{name}, a JPEG of {options.picture.stat().st_size // 1000} kB, {cores()} cores of {cpu()}, shared with"
-        write_section("Load", "\n".join([f"{head} others: figures within a line belong together.\n", *lines]))
+        head = f"A JPEG of {options.picture.stat().st_size // 1000} kB, {cores()} cores of {cpu()}, shared with"
+        write_section(f"Load, {name}", "\n".join([f"{head} others: figures within a line belong together.\n", *lines]))
     return 0
 
 

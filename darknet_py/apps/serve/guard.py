@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 
 from ...errors import BackendError, DarknetError, Say
 from .bodies import GoneError
-from .limits import Refusal
+from .limits import Limits, Refusal
 from .metrics import OTHER, Metrics
 from .served import Times
 
@@ -67,7 +67,8 @@ class Guard:
     """The wrapper around the application `inner`.
 
     `token` is what clients must show, `hosts` the names under which the server may be addressed (None: any); `write` is
-    given a line for each request. `is_stopping` is set when the server has been asked to end.
+    given a line for each request. `head` is how many bytes the headers may have together. `is_stopping` is set when the
+    server has been asked to end.
     """
 
     inner: App
@@ -75,6 +76,7 @@ class Guard:
     write: Say
     token: str | None = None
     hosts: frozenset[str] | None = None
+    head: int = Limits.head
     is_stopping: bool = field(default=False, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,6 +131,8 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise `Refusal` for what is not to pass."""
+        if sum(len(k) + len(v) for k, v in scope["headers"]) > self.head:
+            raise Refusal(431, f"the headers have more than {self.head:,} bytes")
         host = headers.get("host", "")
         if self.hosts is not None and _host_name(host) not in self.hosts:
             raise Refusal(421, "the server is not called so: see --allow-host")

@@ -113,6 +113,7 @@ def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], opti
         guard = Guard(
             application.router(), application.metrics, log, options.token,
             frozenset((*LOOPBACK, *options.hosts)) if options.is_local else frozenset(options.hosts) or None,
+            options.limits.head,
         )  # fmt: skip
         application.guard = guard
         for done in confine(options.user):
