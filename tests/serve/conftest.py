@@ -11,7 +11,14 @@ from serving import Live, serving
 
 
 @pytest.fixture(scope="session")
-def detector_cfg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server_extra() -> None:
+    """What the server is made of is installed."""
+    for module in ("starlette", "uvicorn", "prometheus_client", "python_multipart"):
+        pytest.importorskip(module, reason=f"needs {module}: pip install -e '.[serve]'")
+
+
+@pytest.fixture(scope="session")
+def detector_cfg(tmp_path_factory: pytest.TempPathFactory, server_extra: None) -> Path:
     """The small detector, which finds red and blue cells."""
     return write_detector(tmp_path_factory.mktemp("served"))
 
@@ -19,7 +26,5 @@ def detector_cfg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def live(detector_cfg: Path) -> Iterator[Live]:
     """A server of it, as it is without any option."""
-    for module in ("starlette", "uvicorn", "prometheus_client", "python_multipart"):
-        pytest.importorskip(module, reason=f"needs {module}: pip install -e '.[serve]'")
     with serving(detector_cfg) as server:
         yield server

@@ -313,7 +313,9 @@ def test_more_pictures_than_a_batch_are_refused(live: Live) -> None:
 
 @threat(9)
 def test_a_head_that_is_longer_than_it_may_be_is_refused(live: Live) -> None:
-    head = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"a" * 100) for i in range(400))
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + b"".join(
+        b"X-%d: %s\r\n" % (i, b"a" * 100) for i in range(400)
+    )
     assert live.raw(head + b"\r\n").startswith(b"HTTP/1.1 431 ")
     assert live.raw(head).startswith(b"HTTP/1.1 4"), "one that does not end either"
 

@@ -28,6 +28,7 @@ DATATYPES: dict[str, type[np.generic]] = {
 }  # fmt: skip
 MAX_RANK = 8
 MAX_TENSORS = 64  # of a request
+MAX_PARTS = 100_000  # lists, objects and texts of JSON: each takes 20 times the memory of its bytes
 PREFIX = 4  # bytes of the length before each element of BYTES
 
 REQUEST = frozenset(("id", "parameters", "inputs", "outputs"))
@@ -64,7 +65,9 @@ class InferRequest:
 
 
 def parse_json(data: bytes, what: str) -> Any:
-    """JSON of a client; `DataError` for anything else, however deep it is nested."""
+    """JSON of a client; `DataError` for anything else, however deep it is nested, and for what has too many parts."""
+    if data.count(b"[") + data.count(b"{") + data.count(b'"') // 2 > MAX_PARTS:
+        raise DataError(f"{what} has more than {MAX_PARTS:,} lists, objects and texts: send tensors as bytes")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as e:
