@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darknet_py.apps.serve.batcher import Batcher
+from darknet_py.apps.serve.batcher import Batcher, Part
 from darknet_py.apps.serve.limits import Budget, Refusal
 
 
@@ -22,9 +22,12 @@ class Doubler:
         self.may.set()
         self.fails = False
 
-    async def __call__(self, rows: np.ndarray) -> Callable[[int, int], list[np.ndarray]]:
+    async def __call__(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Part | None:
         self.sizes.append(len(rows))
         await self.may.wait()
+        if not is_wanted():
+            self.sizes[-1] = 0
+            return None
         if self.fails:
             raise ValueError("broken")
         doubled = 2 * rows
@@ -99,6 +102,22 @@ def test_who_is_gone_is_not_computed_for() -> None:
         double.may.set()
         await tasks[3]
         assert double.sizes == [1, 1]
+        await queue.close()
+
+    run(test)
+
+
+def test_a_batch_that_was_handed_over_is_not_computed_for_nobody() -> None:
+    async def test(double: Doubler) -> None:
+        double.may.clear()
+        queue = batcher(double, runners=2)
+        tasks = [asyncio.create_task(queue.submit(rows(i, i))) for i in range(2)]
+        await asyncio.sleep(0.05)
+        tasks[0].cancel()
+        await asyncio.sleep(0.05)
+        double.may.set()
+        assert (await tasks[1])[0].tolist() == [[2.0], [2.0]]
+        assert sorted(double.sizes) in ([0, 2], [4])
         await queue.close()
 
     run(test)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -18,7 +19,8 @@ import numpy as np
 from .limits import Refusal
 
 Rows = list[np.ndarray]  # arrays that have a row for each picture
-Compute = Callable[[np.ndarray], Awaitable[Callable[[int, int], Rows]]]
+Part = Callable[[int, int], Rows]  # what the network says of the rows from a first until before a last
+Compute = Callable[[np.ndarray, Callable[[], bool]], Awaitable[Part | None]]
 
 
 @dataclass(eq=False)
@@ -28,12 +30,17 @@ class _Waiting:
     since: float = field(default_factory=monotonic)
 
 
+def _is_wanted(batch: list[_Waiting]) -> bool:
+    return any(not item.future.done() for item in batch)
+
+
 class Batcher:
     """The queue of a model and the tasks that empty it.
 
-    `compute` takes a batch (n, ...), at most `size` rows, and gives a function from a first and a last row to what
-    the network says of those; `runners` batches are computed at a time. `observe` is told of each batch its size, and
-    the seconds that its members have waited and that it took.
+    `compute` takes a batch (n, ...), at most `size` rows, and whether anybody still wants it, asked when its turn has
+    come; it gives a function from a first and a last row to what the network says of those, or None where nobody does.
+    `runners` batches are handed to it at a time. `observe` is told of each batch its size, and the seconds that its
+    members have waited and that it took.
     """
 
     def __init__(
@@ -89,7 +96,9 @@ class Batcher:
             start = monotonic()
             try:
                 rows = np.concatenate([item.rows for item in batch]) if len(batch) > 1 else batch[0].rows
-                part = await self._compute(rows)
+                part = await self._compute(rows, partial(_is_wanted, batch))
+                if part is None:
+                    continue
                 first = 0
                 for item in batch:
                     last = first + len(item.rows)

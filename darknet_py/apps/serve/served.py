@@ -23,7 +23,7 @@ from ...model.model import Model
 from ...vision.inference import results_of
 from ...vision.picture import Picture
 from ...vision.results import Results
-from .batcher import Batcher
+from .batcher import Batcher, Part
 from .limits import Limits
 from .pictures import open_picture, open_pixels, without_pixels
 from .protocol import BYTES, NamedTensor
@@ -113,9 +113,10 @@ class Served:
 
     def start(self, observe: Callable[[int, float, float], None]) -> None:
         """Begin to take what comes, in the loop that is running."""
+        # One batch more than is computed is ready, so that no core waits for the loop between two of them.
         self._batcher = Batcher(
-            self._compute, size=self.batch, window=self.window, runners=self.workers.runners, limit=self.limits.queue,
-            observe=observe,
+            self._compute, size=self.batch, window=self.window, runners=self.workers.runners + 1,
+            limit=self.limits.queue, observe=observe,
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -129,13 +130,17 @@ class Served:
         assert self._batcher is not None, "start comes first"
         return self._batcher
 
-    async def _compute(self, rows: np.ndarray) -> Callable[[int, int], list[np.ndarray]]:
+    async def _compute(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Part | None:
         whole = rows
         if self.contract.batch and len(rows) < self.contract.batch:
             whole = np.zeros((self.contract.batch, *rows.shape[1:]), np.float32)
             whole[: len(rows)] = rows
-        outputs = await asyncio.get_running_loop().run_in_executor(self.workers.compute, self.model.run, whole)
-        return partial(self._part, outputs)
+        in_turn = partial(self._run, whole, is_wanted)
+        outputs = await asyncio.get_running_loop().run_in_executor(self.workers.compute, in_turn)
+        return None if outputs is None else partial(self._part, outputs)
+
+    def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> list[np.ndarray] | None:
+        return self.model.run(rows) if is_wanted() else None
 
     def _part(self, outputs: list[np.ndarray], first: int, last: int) -> list[np.ndarray]:
         """What the outputs say of the rows from `first` until before `last`."""
