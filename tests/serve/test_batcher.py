@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darknet_py.apps.serve.batcher import Batcher, Part
+from darknet_py.apps.serve.batcher import Batcher, Part, Rows
 from darknet_py.apps.serve.limits import Budget, Refusal
 
 
@@ -162,6 +162,27 @@ def test_who_waits_when_a_model_is_unloaded_is_refused() -> None:
         for task in tasks:
             with pytest.raises(Refusal, match="unloaded"):
                 await task
+
+    run(test)
+
+
+def test_what_was_admitted_before_a_model_is_unloaded_is_answered() -> None:
+    async def test(double: Doubler) -> None:
+        queue = batcher(double)
+
+        async def later() -> Rows:
+            with queue.admission(1):
+                await asyncio.sleep(0.1)  # its picture is being decoded
+                return await queue.submit(rows(3))
+
+        task = asyncio.create_task(later())
+        await asyncio.sleep(0.02)
+        closing = asyncio.create_task(queue.close(30.0))
+        await asyncio.sleep(0.02)
+        with pytest.raises(Refusal, match="unloaded"), queue.admission(1):
+            pass
+        assert (await task)[0].tolist() == [[6.0]]
+        await closing
 
     run(test)
 

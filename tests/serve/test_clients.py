@@ -207,6 +207,8 @@ def test_a_classifier_gives_its_best_classes(tmp_path: Path, live: Live) -> None
         assert answer.as_numpy("classes").shape == (1, 3)
         assert int(answer.as_numpy("classes")[0, 0]) == expected.pred_label
         assert float(answer.as_numpy("scores")[0, 0]) == expected.pred_score
+        with pytest.raises(utils.InferenceServerException, match="is a classifier"):
+            own.infer("colour", [encoded_input(RED)], parameters={"classes": "red"})
         assert {o["name"] for o in own.get_model_metadata("colour")["outputs"]} >= {"scores", "classes"}
 
 

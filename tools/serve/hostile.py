@@ -208,7 +208,7 @@ def status_of(port: int, data: bytes, ends: bool) -> int:
         return 0
 
 
-def slow(port: int, picture: bytes) -> Counter[int]:
+def slow(port: int, picture: bytes, count: int) -> Counter[int]:
     """The answers to clients that begin a head or a body and then do nothing."""
 
     def one(i: int) -> int:
@@ -218,7 +218,7 @@ def slow(port: int, picture: bytes) -> Counter[int]:
             return int(connection.recv(4096)[9:12] or 0)
 
     with ThreadPoolExecutor(SLOW) as pool:
-        return Counter(pool.map(one, range(SLOW)))
+        return Counter(pool.map(one, range(count)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -227,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("weights")
     parser.add_argument("picture", type=Path)
     parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--slow", type=int, default=SLOW, help="clients that never end what they begin")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="write the page too")
     options = parser.parse_args(arguments)
@@ -244,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found[name] = Counter(pool.map(lambda data, ends=ends: status_of(server.port, data, ends), made))
             memory.append(server.memory)
             print(f"{name}: {dict(found[name])}, {memory[-1]:.0f} MB, {server.open_files} open", flush=True)
-        found["slow"] = slow(server.port, picture)
+        found["slow"] = slow(server.port, picture, options.slow)
         print(f"slow: {dict(found['slow'])}", flush=True)
         assert server.process.poll() is None, "the server has died"
         alive = status_of_whole(server.port, good)

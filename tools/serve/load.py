@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -77,12 +77,12 @@ def server_rate(server: Started, request: bytes, count: int) -> Rate:
     return asyncio.run(run())
 
 
-def delays(server: Started, request: bytes, rate: float, count: int, seed: int) -> list[float]:
-    """The seconds of requests that come at random moments, so many a second."""
-    client, gaps = Client(server.port), random.Random(seed)
+def delays(server: Started, request: bytes, gaps: Callable[[], float], count: int) -> list[float]:
+    """The seconds of requests that come some seconds after each other."""
+    client = Client(server.port)
 
     async def run() -> list[tuple[int, float]]:
-        answers = await open_loop(client, request, lambda: gaps.expovariate(rate), count)
+        answers = await open_loop(client, request, gaps, count)
         await client.close()
         return answers
 
@@ -136,12 +136,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         print(lines[-1], flush=True)
         if options.delayed:
-            slow = delays(server, request, AT * rate, options.delayed, 0)
-            middle, late = median(slow), quantiles(slow, n=100)[98]
-            lines.append(
-                f"- At {AT:g} of that, {options.delayed} requests at random moments: median {1000 * middle:.0f} ms, p99"
-                f" {1000 * late:.0f} ms, **{late / middle:.1f}** times the median (bar 3)."
-            )
+            moments = random.Random(0)
+            measured = []
+            for how, gaps in (
+                ("evenly", lambda: 1 / (AT * rate)),
+                ("at random", lambda: moments.expovariate(AT * rate)),
+            ):
+                slow = delays(server, request, gaps, options.delayed)
+                middle, late = median(slow), quantiles(slow, n=100)[98]
+                measured.append(
+                    f"{how}: median {1000 * middle:.0f} ms, p99 {1000 * late:.0f} ms, **{late / middle:.1f}** times that"
+                )
+            lines.append(f"- At {AT:g} of that, {options.delayed} requests (bar 3), {'; '.join(measured)}.")
             print(lines[-1], flush=True)
         if options.overload:
             before = server.memory

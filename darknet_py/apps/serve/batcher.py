@@ -18,6 +18,9 @@ import numpy as np
 
 from .limits import Refusal
 
+UNLOADED = "the model is being unloaded"
+POLL = 0.01  # seconds between two looks at whether all is answered
+
 Rows = list[np.ndarray]  # arrays that have a row for each picture
 Part = Callable[[int, int], Rows]  # what the network says of the rows from a first until before a last
 Compute = Callable[[np.ndarray, Callable[[], bool]], Awaitable[Part | None]]
@@ -53,14 +56,18 @@ class Batcher:
         self._arrived = asyncio.Condition()
         self._seconds = 0.1  # that a row takes, about
         self.admitted = 0
+        self._is_closing = False
         self._runners = [asyncio.create_task(self._run()) for _ in range(runners)]
 
     @contextmanager
     def admission(self, rows: int) -> Iterator[None]:
         """A place for some rows, from before they are decoded until they are answered.
 
-        Raises `Refusal`: 503 at once where so many wait already, with how long that will take.
+        Raises `Refusal`: 503 at once where so many wait already, with how long that will take, and where no more are
+        taken.
         """
+        if self._is_closing:
+            raise Refusal(503, UNLOADED)
         if self.admitted + rows > self.limit:
             wait = max(1, round(self.admitted * self._seconds + 0.5))
             raise Refusal(503, f"the queue is full: {self.admitted} pictures wait", {"Retry-After": str(wait)})
@@ -78,14 +85,18 @@ class Batcher:
             self._arrived.notify()
         return await item.future  # which is cancelled with who waits for it
 
-    async def close(self) -> None:
-        """End the tasks; who still waits is refused."""
+    async def close(self, patience: float = 0.0) -> None:
+        """Take no more, and end the tasks when all is answered; who still waits after that time is refused."""
+        self._is_closing = True
+        end = monotonic() + patience
+        while self.admitted and monotonic() < end:
+            await asyncio.sleep(POLL)
         for task in self._runners:
             task.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
         for item in self._waiting:
             if not item.future.done():
-                item.future.set_exception(Refusal(503, "the model is being unloaded"))
+                item.future.set_exception(Refusal(503, UNLOADED))
         self._waiting.clear()
 
     async def _run(self) -> None:
@@ -113,7 +124,7 @@ class Batcher:
             except asyncio.CancelledError:
                 for item in batch:
                     if not item.future.done():
-                        item.future.set_exception(Refusal(503, "the model is being unloaded"))
+                        item.future.set_exception(Refusal(503, UNLOADED))
                 raise
             took = monotonic() - start
             self._seconds += 0.1 * (took / first - self._seconds)

@@ -43,6 +43,8 @@ def question_of(contract: Contract, given: Mapping[str, Any]) -> Question:
     conf = _number(given.get("conf", contract.threshold), "conf", LEAST_CONF)
     iou = _number(given.get("iou", contract.iou), "iou", 0)
     if not contract.decoders:
+        if chosen := [name for name in ("classes", "max_det") if name in given]:
+            raise DataError(f"the network is a classifier, which finds no objects to choose from: no {chosen[0]}")
         return Question(conf, iou)
     most = _count(given.get("max_det", MAX_DET))
     _, selection = select(

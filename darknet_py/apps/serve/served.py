@@ -97,10 +97,8 @@ class Served:
         rows = np.zeros((self.contract.batch or 1, *self.contract.shape), np.float32)
         outputs = self.model.forward(rows)
         names = self._raw_names(len(outputs))
-        rank = {"nms": 0}.get(self.contract.boxes, 1)
         datatypes = [{"f": "FP32", "i": "INT32"}[o.dtype.kind] for o in outputs]
-        shapes = [o.shape[1:] if rank else (o.shape[1],) for o in outputs]
-        return tuple(zip(names, datatypes, shapes, strict=True))
+        return tuple(zip(names, datatypes, (o.shape[1:] for o in outputs), strict=True))
 
     def _raw_names(self, count: int) -> Sequence[str]:
         if self.contract.outputs:
@@ -120,9 +118,9 @@ class Served:
         )  # fmt: skip
 
     async def close(self) -> None:
-        """Refuse what waits, and take no more."""
+        """Take no more, and finish what was taken."""
         if self._batcher is not None:
-            await self._batcher.close()
+            await self._batcher.close(self.limits.stop_seconds)
 
     @property
     def queue(self) -> Batcher:
