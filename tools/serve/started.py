@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from darknet_py import files
-
 PAGE = Path(__file__).with_name("SERVING.md")
 TITLE = "# The server, measured\n\n`make serve-load` and `make serve-hostile` write this page.\n"
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -69,4 +67,4 @@ def write_section(title: str, text: str) -> None:
     old = PAGE.read_text("utf-8") if PAGE.is_file() else TITLE
     parts = [part for part in re.split(r"\n(?=## )", old) if not part.startswith(f"## {title}\n")]
     parts.append(f"## {title}\n\n{text.rstrip()}\n")
-    files.write_whole(PAGE, "\n".join([parts[0].rstrip() + "\n", *sorted(parts[1:])]).encode(), replace=True)
+    PAGE.write_text("\n".join([parts[0].rstrip() + "\n", *sorted(parts[1:])]), "utf-8")
