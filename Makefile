@@ -8,6 +8,8 @@ OTHERS := .runtimes
 DOCS   := .docs-venv
 TRAIN  := .train-venv
 BATCH  := .batch-venv
+SERVE  := .serve-venv
+NPM    := .serve-npm
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
@@ -80,6 +82,22 @@ batch-kill: $(BATCH)/.ready  ## kill the processes of batch works at 50 random m
 batch-scale: $(BATCH)/.ready  ## time batch work on processes and on Ray, and its memory (half an hour; wants a quiet machine)
 	$(BATCH)/bin/python -m tools.batch.scale
 
+$(SERVE)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(SERVE)
+	$(SERVE)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]' 'tritonclient[http]' \
+		openapi-spec-validator jsonschema pyyaml
+	-test ! -x "$$(command -v npm)" || npm install --silent --prefix $(NPM) playwright-core
+	@touch $@
+
+serve-test: $(SERVE)/.ready  ## the tests of the server, with real clients, and in Chromium where that and Node are installed
+	$(SERVE)/bin/python -m pytest tests/serve tests/model/test_triton.py
+
+serve-load: $(SERVE)/.ready  ## the server beside a loop, and at three times its load: CFG=... WEIGHTS=... PICTURE=... (minutes)
+	$(SERVE)/bin/python -m tools.serve.load $(CFG) $(WEIGHTS) $(PICTURE) --write
+
+serve-hostile: $(SERVE)/.ready  ## ten thousand malformed requests: CFG=... WEIGHTS=... PICTURE=... (minutes)
+	$(SERVE)/bin/python -m tools.serve.hostile $(CFG) $(WEIGHTS) $(PICTURE) --write
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -120,6 +138,8 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill train-overfit lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear weights codes-sheet codes-score batch-test batch-kill batch-scale clean
+.PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
+	batch-test batch-kill batch-scale serve-test serve-load serve-hostile lint format docs cfgs corpus fuzz \
+	bench bench-table5 bench-training bench-linear clean

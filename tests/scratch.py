@@ -116,9 +116,12 @@ def _write_example(path: Path, cells: list[tuple[int, int, str]], side: int) -> 
 
 
 def show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Netron that opens no browser and does not wait."""
+    """A Netron that opens no browser and does not wait, and a server that opens its models and ends."""
     start = lambda *_, **__: ("localhost", 8080)  # noqa: E731 - a name for one line
     monkeypatch.setitem(sys.modules, "netron", SimpleNamespace(start=start, wait=lambda: None))
+    run_server = lambda own, *_, **__: [opened(1) for _, opened in own]  # noqa: E731 - as above
+    served = SimpleNamespace(run_server=run_server, Options=lambda **given: given, read_token=str)
+    monkeypatch.setitem(sys.modules, "darknet_py.apps.serve.run", served)
 
 
 def needs_shared(line: str, shared: Path) -> None:

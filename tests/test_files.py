@@ -526,6 +526,7 @@ ALLOWED = {
     "backends/onnx_reference.py onnx.load": "after `check_file`: it looks for a second file itself",
     "backends/onnxruntime/blocked.py onnx.load": "from `scratch`",
     "backends/opencv/session.py onnx.load": "after `check_file`: it looks for a second file itself",
+    "apps/serve/app.py (PAGE / name).read_bytes": "our page",
     "cli/registry.py path.read_text": "of installed packages", "apps/run/sinks.py results.save": "`write_whole`",
     "darknet/cfg/parser.py Lark.open": "our grammar",
     "machine.py info.read_text": "of /proc",

@@ -21,15 +21,19 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 @click.argument("cfg")
 @weights_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The file to write (default: CFG's name with .onnx)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="What to write (default: CFG's name with .onnx, or models/).",
 )
-@click.option("--format", "format_", metavar="NAME", help="What to write (default: what the suffix of the file says).")
+@click.option(
+    "--format", "format_", metavar="NAME", help="onnx, or triton: a folder of models (default: what the suffix says)."
+)
 @click.option(
     "--boxes",
-    type=click.Choice(("raw", "decoded", "nms")),
-    default="raw",
-    show_default=True,
-    help="End in the outputs of the heads, in boxes and scores, or in what suppression by plain IoU leaves.",
+    type=click.Choice(("raw", "decoded", "nms", "padded")),
+    help="End in the outputs of the heads (default), in boxes and scores, or in what suppression by plain IoU leaves: "
+    "a list for all pictures, or padded for each (default for --format triton).",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")
@@ -60,8 +64,12 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     type=click.IntRange(1),
     default=300,
     show_default=True,
-    help="With --boxes nms: the most boxes of a class.",
+    help="With --boxes nms: the most boxes of a class; with padded: of a picture.",
 )
+@click.option("--max-batch", type=click.IntRange(1), default=8, show_default=True,
+              help="With --format triton: the most pictures at a time.")  # fmt: skip
+@click.option("--model-version", "version", type=click.IntRange(1, 999_999_999), default=1, show_default=True,
+              help="With --format triton: the version of the model.")  # fmt: skip
 @replace_option
 @network_options
 @click.pass_context
@@ -84,12 +92,13 @@ def command(
     \b
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
+    darknet-py export my.cfg --format triton -o models
     """
     from ..model.formats import find_format
 
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
-    path = output or Path(f"{network.cfg.stem}{chosen.suffix}")
+    path = output or chosen.place(network.cfg.stem)
     given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
     for sentence in chosen.write(network, path, replace=replace, **given):
         message(sentence)

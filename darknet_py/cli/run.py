@@ -139,11 +139,11 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     note_it: Say = _to_nobody if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
-    own = model.contract.threshold if model.contract.boxes == "nms" else CONF
+    own = model.contract.threshold if model.contract.is_suppressed else CONF
     conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else own)
     following = following_of(options, model.contract, conf)
     options["conf"] = following.low if following else conf
-    if model.contract.boxes == "nms" and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+    if model.contract.is_suppressed and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")

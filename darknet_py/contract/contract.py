@@ -22,6 +22,7 @@ from .selection import ALL, Selection
 from .thresholds import CONF, IOU
 from .trust import CONTRACT, STATE, believe
 
+SUPPRESSED = ("nms", "padded")  # of `boxes`: the network suppresses itself
 ROW = 7  # numbers of an object where boxes='nms': sample, left, top, right, bottom, score, class
 
 
@@ -49,8 +50,8 @@ class Contract:
     the input), and `interpolation` one of `INTERPOLATIONS`. `class_names` is the list of names that the network itself
     asks for. `outputs` are the names of what comes out, and `boxes` is what that is: 'raw' (the
     outputs of the heads, which `decoders` read, or of the last layer where there are none), 'input' (the inputs of
-    those heads that decoders can read as well), 'decoded' or 'nms'; see `export_onnx`. `batch` is the only number of
-    samples that is taken, None: any. The rest says where the network is from.
+    those heads that decoders can read as well), 'decoded', 'nms' or 'padded'; see `export_onnx`. `batch` is the only
+    number of samples that is taken, None: any. The rest says where the network is from.
     """
 
     shape: tuple[int, ...]
@@ -67,7 +68,7 @@ class Contract:
     boxes: str = "raw"
     threshold: float = CONF
     iou: float = IOU
-    max_detections: int | None = None  # where boxes='nms': of a class, in one sample
+    max_detections: int | None = None  # of a sample, where boxes='padded', and of a class of it, where boxes='nms'
     nms_kind: str = "default"
     nms_beta: float = 0.6
     batch: int | None = None
@@ -88,6 +89,11 @@ class Contract:
     def letterbox(self) -> bool:
         """Whether pictures are padded."""
         return self.resize == "letterbox"
+
+    @property
+    def is_suppressed(self) -> bool:
+        """Whether what comes out are the boxes that the network's own suppression leaves."""
+        return self.boxes in SUPPRESSED
 
     @property
     def net_size(self) -> Size:
@@ -125,7 +131,7 @@ class Contract:
         found = self._wanted(outputs, self.threshold if threshold is None else threshold, selection)
         if self.letterbox if letterbox is None else letterbox:
             found = found.with_boxes(undo_letterbox(found.boxes, image_size, self.net_size))
-        if self.boxes != "nms" or selection.agnostic:
+        if not self.is_suppressed or selection.agnostic:
             iou = self.iou if iou is None else iou
             found = nms(found, self.nms_kind, iou, self.nms_beta, agnostic=selection.agnostic)
         return to_boxes(found, image_size)[: selection.max_det]
@@ -144,7 +150,7 @@ class Contract:
 
     def beyond(self, threshold: float, iou: float, agnostic: bool = False) -> tuple[str, ...]:
         """What is asked of a network that suppresses its boxes itself and that it cannot give, a sentence each."""
-        if self.boxes != "nms":
+        if not self.is_suppressed:
             return ()
         told = []
         if threshold < self.threshold:
@@ -165,9 +171,11 @@ class Contract:
         return tuple(told)
 
     def is_full(self, boxes: Boxes) -> bool:
-        """Whether the network may have left objects out: a class has as many as its own suppression lets pass."""
-        if self.boxes != "nms" or self.max_detections is None:
+        """Whether the network may have left objects out: there are as many as its own suppression lets pass."""
+        if not self.is_suppressed or self.max_detections is None:
             return False
+        if self.boxes == "padded":
+            return len(boxes) >= self.max_detections
         return int(np.bincount(boxes.cls, minlength=1).max()) >= self.max_detections
 
     def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
@@ -198,15 +206,29 @@ class Contract:
             if len(shapes) != 2 or shapes != [(shapes[0][0], 4), (shapes[0][0], self.classes)]:
                 raise DataError(f"arrays of {shapes} are not boxes and the scores of {self.classes} classes")
             return outputs[0], outputs[1]
-        if len(shapes) != 1 or shapes[0][1:] != (ROW,):
-            raise DataError(f"arrays of {shapes} are not rows of {ROW} numbers for each object")
-        rows = outputs[0][np.isfinite(outputs[0]).all(1)]
+        rows = self._rows(outputs)
+        rows = rows[np.isfinite(rows).all(1)]
         label = rows[:, 6].astype(np.int64)
         if not ((label >= 0) & (label < self.classes)).all():
             raise DataError(f"the network gives a class that is none of its {self.classes}")
         scores = np.zeros((len(rows), self.classes), np.float32)
         scores[np.arange(len(rows)), label] = rows[:, 5]
         return rows[:, 1:5], scores
+
+    def _rows(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """A row (k, 7) for each object in the outputs of a network that suppresses its boxes itself."""
+        shapes = [o.shape for o in outputs]
+        if self.boxes == "nms":
+            if len(shapes) != 1 or shapes[0][1:] != (ROW,):
+                raise DataError(f"arrays of {shapes} are not rows of {ROW} numbers for each object")
+            return outputs[0]
+        most = shapes[1][:1] if len(shapes) == 4 else ()
+        if shapes != [(1,), (*most, 4), most, most]:
+            raise DataError(f"arrays of {shapes} are not a number of objects, their boxes, scores and classes")
+        count, boxes, scores, label = outputs
+        found = slice(max(0, int(count[0])))
+        columns = (np.zeros((len(scores), 1)), boxes, scores[:, None], label[:, None])
+        return np.concatenate(columns, axis=1).astype(np.float32)[found]
 
     def _decode_head(self, decoder: Decoder, array: np.ndarray, threshold: float) -> Candidates:
         try:
@@ -240,9 +262,9 @@ class Contract:
             raise ValueError(f"boxes in an input of {self.shape}")
         if self.decoders and self.classes != max(d.classes for d in self.decoders):
             raise ValueError(f"{self.classes} classes, and decoders for {[d.classes for d in self.decoders]}")
-        if self.boxes in ("decoded", "nms") and not self.decoders:
+        if self.boxes in ("decoded", *SUPPRESSED) and not self.decoders:
             raise ValueError(f"boxes={self.boxes!r} without a decoder")
-        counts = {"decoded": 2, "nms": 1}
+        counts = {"decoded": 2, "nms": 1, "padded": 4}
         wanted = counts.get(self.boxes, len(self.decoders) or len(self.outputs))
         if self.outputs and len(self.outputs) != wanted:
             raise ValueError(f"{len(self.outputs)} outputs where there are {wanted}")

@@ -48,6 +48,10 @@ def export_onnx(
       says greedynms or diounms, which go by the distance of the centres too, some boxes differ. What is below these
       limits is not in the output: lower ones need another file.
 
+    - 'padded': the same with a batch axis, as servers want it: `num_dets` (N, 1) int32, `boxes` (N, m, 4), `scores`
+      (N, m) and `classes` (N, m) int32, best first, zeros after the last; m is `max_detections`, of all classes
+      together, or as many as there can be.
+
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
     is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a
     folder, glob or path of pictures: they calibrate a network of 8 bits, with float32 in the heads; what it loses on

@@ -29,10 +29,11 @@ from .metadata import PREFIX, read_onnx, to_metadata
 from .operators import write_onnx
 from .stream import assemble, check_model, fits, write_sealed
 
-BOXES = ("raw", "decoded", "nms")
+BOXES = ("raw", "decoded", "nms", "padded")
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 TABLE = "nms.table"  # the detections and a row of zeros
 DETECTION = 7  # sample, left, top, right, bottom, score, class
+PADDED = ("num_dets", "boxes", "scores", "classes")
 
 
 @dataclass
@@ -101,9 +102,16 @@ def to_exported(
         graph = with_boxes(Program(graph, program.contract))
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
         contract = replace(contract, outputs=("boxes", "scores"))
+    if boxes == "padded":
+        count, classes = graph.outputs[1].shape
+        most = min(max_detections, count * classes)
+        # What is left has other names than the tables that it is taken from.
+        tensors[:2] = ["all.boxes", "all.scores"]
+        contract = replace(contract, nms_kind="default", outputs=PADDED, max_detections=most)
+        extend = partial(_to_padded, count=count, classes=classes, threshold=threshold, iou=iou, most=most)
     if boxes == "nms":
         contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
-        extend = partial(_suppress, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
+        extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
     emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
     return Exported(emitter.skeleton(), emitter.arrays, contract)
 
@@ -136,7 +144,7 @@ def _widened(b: Builder, scores: Value, classes: int) -> Value:
     return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
 
 
-def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
+def _to_table(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
     """Write NonMaxSuppression after `boxes` and `scores`, and gather what it selects into one table."""
 
     def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
@@ -164,6 +172,45 @@ def _suppress(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     node("Slice", [table, e.integers(0), e.integers(-1), e.integers(0)], "detections")
     rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", DETECTION])
     e.outputs = [rows, *e.outputs[2:]]
+
+
+def _to_padded(e: Emitter, *, count: int, classes: int, threshold: float, iou: float, most: int) -> None:
+    """Write NonMaxSuppression after boxes and scores, and the best of what it selects of each sample, padded.
+
+    What was selected keeps its score in a table of zeros, of which the best are taken: so samples stay apart, however
+    many there are.
+    """
+
+    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
+        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
+        return output
+
+    by_class = node("Transpose", ["all.scores"], "nms.scores_by_class", perm=(0, 2, 1))
+    limits = [e.integers(count), e.floats(iou), e.floats(threshold)]
+    found = node("NonMaxSuppression", ["all.boxes", by_class, *limits], "nms.found")
+    kept = node("GatherND", [by_class, found], "nms.kept")
+    shape = node("Shape", [by_class], "nms.shape")
+    zeros = node("Expand", [e.floats(0.0), shape], "nms.zeros")
+    table = node("ScatterND", [zeros, found, kept], "nms.table")
+    flat = node("Reshape", [table, e.integers(0, count * classes)], "nms.flat")
+    best, places = "scores", "nms.places"
+    e.nodes.append(helper.make_node("TopK", [flat, e.integers(most)], [best, places], name="nms.best", axis=1))
+    is_one = node("Greater", [best, e.floats(0.0)], "nms.is_one")
+    ones = node("Cast", [is_one], "nms.ones", to=TensorProto.INT32)
+    node("ReduceSum", [ones, e.integers(1)], "num_dets", keepdims=1)
+    label = node("Div", [places, e.integers(count)], "nms.class")
+    node("Mul", [node("Cast", [label], "nms.label", to=TensorProto.INT32), ones], "classes")
+    place = node("Mod", [places, e.integers(count)], "nms.box")
+    index = node("Unsqueeze", [place, e.integers(2)], "nms.index")
+    corners = node("GatherND", ["all.boxes", index], "nms.corners", batch_dims=1)
+    mask = node("Unsqueeze", [is_one, e.integers(2)], "nms.mask")
+    node("Where", [mask, corners, e.floats(0.0)], "boxes")
+    batch = e.outputs[0].type.tensor_type.shape.dim[0]
+    axis = batch.dim_param or batch.dim_value
+    kinds = (TensorProto.INT32, TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.INT32)
+    shapes = ([axis, 1], [axis, most, 4], [axis, most], [axis, most])
+    made = map(helper.make_tensor_value_info, PADDED, kinds, shapes)
+    e.outputs = [*made, *e.outputs[2:]]
 
 
 def is_exported(path: Path) -> bool:

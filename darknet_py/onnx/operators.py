@@ -20,7 +20,7 @@ from ..passes import fold_constants
 from ..passes.fold_batch_norm import FOLDABLE
 from .emitter import Emitter, input_names, output_names
 
-# Every operator that a model may contain; export adds NonMaxSuppression, GatherND and Split for boxes="nms".
+# Every operator that a model may contain; export adds those of its suppression for boxes="nms" and "padded".
 OPERATORS = frozenset(
     """
     Add AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose Div Elu Exp Expand Floor Gather Gemm

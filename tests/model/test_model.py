@@ -350,7 +350,7 @@ def test_forward_wants_the_networks_shape(model: Model) -> None:
         model.forward(np.zeros((1, 3, 8, 8), np.float32))
 
 
-@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms", "padded"])
 @pytest.mark.parametrize("batch", [None, 2])
 def test_an_exported_file_finds_the_same(cfg: Path, tmp_path: Path, boxes: str, batch: int | None) -> None:
     path = tmp_path / "net.onnx"

@@ -14,14 +14,17 @@ from goldens import goldens
 
 from darknet_py import export_onnx
 from darknet_py.backends.session import open_session
-from darknet_py.contract.contract import Contract
+from darknet_py.contract.contract import SUPPRESSED, Contract
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import BackendError, DataError
 from darknet_py.onnx.export import BOXES
 from darknet_py.onnx.metadata import read_contract
 from darknet_py.onnx.operators import OPERATORS
 
-SUPPRESSION = {"NonMaxSuppression", "GatherND", "Unsqueeze"}
+SUPPRESSION = {
+    "nms": {"NonMaxSuppression", "GatherND", "Unsqueeze"},
+    "padded": {"NonMaxSuppression", "GatherND", "Unsqueeze", "ScatterND", "TopK", "Greater", "Mod", "Where"},
+}
 HEADS = ("yolo_two_heads", "gyolo_basic", "region_nosoftmax", "region_classfix", "detection_sqrt", "detection_nosqrt")
 
 
@@ -97,7 +100,7 @@ def test_boxes_are_the_same_however_they_are_exported(tmp_path: Path, name: str,
         contract = read_contract(path)
         results = run(path, x)
         got = contract.decode(results if boxes == "nms" else [r[0] for r in results], size)
-        if boxes == "nms" and suppression not in ("default", "cornersnms"):
+        if boxes in SUPPRESSED and suppression not in ("default", "cornersnms"):
             assert 0.7 * len(wanted) < len(got) < 1.1 * len(wanted), "plain IoU is all that ONNX has"
             continue
         assert len(got) == len(wanted), boxes
@@ -120,6 +123,40 @@ def test_the_shapes_of_boxes_are_documented(tmp_path: Path, tiny: Network) -> No
     assert (rows[:, 5] > 0.1).all()
 
 
+def test_padded_boxes_have_a_batch_axis_and_keep_samples_apart(tmp_path: Path, tiny: Network) -> None:
+    x = np.random.default_rng(0).random((3, 3, 32, 32), np.float32)
+    x[1] = 0
+    options = dict(threshold=0.1, iou=0.45)
+    export_onnx(tiny, tmp_path / "nms.onnx", boxes="nms", **options)
+    export_onnx(tiny, tmp_path / "padded.onnx", boxes="padded", max_detections=24, **options)
+    (rows,) = run(tmp_path / "nms.onnx", x)
+    count, boxes, scores, classes = run(tmp_path / "padded.onnx", x)
+    assert (count.dtype, classes.dtype) == (np.int32, np.int32)
+    assert [a.shape for a in (count, boxes, scores, classes)] == [(3, 1), (3, 24, 4), (3, 24), (3, 24)]
+    for i in range(3):
+        own = rows[rows[:, 0] == i]
+        own = own[np.argsort(-own[:, 5], kind="stable")]
+        n = int(count[i, 0])
+        assert n == len(own)
+        np.testing.assert_allclose(scores[i, :n], own[:, 5], atol=1e-6)
+        np.testing.assert_allclose(np.sort(boxes[i, :n], 0), np.sort(own[:, 1:5], 0), atol=1e-4)
+        np.testing.assert_array_equal(np.sort(classes[i, :n]), np.sort(own[:, 6]))
+        assert not boxes[i, n:].any()
+        assert not scores[i, n:].any()
+        assert not classes[i, n:].any()
+
+
+def test_padded_boxes_are_the_best_of_all_classes(tmp_path: Path, tiny: Network) -> None:
+    x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
+    for most in (2, 1000):
+        export_onnx(tiny, tmp_path / f"{most}.onnx", boxes="padded", max_detections=most, threshold=0.1)
+    (few, many) = (run(tmp_path / f"{most}.onnx", x) for most in (2, 1000))
+    assert few[0].tolist() == [[2]]
+    np.testing.assert_array_equal(few[1][0], many[1][0, :2])
+    assert read_contract(tmp_path / "2.onnx").max_detections == 2
+    assert many[1].shape == (1, 24, 4), "12 boxes of 2 classes: there cannot be more"
+
+
 def test_nothing_found_is_no_row(tmp_path: Path, tiny: Network) -> None:
     export_onnx(tiny, tmp_path / "nms.onnx", boxes="nms", threshold=0.999, batch=1)
     x = np.zeros((1, 3, 32, 32), np.float32)
@@ -127,7 +164,7 @@ def test_nothing_found_is_no_row(tmp_path: Path, tiny: Network) -> None:
     assert len(read_contract(tmp_path / "nms.onnx").decode(run(tmp_path / "nms.onnx", x), (10, 10))) == 0
 
 
-@pytest.mark.parametrize("boxes", BOXES)
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
 def test_opencv_reads_the_file(tmp_path: Path, tiny: Network, boxes: str) -> None:
     import cv2
 
@@ -153,7 +190,7 @@ def test_files_pass_the_checker_and_hold_portable_operators(
     model = onnx.load(tmp_path / "net.onnx")
     onnx.checker.check_model(model, full_check=True)
     used = {n.op_type for n in model.graph.node}
-    assert used <= (OPERATORS | SUPPRESSION if boxes == "nms" else OPERATORS)
+    assert used <= OPERATORS | SUPPRESSION.get(boxes, set())
 
 
 def test_float16_is_half_as_large_and_boxes_stay_close(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_metadata_that_lies_is_one_error(heads: str) -> None:
 
 ODD = (
     None, True, -1, 0, 3, 10**12, 10**400, 1.5, float("nan"), float("inf"), "", "x", [], [1], [[1, 2]], ["a", "b"], {},
-    {"kind": "yolo"}, [None], "raw", "nms", "decoded", "input",
+    {"kind": "yolo"}, [None], "raw", "nms", "padded", "decoded", "input",
 )  # fmt: skip
 
 
@@ -91,13 +91,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("exported")
     (folder / "net.cfg").write_text(ONE)
     network = open_network(folder / "net.cfg", random=0)
-    for boxes in ("raw", "decoded", "nms"):
+    for boxes in ("raw", "decoded", "nms", "padded"):
         export_onnx(network, folder / f"{boxes}.onnx", boxes=boxes)
-    return {boxes: folder / f"{boxes}.onnx" for boxes in ("raw", "decoded", "nms")}
+    return {boxes: folder / f"{boxes}.onnx" for boxes in ("raw", "decoded", "nms", "padded")}
 
 
 @pytest.mark.fault("onnx-metadata")
-@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms", "padded"])
 def test_no_metadata_raises_anything_but_our_errors(tmp_path: Path, exported: dict[str, Path], boxes: str) -> None:
     rng, written = random.Random(boxes), onnx.load(exported[boxes])
     refused = 0

@@ -29,7 +29,7 @@ class Following:
         threshold, selection = select(contract.names, contract.classes, conf=conf, classes=classes)
         self._high = selection.limits(contract.classes, threshold)
         least = float(self._high.min(initial=1))
-        self.low = min(least, max(LOW, contract.threshold) if contract.boxes == "nms" else LOW)
+        self.low = min(least, max(LOW, contract.threshold) if contract.is_suppressed else LOW)
         self._agnostic, self._lines, self._zones = agnostic, lines, zones
         self._sequences: dict[str, tuple[Tracker, list[LineCounter | ZoneCounter]]] = {}
 

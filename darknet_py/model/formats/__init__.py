@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class Format:
     """A format: its name, the suffix of its files, a title, and the function that writes one.
 
+    Without a suffix it is a folder, which nobody gets unasked; `default` is where it goes if nobody says.
+
     `writer(network, path, *, ...)` writes an open network and returns sentences about what it wrote; its keywords are
     the options of the format.
     """
@@ -35,6 +37,11 @@ class Format:
     suffix: str
     title: str
     writer: Callable[..., tuple[str, ...]]
+    default: str = ""
+
+    def place(self, stem: str) -> Path:
+        """Where the network of a cfg is written if nobody says."""
+        return Path(self.default or f"{stem}{self.suffix}")
 
     def write(self, network: Network, path: Path, *, replace: bool = False, **options: Any) -> tuple[str, ...]:
         """Write the network; what there is to say about it.
@@ -74,7 +81,7 @@ def find_format(path: Path, name: str | None = None) -> Format:
     if name is not None:
         return known[name]
     for own in known.values():
-        if path.suffix.lower() == own.suffix:
+        if own.suffix and path.suffix.lower() == own.suffix:
             return own
-    told = ", ".join(f"{f.suffix} ({f.name})" for f in known.values())
+    told = ", ".join(f"{f.suffix} ({f.name})" for f in known.values() if f.suffix)
     raise DataError(f"{path} has the suffix of no format: use {told}, or name the format")

@@ -1,0 +1,84 @@
+"""What a client wants to know of pictures: from which probability on, which classes, how many at most.
+
+Decision: the words and meanings are those of `model(...)`, wherever they come from: a query, or parameters of the
+protocol. Each has a limit, because what is below it costs seconds of computing and is noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...contract.contract import Contract
+from ...contract.selection import ALL, Selection, select
+from ...errors import DataError, did_you_mean, shorten
+
+LEAST_CONF = 0.005  # where `darknet detector map` begins (detector.c validate_detector_map)
+MAX_DET, MOST_DET = 300, 1000
+MAX_CLASSES = 1000  # that a request names
+
+
+@dataclass(frozen=True)
+class Question:
+    """The thresholds, and which of the objects are wanted; a classifier is asked nothing."""
+
+    conf: float
+    iou: float
+    selection: Selection = ALL
+
+
+def question_of(contract: Contract, given: Mapping[str, Any]) -> Question:
+    """The question in `conf`, `iou`, `classes` and `max_det`, texts or values. Raises `DataError` for what is none.
+
+    >>> question_of(Contract((3, 8, 8), 2, names=("red", "blue")), {"conf": "0.5"}).conf
+    0.5
+    """
+    known = ("conf", "iou", "classes", "max_det")
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise DataError(f"no parameter {shorten(repr(name), 40)}; {hint}")
+    conf = _number(given.get("conf", contract.threshold), "conf", LEAST_CONF)
+    iou = _number(given.get("iou", contract.iou), "iou", 0)
+    if not contract.decoders:
+        if chosen := [name for name in ("classes", "max_det") if name in given]:
+            raise DataError(f"the network is a classifier, which finds no objects to choose from: no {chosen[0]}")
+        return Question(conf, iou)
+    most = _count(given.get("max_det", MAX_DET))
+    _, selection = select(
+        contract.names, contract.classes, conf=conf, classes=_classes(given.get("classes")), max_det=most
+    )
+    if beyond := contract.beyond(conf, iou):
+        raise DataError("; ".join(beyond))
+    return Question(conf, iou, selection)
+
+
+def _number(value: Any, name: str, least: float) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not least <= number <= 1:
+        raise DataError(f"{name} is between {least:g} and 1, not {shorten(str(value), 40)}")
+    return number
+
+
+def _count(value: Any) -> int:
+    text = str(value)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if not 1 <= number <= MOST_DET:
+        raise DataError(f"max_det is a number from 1 to {MOST_DET}, not {shorten(text, 40)}")
+    return number
+
+
+def _classes(value: Any) -> list[str | int] | None:
+    if value is None:
+        return None
+    found = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or len(found) > MAX_CLASSES:
+        raise DataError("classes are names or numbers with commas between: person,car")
+    if not all(isinstance(c, str) or type(c) is int for c in found):
+        raise DataError("classes are names or numbers, and nothing else")
+    return found

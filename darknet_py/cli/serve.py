@@ -1,0 +1,109 @@
+"""`darknet-py serve`: networks over HTTP, for programs, for curl and for people."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import device_option, echo, message, network_options
+
+if TYPE_CHECKING:
+    from ..model.model import Model
+
+PLACE = ("Run", 5)
+EXTRA = "serve"
+TOKEN = "DARKNET_PY_TOKEN"
+MEBI = 1 << 20
+
+
+@click.command("serve")
+@click.argument("cfg", required=False)
+@click.argument("weights", required=False, type=click.Path(path_type=Path))
+@click.option("--models", type=click.Path(path_type=Path, file_okay=False),
+              help="A folder of models, NAME/VERSION/model.onnx, as `export --format triton` writes it.")  # fmt: skip
+@click.option("--name", help="What the model is called (default: CFG's name).")
+@click.option("--allow-load", is_flag=True, help="Clients may load and unload models of --models.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 is everywhere.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one.")
+@click.option("--token", help=f"What clients must show; also the variable {TOKEN}, which others cannot see.")
+@click.option("--token-file", type=click.Path(path_type=Path, dir_okay=False), help="A file with the token.")
+@click.option("--open", "is_open", is_flag=True, help="No token, though others can connect.")
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="A name under which the server may be addressed; may be repeated.")  # fmt: skip
+@click.option("--tls-cert", "certificate", type=click.Path(path_type=Path, dir_okay=False), help="A certificate (PEM).")
+@click.option("--tls-key", "key", type=click.Path(path_type=Path, dir_okay=False), help="Its key (PEM).")
+@click.option("--batch", type=click.IntRange(1), default=8, show_default=True,
+              help="Pictures that are computed at most at a time, and that a request may have.")  # fmt: skip
+@click.option("--window", type=click.FloatRange(0, 1000), default=2, show_default=True, metavar="MS",
+              help="Milliseconds that a batch waits for more.")  # fmt: skip
+@click.option("--sessions", type=click.IntRange(1), default=1, show_default=True,
+              help="Batches that are computed at a time; they share the cores.")  # fmt: skip
+@click.option("--threads", "cores", type=click.IntRange(1), help="Cores to use (default: all).")
+@click.option("--queue", type=click.IntRange(1), default=32, show_default=True,
+              help="Pictures of a model that may wait; more get 503.")  # fmt: skip
+@click.option("--max-body", type=click.IntRange(1), default=32, show_default=True, metavar="MB",
+              help="The largest body of a request.")  # fmt: skip
+@click.option("--max-pixels", type=click.IntRange(1), default=50_000_000, show_default=True,
+              help="The most pixels of a picture.")  # fmt: skip
+@click.option("--user", help="Whom the process becomes when the models are open, where root starts it.")
+@click.option("--backend", default="onnxruntime", show_default=True, help="Which runtime computes.")
+@device_option
+@click.option("-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside CFG).")
+@click.option("--letterbox/--no-letterbox", default=None, help="How pictures are fitted (default: as the cfg says).")
+@click.option("-q", "--quiet", is_flag=True, help="No line for each request.")
+@network_options
+def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) -> None:
+    """Serve the network CFG, or a folder of exported ones, until Ctrl-C.
+
+    \b
+    darknet-py serve yolov4-tiny
+    curl --data-binary @dog.jpg http://127.0.0.1:8000/detect
+
+    The Open Inference Protocol is at /v2, a page at /, what is measured at /metrics. Only this machine can connect,
+    unless --host says otherwise, and then clients need a token. A line in JSON about each request goes to stderr.
+    """
+    if cfg is None and options["models"] is None:
+        raise click.UsageError("name a CFG, or a folder with --models")
+    from ..apps.serve.run import run_server
+
+    names = ("backend", "device", "names", "letterbox", "dialect", "size", "strict", "as_darknet", "allow_partial")
+    given = {name: options.pop(name) for name in names}
+    given["random_weights"] = options.pop("random")
+    name = options.pop("name")
+    own = [(name or Path(cfg).stem, partial(_load, cfg, weights, given))] if cfg is not None else []
+    log = (lambda _: None) if quiet else message
+    run_server(own, partial(_load_file, given["backend"]), _options(options), say=message, log=log, ready=echo)
+
+
+def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -> Model:
+    from ..backends.backend import find_backend
+    from ..model.model import load
+
+    own = {key: value for key, value in given.items() if value is not None}
+    if find_backend(given["backend"]).threads == "session":
+        own["threads"] = threads
+    return load(cfg, weights, **own, say=message)
+
+
+def _load_file(backend: str, path: Path, threads: int) -> Model:
+    return _load(str(path), None, {"backend": backend}, threads)
+
+
+def _options(given: dict[str, Any]) -> Any:
+    from ..apps.serve.limits import Limits
+    from ..apps.serve.run import Options, read_token
+
+    file, token = given.pop("token_file"), given.pop("token")
+    if file is not None and token is not None:
+        raise click.UsageError("--token and --token-file exclude each other")
+    token = read_token(file) if file is not None else token or os.environ.get(TOKEN) or None
+    limits = Limits(
+        body=given.pop("max_body") * MEBI, pixels=given.pop("max_pixels"), queue=given.pop("queue"),
+    )  # fmt: skip
+    cores = {"cores": n} if (n := given.pop("cores")) else {}
+    window = given.pop("window") / 1000
+    return Options(token=token, limits=limits, window=window, may_load=given.pop("allow_load"), **cores, **given)

@@ -1,0 +1,105 @@
+"""Triton: a folder of models as that server reads it, `NAME/config.pbtxt` and `NAME/VERSION/model.onnx`.
+
+Decision: the suppression is in the model and its answer has a batch axis, so there is one model and no ensemble; who
+batches it need not know that it is a detector.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...contract.thresholds import CONF, IOU
+from ...errors import DataError
+from ...files import write_whole
+from . import Format
+
+if TYPE_CHECKING:
+    import onnx
+
+    from ...contract.contract import Contract
+    from ...darknet.network import Network
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", re.ASCII)
+KINDS = {1: "TYPE_FP32", 6: "TYPE_INT32"}  # of onnx.TensorProto
+
+
+def _write(
+    network: Network,
+    path: Path,
+    *,
+    boxes: str | None = None,
+    half: bool = False,
+    int8: str | Path | None = None,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    threshold: float = CONF,
+    iou: float = IOU,
+    max_detections: int = 300,
+    max_batch: int = 8,
+    version: int = 1,
+) -> tuple[str, ...]:
+    """The network into the folder of models `path`, under the name of its cfg; what its input and outputs are."""
+    from ...onnx.metadata import read_onnx
+    from ..export import export_onnx
+
+    name = network.cfg.stem
+    detects = bool(network.program().contract.decoders)
+    boxes = boxes or ("padded" if detects else "raw")
+    if not NAME.fullmatch(name):
+        raise DataError(f"{name!r} is no name for a model of Triton's: letters, digits and . _ + -; rename the cfg")
+    if boxes == "nms":
+        raise DataError("boxes=nms has no batch axis, which Triton wants: padded has one")
+    if network.graph.states:
+        raise DataError("a recurrent network wants its states back, which Triton's sequence batcher is not set up for")
+    file = path / name / str(version) / "model.onnx"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise DataError(f"cannot write {file}: {e.strerror or e}") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are among the sentences
+        contract = export_onnx(
+            network, file, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
+            iou=iou, max_detections=max_detections,
+        )  # fmt: skip
+    text = config_of(name, read_onnx(file, note=False), contract, max_batch)
+    write_whole(path / name / "config.pbtxt", text.encode())
+    size = "x".join(map(str, contract.shape))
+    return (f"{file}: input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
+
+
+def config_of(name: str, model: onnx.ModelProto, contract: Contract, max_batch: int) -> str:
+    """Triton's configuration of an exported model, in the text form of protocol buffers."""
+    lines = [f"name: {_quoted(name)}", 'backend: "onnxruntime"', f"max_batch_size: {max_batch}"]
+    stored = {i.name for i in model.graph.initializer}
+    for kind, ports in (
+        ("input", [i for i in model.graph.input if i.name not in stored]),
+        ("output", model.graph.output),
+    ):
+        for port in ports:
+            tensor = port.type.tensor_type
+            dims = ", ".join(str(d.dim_value) for d in tensor.shape.dim[1:])
+            told = f"name: {_quoted(port.name)} data_type: {KINDS[tensor.elem_type]} dims: [{dims}]"
+            lines.append(f"{kind} {{ {told} }}")
+    lines.append("dynamic_batching { max_queue_delay_microseconds: 2000 }")
+    if contract.names:
+        value = _quoted(json.dumps(contract.names))
+        lines.append(f'parameters {{ key: "names" value {{ string_value: {value} }} }}')
+    return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    r"""A text as protocol buffers write it: what is not plain ASCII as octal numbers.
+
+    >>> _quoted('a"\\ü')
+    '"a\\"\\\\\\303\\274"'
+    """
+    plain = {ord('"'): '\\"', ord("\\"): "\\\\"}
+    return '"' + "".join(plain.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text.encode()) + '"'
+
+
+FORMAT = Format("triton", "", "a folder of models for Triton", _write, default="models")

@@ -1,0 +1,343 @@
+"""Limits on how much and how long, and what becomes of requests at the end of a server's life."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from networks import picture, write_recurrent
+from serving import PATIENCE, ROOT, Live, encoded, limited, serving
+
+PNG = encoded(picture((1, 2, "red")))
+POST = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(PNG)
+
+
+def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
+    assert number
+    return lambda test: test
+
+
+@threat(7)
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, delay=0.5, options={"batch": 2}, queue=4) as server, ThreadPoolExecutor(16) as pool:
+        start = time.monotonic()
+        answers = list(pool.map(lambda _: (server.ask("POST", "/detect", PNG), time.monotonic()), range(16)))
+        statuses = sorted(answer[0] for answer, _ in answers)
+        assert set(statuses) == {200, 503}
+        assert statuses.count(200) >= 4
+        refused = [(answer, at) for answer, at in answers if answer[0] == 503]
+        assert all(int(answer[1]["retry-after"]) >= 1 for answer, _ in refused)
+        assert b"the queue is full" in refused[0][0][2]
+        first = min(at for answer, at in answers if answer[0] == 200)
+        assert min(at for _, at in refused) < first, "they did not wait for those who are computed"
+        assert start < first
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+
+
+@threat(7)
+def test_requests_hold_only_so_many_bytes_together(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, delay=1.0, memory=3 * len(PNG) // 2) as server:
+        with ThreadPoolExecutor(4) as pool:
+            statuses = sorted(a[0] for a in pool.map(lambda _: server.ask("POST", "/detect", PNG), range(4)))
+        assert set(statuses) == {200, 503}
+        assert server.ask("POST", "/detect", PNG)[0] == 200, "what was held is given back"
+
+
+@threat(7)
+def test_there_are_only_so_many_connections(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, connections=3) as server, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(server.address, timeout=PATIENCE))
+        time.sleep(0.2)
+        assert server.raw(b"").startswith(b"HTTP/1.1 503 ")
+        stack.close()
+        time.sleep(0.2)
+        assert server.ask("GET", "/v2")[0] == 200
+
+
+@threat(8)
+def test_who_leaves_is_not_computed_for(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, delay=1.0, options={"batch": 1, "window": 0.0}) as server:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(server.ask, "POST", "/detect", PNG)
+            time.sleep(0.3)
+            gone = [socket.create_connection(server.address, timeout=PATIENCE) for _ in range(5)]
+            for connection in gone:
+                connection.sendall(POST + PNG)
+            time.sleep(0.3)
+            for connection in gone:
+                connection.close()
+            assert first.result()[0] == 200
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+        (stats,) = server.json("GET", "/v2/models/net/stats")[1]["model_stats"]
+        assert stats["inference_count"] == 2
+        assert [line["status"] for line in server.log].count(499) == 5
+
+
+@threat(9)
+def test_a_head_that_comes_too_slowly_is_refused(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, head_seconds=0.5) as server:
+        with socket.create_connection(server.address, timeout=PATIENCE) as connection:
+            with contextlib.suppress(OSError):
+                for byte in POST:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.05)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+        assert server.raw(b"") == b"", "who says nothing is told nothing"
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+
+
+@threat(9)
+def test_a_body_that_comes_too_slowly_is_refused(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, body_seconds=0.5) as server:
+        answer = server.raw(POST + PNG[:-1])
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"the body was not here after 0.5 seconds" in answer
+
+
+@threat(9)
+def test_a_body_that_nobody_reads_any_more_is_not_waited_for(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, head_seconds=0.5, idle_seconds=0.5) as server:
+        head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        start = time.monotonic()
+        with socket.create_connection(server.address, timeout=PATIENCE) as connection:
+            connection.sendall(head)
+            with contextlib.suppress(OSError):
+                while time.monotonic() < start + PATIENCE:
+                    connection.sendall(b"1\r\na\r\n")
+                    time.sleep(0.05)
+        assert time.monotonic() < start + PATIENCE
+
+
+@threat(10)
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_the_process_has_given_up_what_it_does_not_need(live: Live) -> None:
+    status = Path(f"/proc/{live.process.pid}/status").read_text()
+    assert re.search(r"NoNewPrivs:\s+1", status)
+    limits = Path(f"/proc/{live.process.pid}/limits").read_text()
+    assert re.search(r"Max core file size\s+0\s+0", limits)
+
+
+LANDLOCKED = """
+import subprocess, sys, threading
+from darknet_py.apps.serve.confine import confine
+told = confine()
+if "writes and runs no files" not in told:
+    sys.exit(77)
+def tries():
+    for work in (lambda: open(sys.argv[1] + "/new", "w"), lambda: open(sys.argv[1] + "/old", "a"),
+                 lambda: subprocess.run(["/bin/true"]), lambda: __import__("os").remove(sys.argv[1] + "/old"),
+                 lambda: __import__("os").mkdir(sys.argv[1] + "/folder")):
+        try:
+            work()
+        except PermissionError:
+            print("refused")
+print(open(sys.argv[1] + "/old").read())
+thread = threading.Thread(target=tries)
+thread.start()
+thread.join()
+"""
+
+
+@threat(10)
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_files_can_be_read_and_not_written_or_run(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("readable")
+    done = subprocess.run(
+        [sys.executable, "-c", LANDLOCKED, str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip("needs a kernel with Landlock")
+    assert done.stdout.split() == ["readable", *["refused"] * 5], done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
+
+
+@threat(10)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_root_becomes_whom_it_is_told(detector_cfg: Path, live: Live) -> None:
+    with serving(detector_cfg, "--user", "nobody") as server:
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        assert "0" not in re.findall(r"Uid:\s+(.+)", status)[0].split()
+        assert re.search(r"CapEff:\s+0+\n", status)
+
+
+@threat(11)
+def test_a_line_says_what_was_done_and_no_secret(detector_cfg: Path, live: Live) -> None:
+    secret = "a-token-that-is-not-to-be-seen"
+    with serving(detector_cfg, environment={"DARKNET_PY_TOKEN": secret}) as server:
+        headers = {"Authorization": f"Bearer {secret}", "X-Request-Id": "mine-1"}
+        status, answered, _ = server.ask("POST", "/detect?classes=red&conf=0.3", PNG, headers)
+        line = server.logged("mine-1")
+        assert (status, answered["x-request-id"]) == (200, "mine-1")
+        assert (line["method"], line["path"], line["status"], line["model"]) == ("POST", "/detect", 200, "net")
+        assert line["received"] == len(PNG)
+        assert line["pictures"] == 1
+        assert 0 < line["network_seconds"] < line["seconds"]
+        server.ask(
+            "POST", "/detect", PNG, {"Authorization": "Bearer wrong-token-wrong-token", "X-Request-Id": "mine-2"}
+        )
+        assert server.logged("mine-2")["status"] == 401
+        text = "\n".join(server.lines)
+        assert secret not in text
+        assert "wrong-token" not in text
+        assert "classes" not in text
+        assert "127.0.0.1" not in text
+
+
+@threat(11)
+def test_a_client_cannot_write_lines_of_its_own(live: Live) -> None:
+    status, headers, _ = live.ask("GET", "/a%0a%7b%22id%22%3a1%7d%1b[31m%e2%80%ae", None, {"X-Request-Id": "x" * 65})
+    assert status == 404
+    line = live.logged(headers["x-request-id"])
+    assert line["path"] == '/a\n{"id":1}\x1b[31m\u202e'
+    assert re.fullmatch("[0-9a-f]{16}", line["id"])
+    assert all(text.isascii() and text.isprintable() for text in live.lines)
+
+
+def test_prometheus_reads_kserves_names(live: Live) -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    live.ask("POST", "/detect", PNG)
+    live.ask("GET", "/v2/models/made-up-by-a-client")
+    status, headers, text = live.ask("GET", "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in parser.text_string_to_metric_families(text.decode())}
+    for name in ("request_preprocess_seconds", "request_predict_seconds", "request_postprocess_seconds",
+                 "request_seconds", "batch_size", "queue_size", "request_count"):  # fmt: skip
+        assert name in families, name
+    models = {s.labels["model_name"] for family in families.values() for s in family.samples}
+    assert models <= {"", "net"}, "a name that a client made up is no label"
+    assert {s.value for s in families["queue_size"].samples} == {0}
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_accepted_is_finished_when_the_server_is_stopped(detector_cfg: Path, live: Live, number: int) -> None:
+    """Requests on new and on kept connections go on for as long as they are taken: each has an answer, whole."""
+    answers: list[int] = []
+    lost: list[str] = []
+    with limited(detector_cfg, delay=0.05, options={"batch": 2}, queue=64) as server:
+
+        def ask_on(kept: bool) -> None:
+            connection = socket.create_connection(server.address, timeout=PATIENCE)
+            while True:
+                try:
+                    connection.sendall(POST + PNG)
+                    head = _head(connection)
+                except OSError as e:
+                    lost.append(f"{'kept' if kept else 'new'}: {e!r}")
+                    return
+                if not head:
+                    lost.append(f"{'kept' if kept else 'new'}: nothing")
+                    return
+                answers.append(int(head.split()[1]))
+                if b"connection: close" in head.lower() or not kept:
+                    connection.close()
+                    try:
+                        connection = socket.create_connection(server.address, timeout=PATIENCE)
+                    except OSError:
+                        return  # it takes nobody any more, and says so
+
+        threads = [threading.Thread(target=ask_on, args=(i % 2 == 0,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.0)
+        server.process.send_signal(number)
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert server.process.wait(PATIENCE) == 0
+    assert len(answers) > 20
+    assert set(answers) == {200}
+    # Only who was connected by the system and never taken by the server may have no answer.
+    assert not [text for text in lost if text.startswith("kept") and "nothing" in text]
+
+
+def _head(connection: socket.socket) -> bytes:
+    """The head of an answer, after which its body was read to the end; empty where there is none."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(re.findall(rb"content-length: (\d+)", head.lower())[0])
+    while len(body) < length:
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionResetError("cut")
+        body += part
+    assert json.loads(body)
+    return head
+
+
+def test_a_server_that_is_asked_to_stop_is_live_and_not_ready(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, options={"linger": 3.0}) as server:
+        assert server.ask("GET", "/v2/health/ready")[0] == 200
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        status, headers, _ = server.ask("GET", "/v2/health/ready")
+        assert (status, headers["connection"]) == (503, "close")
+        assert server.ask("GET", "/v2/health/live")[0] == 200
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_second_signal_does_not_wait(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, delay=3.0) as server:
+        with socket.create_connection(server.address, timeout=PATIENCE) as connection:
+            connection.sendall(POST + PNG)
+            time.sleep(0.3)
+            for _ in range(2):
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.3)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503 "), "it would have been answered"
+        server.process.wait(PATIENCE)
+
+
+# -- the beginning -----------------------------------------------------------------------------------------------------
+
+
+def said(*arguments: str | Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "darknet_py", "serve", *map(str, arguments)], capture_output=True, text=True,
+        timeout=PATIENCE, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_what_cannot_be_served_is_an_error_before_anybody_can_connect(
+    detector_cfg: Path, tmp_path: Path, live: Live
+) -> None:
+    assert "name a CFG, or a folder with --models" in said()
+    assert "recurrent network" in said(write_recurrent(tmp_path), "--port", "0")
+    assert f"cannot serve at 127.0.0.1:{live.address[1]}" in said(detector_cfg, "--port", str(live.address[1]))
+    assert "is no folder of models" in said("--models", tmp_path / "none", "--port", "0")
+    (tmp_path / "empty").mkdir()
+    assert "nothing to serve" in said("--models", tmp_path / "empty", "--port", "0")
+    assert "--models DIR" in said(detector_cfg, "--allow-load", "--port", "0")
+    assert "is larger than the queue" in said(detector_cfg, "--queue", "4", "--port", "0")
+    assert "is no name for a model" in said(detector_cfg, "--name", "a/b", "--port", "0")
+    assert "there is no user" in said(detector_cfg, "--user", "nobody-of-that-name", "--port", "0")
+    (tmp_path / "broken/net/1").mkdir(parents=True)
+    (tmp_path / "broken/net/1/model.onnx").write_bytes(b"no model")
+    assert "is no ONNX file" in said("--models", tmp_path / "broken", "--port", "0")

@@ -1,0 +1,155 @@
+"""Several models in one server: versions, and loading and unloading where that is permitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import picture, write_classifier, write_detector
+from serving import Live, encoded, serving
+
+from darknet_py import export_onnx, load
+from darknet_py.model.formats import find_format
+
+http = pytest.importorskip("tritonclient.http", reason="needs tritonclient: pip install 'tritonclient[http]'")
+utils = pytest.importorskip("tritonclient.utils")
+
+RED = picture((1, 2, "red"), (3, 0, "blue"))
+
+
+def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
+    assert number
+    return lambda test: test
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models: a detector in two versions (the second with one box at most), and a classifier."""
+    path = tmp_path_factory.mktemp("repository")
+    own = find_format(path, "triton")
+    detector, classifier = load(write_detector(path)), load(write_classifier(path))
+    assert detector.network
+    assert classifier.network
+    own.write(detector.network, path / "models")
+    own.write(detector.network, path / "models", version=10, max_detections=1)
+    own.write(classifier.network, path / "models")
+    return path / "models"
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, live: Live) -> Iterator[Live]:
+    """A server of both that loads and unloads."""
+    with serving("--models", folder, "--allow-load") as made:
+        yield made
+
+
+@pytest.fixture
+def client(server: Live) -> Iterator[Any]:
+    with http.InferenceServerClient(server.url.removeprefix("http://"), network_timeout=300.0) as made:
+        yield made
+
+
+def counted(client: Any, version: str = "") -> int:
+    tensor = http.InferInput("pictures", [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([encoded(RED)], object))
+    return int(client.infer("net", [tensor], model_version=version).as_numpy("num_dets")[0, 0])
+
+
+def test_the_highest_version_answers_unless_another_is_asked_for(client: Any) -> None:
+    assert client.get_model_metadata("net")["versions"] == ["1", "10"]
+    assert (counted(client), counted(client, "10"), counted(client, "1")) == (1, 1, 2)
+    with pytest.raises(utils.InferenceServerException, match="no version '2'; there are 1, 10"):
+        counted(client, "2")
+
+
+def test_a_model_that_suppresses_itself_cannot_be_asked_for_less(client: Any) -> None:
+    tensor = http.InferInput("pictures", [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([encoded(RED)], object))
+    with pytest.raises(utils.InferenceServerException, match=r"export it again with --conf 0\.1"):
+        client.infer("net", [tensor], parameters={"conf": 0.1})
+    assert client.get_model_config("net")["parameters"]["least_conf"] == {"string_value": "0.25"}
+
+
+def test_raw_outputs_of_it_are_those_of_the_file(client: Any, folder: Path) -> None:
+    rows = np.random.default_rng(0).random((2, 3, 32, 32), np.float32)
+    tensor = http.InferInput("images", rows.shape, "FP32")
+    tensor.set_data_from_numpy(rows)
+    answer = client.infer("net", [tensor], model_version="1")
+    wanted = load(folder / "net/1/model.onnx").forward(rows)
+    for name, array in zip(("num_dets", "boxes", "scores", "classes"), wanted, strict=True):
+        np.testing.assert_allclose(answer.as_numpy(name), array, atol=1e-5)
+
+
+def test_several_models_are_told_apart(server: Live) -> None:
+    status, answer = server.json("POST", "/detect")
+    assert status == 400
+    assert "say which model: /detect?model=NAME, of colour, net" in answer["error"]
+    assert server.ask("POST", "/detect?model=colour", encoded(RED))[0] == 200
+
+
+@threat(12)
+def test_models_are_loaded_and_unloaded_where_that_is_permitted(client: Any, folder: Path) -> None:
+    def states() -> dict[tuple[str, str], str]:
+        return {(m["name"], m["version"]): m["state"] for m in client.get_model_repository_index()}
+
+    client.unload_model("net")
+    assert states() == {("colour", "1"): "READY", ("net", "1"): "UNAVAILABLE", ("net", "10"): "UNAVAILABLE"}
+    assert not client.is_model_ready("net")
+    client.load_model("net")
+    assert set(states().values()) == {"READY"}
+    assert counted(client) == 1
+    with pytest.raises(utils.InferenceServerException, match="no model 'none' lies in the folder"):
+        client.load_model("none")
+    with pytest.raises(utils.InferenceServerException, match="JSON object with nothing in it"):
+        client.load_model("net", config="{}")
+    with pytest.raises(utils.InferenceServerException, match="JSON object with nothing in it"):
+        client.load_model("net", config="{}", files={"file:1/model.onnx": b"theirs"})
+    (folder / "broken/1").mkdir(parents=True)
+    (folder / "broken/1/model.onnx").write_bytes(b"no model")
+    with pytest.raises(utils.InferenceServerException, match=r"broken cannot be loaded: .* is no ONNX file"):
+        client.load_model("broken")
+
+
+@threat(12)
+def test_without_permission_nothing_changes(live: Live) -> None:
+    for change in ("load", "unload"):
+        assert live.ask("POST", f"/v2/repository/models/net/{change}", b"{}")[0] == 403
+    assert live.ask("GET", "/v2/models/net/ready")[0] == 200
+
+
+@pytest.mark.parametrize("boxes", ["raw", "decoded", "nms"])
+@pytest.mark.parametrize("batch", [None, 2])
+def test_any_file_that_was_exported_is_served(tmp_path: Path, live: Live, boxes: str, batch: int | None) -> None:
+    from darknet_py.apps.serve.limits import Limits
+    from darknet_py.apps.serve.served import Served, Workers
+
+    export_onnx(write_detector(tmp_path), tmp_path / "a.onnx", boxes=boxes, batch=batch)
+    workers = Workers.of(1, 1)
+    try:
+        served = Served("a", "1", load(tmp_path / "a.onnx"), workers, Limits(), batch=4, window=0.0)
+        assert served.batch == (batch or 4)
+        found = _detected(served, [encoded(RED), encoded(picture((0, 0, "red")))])
+        assert [sorted(r.boxes.cls.tolist()) for r in found] == [[0, 1], [0]]
+    finally:
+        workers.close()
+
+
+def _detected(served: Any, pictures: list[bytes]) -> Any:
+    """What is found in pictures, asked for at once and each by itself."""
+    import asyncio
+
+    from darknet_py.apps.serve.question import question_of
+    from darknet_py.apps.serve.served import Times
+
+    async def run() -> Any:
+        served.start(lambda *_: None)
+        question = question_of(served.contract, {})
+        found = await asyncio.gather(*(served.detect([p], question, Times()) for p in pictures))
+        await served.close()
+        return [results for (results,) in found]
+
+    return asyncio.run(run())

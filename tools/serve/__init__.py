@@ -1,0 +1,1 @@
+"""How the server does under load and under attack: `python -m tools.serve.load` and `python -m tools.serve.hostile`."""
