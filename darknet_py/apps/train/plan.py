@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from ... import version
-from ...darknet.compile import Compilation, compile_cfg, read_cfg_file
+from ...darknet.compile import Compilation, compile_cfg, examined_for_training, read_cfg_file
 from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
 from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError, Say, counted
+from ...errors import DataError, Say, counted, told_once
 from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
+from . import schedule
 from .data.options import last_head
 from .data.source import PictureSource
 
@@ -202,12 +203,16 @@ def read_plan(
     text = read_cfg_file(found.cfg)
     compilation = _compiled(found.cfg, text, reading)
     tell_warnings(compilation, say)
+    _examine_values(compilation, reading, say)
     options = read_options(data) if isinstance(data, Path) and data.suffix == ".data" and is_file(data) else {}
     contract_classes = max((d.classes for d in compilation.decoders), default=0)
     named = names or (data if isinstance(data, Path) and any(map(options.get, NAMES_KEYS)) else None)
     known = find_names(
         contract_classes or compilation.graph.outputs[-1].shape[0], found.cfg, named, classifier=not contract_classes
     )
+    if say:
+        for note in known.notes:
+            say(note)
     net = _with_settings(compilation.net, settings)
     plan = Plan(
         found.cfg, text, compilation, net, data, options, known.names, Path(weights) if weights else None,
@@ -215,6 +220,15 @@ def read_plan(
     )  # fmt: skip
     _refuse_untrainable(plan)
     return plan
+
+
+def _examine_values(compilation: Compilation, reading: Reading, say: Say | None) -> None:
+    """Raise `CfgError` for options of training whose values cannot be read, and say what else is doubtful of them."""
+    found = examined_for_training(compilation, reading)
+    found.check()
+    if say:
+        for diagnostic in told_once(found.sorted()):
+            say(str(diagnostic))
 
 
 def _compiled(cfg: Path, text: bytes, reading: Reading) -> Compilation:
@@ -240,6 +254,8 @@ def _refuse_untrainable(plan: Plan) -> None:
         )
     if net.max_batches < 1:
         raise DataError(f"{plan.cfg}: no max_batches\n  hint: say how many iterations with --max-batches 6000")
+    if plan.settings.schedule == "darknet":
+        _refuse_policy(plan)
     if graph.states:
         section = next(i for i in graph.layers if i.index == _layer_of_state(plan))
         raise DataError(
@@ -251,6 +267,13 @@ def _refuse_untrainable(plan: Plan) -> None:
             raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
     if plan.settings.freeze > len(graph.layers):
         raise DataError(f"freeze={plan.settings.freeze}: the network has {counted(len(graph.layers), 'layer')}")
+
+
+def _refuse_policy(plan: Plan) -> None:
+    try:
+        schedule.rate(plan.net, max(1, plan.net.burn_in), plan.settings.seed)  # the first one after the burn-in
+    except DataError as e:
+        raise DataError(f"{plan.cfg}: {e}") from None
 
 
 def _layer_of_state(plan: Plan) -> int:
