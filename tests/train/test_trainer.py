@@ -635,3 +635,16 @@ def test_a_folder_that_cannot_be_written_to_names_another_one_as_the_remedy(
     monkeypatch.setattr(Snapshot, "write", read_only)
     with pytest.raises(DataError, match=r"Read-only file system: .*\n  hint: .*\(--backup\)"):
         events_of(iterations=5)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"iterations": 0}, {"iterations": -1}, {"workers": -1}, {"threads": 0}, {"freeze": -1}, {"seed": -1}]
+)
+def test_a_setting_below_what_it_can_be_is_an_error(setting: dict[str, int]) -> None:
+    with pytest.raises(DataError, match=r"^(\w+)=-?\d+: not less than"):
+        Settings(**setting)  # type: ignore[arg-type]  # one setting at a time, whichever it is
+
+
+def test_a_norm_of_nothing_is_an_error() -> None:
+    with pytest.raises(DataError, match="clip_norm=0 is a norm"):
+        Settings(clip_norm=0)

@@ -32,6 +32,9 @@ from .data.source import PictureSource
 SCHEMA = "darknet-py/training-run/1"
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
 PASSING = ("iterations", "per_sample", "fresh", "save_seconds", "workers", "threads")  # what makes no other training
+LEAST = (
+    ("seed", 0), ("workers", 0), ("freeze", 0), ("threads", 1), ("iterations", 1), ("map_epochs", 1), ("map_each", 1),
+)  # fmt: skip
 OPTIMIZERS, SCHEDULES, PRECISIONS = ("darknet", "adamw"), ("darknet", "cosine"), ("float32", "bf16")
 
 
@@ -78,6 +81,12 @@ class Settings:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise DataError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
+        for name, least in LEAST:
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise DataError(f"{name}={value}: not less than {least} is meant")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise DataError(f"clip_norm={self.clip_norm} is a norm: more than 0")
         if self.sizes and (self.sizes[0][0] != 0 or sorted(self.sizes) != [*self.sizes]):
             raise DataError(f"sizes={self.sizes}: pairs of iteration and side, the first iteration 0, each later")
         if self.ema is not None and not 0 < self.ema < 1:
