@@ -391,20 +391,51 @@ def _is_same(written: Path, target: Path) -> bool:
 def continuing(path: str | Path, keep: int, *, replace: bool = False) -> Iterator[BinaryIO]:
     """A file that grows while others read it, as a log does: its first `keep` bytes stay, and writing goes on there.
 
-    Raises `DataError` where `check_output` does. What it holds at the end is this package's.
+    Raises `DataError` where `check_output` does, and where somebody else is writing it. What it holds at the end is
+    this package's; where that is nothing, it is gone.
     """
     path = Path(path)
     target = _target(path)
     check_output(path, replace=replace)
-    with target.open("r+b" if target.is_file() else "w+b") as file:
+    size = 0
+    with target.open("a+b") as file:  # which creates it, and leaves what another process is writing as it is
+        _hold(file, path)
         file.truncate(min(keep, file.seek(0, os.SEEK_END)))
         file.seek(0, os.SEEK_END)
         try:
             yield file
         finally:
-            file.flush()
-            with reading(target, note=False) as whole:
-                _enter(target, os.fstat(whole.fileno()).st_size, _digest(whole))
+            try:
+                file.flush()
+                size = os.fstat(file.fileno()).st_size
+                if size:
+                    with reading(target, note=False) as whole:
+                        _enter(target, size, _digest(whole))
+            finally:
+                if not size:
+                    _forget(target)
+
+
+def _hold(file: BinaryIO, path: Path) -> None:
+    """Keep a file for this process until it is closed, or the process ends. Raises `DataError` where another has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(
+            f"{path} is being written by another process, or by a call in this one that has not ended\n"
+            "  hint: wait for it or end it, or write to another folder"
+        ) from None
+    except OSError:  # a file system without locks
+        return
+
+
+def _forget(target: Path) -> None:
+    with suppress(OSError):
+        target.unlink()
 
 
 @contextmanager

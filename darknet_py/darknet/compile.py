@@ -33,7 +33,7 @@ from ..ir.graph import Param
 from .cfg import Cfg, Section, parse
 from .cfg.characters import as_ascii, foreign_character
 from .cfg.meanings import section_hint
-from .cfg.options import Doubt, find_unread, read
+from .cfg.options import Doubt, examine_training, find_unread, read
 from .cfg.parser import MAX_BYTES
 from .dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect, find_dialect
 from .evidence import infer_dialect, may_be_pjreddies, report_dialect, report_silu, section_dialects
@@ -110,6 +110,16 @@ def compile_cfg(
     (3, 1, 1)
     """
     return _compile(data, name, folder, Reading(dialect, size, strict, as_darknet))
+
+
+def examined_for_training(compilation: Compilation, reading: Reading) -> Diagnostics:
+    """What is wrong with the options of a cfg that only training reads; compiling takes them as Darknet does."""
+    found = Diagnostics(strict=reading.strict, as_darknet=reading.as_darknet)
+    sections = compilation.cfg.sections
+    examine_training(Net, sections[0], found)
+    for info in compilation.graph.layers:
+        examine_training(type(layer_of(info)), sections[info.index + 1], found)
+    return found
 
 
 def _compile(data: str | bytes, name: str, folder: str | None, reading: Reading) -> Compilation:

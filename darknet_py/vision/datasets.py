@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import DataError, counted
 from ..files import is_file, read_whole
-from ..zoo.names import NAMES_KEYS, find_written, read_names, read_options
+from ..zoo.names import NAMES_KEYS, decoded, find_written, read_names, read_options
 from .labels import Fault, Labels, read_coco, read_labels, read_voc
 from .picture import SUFFIXES
 
@@ -94,7 +94,7 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
     path = Path(path)
     found = _open(path, split, Path(pictures) if pictures else None)
     if not found.examples:
-        raise DataError(f"{path}: no pictures in it")
+        raise _nothing_in(path, split)
     if found.missing == len(found):
         first = found.examples[0].picture
         places = ", ".join(str(p) for p, _ in _label_places(first))
@@ -109,8 +109,17 @@ def list_pictures(path: Path, split: str = "valid") -> list[Path]:
     """The pictures of a .data file's list, a list or a folder, whatever their labels are. Raises `DataError`."""
     pictures = _pictures(path, split)
     if not pictures:
-        raise DataError(f"{path}: no pictures in it")
+        raise _nothing_in(path, split)
     return pictures
+
+
+def _nothing_in(path: Path, split: str) -> DataError:
+    """The error for a data set without pictures; of a .data file it names the list that is empty."""
+    if path.suffix != ".data" or path.is_dir():
+        return DataError(f"{path}: no pictures in it")
+    options = read_options(path)
+    key = split if options.get(split) else "train"
+    return DataError(f"{path}: no pictures in {find_written(options[key], path)}, which {key}= names")
 
 
 def read_class_labels(path: Path) -> tuple[str, ...]:
@@ -186,12 +195,21 @@ def _open_coco(path: Path, pictures: Path | None) -> Dataset:
 def _list(path: Path, folder: Path) -> Iterator[Path]:
     """The paths in a list, as Darknet opens them, from the working directory, or else from `folder` or the list's."""
     try:
-        lines = read_whole(path, MAX_LIST, "list of pictures").decode("utf-8-sig", "surrogateescape").splitlines()
+        data = read_whole(path, MAX_LIST, "list of pictures")
     except DataError as e:
         raise DataError(f"{e} (a .data file names it)" if path.parent != folder else str(e)) from None
+    lines = _text_of_list(data, path).splitlines()
     bases = (Path(), folder, path.parent)
     for line in filter(None, map(str.strip, lines)):
         yield next((p for p in (base / line for base in bases) if is_file(p)), Path(line))
+
+
+def _text_of_list(data: bytes, path: Path) -> str:
+    """The text of a list in any of Unicode's encodings (PowerShell writes UTF-16), or else the bytes of paths."""
+    text, encoding = decoded(data)
+    if text is None:
+        raise DataError(f"{path} has NUL bytes and is neither UTF-16 nor UTF-32: this is no list of pictures")
+    return data.decode("utf-8", "surrogateescape") if encoding == "latin-1" else text
 
 
 def _example(picture: Path) -> Example:

@@ -131,8 +131,19 @@ def find_written(written: str, data: Path) -> Path:
     found = next((p for p in places if kind_of(p) in ("a file", "a folder")), None)
     if found is None:
         looked = shorten(", ".join(map(str, places)), 2 * MAX_MESSAGE)
-        raise DataError(f"{data} names {shorten(written, MAX_MESSAGE)}, which is no file at {looked}")
+        raise DataError(
+            f"{data} names {shorten(written, MAX_MESSAGE)}, which is no file at {looked}{_blanks_taken(written, data)}"
+        )
     return found
+
+
+def _blanks_taken(written: str, data: Path) -> str:
+    """A hint where a path is written with blanks, which Darknet takes out of each line of a .data file."""
+    lines = LINE_END.split(_read(data)[0]) if data.suffix == ".data" else ()
+    values = (line.partition("=")[2].strip() for line in lines)
+    if not any("".join(value.split()) == written != value for value in values):
+        return ""
+    return "\n  hint: Darknet takes blanks out of the lines of a .data file: give it a path without any (a link, say)"
 
 
 def read_options(path: str | Path) -> dict[str, str]:
@@ -258,7 +269,7 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a file, and what there is to say about its encoding. Raises `DataError` for what is no text."""
     what = ".data file" if path.suffix == ".data" else "list of names"
     data = read_whole(path, MAX_BYTES, what)
-    text, encoding = _decoded(data)
+    text, encoding = decoded(data)
     if text is None:
         raise DataError(f"{path} has NUL bytes and is neither UTF-16 nor UTF-32: this is no {what}")
     if encoding == "latin-1":
@@ -268,10 +279,10 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     return text, (f"{path} is {encoding.upper()}, which Darknet cannot read",)
 
 
-def _decoded(data: bytes) -> tuple[str | None, str]:
+def decoded(data: bytes) -> tuple[str | None, str]:
     r"""A text and its encoding; None where bytes are no text.
 
-    >>> _decoded("car".encode("utf-16-be")), _decoded(b"caf\xe9")
+    >>> decoded("car".encode("utf-16-be")), decoded(b"caf\xe9")
     (('car', 'utf-16-be'), ('café', 'latin-1'))
     """
     for mark, encoding in MARKS:

@@ -83,3 +83,15 @@ def test_what_darknet_cannot_compute_is_an_error(net: Net) -> None:
 def test_cosine_falls_once_after_burn_in() -> None:
     net = Net(learning_rate=1.0, learning_rate_min=0.0, burn_in=10, power=1.0, max_batches=110, policy="steps")
     assert [cosine(net, n) for n in (5, 10, 60, 110, 200)] == pytest.approx([0.5, 1, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Net(learning_rate=0.1, policy="exp", gamma=10.0),
+        Net(learning_rate=0.1, policy="step", step=1, scale=10.0),
+        Net(learning_rate=0.1, policy="poly", power=-1.0, max_batches=400),
+    ],
+)
+def test_a_rate_beyond_all_numbers_is_infinite_as_in_c(net: Net) -> None:
+    assert rate(net, 400) == math.inf

@@ -30,7 +30,7 @@ from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.run import rehearse, show_data
 from darknet_py.apps.train.snapshot import Snapshot, read_snapshot
 from darknet_py.apps.train.trainer import Trainer
-from darknet_py.errors import BackendError, DataError
+from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.torch import module, write_weights
 
 CFG = """
@@ -560,3 +560,91 @@ def test_two_processes_train_as_one_does(place: Path) -> None:
     for name in learned:
         scale = float(one[name].abs().max())
         assert float((one[name] - two[name]).abs().max()) <= 1e-5 * scale, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("learning_rate=0.002", "learning_rate=x", r"my.cfg:8:15: error.*'learning_rate' wants a number, not 'x'"),
+        ("policy=steps", "policy=stpes", r"unknown policy 'stpes'\n(.|\n)*did you mean 'steps'"),
+        ("iou_loss=ciou", "iou_loss=cious", "unknown iou_loss 'cious'"),
+        ("policy=steps", "policy=sgdr\nsgdr_cycle=0", "my.cfg: policy=sgdr with sgdr_cycle=0"),
+    ],
+)
+def test_values_of_training_that_cannot_be_read_are_errors_at_the_start(
+    place: Path, old: str, new: str, said: str
+) -> None:
+    (place / "my.cfg").write_text(CFG.format(random=0).replace(old, new, 1))
+    with pytest.raises(DarknetError, match=said):
+        events_of(iterations=1)
+    assert not (place / "backup").exists()
+
+
+def test_a_number_of_training_that_is_not_read_whole_is_said(place: Path) -> None:
+    (place / "my.cfg").write_text(CFG.format(random=0).replace("learning_rate=0.002", "learning_rate=0,002", 1))
+    said: list[str] = []
+    assert read_plan("my.cfg", "my.data", say=said.append).net.learning_rate == 0
+    assert any("it takes '0'" in line and "its fraction begins with '.'" in line for line in said)
+
+
+def test_names_and_classes_of_another_network_are_said(place: Path) -> None:
+    (place / "my.names").write_text("red\ngreen\nblue\nblack\n")
+    (place / "my.data").write_text((place / "my.data").read_text().replace("classes=3", "classes=4"))
+    said: list[str] = []
+    read_plan("my.cfg", "my.data", say=said.append)
+    assert any("holds 4 names, and the network has 3 classes" in line for line in said)
+    assert any("says classes=4, and the network has 3 classes" in line for line in said)
+
+
+def test_a_frozen_layer_of_random_parameters_is_said(place: Path) -> None:
+    _, said = events_of(iterations=1, freeze=1)
+    assert any(line.startswith("freeze=1 keeps layer 0 as it is, with random parameters") for line in said)
+
+
+def test_a_state_that_was_cut_off_is_named_with_what_to_do(place: Path) -> None:
+    events_of(iterations=5)
+    state = place / "backup/my_last.state"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"my_last.state is no state of a training, or damaged: .*\n  hint: --fresh"):
+        events_of(iterations=6)
+
+
+def test_a_backup_folder_that_was_copied_without_hidden_files_is_gone_on_with(place: Path) -> None:
+    events_of(iterations=5)
+    (place / "backup/.darknet-py.jsonl").unlink()
+    assert [s.iteration for s in steps(events_of(iterations=6)[0])] == [6]
+
+
+def test_a_second_training_in_the_same_folder_is_refused_while_the_first_one_runs(place: Path) -> None:
+    first = train("my.cfg", "my.data", threads=1, iterations=5)
+    next(first)
+    run = (place / "backup/my_run.json").read_bytes()
+    with pytest.raises(DataError, match=r"my_log.jsonl is being written by another process.*\n  hint: wait for it"):
+        events_of(iterations=5, seed=7)
+    assert (place / "backup/my_run.json").read_bytes() == run
+    assert [s.iteration for s in steps([*first])] == [2, 3, 4, 5]
+    assert [s.iteration for s in steps(events_of(iterations=6)[0])] == [6]
+
+
+def test_a_folder_that_cannot_be_written_to_names_another_one_as_the_remedy(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Snapshot, "write", read_only)
+    with pytest.raises(DataError, match=r"Read-only file system: .*\n  hint: .*\(--backup\)"):
+        events_of(iterations=5)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"iterations": 0}, {"iterations": -1}, {"workers": -1}, {"threads": 0}, {"freeze": -1}, {"seed": -1}]
+)
+def test_a_setting_below_what_it_can_be_is_an_error(setting: dict[str, int]) -> None:
+    with pytest.raises(DataError, match=r"^(\w+)=-?\d+: not less than"):
+        Settings(**setting)  # type: ignore[arg-type]  # one setting at a time, whichever it is
+
+
+def test_a_norm_of_nothing_is_an_error() -> None:
+    with pytest.raises(DataError, match="clip_norm=0 is a norm"):
+        Settings(clip_norm=0)

@@ -198,3 +198,30 @@ def test_the_second_list_goes_with_valid_alone(tmp_path: Path) -> None:
     data = write(tmp_path / "x.data", "train=train.txt\nvalid=valid.txt\ndifficult=valid.txt\n")
     assert [e.difficult for e in open_dataset(data, "train").examples] == [None, None]
     assert [e.difficult for e in open_dataset(data, "valid").examples] == [tmp_path / "c.txt"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_list_is_read_in_any_encoding_of_unicode(tmp_path: Path, encoding: str) -> None:
+    picture = tmp_path / "ü.png"
+    picture.write_bytes(b"")
+    (tmp_path / "all.txt").write_bytes(f"{picture}\r\n".encode(encoding))
+    assert list_pictures(tmp_path / "all.txt") == [picture]
+
+
+def test_a_list_of_other_bytes_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_bytes(bytes(range(32)) * 3)
+    with pytest.raises(DataError, match="this is no list of pictures"):
+        list_pictures(tmp_path / "all.txt")
+
+
+def test_the_empty_list_of_a_data_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "none.txt").write_text("\n")
+    (tmp_path / "my.data").write_text("valid=none.txt\n")
+    with pytest.raises(DataError, match=r"my\.data: no pictures in .*none\.txt, which valid= names"):
+        list_pictures(tmp_path / "my.data")
+
+
+def test_a_path_with_blanks_in_a_data_file_gets_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "my.data").write_text("valid = my pictures\n")
+    with pytest.raises(DataError, match=r"names mypictures, which is no file.*\n  hint: Darknet takes blanks out"):
+        list_pictures(tmp_path / "my.data")

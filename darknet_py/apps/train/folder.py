@@ -16,9 +16,11 @@ from typing import Any
 from ... import files
 from ...errors import DataError
 from ...holding.hashes import sha256_of
-from .plan import Plan
+from .plan import SCHEMA, Plan
 from .snapshot import Snapshot, read_snapshot
 
+OF_CFG = ("batch", "subdivisions", "max_batches")  # settings that are the cfg's where they are not given
+MAX_RUN = 1 << 24  # bytes
 COMPARED = (("cfg_sha256", "cfg"), ("size", "size"), ("data_sha256", "data set"))
 
 
@@ -78,16 +80,20 @@ class Folder:
         settings = before["settings"]
         for key, value in sorted(now["settings"].items()):
             if settings.get(key) != value:
-                was, now_ = ("the cfg's" if v is None else v for v in (settings.get(key), value))
+                nothing = "the cfg's" if key in OF_CFG else "none"
+                was, now_ = (nothing if v is None else v for v in (settings.get(key), value))
                 yield f"going on with {key}={now_}, which was {was}"
 
-    def prepare(self) -> None:
-        """Make the folder, and write down what is trained. Raises `DataError` where that cannot be."""
-        plan = self.plan
+    def make(self) -> None:
+        """Make the folder, if there is none. Raises `DataError` where that cannot be."""
         try:
-            plan.backup.mkdir(parents=True, exist_ok=True)
+            self.plan.backup.mkdir(parents=True, exist_ok=True)
         except OSError as e:
-            raise DataError(f"cannot write into {plan.backup}: {e.strerror or e}") from None
+            raise DataError(f"cannot write into {self.plan.backup}: {e.strerror or e}") from None
+
+    def describe(self) -> None:
+        """Write down what is trained."""
+        plan = self.plan
         files.write_whole(plan.path("run", "json"), json.dumps(self.written_down(), indent=1).encode(), replace=True)
         files.write_whole(plan.path("run", "cfg"), plan.text, replace=True)
 
@@ -101,9 +107,24 @@ def _beginning(written: dict[str, Any]) -> str:
     return f"{weights}, with --clear" if written["settings"].get("clear") else weights
 
 
+def _is_of_a_training(run: Path) -> bool:
+    """Whether a folder is a training's: `run` says so itself.
+
+    So a folder that was copied without the list of its files, which is hidden, can be gone on with.
+    """
+    if files.is_own(run):
+        return True
+    try:
+        with files.reading(run, note=False) as file:  # which this training is going to write again
+            written = json.loads(file.read(MAX_RUN))
+    except (DataError, ValueError):
+        return False
+    return isinstance(written, dict) and written.get("schema") == SCHEMA
+
+
 def refuse_files_of_others(plan: Plan) -> None:
     """Raise `DataError` for a file in the backup folder that a training would write over, and that none wrote."""
-    if files.is_own(plan.path("run", "json")):
+    if _is_of_a_training(plan.path("run", "json")):
         return
     stem = glob.escape(plan.name)
     there = [*plan.backup.glob(f"{stem}_*"), *plan.backup.glob(f"chart_{stem}.*")]

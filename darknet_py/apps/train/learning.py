@@ -31,7 +31,7 @@ from .losses import LossResult, Said, doubtful_losses
 from .network import open_trained
 from .plan import Plan
 from .processes import Processes
-from .snapshot import Snapshot
+from .snapshot import REMEDY, Snapshot
 from .tally import Tally
 
 PACE = 20  # iterations that the estimate of the end looks back at
@@ -71,10 +71,9 @@ class Learning:
             if self.network.mean and state.mean:
                 self.network.mean.load_state_dict(state.mean)
         except (RuntimeError, KeyError, ValueError, DataError) as e:
-            first = str(e).partition("\n")[0]
+            first = str(e).strip().rpartition("\n")[2].strip()  # PyTorch's first line says only that there are some
             raise DataError(
-                f"{self.plan.path('last', 'state')} is of another network, or of another version: {first}\n"
-                "  hint: --fresh begins anew, from WEIGHTS if given (a copy of _last.weights); or name another --backup"
+                f"{self.plan.path('last', 'state')} is of another network, or of another version: {first}{REMEDY}"
             ) from None
         self.network.filters.load_state_dict(state.filters)
 

@@ -128,12 +128,23 @@ def _begin(plan: Plan, say: Say) -> Weights:
     graph, path = plan.compilation.graph, plan.weights
     if path is None:
         say("no weights: all parameters are random, and the first thousand iterations go into edges and colours")
+        _doubt_of_frozen(plan, sorted({p.layer for p in graph.params}), say)
         return initial_weights(graph, plan.settings.seed)
     held = _own_or_read(plan, graph, say)
     missing = sorted({p.layer for p in graph.params if p.value not in held.arrays})
     if missing:
         say(f"{path} ends before layer {missing[0]}: the parameters from there on are random")
+        _doubt_of_frozen(plan, missing, say)
     return completed(graph, held, plan.settings.seed)
+
+
+def _doubt_of_frozen(plan: Plan, random: Sequence[int], say: Say) -> None:
+    """Say that a layer is kept as it is, and that what is kept is random."""
+    if random and random[0] < plan.settings.freeze:
+        say(
+            f"freeze={plan.settings.freeze} keeps layer {random[0]} as it is, with random parameters: it never learns\n"
+            "  hint: begin with WEIGHTS that hold it, or freeze fewer layers"
+        )
 
 
 def _own_or_read(plan: Plan, graph: Graph, say: Say) -> Weights:

@@ -16,21 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from ... import version
-from ...darknet.compile import Compilation, compile_cfg, read_cfg_file
+from ...darknet.compile import Compilation, compile_cfg, examined_for_training, read_cfg_file
 from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
 from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError, Say, counted
+from ...errors import DataError, Say, counted, told_once
 from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
+from . import schedule
 from .data.options import last_head
 from .data.source import PictureSource
 
 SCHEMA = "darknet-py/training-run/1"
 SAVE_LAST, SAVE_EACH, SAVE_EACH_OF_MANY, MANY = 100, 1000, 10000, 10000  # iterations (detector.c train_detector)
 PASSING = ("iterations", "per_sample", "fresh", "save_seconds", "workers", "threads")  # what makes no other training
+LEAST = (
+    ("seed", 0), ("workers", 0), ("freeze", 0), ("threads", 1), ("iterations", 1), ("map_epochs", 1), ("map_each", 1),
+)  # fmt: skip
 OPTIMIZERS, SCHEDULES, PRECISIONS = ("darknet", "adamw"), ("darknet", "cosine"), ("float32", "bf16")
 
 
@@ -77,6 +81,12 @@ class Settings:
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise DataError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
+        for name, least in LEAST:
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise DataError(f"{name}={value}: not less than {least} is meant")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise DataError(f"clip_norm={self.clip_norm} is a norm: more than 0")
         if self.sizes and (self.sizes[0][0] != 0 or sorted(self.sizes) != [*self.sizes]):
             raise DataError(f"sizes={self.sizes}: pairs of iteration and side, the first iteration 0, each later")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -202,12 +212,16 @@ def read_plan(
     text = read_cfg_file(found.cfg)
     compilation = _compiled(found.cfg, text, reading)
     tell_warnings(compilation, say)
+    _examine_values(compilation, reading, say)
     options = read_options(data) if isinstance(data, Path) and data.suffix == ".data" and is_file(data) else {}
     contract_classes = max((d.classes for d in compilation.decoders), default=0)
     named = names or (data if isinstance(data, Path) and any(map(options.get, NAMES_KEYS)) else None)
     known = find_names(
         contract_classes or compilation.graph.outputs[-1].shape[0], found.cfg, named, classifier=not contract_classes
     )
+    if say:
+        for note in known.notes:
+            say(note)
     net = _with_settings(compilation.net, settings)
     plan = Plan(
         found.cfg, text, compilation, net, data, options, known.names, Path(weights) if weights else None,
@@ -215,6 +229,15 @@ def read_plan(
     )  # fmt: skip
     _refuse_untrainable(plan)
     return plan
+
+
+def _examine_values(compilation: Compilation, reading: Reading, say: Say | None) -> None:
+    """Raise `CfgError` for options of training whose values cannot be read, and say what else is doubtful of them."""
+    found = examined_for_training(compilation, reading)
+    found.check()
+    if say:
+        for diagnostic in told_once(found.sorted()):
+            say(str(diagnostic))
 
 
 def _compiled(cfg: Path, text: bytes, reading: Reading) -> Compilation:
@@ -240,6 +263,8 @@ def _refuse_untrainable(plan: Plan) -> None:
         )
     if net.max_batches < 1:
         raise DataError(f"{plan.cfg}: no max_batches\n  hint: say how many iterations with --max-batches 6000")
+    if plan.settings.schedule == "darknet":
+        _refuse_policy(plan)
     if graph.states:
         section = next(i for i in graph.layers if i.index == _layer_of_state(plan))
         raise DataError(
@@ -251,6 +276,13 @@ def _refuse_untrainable(plan: Plan) -> None:
             raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
     if plan.settings.freeze > len(graph.layers):
         raise DataError(f"freeze={plan.settings.freeze}: the network has {counted(len(graph.layers), 'layer')}")
+
+
+def _refuse_policy(plan: Plan) -> None:
+    try:
+        schedule.rate(plan.net, max(1, plan.net.burn_in), plan.settings.seed)  # the first one after the burn-in
+    except DataError as e:
+        raise DataError(f"{plan.cfg}: {e}") from None
 
 
 def _layer_of_state(plan: Plan) -> int:

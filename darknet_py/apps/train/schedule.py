@@ -52,7 +52,7 @@ def cosine(net: NetTraining, iteration: int) -> float:
 
 
 def _burning_in(net: NetTraining, iteration: int) -> float:
-    return net.learning_rate * _single(iteration / net.burn_in) ** net.power
+    return net.learning_rate * _power(_single(iteration / net.burn_in), net.power)
 
 
 def _constant(net: NetTraining, iteration: int, seed: int) -> float:
@@ -62,7 +62,7 @@ def _constant(net: NetTraining, iteration: int, seed: int) -> float:
 def _step(net: NetTraining, iteration: int, seed: int) -> float:
     if net.step == 0:
         raise DataError("policy=step with step=0: Darknet divides by zero")
-    return net.learning_rate * _single(net.scale) ** (iteration // net.step)
+    return net.learning_rate * _power(_single(net.scale), iteration // net.step)
 
 
 def _steps(net: NetTraining, iteration: int, seed: int) -> float:
@@ -71,7 +71,7 @@ def _steps(net: NetTraining, iteration: int, seed: int) -> float:
 
 
 def _exp(net: NetTraining, iteration: int, seed: int) -> float:
-    return net.learning_rate * _single(net.gamma) ** iteration
+    return net.learning_rate * _power(_single(net.gamma), iteration)
 
 
 def _poly(net: NetTraining, iteration: int, seed: int) -> float:
@@ -81,7 +81,7 @@ def _poly(net: NetTraining, iteration: int, seed: int) -> float:
     base = _single(1 - _single(iteration / net.max_batches))
     if base < 0 and not net.power.is_integer():
         return 0.0
-    return net.learning_rate * base**net.power
+    return net.learning_rate * _power(base, net.power)
 
 
 def _sigmoid(net: NetTraining, iteration: int, seed: int) -> float:
@@ -90,7 +90,7 @@ def _sigmoid(net: NetTraining, iteration: int, seed: int) -> float:
 
 
 def _random(net: NetTraining, iteration: int, seed: int) -> float:
-    return net.learning_rate * Random(f"{seed} {iteration}").random() ** net.power
+    return net.learning_rate * _power(Random(f"{seed} {iteration}").random(), net.power)
 
 
 def _sgdr(net: NetTraining, iteration: int, seed: int) -> float:
@@ -109,6 +109,12 @@ def _sgdr(net: NetTraining, iteration: int, seed: int) -> float:
 def _half_wave(net: NetTraining, share: float) -> float:
     least = net.learning_rate_min
     return least + 0.5 * (net.learning_rate - least) * (1 + math.cos(share * math.pi))
+
+
+def _power(base: float, exponent: float) -> float:
+    """As C's pow: infinite where Python raises; the training then says that the loss is no number."""
+    with np.errstate(all="ignore"):
+        return float(np.float64(base) ** np.float64(exponent))
 
 
 def _single(x: float) -> float:

@@ -21,6 +21,12 @@ from ...errors import DataError
 from ...files import reading, write_whole
 
 SCHEMA = "darknet-py/training/1"
+REMEDY = "\n  hint: --fresh begins anew, from WEIGHTS if given (a copy of _last.weights); or name another --backup"
+
+# OSError: PyTorch seeks before the beginning of a zip that was cut off.
+_UNREADABLE = (
+    RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError, OSError, TypeError,
+)  # fmt: skip
 
 
 @dataclass
@@ -59,12 +65,12 @@ def read_snapshot(path: Path) -> Snapshot:
         warnings.simplefilter("ignore")  # of what is odd about a file that is refused
         try:
             data = torch.load(file, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError) as e:
-            first = str(e).partition("\n")[0]
-            raise DataError(f"{path} is no state of a training, or damaged: {first}") from None
+        except _UNREADABLE as e:
+            first = str(e).partition("\n")[0] or "nothing is in it"
+            raise DataError(f"{path} is no state of a training, or damaged: {first}{REMEDY}") from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
-        raise DataError(f"{path} is no state of a training of this version")
+        raise DataError(f"{path} is no state of a training of this version{REMEDY}")
     try:
         return Snapshot(**data)
     except TypeError as e:
-        raise DataError(f"{path} is no state of a training of this version: {e}") from None
+        raise DataError(f"{path} is no state of a training of this version: {e}{REMEDY}") from None

@@ -6,6 +6,7 @@ training that was killed goes on as if nothing had happened, bit by bit.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,10 +88,17 @@ def _begun(
     return learning, replace(folder, start=state.start), state  # what it began with, whatever it is called with now
 
 
+_FORBIDDEN = "name a folder that can be written to (--backup)"
+_REMEDIES = {
+    **dict.fromkeys(files.FULL, "make room, and the same command goes on"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _FORBIDDEN),
+}
+
+
 def _what_was_not_written(error: OSError, iteration: int, folder: Folder) -> str:
     """What to say of a file that could not be written, such as on a full disk."""
     place = f"{error.filename}: " if error.filename else ""
-    remedy = "make room, and the same command goes on" if error.errno in files.FULL else "the same command goes on"
+    remedy = _REMEDIES.get(error.errno or 0, "the same command goes on")
     return (
         f"{place}{error.strerror or error}: training ends after iteration {iteration}\n"
         f"  hint: {folder.kept()}; {remedy}"

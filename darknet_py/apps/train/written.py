@@ -40,9 +40,13 @@ class Written:
         self._saved, self._saved_at = time.monotonic(), -1  # when the state was written, and after which iteration
 
     def logged(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The same events, each of them in the log before it is given; what is trained is written down first."""
-        self.folder.prepare()
+        """The same events, each of them in the log before it is given; what is trained is written down first.
+
+        Raises `DataError` where another training is writing to this log.
+        """
+        self.folder.make()
         with files.continuing(self.plan.path("log", "jsonl"), self._log, replace=True) as log:
+            self.folder.describe()
             for event in events:
                 log.write(json.dumps(as_record(event)).encode() + b"\n")
                 if not isinstance(event, Step):

@@ -198,6 +198,21 @@ def _examined(
     return value if value is not None and _in_range(field, value, option, found) else None
 
 
+def examine_training(cls: type, section: Section, found: Diagnostics) -> None:
+    """Report what is wrong with the values of a section's options that only training reads.
+
+    `read` takes them as Darknet does, without a word: a network that is only run needs none of them.
+    """
+    options, seen = schema(cls), set()
+    for option in section.options:
+        field, kind = options.get(option.key, (None, "str"))
+        if field is None or option.value is None or option.key in seen:
+            continue
+        seen.add(option.key)
+        if phase_of(field) == "train":
+            _examined(field, kind, option, found, options)
+
+
 def _taken(field: dataclasses.Field[Any], kind: str, option: Option) -> Any:
     """The value of an option as Darknet takes it, whatever is written there."""
     text, choices = _ended(field, option), field.metadata["choices"]
