@@ -42,8 +42,8 @@ def command(
 
     For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals: memory access
     of convolutions beside its lower bound, activations that live at once, and how many pixels a cell of each head
-    sees. Needs no weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1. Of an ONNX file
-    that `darknet-py export` wrote: what goes in and what comes out.
+    sees. Needs no weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1.
+    Of an ONNX file that `darknet-py export` wrote: what goes in and what comes out.
 
     \b
     darknet-py summary yolov4-tiny.cfg
