@@ -268,6 +268,15 @@ def test_the_graph_is_that_of_the_published_cfg(ours: str, theirs: str, shared: 
     assert diff(graph(ours), published) is None
 
 
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda x: x.split("/")[-1])
+def test_a_weights_file_of_the_published_cfg_fits(ours: str, theirs: str, shared: Path) -> None:
+    """The same parameters of the same shapes in the same order."""
+    size = NETWORKS[ours].size
+    published = compile_file(shared / "cfgs" / f"{theirs}.cfg", size=(size, size)).check().graph
+    ours_, theirs_ = ([(p.role, p.value.shape, p.layout) for p in g.params] for g in (graph(ours), published))
+    assert ours_ == theirs_
+
+
 @pytest.mark.parametrize(("name", "published_as", "activation"), STUDIES)
 def test_activation_studies_are_a_change_of_one_word(
     name: str, published_as: str, activation: str, shared: Path

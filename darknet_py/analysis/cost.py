@@ -220,17 +220,20 @@ def _layer(info: LayerInfo, lowered: Lowered, params: list[Param], output: int, 
 
 
 def live_elements(graph: Graph) -> list[int]:
-    """The size of the live set at each layer, in elements: what is computed, and a later layer or the caller reads."""
+    """The size of the live set at each layer, in elements: what is computed, and a later layer or the caller reads.
+
+    Layers run in the order of `graph.layers`, which need not be that of their numbers.
+    """
     last_read: dict[Value, float] = dict.fromkeys(graph.outputs, math.inf)
-    for info in graph.layers:
+    for at, info in enumerate(graph.layers):
         for value in graph.layer_inputs(info):
-            last_read[value] = max(last_read.get(value, -1), info.index)
+            last_read[value] = max(last_read.get(value, -1), at)
     live: set[Value] = {graph.image}
     sizes = []
-    for info in graph.layers:
+    for at, info in enumerate(graph.layers):
         live.add(info.output)
         sizes.append(sum(_elements(v) for v in live))
-        live = {v for v in live if last_read.get(v, -1) > info.index}
+        live = {v for v in live if last_read.get(v, -1) > at}
     return sizes
 
 
