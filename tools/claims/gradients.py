@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -131,8 +131,13 @@ def gram_cosine(a: np.ndarray, b: np.ndarray) -> float:
     >>> round(gram_cosine(a, 3 * a[::-1]), 12), gram_cosine(a, np.array([[0.0, 0.0, 5.0]]))
     (1.0, 0.0)
     """
-    norms = np.linalg.norm(a @ a.T) * np.linalg.norm(b @ b.T)
+    norms = _gram_norm(a) * _gram_norm(b)
     return float(np.linalg.norm(a @ b.T) ** 2 / norms) if norms else 0.0
+
+
+def _gram_norm(a: np.ndarray) -> float:
+    """||a a'||, which is ||a' a||: of the smaller of the two."""
+    return float(np.linalg.norm(a @ a.T if a.shape[0] < a.shape[1] else a.T @ a))
 
 
 def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
@@ -188,7 +193,8 @@ def duplication(
     counted = block.merged if merged else tuple(block.sizes)
     chance = np.random.default_rng(RANDOM_SEED)
     fake = {layer: chance.standard_normal(g.shape) for layer, g in weights.items()}
-    pairs, randoms = _alike(block, weights), _alike(block, fake)
+    pairs = [*_pairs(block, weights)]
+    found, randoms = _alike(pairs, weights), _alike(pairs, fake)
     ranks: dict[tuple[int, int], list[float]] = defaultdict(list)
     energy: dict[tuple[int, int], list[tuple[float, bool]]] = defaultdict(list)
     for source in counted:
@@ -199,43 +205,46 @@ def duplication(
     shared = [sum(e for e, twice in stage if twice) / sum(e for e, _ in stage)
               for stage in energy.values() if sum(e for e, _ in stage)]  # fmt: skip
     return Duplication(
-        _mean_of_means([[c for c, _ in stage] for stage in pairs.values()]),
-        _mean_of_means([[c for _, c in stage] for stage in pairs.values()]),
+        _mean_of_means([[c for c, _ in stage] for stage in found.values()]),
+        _mean_of_means([[c for _, c in stage] for stage in found.values()]),
         _mean_of_means([*ranks.values()]), _mean(shared),
         _mean_of_means([[c for c, _ in stage] for stage in randoms.values()]),
         _mean_of_means([[c for _, c in stage] for stage in randoms.values()]),
     )  # fmt: skip
 
 
-def _alike(block: Block, weights: Mapping[int, np.ndarray]) -> dict[tuple[int, int], list[tuple[float, float]]]:
-    """Cosine and CKA of the shared parts of each pair of readers, by the size of the map that they share."""
+@dataclass(frozen=True)
+class _Pair:
+    """Two readers, the channels of each that carry the same channels of sources, and the size of these maps."""
+
+    layers: tuple[int, int]
+    columns: tuple[list[int], list[int]]
+    size: tuple[int, int]
+
+
+def _pairs(block: Block, weights: Mapping[int, np.ndarray]) -> Iterator[_Pair]:
+    """All pairs of readers that share enough channels of maps of one size."""
+    whole = [r for r in block.readers if _whole(r, weights)]
+    where = {r.layer: {c: i for i, carried in reversed([*enumerate(r.channels)]) for c in carried} for r in whole}
+    for a, b in combinations(whole, 2):
+        first, second = where[a.layer], where[b.layer]
+        places: dict[tuple[int, int], dict[tuple[int, int], None]] = defaultdict(dict)
+        for channel in sorted(first.keys() & second.keys()):
+            places[block.sizes[channel[0]]][first[channel], second[channel]] = None  # of sums each place once
+        for size, both in places.items():
+            if len(both) >= LEAST_SHARED:
+                yield _Pair((a.layer, b.layer), ([i for i, _ in both], [j for _, j in both]), size)
+
+
+def _alike(
+    pairs: Sequence[_Pair], weights: Mapping[int, np.ndarray]
+) -> dict[tuple[int, int], list[tuple[float, float]]]:
+    """Cosine and CKA of the shared parts of each pair, by the size of the map that they share."""
     found: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
-    for a, b in combinations(block.readers, 2):
-        if not (_whole(a, weights) and _whole(b, weights)):
-            continue
-        places: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
-        for i, j, source in _shared(a, b):
-            columns = places.setdefault(block.sizes[source], ([], []))
-            columns[0].append(i)
-            columns[1].append(j)
-        for size, (left, right) in places.items():
-            if len(left) >= LEAST_SHARED:
-                x, y = columns_of(weights[a.layer], left), columns_of(weights[b.layer], right)
-                found[size].append((gram_cosine(x, y), linear_cka(x, y)))
+    for pair in pairs:
+        x, y = (columns_of(weights[layer], own) for layer, own in zip(pair.layers, pair.columns, strict=True))
+        found[pair.size].append((gram_cosine(x, y), linear_cka(x, y)))
     return found
-
-
-def _shared(a: Reader, b: Reader) -> list[tuple[int, int, int]]:
-    """The channels of two readers that carry the same channel of a source: both numbers, and the source."""
-    where: dict[Channel, int] = {}
-    for i, carried in enumerate(a.channels):
-        for channel in carried:
-            where.setdefault(channel, i)
-    pairs = {}
-    for j, carried in enumerate(b.channels):
-        for channel in sorted(carried & where.keys()):
-            pairs.setdefault((where[channel], j), channel[0])
-    return [(i, j, source) for (i, j), source in pairs.items()]
 
 
 def columns_of(gradient: np.ndarray, channels: Sequence[int]) -> np.ndarray:
