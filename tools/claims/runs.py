@@ -68,12 +68,18 @@ def results_of(place: Place, budget: Budget) -> dict[str, Any]:
     return {key: json.loads(path.read_text()) for key, path in found.items() if path.is_file()}
 
 
-def work_off(place: Place, budget: Budget, say: Say) -> None:
-    """Train and measure all that is missing. Ctrl-C stops it, and the same call goes on."""
+def prepare(place: Place, budget: Budget, level: int) -> None:
+    """Draw the pictures, before workers ask for them side by side."""
+    for run in {run.kind: run for run in budget.runs()}.values():
+        data_of(place, run, budget.part(run.kind), level)
+
+
+def work_off(place: Place, budget: Budget, say: Say, share: tuple[int, int] = (0, 1)) -> None:
+    """Train and measure what is missing of one share of the list. Ctrl-C stops it, and the same call goes on."""
     level = chosen_level(place, budget, say)
-    for run in budget.runs():
-        if not place.result(run).is_file():
-            finish(place, run, budget, level, say)
+    first, count = share
+    for run in [*budget.runs()][first::count]:
+        finish(place, run, budget, level, say)
 
 
 def chosen_level(place: Place, budget: Budget, say: Say) -> int:
