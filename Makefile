@@ -13,6 +13,7 @@ RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/mode
 SEEDS   ?= 0:1000000
 MINUTES ?= 6
 JOBS    ?= 1
+QUICK   ?=
 
 .DEFAULT_GOAL := help
 
@@ -44,14 +45,17 @@ $(TRAIN)/.ready: setup.cfg pyproject.toml
 	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch]'
 	@touch $@
 
-train-test: $(TRAIN)/.ready  ## the tests of PyTorch modules and of training, with those that take minutes
-	$(TRAIN)/bin/python -m pytest -n auto -m 'heavy or not heavy' tests/pytorch tests/train
+train-test: $(TRAIN)/.ready  ## the tests of PyTorch modules, of training and of claims, with those that take minutes
+	$(TRAIN)/bin/python -m pytest -n auto -m 'heavy or not heavy' tests/pytorch tests/train tests/claims
 
 train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it on every back end (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.demo
 
 train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see that it goes on bit by bit (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.kill
+
+claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
+	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
@@ -95,4 +99,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean
+.PHONY: help install demo test train-test train-demo train-kill claims lint format docs cfgs corpus fuzz bench bench-table5 bench-training bench-linear clean

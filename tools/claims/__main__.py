@@ -117,7 +117,8 @@ def _trained(found: Results, folder: Path, budget: Budget, jobs: int) -> Results
         subprocess.run([*first, "--worker", "level"], env=environment, check=True)
         prepare(place, budget, chosen_level(place, budget, _say))
         workers = [subprocess.Popen([*first, "--worker", f"{i}/{jobs}"], env=environment) for i in range(jobs)]
-        if any([worker.wait() for worker in workers]):  # all of them are waited for
+        codes = [worker.wait() for worker in workers]
+        if any(codes):
             raise DarknetError("a training ended with an error; the same command goes on")
     return replace(found, runs=results_of(place, budget), level=chosen_level(place, budget, _say))
 

@@ -115,7 +115,8 @@ def _gradient_table(found: Results, *, trained: bool) -> str:
 def _predictions(found: Results) -> str:
     head = (
         "What the paper predicts, as the first network's measure less the second's:\n\n"
-        "| | measure | larger | smaller | before training | | trained | |\n| --- | --- | --- | --- | ---: | --- | ---: | --- |\n"
+        "| | measure | larger | smaller | before training | | trained | |\n"
+        "| --- | --- | --- | --- | ---: | --- | ---: | --- |\n"
     )
     before, after = (gradient_predictions(found, trained=trained) for trained in (False, True))
     return head + "".join(map(_prediction, before, after))
@@ -142,7 +143,7 @@ def _table1(found: Results) -> str:
 
 
 def _table2(found: Results) -> str:
-    head = "| detector | BFLOPs at 416 | paper AP | AP50 | in small AP | AP50 |\n| --- | ---: | ---: | ---: | ---: | ---: |\n"
+    head = f"| detector | BFLOPs at 416 | paper AP | AP50 | in small AP | AP50 |\n| --- {'| ---: ' * 5}|\n"
     rows = []
     for name, paper in DETECTORS.items():
         bflops = computed.total(name.removesuffix(GIOU), computed.COCO).bflops_paper
@@ -160,7 +161,7 @@ def _speeds(found: Results) -> str:
         "time of each layer beside its roofline."
     )  # fmt: skip
     head = (
-        "\n\n| detector | paper, fps | ms here | head: GFLOP | MB moved | operations a byte | head: ms | its bound, ms |\n"
+        "\n\n| detector | paper, fps | ms here | head: GFLOP | MB moved | operations a byte | head: ms | bound, ms |\n"
         f"| --- {'| ---: ' * 7}|\n"
     )
     rows = []
@@ -175,9 +176,9 @@ def _speeds(found: Results) -> str:
 
 
 _SAM = """
-SAM is not faster than SPP here, which was the paper's reason for its final choice. Its head has more to compute and more
-to move: three 1x1 convolutions of 128 and 256 channels, three gates and three products, against a 1x1 convolution less,
-two max-outs and three pools on 13x13 cells.
+SAM is not faster than SPP here, which was the paper's reason for its final choice. Its head has more to compute and
+more to move: three 1x1 convolutions of 128 and 256 channels, three gates and three products, against a 1x1 convolution
+less, two max-outs and three pools on 13x13 cells.
 """
 
 
@@ -189,7 +190,8 @@ def _computed() -> str:
         seen = "; ".join(f"{f.cells[1]}x{f.cells[0]}: {f}" for f in fields)
         largest = max((a for f in fields for a in f.anchors), key=lambda a: a[0] * a[1])
         rows.append(f"| {name} | {seen} | up to {largest[0]:g}x{largest[1]:g} |\n")
-    more = "\n| network | CIO, M | memory access with weights, M | its bound, M | times the bound |\n| --- | ---: | ---: | ---: | ---: |\n"
+    more = "\n| network | CIO, M | memory access with weights, M | its bound, M | times the bound |\n"
+    more += f"| --- {'| ---: ' * 4}|\n"
     for name in (*CLASSIFIERS, "resnet10", "csresnet10", "resnet50", "csresnet50", "resnext50", "csresnext50",
                  "darknet53", "csdarknet53", "densenet201-elastic", "csdensenet201-elastic"):  # fmt: skip
         access = computed.blocks_access(name)

@@ -1,4 +1,4 @@
-"""The speeds of Table 2's detectors on this machine, and the part of their heads, layer by layer beside its roofline."""
+"""The speeds of Table 2's detectors on this machine, and of their heads, layer by layer beside its roofline."""
 
 from __future__ import annotations
 
