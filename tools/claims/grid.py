@@ -149,7 +149,7 @@ def cfg_of(run: Run, part: Part) -> str:
     r"""The cfg of a training.
 
     >>> text = cfg_of(Run("classifier", "pelee", 0), FULL.classifier)
-    >>> "max_batches=1200" in text, "filters=36\\n" in text, "filters=1000" in text
+    >>> "max_batches=1200" in text, "filters=36\n" in text, "filters=1000" in text
     (True, True, False)
     """
     text = NETWORKS[run.name.removesuffix(GIOU)].text()

@@ -22,7 +22,8 @@ and {detector} iterations, three seeds, everything on two processor cores. Figur
 Student's t; "holds" in small means that the interval of the difference, seed by seed, lies on the paper's side of 0.
 
 `make claims` computes what can be computed, trains what is missing, and writes this page; it goes on where it was
-stopped. {cost}
+stopped, and a figure that was not measured says "not yet run". The trainings take
+{cost}
 """
 TABLE = """
 | where | claim | measured here | |
@@ -44,7 +45,7 @@ def page(found: Results) -> str:
 def night() -> str:
     """How long the trainings take, as a sum.
 
-    >>> night()[:38]
+    >>> night()[:39]
     '42 classifiers x 1,200 iterations x 0.2'
     """
     hours = 0.0
@@ -80,7 +81,9 @@ _GRADIENTS = """\
 What is compared, and how, stands in [gradients.py](../tools/claims/gradients.py) and in PREDICTIONS.md. Cosine and CKA
 of weight gradients that read the same channels (and of random numbers of the same shapes), the effective rank of all
 gradients that a map's readers get, and the part of the gradient energy that comes back through more than one layer;
-each from 0 to 1.
+each from 0 to 1. Random gradients are the less alike the more channels they share, and so networks whose blocks are
+wider are closer to 0 whatever they learn: of a difference between two networks, what the columns of random numbers
+differ by is shape, not duplication.
 """
 _LEVEL = "Pictures of level {level}. Top-1 in percent, of pictures that were not learned.\n\n"
 _JETSON = """\
@@ -95,8 +98,9 @@ _JETSON = """\
 """
 
 
-def _cell(values: list[float]) -> str:
-    return _shown(estimate(values) if values else None, 3)
+def _cell(values: list[float], measure: str) -> str:
+    found = estimate(values) if values else None
+    return f"{found.mean:.3f}" if found and measure.startswith("random") else _shown(found, 3)
 
 
 def _shown(found: Estimate | None, digits: int = 1, factor: float = 1.0) -> str:
@@ -109,7 +113,7 @@ def _gradient_table(found: Results, *, trained: bool) -> str:
     head = f"{title}:\n\n| network | cosine | random | CKA | random | rank | shared energy |\n| --- {'| ---: ' * 6}|\n"
     columns = ("cosine", "random_cosine", "cka", "random_cka", "rank", "shared")
     names = (*CLASSIFIERS, *RESIDUAL)
-    return head + "".join(f"| {n} | {' | '.join(_cell(get(n, m)) for m in columns)} |\n" for n in names)
+    return head + "".join(f"| {n} | {' | '.join(_cell(get(n, m), m) for m in columns)} |\n" for n in names)
 
 
 def _predictions(found: Results) -> str:
