@@ -13,7 +13,7 @@ import pytest
 from tools.claims import __main__ as program
 from tools.claims import computed, gradients, grid, memory, statistics
 from tools.claims import page as page_module
-from tools.claims.claims import FAILS, HOLDS, NOT_RUN, PARTLY, UNKNOWN, claims, gradient_predictions
+from tools.claims.claims import ALIKE, FAILS, HOLDS, NOT_RUN, ONCE, PARTLY, UNKNOWN, claims, gradient_predictions
 from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, RESIDUAL
 from tools.claims.page import night, page
 from tools.claims.results import Results
@@ -21,7 +21,7 @@ from tools.claims.statistics import estimate, kendall, verdict
 
 MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka")
 IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, "cannot be told with three seeds")}
-VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, "cannot be told with three seeds"} | IN_SMALL
+VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, ALIKE, "cannot be told with three seeds"} | IN_SMALL
 
 
 def made_up() -> Results:
@@ -68,7 +68,7 @@ def test_without_runs_every_row_is_there_and_says_that_it_was_not_run() -> None:
 
 
 def test_after_all_runs_nothing_is_left_to_run_but_the_speeds() -> None:
-    lines = [line for line in page(made_up()).splitlines() if NOT_RUN in line]
+    lines = [line for line in page(made_up()).splitlines() if NOT_RUN in line and line.startswith("|")]
     assert lines
     assert all(line.startswith("| yolov3-") for line in lines)  # their heads, layer by layer
 
@@ -89,6 +89,19 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert difference is not None
     assert difference.mean == pytest.approx(0.01)
     assert difference.half == pytest.approx(0, abs=1e-9)  # whatever the seeds have in common
+
+
+def test_times_whose_quartiles_overlap_are_too_near_to_tell() -> None:
+    def speeds(sam: float, spp: float) -> Results:
+        times = {name: sam if name.endswith("efm") else spp for name in ONCE}
+        rows = {n: {"ms": t, "low": t - 1, "high": t + 1, "head_ms": 1.0, "bound_ms": 0.5} for n, t in times.items()}
+        return Results(speeds={"rows": rows, "threads": 2, "cpu": "a processor", "load": 0.0})
+
+    said = [
+        next(row.verdict for row in claims(speeds(*ms)) if row.said.startswith("SAM is faster"))
+        for ms in ((60, 55), (50, 55), (55.5, 55))
+    ]
+    assert said == [FAILS, HOLDS, ALIKE]
 
 
 def test_every_prediction_about_gradients_is_compared() -> None:

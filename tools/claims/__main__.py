@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darknet_py import files
 from darknet_py.errors import DarknetError
@@ -22,10 +22,14 @@ from .grid import FULL, QUICK, Budget, Run, cfg_of
 from .page import night, page
 from .results import FILE, Results
 
+if TYPE_CHECKING:
+    from .runs import Place
+
 OUT = Path("predictions/claims")
 CLAIMS = Path(__file__).parents[2] / "cfgs" / "CLAIMS.md"
 PARTS = ("gradients", "speed", "trainings", "page")
 QUICK_ROUNDS = 1
+QUIET = 1.0  # processes that run, at which speeds are still worth measuring
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,20 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(night())
         return 0
     budget = QUICK if given.quick else FULL
-    folder = given.out / budget.name
-    kept = folder / "results.json" if given.quick else FILE
+    folder, kept = given.out / budget.name, _kept(given, budget)
     parts = given.only or PARTS
     found = Results.read(kept)
     if "gradients" in parts and not _complete(found, budget):
-        found = replace(found, untrained=_untrained(found, budget))
-        found.write(kept)
-    if "speed" in parts and (given.quick or not found.speeds):
+        _wait([_start(given, "gradients")])
+        found = Results.read(kept)
+    if "speed" in parts and not given.quick and not found.speeds and os.getloadavg()[0] > QUIET:
+        print(f"speeds are left out: {os.getloadavg()[0]:.1f} processes are running, and they want a quiet machine")
+    elif "speed" in parts and (given.quick or not found.speeds):
         from .speed import measure
 
         found = replace(found, speeds=measure(_say, QUICK_ROUNDS if given.quick else None))
         found.write(kept)
     if "trainings" in parts:
-        found = _trained(found, folder, budget, given.jobs)
+        found = _trained(found, given, budget)
         found.write(kept)
     written = files.write_whole(folder / "CLAIMS.md" if given.quick else CLAIMS, page(found).encode(), replace=True)
     print(f"{written}: {len(found.runs)} trainings of {len([*budget.runs()])}")
@@ -99,43 +104,59 @@ def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
     return untrained
 
 
-def _trained(found: Results, folder: Path, budget: Budget, jobs: int) -> Results:
+def _trained(found: Results, given: argparse.Namespace, budget: Budget) -> Results:
     """All trainings, by workers; what they measured is read from their files."""
-    from .runs import Place, chosen_level, prepare, results_of
+    from .runs import chosen_level, prepare, results_of
 
-    place = Place(folder)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    first = [
-        sys.executable,
-        "-m",
-        "tools.claims",
-        "--out",
-        str(folder.parent),
-        *(["--quick"] if budget is QUICK else []),
-    ]
+    place = _place(given, budget)
     if results_of(place, budget).keys() != {run.key for run in budget.runs()}:
-        subprocess.run([*first, "--worker", "level"], env=environment, check=True)
+        _wait([_start(given, "level")])
         prepare(place, budget, chosen_level(place, budget, _say))
-        workers = [subprocess.Popen([*first, "--worker", f"{i}/{jobs}"], env=environment) for i in range(jobs)]
-        codes = [worker.wait() for worker in workers]
-        if any(codes):
-            raise DarknetError("a training ended with an error; the same command goes on")
+        _wait([_start(given, f"{i}/{given.jobs}") for i in range(given.jobs)])
     return replace(found, runs=results_of(place, budget), level=chosen_level(place, budget, _say))
 
 
+def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
+    """A worker of one thread: side by side they get more out of the cores than threads that wait for each other."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    quick = ["--quick"] if given.quick else []
+    command = [sys.executable, "-m", "tools.claims", "--out", str(given.out), *quick, "--worker", work]
+    return subprocess.Popen(command, env=environment)
+
+
+def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    codes = [worker.wait() for worker in workers]
+    if any(codes):
+        raise DarknetError("a worker ended with an error; the same command goes on")
+
+
+def _place(given: argparse.Namespace, budget: Budget) -> Place:
+    from .runs import Place
+
+    return Place(given.out / budget.name)
+
+
+def _kept(given: argparse.Namespace, budget: Budget) -> Path:
+    """The file of results."""
+    return Path(given.out / budget.name / "results.json") if given.quick else FILE
+
+
 def _work(given: argparse.Namespace) -> int:
-    """One of the workers: the pilots, or its share of the trainings."""
-    from .runs import Place, at_the_lowest_priority, chosen_level, work_off
+    """One of the workers: gradients before training, the pilots, or its share of the trainings."""
+    from .runs import at_the_lowest_priority, chosen_level, work_off
 
     budget = QUICK if given.quick else FULL
-    place = Place(given.out / budget.name)
+    place, kept = _place(given, budget), _kept(given, budget)
     if not given.quick:
         at_the_lowest_priority()
-    if given.worker == "level":
+    if given.worker == "gradients":
+        found = Results.read(kept)
+        replace(found, untrained=_untrained(found, budget)).write(kept)
+    elif given.worker == "level":
         chosen_level(place, budget, _say)
-        return 0
-    share, count = map(int, given.worker.split("/"))
-    work_off(place, budget, _say, (share, count))
+    else:
+        share, count = map(int, given.worker.split("/"))
+        work_off(place, budget, _say, (share, count))
     return 0
 
 
