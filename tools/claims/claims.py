@@ -185,13 +185,13 @@ def _ablation(found: Results) -> Iterator[Claim]:
         difference = found.difference(name, other, measure)
         yield Claim("4.2, Table 2", said, f"In small, {measure}: {_points(difference)}.", _in_small(difference, points))
     yield Claim("4.2, Table 2", "EFM is 2 fps slower than GFM (132, 134)", _speeds(found, PLAIN, GFM),
-                _slower(found, PLAIN, GFM))  # fmt: skip
+                slower(found, PLAIN, GFM))  # fmt: skip
     sam, spp = c.roof(EFM), c.roof(SPP)
     yield Claim(
         "4.2, Table 2", "SAM is faster than SPP (129, 128 fps), the reason for the final choice",
         f"{_speeds(found, EFM, SPP)} Roofline of the heads: SAM {sam.gflops:.2f} GFLOP and {sam.megabytes:.0f} MB, SPP "
         f"{spp.gflops:.2f} and {spp.megabytes:.0f}: SAM needs more of both, and neither bound makes it the faster "
-        "one.", _OPPOSITE[_slower(found, EFM, SPP)],
+        "one.", _OPPOSITE[slower(found, EFM, SPP)],
     )  # fmt: skip
     yield Claim("4.2", "swish gives +1 AP, but wants a lookup table in hardware", "Needs COCO, and a chip.", UNKNOWN)
 
@@ -362,7 +362,7 @@ def _speeds(found: Results, name: str, other: str) -> str:
     return f"onnxruntime, two threads: {a:.1f} and {b:.1f} ms{'' if found.speeds else ' (measured once)'}."
 
 
-def _slower(found: Results, name: str, other: str) -> str:
+def slower(found: Results, name: str, other: str) -> str:
     """Whether the first is slower: its quartiles, or what a single measurement is sure of, lie above the other's."""
     (low, high), (other_low, other_high) = (_between(found, n) for n in (name, other))
     if low > other_high:

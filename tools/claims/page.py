@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import computed
-from .claims import EFM, GFM, NOT_RUN, ONCE, PLAIN, SPP, Prediction, claims, gradient_predictions
+from .claims import (
+    ALIKE,
+    EFM,
+    FAILS,
+    GFM,
+    HOLDS,
+    NOT_RUN,
+    ONCE,
+    PLAIN,
+    SPP,
+    Prediction,
+    claims,
+    gradient_predictions,
+    slower,
+)  # fmt: skip
 from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, RESIDUAL
 from .results import Results
 from .statistics import Estimate, estimate
@@ -161,7 +175,7 @@ def _speeds(found: Results) -> str:
     said = (
         f"Measured with {found.speeds['threads']} threads on {found.speeds['cpu']} (load {found.speeds['load']:.1f}), "
         "onnxruntime, in rounds side by side." if found.speeds
-        else "Measured once, onnxruntime, two threads; `python -m tools.claims --only speed` measures again, with the "
+        else "Measured once, onnxruntime, two threads; `python -m tools.claims --only speed` measures again,\nwith the "
         "time of each layer beside its roofline."
     )  # fmt: skip
     head = (
@@ -176,11 +190,12 @@ def _speeds(found: Results) -> str:
             f"| {name} | {PAPER_FPS[name]} | {row['ms']:.1f} | {roof.gflops:.2f} | {roof.megabytes:.1f} "
             f"| {roof.intensity:.0f} | {head_ms} | {bound} |\n"
         )
-    return said + head + "".join(rows) + _SAM
+    return said + head + "".join(rows) + _SAM.format(outcome=_OUTCOMES[slower(found, EFM, SPP)])
 
 
+_OUTCOMES = {HOLDS: "slower than SPP", FAILS: "faster than SPP", ALIKE: "too near to SPP to tell them apart"}
 _SAM = """
-SAM is not faster than SPP here, which was the paper's reason for its final choice. Its head has more to compute and
+SAM is {outcome} here; that it is faster was the paper's reason for its final choice. Its head has more to compute and
 more to move: three 1x1 convolutions of 128 and 256 channels, three gates and three products, against a 1x1 convolution
 less, two max-outs and three pools on 13x13 cells.
 """
