@@ -16,6 +16,7 @@ RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/mode
 SEEDS   ?= 0:1000000
 MINUTES ?= 6
 JOBS    ?= 1
+QUICK   ?=
 
 .DEFAULT_GOAL := help
 
@@ -47,8 +48,8 @@ $(TRAIN)/.ready: setup.cfg pyproject.toml
 	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch]'
 	@touch $@
 
-train-test: $(TRAIN)/.ready  ## the tests of PyTorch modules and of training, with those that take minutes
-	$(TRAIN)/bin/python -m pytest -n auto -m 'heavy or not heavy' tests/pytorch tests/train
+train-test: $(TRAIN)/.ready  ## the tests of PyTorch modules, of training and of claims, with those that take minutes
+	$(TRAIN)/bin/python -m pytest -n auto -m 'heavy or not heavy' tests/pytorch tests/train tests/claims
 
 train-demo: $(TRAIN)/.ready  ## draw pictures, train a detector on them, run it on every back end (5 minutes)
 	$(TRAIN)/bin/python -m tools.train.demo
@@ -98,6 +99,9 @@ serve-load: $(SERVE)/.ready  ## the server beside a loop, and at three times its
 serve-hostile: $(SERVE)/.ready  ## ten thousand malformed requests: CFG=... WEIGHTS=... PICTURE=... (minutes)
 	$(SERVE)/bin/python -m tools.serve.hostile $(CFG) $(WEIGHTS) $(PICTURE) --write
 
+claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
+	$(TRAIN)/bin/python -m tools.claims $(QUICK)
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -142,4 +146,4 @@ clean:  ## remove what was built here
 
 .PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
 	batch-test batch-kill batch-scale serve-test serve-load serve-hostile lint format docs cfgs corpus fuzz \
-	bench bench-table5 bench-training bench-linear clean
+	bench bench-table5 bench-training bench-linear claims clean

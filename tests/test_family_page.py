@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from darknet_py.analysis.diff import diff
 from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_cfg
+from tools.claims.memory import MIB, saved
 from tools.networks import NETWORKS
 from tools.networks.__main__ import CFGS
 from tools.networks.pictures import CHARTS, DRAWN, write_charts
@@ -91,6 +92,29 @@ def test_a_row_has_the_size_the_cost_and_the_evidence_of_its_cfg(row: list[str])
     assert printed(params, total.params_conv / 1e6)
     assert printed(bflops, total.bflops_paper)
     assert row[-2] == NETWORKS[name].evidence
+
+
+def test_what_max_outs_save_is_computed() -> None:
+    found = saved(NETWORKS["yolov3-csppelee-efm-plain"].text(), 160)
+    assert f"{found.read:,} numbers, or {4 * found.read / MIB:.2f} MiB" in TEXT
+    assert f"{found.written:,} of them, or {4 * found.written / MIB:.2f} MiB" in TEXT.replace("\n", " ")
+    assert found.part == 0.75
+    with_, without, early = found.with_them, found.without, found.early
+    rows = {
+        "all outputs, MiB": (with_.activations, without.activations),
+        "most that lives at once, MiB": (with_.peak, without.peak),
+        "the same, each max-out run as soon as it can be, MiB": (early.peak, without.peak),
+        "BFLOPs": (with_.bflops, without.bflops),
+        "CIO, M (a max-out reads too)": (with_.cio, without.cio),
+    }
+    for name, (ours, plain) in rows.items():
+        digits = 2 if name == "BFLOPs" else 1
+        assert (
+            f"| {name} | {ours:.{digits}f} | {plain:.{digits}f} | {1 - ours / plain:.0%} |".replace("%", " %") in TEXT
+        )
+    whole = cost_of("yolov3-csppelee-efm-plain", 416)
+    assert f"whole network is {whole.peak_bytes / MIB:.1f} MiB" in TEXT.replace("\n", " ")
+    assert int(whole.peak_layer.partition("_")[0]) < 30  # stage 1
 
 
 def test_the_ratios_are_those_of_the_last_run_of_table_5() -> None:

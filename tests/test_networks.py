@@ -133,6 +133,26 @@ def test_a_header_says_how_it_was_made_and_how_it_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_a_header_says_where_the_keys_for_training_are_from(name: str) -> None:
+    header = (CFGS / f"{name}.cfg").read_text().partition("[net]")[0]
+    assert header.count("# To train: ") + header.count("# It has no keys for training") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in OFFICIAL if name != "resnet50"])  # pjreddie's, of another budget
+def test_the_keys_for_training_are_those_of_the_published_cfg(name: str, shared: Path) -> None:
+    published = next(path for path in OFFICIAL[name] if not path.startswith(PJREDDIE) or len(OFFICIAL[name]) == 1)
+    ours, theirs = (net_of(path) for path in (CFGS / f"{name}.cfg", shared / "cfgs" / f"{published}.cfg"))
+    for key in ("max_batches", "decay", "momentum", "learning_rate", "policy", "burn_in", "steps", "step", "power"):
+        assert ours.get(key) == theirs.get(key), key
+
+
+def net_of(path: Path) -> dict[str, str]:
+    """The options of [net]; of one that is given twice the last counts."""
+    first = parse(path.read_bytes(), path.name, Diagnostics()).sections[0]
+    return {option.key: option.value or "" for option in first.options}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_header_names_what_darknet_does_not_know(name: str) -> None:
     text = (CFGS / f"{name}.cfg").read_text()
     used = {*re.findall(r"^\[(\w+)\]", text, re.MULTILINE), *re.findall(r"^activation=(\w+)", text, re.MULTILINE)}
@@ -247,6 +267,15 @@ def test_the_graph_is_that_of_the_published_cfg(ours: str, theirs: str, shared: 
     size = NETWORKS[ours].size
     published = compile_file(shared / "cfgs" / f"{theirs}.cfg", size=(size, size)).check().graph
     assert diff(graph(ours), published) is None
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda x: x.split("/")[-1])
+def test_a_weights_file_of_the_published_cfg_fits(ours: str, theirs: str, shared: Path) -> None:
+    """The same parameters of the same shapes in the same order."""
+    size = NETWORKS[ours].size
+    published = compile_file(shared / "cfgs" / f"{theirs}.cfg", size=(size, size)).check().graph
+    ours_, theirs_ = ([(p.role, p.value.shape, p.layout) for p in g.params] for g in (graph(ours), published))
+    assert ours_ == theirs_
 
 
 @pytest.mark.parametrize(("name", "published_as", "activation"), STUDIES)

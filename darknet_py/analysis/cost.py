@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 
 from ..darknet.layers.layer import Lowered, layer_of
 from ..ir.graph import Graph, LayerInfo, Param, Value
+from .access import Access, memory_access
+from .field import Field, fields_of_heads
 from .summary import GIGA, lowered_layers
 
 FLOAT_BYTES = 4
@@ -28,8 +30,10 @@ class LayerCost:
     normalization, as PyTorch counts. params_conv: weights of convolutions only, as the CSPNet paper counts. macs:
     multiply-accumulates. bflops_paper: two per multiply-accumulate of a convolution, and size x size per output of
     a max pool, as Darknet printed in autumn 2019. bflops_darknet: what Darknet prints today, with shortcuts. cio:
-    elements read and written by convolutions and pools (Chao et al., HarDNet). output: elements of the output; 0
-    where the layer only renames what another one computed.
+    elements read and written by convolutions and pools (Chao et al., HarDNet). access: elements that convolutions move,
+    weights too; access_bound: the fewest for as much arithmetic (`access.memory_access`). output: elements of the
+    output; 0 where the layer only renames what another one computed. live: elements that must exist at once while the
+    layer is computed, its output too.
     """
 
     name: str
@@ -41,11 +45,15 @@ class LayerCost:
     bflops_paper: float
     bflops_darknet: float
     cio: int
+    access: int
+    access_bound: int
     output: int
+    live: int
 
 
 # What a layer can be sorted by.
 COLUMNS = tuple(f.name for f in fields(LayerCost) if f.name not in ("name", "shape"))
+NOT_ADDED = frozenset({"output", "live"})  # of these the sum has another name, or no sense
 
 
 def table(layers: Iterable[LayerCost]) -> str:
@@ -68,12 +76,12 @@ class NetworkCost:
     """All layers and what they sum up to; memory in bytes of float32, for one image.
 
     weights_bytes: the parameters. activation_bytes: the outputs of all layers, side by side, as Darknet keeps them.
-    peak_bytes: the most that must exist at once when an output is dropped after its last reader, and where.
+    peak_bytes: the most that must exist at once when layers run in their order, and an output is dropped after its
+    last reader, and where. fields: what a cell of each head sees.
     """
 
     layers: tuple[LayerCost, ...]
-    peak_bytes: int
-    peak_layer: str
+    fields: tuple[Field, ...] = ()
 
     def sorted(self, column: str) -> tuple[LayerCost, ...]:
         """The layers, those that cost most of `column` (a field of `LayerCost`) first."""
@@ -81,20 +89,28 @@ class NetworkCost:
 
     def totals(self) -> dict[str, float]:
         """What the network costs in all, by the names of the properties and fields."""
-        sums = {column: getattr(self, column) for column in COLUMNS if column != "output"}
+        sums = {column: getattr(self, column) for column in COLUMNS if column not in NOT_ADDED}
         memory = ("weights_bytes", "activation_bytes", "peak_bytes")
         return {**sums, **{name: getattr(self, name) for name in memory}}
 
     def text(self) -> str:
-        """The totals in three lines."""
+        """The totals in four lines, and a line for what each head sees."""
         mega = 1 << 20
         weights = f"{self.weights_bytes / mega:.1f} MiB"
         return (
             f"Parameters {self.params_file:,} ({weights}), of these {self.params_conv:,} weights of convolutions\n"
             f"{self.macs / GIGA:.3f} GMACs, {self.bflops_paper:.3f} BFLOPs as the CSPNet paper counts, "
-            f"CIO {self.cio / 1e6:.1f} M\nActivations {self.activation_bytes / mega:.1f} MiB, at most "
+            f"CIO {self.cio / 1e6:.1f} M\n{self._access_text()}\n"
+            f"Activations {self.activation_bytes / mega:.1f} MiB, at most "
             f"{self.peak_bytes / mega:.1f} MiB at once (at {self.peak_layer})"
-        )
+        ) + "".join(f"\n{field.sentence()}" for field in self.fields)
+
+    def _access_text(self) -> str:
+        text = f"Memory access of convolutions {self.access / 1e6:.1f} M numbers with weights"
+        if not self.access_bound:
+            return text
+        ratio = self.access / self.access_bound
+        return f"{text}; as much arithmetic takes {self.access_bound / 1e6:.1f} M at least ({ratio:.2f} times that)"
 
     @property
     def params_file(self) -> int:
@@ -132,6 +148,26 @@ class NetworkCost:
         return sum(c.cio for c in self.layers)
 
     @property
+    def access(self) -> int:
+        """Elements that convolutions move, with weights."""
+        return sum(c.access for c in self.layers)
+
+    @property
+    def access_bound(self) -> int:
+        """The fewest for as much arithmetic."""
+        return sum(c.access_bound for c in self.layers)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of what must exist at once."""
+        return FLOAT_BYTES * max((c.live for c in self.layers), default=0)
+
+    @property
+    def peak_layer(self) -> str:
+        """The first layer at which that much exists."""
+        return max(self.layers, key=lambda c: c.live).name if self.layers else ""
+
+    @property
     def weights_bytes(self) -> int:
         """Memory of the parameters."""
         return FLOAT_BYTES * self.params_file
@@ -156,16 +192,16 @@ def cost(graph: Graph) -> NetworkCost:
         params[param.layer].append(param)
     owners: set[Value] = {graph.image}
     layers = []
-    for info, lowered in lowered_layers(graph):
+    for (info, lowered), live in zip(lowered_layers(graph), live_elements(graph), strict=True):
         own = 0 if info.output in owners else _elements(info.output)
-        layers.append(_layer(info, lowered, params[info.index], own))
+        layers.append(_layer(info, lowered, params[info.index], own, live))
         owners.add(info.output)
-    peak, where = _peak(graph)
-    return NetworkCost(tuple(layers), FLOAT_BYTES * peak, where)
+    return NetworkCost(tuple(layers), fields_of_heads(graph))
 
 
-def _layer(info: LayerInfo, lowered: Lowered, params: list[Param], output: int) -> LayerCost:
+def _layer(info: LayerInfo, lowered: Lowered, params: list[Param], output: int, live: int) -> LayerCost:
     layer = layer_of(info)
+    access = sum(map(memory_access, lowered.ops), Access())
     return LayerCost(
         name=info.name,
         shape=info.output.shape,
@@ -176,25 +212,29 @@ def _layer(info: LayerInfo, lowered: Lowered, params: list[Param], output: int) 
         bflops_paper=layer.paper_operations(lowered) / GIGA,
         bflops_darknet=layer.darknet_operations(lowered) / GIGA,
         cio=lowered.read + _elements(info.output) if layer.family in COUNTED_BY_CIO else 0,
+        access=access.moved,
+        access_bound=access.least,
         output=output,
+        live=live,
     )
 
 
-def _peak(graph: Graph) -> tuple[int, str]:
-    """The largest live set, in elements: what is computed, and what a later layer or the caller still reads."""
+def live_elements(graph: Graph) -> list[int]:
+    """The size of the live set at each layer, in elements: what is computed, and a later layer or the caller reads.
+
+    Layers run in the order of `graph.layers`, which need not be that of their numbers.
+    """
     last_read: dict[Value, float] = dict.fromkeys(graph.outputs, math.inf)
-    for info in graph.layers:
+    for at, info in enumerate(graph.layers):
         for value in graph.layer_inputs(info):
-            last_read[value] = max(last_read.get(value, -1), info.index)
+            last_read[value] = max(last_read.get(value, -1), at)
     live: set[Value] = {graph.image}
-    peak, where = 0, ""
-    for info in graph.layers:
+    sizes = []
+    for at, info in enumerate(graph.layers):
         live.add(info.output)
-        size = sum(_elements(v) for v in live)
-        if size > peak:
-            peak, where = size, info.name
-        live = {v for v in live if last_read.get(v, -1) > info.index}
-    return peak, where
+        sizes.append(sum(_elements(v) for v in live))
+        live = {v for v in live if last_read.get(v, -1) > at}
+    return sizes
 
 
 def _elements(value: Value) -> int:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 PLACE = ("Look into a network", 1)
 
 _OF_CFGS = ("costs", "sort", "as_csv", "size", "dialect", "as_darknet")  # what an ONNX file cannot answer
-SORTABLE = "params_file params_trained params_conv macs bflops_paper bflops_darknet cio output".split()
+SORTABLE = """
+    params_file params_trained params_conv macs bflops_paper bflops_darknet cio access access_bound output live
+""".split()
 
 
 @click.command("summary")
 @click.argument("cfg")
-@click.option("--costs", is_flag=True, help="The table of costs: parameters, BFLOPs, CIO and output of each layer.")
+@click.option("--costs", is_flag=True, help="The table of costs: parameters, BFLOPs, memory of each layer.")
 @click.option("--sort", type=click.Choice(SORTABLE), help="The table of costs, the dearest layers first.")
 @click.option("--csv", "as_csv", is_flag=True, help="The table of costs as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
@@ -38,9 +40,10 @@ def command(
 ) -> None:  # fmt: skip
     """Print the table of layers: sizes and cost.
 
-    For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals. Needs no
-    weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1. Of an ONNX file
-    that `darknet-py export` wrote: what goes in and what comes out.
+    For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals: memory access
+    of convolutions beside its lower bound, activations that live at once, and how many pixels a cell of each head
+    sees. Needs no weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1.
+    Of an ONNX file that `darknet-py export` wrote: what goes in and what comes out.
 
     \b
     darknet-py summary yolov4-tiny.cfg
@@ -68,7 +71,7 @@ def command(
     if as_json:
         write_json(_json(summary, total))
     elif total and as_csv:
-        echo(_csv(total.sorted(sort) if sort else total.layers), nl=False)
+        echo(_csv(total, total.sorted(sort) if sort else total.layers), nl=False)
     elif total and (sort or costs):
         echo(f"{table(total.sorted(sort) if sort else total.layers)}\n{total.text()}")
     else:
@@ -83,16 +86,18 @@ def _json(summary: Summary, total: NetworkCost | None) -> dict[str, Any]:
         return data
     for layer, own in zip(data["layers"], total.layers, strict=True):
         layer.update({column: getattr(own, column) for column in SORTABLE})
-    return {**data, **total.totals(), "peak_layer": total.peak_layer}
+    seen = [field.to_json() for field in total.fields]
+    return {**data, **total.totals(), "peak_layer": total.peak_layer, "fields": seen}
 
 
-def _csv(layers: Iterable[LayerCost]) -> str:
+def _csv(total: NetworkCost, layers: Iterable[LayerCost]) -> str:
     import csv
     import io
 
     out = io.StringIO()
-    rows = [asdict(layer) for layer in layers]
-    writer = csv.DictWriter(out, ["name", *SORTABLE], extrasaction="ignore", lineterminator="\n")
+    seen = {field.layer: str(field) for field in total.fields}
+    rows = [{**asdict(layer), "field": seen.get(layer.name, "")} for layer in layers]
+    writer = csv.DictWriter(out, ["name", *SORTABLE, "field"], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()

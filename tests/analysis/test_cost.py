@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darknet_py.analysis.cost import NetworkCost, cost
 from darknet_py.darknet.compile import compile_cfg
@@ -83,3 +87,40 @@ def test_a_head_is_kept_to_the_end() -> None:
     total = of(yolo + "[route]\nlayers=0\n" + CONV + yolo)
     assert total.peak_bytes == 4 * 64 * (18 + 18 + 18)  # the first head, the second convolution, the second head
     assert total.peak_layer == "5_yolo"
+
+
+def test_each_layer_says_what_lives_while_it_runs() -> None:
+    total = of(CONV + CONV + "[shortcut]\nfrom=-2\nactivation=linear")
+    assert [c.live for c in total.layers] == [192 + 256, 2 * 256, 3 * 256]
+
+
+def test_the_order_in_which_layers_run_changes_the_peak_and_nothing_else() -> None:
+    """A narrow map that is made as soon as it can be lets go of the wide one."""
+    wide, narrow = CONV.replace("filters=4", "filters=16"), CONV.replace("filters=4", "filters=1")
+    aside = "[route]\nlayers=0\n" + 3 * wide
+    late = of(wide + aside + "[route]\nlayers=0\n" + narrow + "[route]\nlayers=-1,-3\n")
+    early = of(wide + narrow + aside + "[route]\nlayers=-1,1\n")
+    assert (late.macs, late.access) == (early.macs, early.access)
+    assert late.peak_bytes == 4 * 64 * (16 + 16 + 16)  # the first, and two of the three
+    assert early.peak_bytes == 4 * 64 * (16 + 1 + 17)  # the last of the three, the narrow one, and both in one
+
+
+PIECES = st.one_of(
+    st.just(CONV), st.just("[maxpool]\nsize=3\nstride=1\n"),
+    st.integers(1, 3).map("[shortcut]\nfrom=-{}\nactivation=linear\n".format),
+    st.integers(1, 3).map("[route]\nlayers=-{}\n".format), st.integers(2, 3).map("[route]\nlayers=-1,-{}\n".format),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_what_lives_at_a_layer_is_what_was_computed_and_is_still_read(layers: str) -> None:
+    """The same by its definition: a value lives from its first layer to its last reader."""
+    graph = compile_cfg(NET + 3 * CONV + layers).check().graph
+    lives = []
+    for at, _ in enumerate(graph.layers):
+        known = {graph.image, *(info.output for info in graph.layers[: at + 1])}
+        read = {v for info in graph.layers[at:] for v in graph.layer_inputs(info)} | {*graph.outputs}
+        kept = known & (read | {graph.layers[at].output})
+        lives.append(sum(math.prod(v.shape) for v in kept))
+    assert [c.live for c in cost(graph).layers] == lives

@@ -36,6 +36,20 @@ def test_summary_can_be_sorted_by_every_cost(run: Run, cfg: Path) -> None:
         assert values == sorted(values, reverse=True)
 
 
+def test_summary_says_what_heads_see_and_what_memory_costs(run: Run, cfg: Path) -> None:
+    text = run("summary", cfg).stdout
+    assert "2_yolo, 4x4 cells, sees 8x8 pixels; anchors 16x16" in text
+    assert "Memory access of convolutions 0.0 M numbers with weights; as much arithmetic takes 0.0 M at least" in text
+    data = json.loads(run("summary", cfg, "--json").stdout)
+    assert data["fields"] == [
+        {"layer": "2_yolo", "cells": [4, 4], "height": 8, "width": 8, "whole": False, "anchors": [[16, 16]]}
+    ]
+    assert (data["access"], data["access_bound"]) == (48 + 112 + 21, 147 + 21)  # 2 sqrt(48 * 112) = 146.6
+    assert data["layers"][1]["live"] == 48 + 112
+    header, *rows = run("summary", cfg, "--csv").stdout.splitlines()
+    assert [line.rpartition(",")[2] for line in (header, *rows)] == ["field", "", "", "8x8"]
+
+
 def test_summary_of_a_broken_cfg_shows_what_could_be_built(run: Run, tmp_path: Path) -> None:
     broken = tmp_path / "broken.cfg"
     broken.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[shortcut]\nfrom=-9\n")

@@ -13,6 +13,7 @@ from .efm import EFM, cem, efm, gfm
 from .imagenet import REF
 from .network import Evidence, Network
 from .pelee import Pelee
+from .training import OPTIMAL, TINY, Training
 
 Backbone = Callable[[Builder], list[Tensor]]
 Head = Callable[[Builder, Sequence[Tensor]], None]
@@ -87,9 +88,10 @@ P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Eviden
 
 def _net(
     name: str, title: str, evidence: Evidence, note: str, backbone: Backbone, head: Head, size: int = 416,
-    activation: str = "leaky",
+    activation: str = "leaky", keys: Training | None = None,
 ) -> Network:  # fmt: skip
-    return Network(name, title, size, evidence, note, Detector(backbone, head), detector=True, activation=activation)
+    detector = Detector(backbone, head)
+    return Network(name, title, size, evidence, note, detector, detector=True, activation=activation, keys=keys)
 
 
 def _tiny(b: Builder) -> None:
@@ -145,8 +147,8 @@ SMALL = (
          SAM, 320),
     _net("yolov3-cspdensenetb-ref-prn", "CSPDenseNetb Reference-PRN", O, PRN_NOTE + DENSE_NOTE, CSP_DENSEB_REF, PRN2,
          320),
-    Network("yolov3-tiny", "YOLOv3-tiny", 416, P, TINY_NOTE, _tiny, detector=True),
-    Network("yolov3-tiny-prn", "YOLOv3-tiny-PRN", 416, P, TINY_PRN_NOTE, _tiny_prn, detector=True),
+    Network("yolov3-tiny", "YOLOv3-tiny", 416, P, TINY_NOTE, _tiny, detector=True, keys=TINY),
+    Network("yolov3-tiny-prn", "YOLOv3-tiny-PRN", 416, P, TINY_PRN_NOTE, _tiny_prn, detector=True, keys=TINY),
 )  # fmt: skip
 
 _MIXED = resnet.WIDE
@@ -167,7 +169,7 @@ LARGE = (
     _net("csresnext50-panet-spp", f"{_X}-PANet (SPP)", P, OFFICIAL, CSP_RESNEXT50, heads.panet_spp),
     _net("csresnext50-panet-spp-giou", f"{_X}-PANet (SPP), trained with GIoU", P, OFFICIAL, CSP_RESNEXT50, _GIOU),
     _net("csresnext50-panet-spp-optimal", f"{_X}-PANet (SPP) as YOLOv4's ablation has it", P, OFFICIAL, CSP_RESNEXT50,
-         _OPTIMAL, 512),
+         _OPTIMAL, 512, keys=OPTIMAL),
     _net("csresnext50-fpn-spp", f"{_X}-FPN (SPP)", P, OFFICIAL, CSP_RESNEXT50, heads.fpn_spp),
     _net("csresnext50-yolo-spp", f"{_X}-YOLO (SPP)", P, OFFICIAL, CSP_RESNEXT50, YOLO_SPP),
     _net("csresnext50-elastic-panet-spp", f"{_X}-Elastic-PANet (SPP)", P, ELASTIC_NOTE, _RESNEXT_ELASTIC,

@@ -14,6 +14,7 @@ from .csp_pelee import CSPPelee
 from .efm import EFM, efm
 from .heads import Yolo
 from .network import Evidence, Network
+from .training import Training
 
 NAMES = ("barcode", "qrcode", "datamatrix", "aztec", "pdf417")
 # Nine clusters of the boxes of 4,000 drawn pictures at 416x416: `python -m tools.train.codes.anchors`.
@@ -27,7 +28,7 @@ HEADS = Yolo(
     (1.2, 1.1, 1.05),
     len(NAMES),
 )  # fmt: skip
-NET = """\
+KEYS = """\
 # to train: python -m tools.train.codes.train (make weights)
 batch=1
 subdivisions=1
@@ -53,6 +54,6 @@ NETWORKS = (
     Network(
         "yolov3-csppelee-efm-codes", "CSPPeleeNet-EFM (SAM) for codes", 416, Evidence.OURS, NOTE,
         Detector(partial(csp_pelee.backbone, net=CSPPelee()), partial(efm, head=EFM(attention=True, yolo=HEADS))),
-        detector=True, net=NET, names=NAMES,
+        detector=True, names=NAMES, keys=Training(KEYS, "To train: ours, for drawn pictures (tools/docs/codes.md)."),
     ),
 )  # fmt: skip

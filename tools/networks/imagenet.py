@@ -12,6 +12,7 @@ from .csp_pelee import CSPDense, CSPPelee
 from .network import Evidence, Network, Pictures
 from .pelee import Pelee
 from .resnet import ResNet
+from .training import DENSENET, EFFICIENTNET, MISH, Training
 
 OFFICIAL = "The cfg is published in CrossStagePartialNetworks; this one lowers to the same graph."
 PELEE_NOTE = (
@@ -101,7 +102,7 @@ def _pelee(
     net: Pelee = Pelee(),  # noqa: B008  frozen
 ) -> Network:  # fmt: skip
     build = partial(pelee.classifier, net=net)
-    return Network(name, title, 224, evidence, note, build, activation=activation)
+    return Network(name, title, 224, evidence, note, build, activation=activation, keys=DENSENET)
 
 
 def _csp(
@@ -109,7 +110,7 @@ def _csp(
     net: CSPPelee = CSPPelee(),  # noqa: B008  frozen
 ) -> Network:  # fmt: skip
     build = partial(csp_pelee.classifier, net=net)
-    return Network(name, title, 224, evidence, note, build, activation=activation)
+    return Network(name, title, 224, evidence, note, build, activation=activation, keys=DENSENET)
 
 
 def _gammas(name: str, title: str, evidence: Evidence, note: str, *, inner: bool, outer: bool) -> list[Network]:
@@ -125,14 +126,15 @@ def _transit(gamma: float, inner: bool, outer: bool) -> CSPPelee:
 
 
 def _dense(name: str, title: str, last: int) -> Network:
-    return Network(name, title, 224, O, DENSE_NOTE, partial(csp_pelee.dense_classifier, net=CSPDense(last=last)))
+    return Network(name, title, 224, O, DENSE_NOTE, partial(csp_pelee.dense_classifier, net=CSPDense(last=last)),
+                   keys=DENSENET)  # fmt: skip
 
 
 def _official(
     name: str, title: str, build: Callable[[Builder], object], size: int = 256, note: str = OFFICIAL,
-    activation: str = "leaky", pictures: Pictures | None = None,
+    activation: str = "leaky", pictures: Pictures | None = None, keys: Training | None = None,
 ) -> Network:  # fmt: skip
-    return Network(name, title, size, P, note, build, activation=activation, pictures=pictures)
+    return Network(name, title, size, P, note, build, activation=activation, pictures=pictures, keys=keys)
 
 
 def _timm(name: str, title: str, net: timm_like.CrossStages, authors: str, size: int = 256, more: str = "") -> Network:
@@ -196,9 +198,9 @@ RESNETS = (
     _official("csresnet50", "CSPResNet-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNET)),
     _official("csresnext50", "CSPResNeXt-50", partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT)),
     _official("csresnet50-mish", "CSPResNet-50 with Mish (published as csresnet50-omega)",
-              partial(resnet.csp_resnet, net=resnet.CSP_RESNET), activation="mish"),
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNET), activation="mish", keys=MISH),
     _official("csresnext50-mish", "CSPResNeXt-50 with Mish (published as csresnext50-omega)",
-              partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT), activation="mish"),
+              partial(resnet.csp_resnet, net=resnet.CSP_RESNEXT), activation="mish", keys=MISH),
     _official("csresnet50-elastic", "CSPResNet-50-Elastic",
               partial(resnet.csp_resnet, net=resnet.CSP_RESNET_ELASTIC)),
     _official("csresnext50-elastic", "CSPResNeXt-50-Elastic",
@@ -214,12 +216,13 @@ OTHERS = (
     _official("csdarknet53-elastic", "CSPDarknet-53-Elastic",
               partial(darknet53.csp_darknet53, net=darknet53.CSP_DARKNET53_ELASTIC)),
     Network("densenet201-elastic", "DenseNet-201-Elastic", 224, P, ELASTIC_NOTE,
-            partial(densenet.elastic, net=densenet.DenseNet())),
+            partial(densenet.elastic, net=densenet.DenseNet()), keys=DENSENET),
     Network("csdensenet201-elastic", "CSPDenseNet-201-Elastic", 224, O, CSP_ELASTIC_NOTE,
-            partial(densenet.elastic, net=densenet.DenseNet((6, 12, 48, 32), bypass=3))),
+            partial(densenet.elastic, net=densenet.DenseNet((6, 12, 48, 32), bypass=3)), keys=DENSENET),
     _official("mobilenet-v2", "MobileNet-v2", mobilenet.mobilenet_v2, 224, activation="relu"),
     _official("csmobilenet-v2", "CSPMobileNet-v2", mobilenet.csp_mobilenet_v2, 224, activation="relu"),
-    _official("enetb0", "EfficientNet-B0", mobilenet.efficientnet_b0, 224, OTHER, "swish"),
+    _official("enetb0", "EfficientNet-B0", mobilenet.efficientnet_b0, 224, OTHER, "swish",
+              keys=EFFICIENTNET),
     _official("res2netlite72", "Res2NetLite-72", mobilenet.res2net_lite, 224, OTHER),
     _timm("cspdarknet53", "timm's cspdarknet53", timm_like.CSPDARKNET53, "csdarknet53", more=SAME_SIZE_NOTE),
     _timm("cspdarknet50", "mmpretrain's CSPDarkNet50 (timm's cspdarknet53 at 224x224)", timm_like.CSPDARKNET53,

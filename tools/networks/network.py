@@ -8,52 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .builder import Builder
+from .training import CLASSIFIER, DETECTOR, ELSEWHERE, Training
 
 WIDTH = 100  # of the comments at the top of a cfg
 
-# The training of the published cfgs (CrossStagePartialNetworks, cfg/csresnext50.cfg and cfg/csresnext50-panet-spp.cfg).
-CLASSIFIER = """\
-# to train: batch=128, subdivisions=4
-batch=1
-subdivisions=1
-width={size}
-height={size}
-channels=3
-momentum=0.9
-decay=0.0005
-min_crop=128
-max_crop=448
-angle=7
-hue=.1
-saturation=.75
-exposure=.75
-aspect=.75
-learning_rate=0.1
-burn_in=1000
-max_batches=800000
-policy=poly
-power=4
-"""
-DETECTOR = """\
-# to train: batch=64, subdivisions=16
-batch=1
-subdivisions=1
-width={size}
-height={size}
-channels=3
-momentum=0.9
-decay=0.0005
-angle=0
-hue=.1
-saturation=1.5
-exposure=1.5
-learning_rate=0.001
-burn_in=1000
-max_batches=500500
-policy=steps
-steps=400000,450000
-scales=.1,.1
-"""
 # Of networks that are not trained here: the weights come from another program, which prepared pictures so.
 TRAINED = """\
 batch=1
@@ -110,8 +68,8 @@ class Network:
     detector: bool = False
     activation: str = "leaky"
     pictures: Pictures | None = None  # of a network whose weights come from another program
-    net: str = ""  # options of [net] of its own
     names: tuple[str, ...] = ()  # of its classes, where they are no list that everybody has
+    keys: Training | None = None  # for training, where they are not those of its kind
 
     def text(self, numbers: str = "") -> str:
         """The cfg; `numbers` is a sentence about its size and the published one."""
@@ -119,13 +77,19 @@ class Network:
         self.build(b)
         body = f"[net]\n{self._net()}\n" + "\n".join(b.sections)
         foreign = [said for word, said in FOREIGN.items() if word in body]
-        return f"{self._header(numbers, *foreign)}\n{body}"
+        why = ELSEWHERE if self.pictures else self.training.why
+        return f"{self._header(numbers, why, *foreign)}\n{body}"
+
+    @property
+    def training(self) -> Training:
+        """How it is trained."""
+        return self.keys or (DETECTOR if self.detector else CLASSIFIER)
 
     def _net(self) -> str:
         if self.pictures:
             edge, interpolation = self.pictures.edge, self.pictures.interpolation
             return TRAINED.format(size=self.size, edge=edge, interpolation=interpolation)
-        return (self.net or (DETECTOR if self.detector else CLASSIFIER)).format(size=self.size)
+        return self.training.keys.format(size=self.size)
 
     def _header(self, *more: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."

@@ -190,11 +190,12 @@ def loader_of(plan: Plan, say: Say) -> Loader:
 def doubt_of_anchors(plan: Plan, loader: Loader) -> str | None:
     """What to say of objects that no head learns, by the size that they have at the cfg's input; None: all are learned.
 
-    The loader has looked them over.
+    The loader has looked them over, unless they are made on the way.
     """
-    if isinstance(loader.dataset, Classified):
+    told = [] if isinstance(loader.dataset, Classified) else [rows for _, rows in loader.told()]
+    if not told:
         return None
-    rows = np.concatenate([rows for _, rows in loader.told()])
+    rows = np.concatenate(told)
     known = rows[(rows[:, 4] >= 0) & (rows[:, 4] < loader.options.classes)]
     sizes = known[:, 2:4].astype(np.float64) * (plan.net.width, plan.net.height)
     doubt = Assignment.of(plan.compilation).doubt(sizes)

@@ -1,0 +1,180 @@
+"""What is trained for the claims: pictures, cfgs, budgets, and trainings that go on."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darknet_py.analysis.evaluate.classify import class_of
+from darknet_py.darknet.compile import compile_cfg
+from darknet_py.vision.datasets import list_pictures, open_dataset, read_class_labels
+from tools.claims.glyphs import (
+    CLASSES,
+    DIGITS,
+    FONTS,
+    LEARNED,
+    LEVELS,
+    SCENE,
+    SIDE,
+    UNSEEN,
+    glyph_picture,
+    ink,
+    scene,
+    write_glyphs,
+    write_scenes,
+)  # fmt: skip
+from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, GIOU, QUICK, Run, cfg_of
+from tools.networks import NETWORKS
+
+# -- pictures ----------------------------------------------------------------------------------------------------
+
+
+def test_every_font_has_every_glyph() -> None:
+    for font in range(len(FONTS)):
+        assert all(ink(font, text).max() > 0.5 for text in CLASSES)
+
+
+def test_the_same_number_of_a_seed_is_the_same_picture_and_another_seed_another() -> None:
+    (first, one), (again, two), (other, three) = (glyph_picture(seed, 5, LEVELS[0]) for seed in (1, 1, 2))
+    assert first.shape == (SIDE, SIDE, 3)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert one == two == three == 5
+
+
+def test_a_harder_level_has_more_noise_and_less_contrast() -> None:
+    rough = [np.mean([np.abs(np.diff(glyph_picture(3, i, level)[0].astype(float), axis=0)).mean() for i in range(20)])
+             for level in LEVELS]  # fmt: skip
+    assert rough == sorted(rough)
+    assert [level.contrast for level in LEVELS] == sorted((level.contrast for level in LEVELS), reverse=True)
+
+
+def test_the_digits_of_a_scene_are_inside_it_and_apart() -> None:
+    sizes = []
+    for i in range(40):
+        pixels, found = scene(7, i)
+        assert pixels.shape == (SCENE, SCENE, 3)
+        for which, box in found:
+            assert 0 <= which < len(DIGITS)
+            assert (box >= 0).all()
+            assert (box <= SCENE).all()
+            sizes.append(float((box[2:] - box[:2]).max()))
+    assert min(sizes) < 20
+    assert max(sizes) > 80  # so that every scale of a detector has work
+
+
+def test_a_data_set_of_glyphs_tells_classes_by_its_paths(tmp_path: Path) -> None:
+    data = write_glyphs(tmp_path, 40, 36, LEVELS[0])
+    labels = read_class_labels(data)
+    assert labels == tuple(f"glyph_{c}" for c in CLASSES)
+    for split, count in (("train", 40), ("valid", 36)):
+        paths = list_pictures(data, split)
+        assert [class_of(str(path), labels) for path in paths] == [i % 36 for i in range(count)]
+    assert LEARNED != UNSEEN
+
+
+def test_a_data_set_of_scenes_has_labels_without_faults(tmp_path: Path) -> None:
+    data = open_dataset(write_scenes(tmp_path, 6, 4), "train")
+    assert len(data) == 6
+    for example in data.examples:
+        labels, faults = example.read(tuple(DIGITS))
+        assert not faults
+        assert len(labels)
+
+
+# -- cfgs --------------------------------------------------------------------------------------------------------
+
+
+def test_the_grid_has_all_rows_and_three_seeds() -> None:
+    assert len(CLASSIFIERS) == 12
+    assert {n.removesuffix(GIOU) for n in DETECTORS} >= {f"yolov3-csppelee-{h}" for h in ("prn", "fpn", "cem", "gfm")}
+    runs = [*FULL.runs()]
+    assert len(runs) == len(set(runs)) == 3 * (14 + 8)
+    assert [run.seed for run in runs] == sorted(run.seed for run in runs)  # a whole seed is done before the next
+
+
+@pytest.mark.parametrize("run", [run for run in FULL.runs() if run.seed == 0], ids=lambda run: run.name)
+def test_a_cfg_of_the_grid_is_that_of_the_family_with_other_classes(run: Run) -> None:
+    text = cfg_of(run, FULL.part(run.kind))
+    graph = compile_cfg(text).check().graph
+    side = SIDE if run.kind == "classifier" else SCENE
+    family = compile_cfg(NETWORKS[run.name.removesuffix(GIOU)].text(), size=(side, side)).check().graph
+    assert graph.image.shape == (3, side, side)
+    changed = [a.index for a, b in zip(graph.layers, family.layers, strict=True) if a.output.shape != b.output.shape]
+    if run.kind == "classifier":
+        assert graph.outputs[-1].shape == (len(CLASSES),)
+        assert len(changed) == 2  # the last convolution and its softmax
+    else:
+        assert len(changed) == 2 * len(graph.heads)
+        assert all(graph.layers[i].output.shape[0] == 3 * (5 + len(DIGITS)) for i in graph.heads)
+
+
+def test_anchors_shrink_with_the_picture() -> None:
+    run = Run("detector", "yolov3-csppelee-efm", 0)
+    (first, *_) = re.findall(r"^anchors=(.+)$", cfg_of(run, FULL.detector), re.MULTILINE)
+    numbers = [float(n) for n in first.split(",")]
+    assert numbers[-2:] == pytest.approx([373 * 160 / 416, 326 * 160 / 416], abs=0.06)
+
+
+def test_giou_changes_the_loss_and_nothing_else() -> None:
+    plain, giou = (cfg_of(Run("detector", f"yolov3-csppelee-efm-plain{more}", 0), FULL.detector) for more in ("", GIOU))
+    assert giou.count("iou_loss=giou") == 3
+    assert giou.replace("iou_loss=giou\niou_normalizer=0.5\n", "") == plain
+
+
+# -- trainings ---------------------------------------------------------------------------------------------------
+
+TINY = replace(QUICK, classifier=replace(QUICK.classifier, learned=40, unseen=36, batch=4, iterations=4))
+CLASSIFIER = Run("classifier", "csresnet10", 0)
+
+
+def test_a_training_is_measured_once_and_has_its_gradients_along_the_way(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims.runs import Place, finish
+
+    place = Place(tmp_path)
+    found = finish(place, CLASSIFIER, TINY, 0, print)
+    assert "failed" not in found
+    assert 0 <= found["top1"] <= 1
+    assert [*found["duplication"]] == ["0", "1", "2", "3", "4"]
+    assert all(0 <= v <= 1 for state in found["duplication"].values() for v in state.values())
+    kept = place.result(CLASSIFIER)
+    kept.write_text(kept.read_text().replace('"top1"', '"was top1"'))
+    assert "was top1" in finish(place, CLASSIFIER, TINY, 0, print)  # it is not measured again
+
+
+def test_a_training_that_fails_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from darknet_py.errors import DataError
+    from tools.claims import runs
+
+    def broken(*_: object, **__: object) -> None:
+        raise DataError("the loss is no number")
+
+    monkeypatch.setattr(runs, "train", broken)
+    place = runs.Place(tmp_path)
+    assert runs.finish(place, CLASSIFIER, TINY, 0, print)["failed"] == "the loss is no number"
+    assert json.loads(place.result(CLASSIFIER).read_text())["failed"] == "the loss is no number"
+
+
+@pytest.mark.parametrize(
+    ("top1", "level"),
+    [([0.8], 0), ([0.3], 0), ([0.95, 0.7], 1), ([0.95, 0.92, 0.61], 2), ([0.95, 0.5], 3), ([0.99] * 4, 3)],
+)
+def test_the_level_is_the_first_that_is_neither_easy_nor_hard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top1: list[float], level: int
+) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims import runs
+
+    left = iter(top1)
+    monkeypatch.setattr(runs, "finish", lambda *_, **__: {"top1": next(left)})
+    place = runs.Place(tmp_path)
+    assert runs.chosen_level(place, FULL, print) == level
+    assert runs.chosen_level(place, FULL, print) == level  # from then on it is settled
+    assert [*left] == []
