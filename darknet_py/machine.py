@@ -63,4 +63,12 @@ def is_alive(process: int) -> bool:
         return False
     except OSError:  # somebody else's
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Whether it has ended, and nobody has asked how: it keeps its number, and will never do anything more."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):  # another system, or it has gone meanwhile
+        return False

@@ -497,6 +497,18 @@ def test_a_process_that_is_gone_is_not_alive() -> None:
     assert not is_alive(1 << 60)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of processes that have ended")
+def test_a_process_that_has_ended_is_not_alive_though_nobody_asked_how() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.read()  # until it ends
+    end = time.monotonic() + 10
+    while is_alive(process.pid):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    process.communicate()
+
+
 def test_nothing_is_checked_twice_where_nothing_is(tmp_path: Path) -> None:
     check_output(tmp_path / "none" / "a.txt")
     assert not list(tmp_path.iterdir())

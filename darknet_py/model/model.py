@@ -341,7 +341,9 @@ class Model:
 
     def _infer(self, group: _Group, session: Session | None = None) -> _Group:
         start = time.perf_counter()
-        outputs = self._run(session or self.session, group.arrays[0]) if group.pictures else []
+        outputs: list[np.ndarray] = []
+        if group.pictures:
+            outputs = self._run(session, group.arrays[0]) if session else self.run(group.arrays[0])
         return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
 
     def _results(self, group: _Group, conf: float, iou: float, padded: bool, selection: Selection) -> list[Results]:

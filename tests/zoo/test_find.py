@@ -120,7 +120,7 @@ def test_setup_cfg_names_every_package_and_the_cfgs() -> None:
     listed = setup["options"]["packages"].split()
     found = {p.parent.relative_to(ROOT).as_posix().replace("/", ".") for p in ROOT.glob("darknet_py/**/__init__.py")}
     assert sorted({*found, "darknet_py.cfgs"}) == listed
-    assert setup["options.package_data"]["darknet_py.cfgs"].split() == ["*.cfg"]
+    assert setup["options.package_data"]["darknet_py.cfgs"].split() == ["*.cfg", "*.names"]
 
 
 def test_a_trained_model_is_found_by_the_name_of_its_cfg_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
