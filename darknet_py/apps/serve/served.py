@@ -7,6 +7,7 @@ batches; what comes before the network and after it is computed in threads of it
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -89,8 +90,10 @@ class Served:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether the input of the network is a picture."""
-        return len(self.contract.shape) == 3
+        """Whether the input of the network is a picture, and what it says of one is boxes or scores of classes."""
+        _, _, shape = self.outputs[-1]  # the last counts, as in `results_of`
+        says = bool(self.contract.decoders) or math.prod(shape) == max(shape, default=1)
+        return len(self.contract.shape) == 3 and says
 
     def _warm(self) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
         """Run the network once; name, datatype and shape (after the batch axis) of each output."""
@@ -181,7 +184,9 @@ class Served:
         Raises as `open_picture` does, and `Refusal` (503) for a full queue.
         """
         if not self.takes_pictures:
-            raise DataError(f"{self.name} takes {self.contract.shape[0]} numbers, and no pictures")
+            raise DataError(
+                f"{self.name} takes {self.contract.input} and no pictures, or says neither boxes nor scores"
+            )
         with self.admission(len(pictures)):
             start = perf_counter()
             opened = await asyncio.gather(*(self._in_thread(self._open, p, keep) for p in pictures))
