@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from networks import picture, write_classifier, write_detector
 from serving import PATIENCE, ROOT, Live, encoded, serving
 
 from darknet_py import export_onnx, load
-from darknet_py.apps.serve.metrics import Metrics
-from darknet_py.apps.serve.repository import Repository
+from darknet_py.errors import DataError
 from darknet_py.model.formats import find_format
 
 http = pytest.importorskip("tritonclient.http", reason="needs tritonclient: pip install 'tritonclient[http]'")
@@ -161,7 +161,25 @@ def _detected(served: Any, pictures: list[bytes]) -> Any:
     return asyncio.run(run())
 
 
-def test_the_queue_of_a_model_is_that_of_all_its_versions() -> None:
+def test_a_batch_that_no_queue_would_take_is_refused_whenever_it_is_loaded(tmp_path: Path, server_extra: None) -> None:
+    from darknet_py.apps.serve.limits import Limits
+    from darknet_py.apps.serve.served import Served, Workers
+
+    network = load(write_detector(tmp_path)).network
+    assert network
+    export_onnx(network, tmp_path / "large.onnx", batch=5)
+    workers = Workers.of(1, 1)
+    try:
+        with pytest.raises(DataError, match="a batch of large is larger than the queue"):
+            Served("large", "1", load(tmp_path / "large.onnx"), workers, Limits(queue=4), batch=1, window=0.0)
+    finally:
+        workers.close()
+
+
+def test_the_queue_of_a_model_is_that_of_all_its_versions(server_extra: None) -> None:
+    from darknet_py.apps.serve.metrics import Metrics
+    from darknet_py.apps.serve.repository import Repository
+
     def version(name: str, number: str, waiting: int) -> Any:
         return SimpleNamespace(name=name, version=number, queue=SimpleNamespace(admitted=waiting))
 
@@ -179,7 +197,16 @@ def test_what_belongs_to_a_cfg_is_not_passed_over_for_a_folder(tmp_path: Path, l
     folder = _one(tmp_path)
     for option in (["--size", "64"], ["--names", "x.names"], ["--letterbox"], ["--name", "net"], ["--strict"]):
         assert f"{option[0]}: of a CFG" in _refused("--models", folder, *option)
-    assert "--device" in _refused("--models", folder, "--device", "abacus")
+    assert "no device 'abacus'" in _refused("--models", folder, "--device", "abacus"), "that one is for a folder too"
+
+
+def test_a_file_that_others_exported_is_named(tmp_path: Path, live: Live) -> None:
+    folder = _one(tmp_path)
+    foreign = onnx.load(folder / "net/1/model.onnx")
+    del foreign.metadata_props[:]
+    (folder / "other/1").mkdir(parents=True)
+    onnx.save(foreign, folder / "other/1/model.onnx")
+    assert "other/1/model.onnx was not exported by darknet-py" in _refused("--models", folder)
 
 
 def test_two_models_of_one_name_and_version_are_an_error(tmp_path: Path, live: Live) -> None:

@@ -155,9 +155,6 @@ def _repository(
             repository.add(open_file(name, version, path))
     if not repository.models and not options.may_load:
         raise DataError(f"there is nothing to serve: {options.models} has no NAME/VERSION/model.onnx")
-    too_many = [s.name for s in repository if s.batch > options.limits.queue]
-    if too_many:
-        raise DataError(f"a batch of {too_many[0]} is larger than the queue: raise --queue, or lower --batch")
     return repository
 
 

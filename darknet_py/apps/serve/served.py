@@ -70,7 +70,8 @@ class Served:
     """A version of a model: what it takes, what it gives, and the queue in front of it.
 
     `batch` is how many rows are computed at most at a time, and the most that one request may have; a batch waits
-    `window` seconds for more. Raises `DataError` for a network that cannot be shared by strangers.
+    `window` seconds for more. Raises `DataError` for a network that cannot be shared by strangers, or whose batch no
+    queue would ever take.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Served:
         self.name, self.version, self.model, self.workers, self.limits = name, version, model, workers, limits
         self.contract: Contract = model.contract
         self.batch = self.contract.batch or batch
+        if self.batch > limits.queue:
+            raise DataError(f"a batch of {name} is larger than the queue: raise --queue, or lower --batch")
         self.window = window
         self._batcher: Batcher | None = None
         self.outputs = self._warm()
