@@ -339,6 +339,21 @@ def test_what_is_no_http_is_answered_and_closed(live: Live, data: bytes) -> None
     assert b'"error"' in answer
 
 
+@threat(9)
+def test_a_body_in_thousands_of_tiny_chunks_is_refused(live: Live) -> None:
+    """Each costs as much as a large one, and all others wait while they are taken apart."""
+    head = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def sent(body: bytes, size: int) -> bytes:
+        parts = [body[i : i + size] for i in range(0, len(body), size)]
+        return live.raw(head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n")
+
+    assert len(PNG) < 1000
+    assert sent(PNG, 1).startswith(b"HTTP/1.1 200 "), "few of them are nobody's burden"
+    assert sent(PNG + bytes(5000), 1).startswith(b"HTTP/1.1 400 ")
+    assert sent(PNG + bytes(500_000), 300).startswith(b"HTTP/1.1 200 ")
+
+
 def test_the_lines_of_the_page_have_tests() -> None:
     """Every line of the table of threats has a test, and every test that is marked so a line."""
     text = PAGE.read_text("utf-8")
