@@ -29,7 +29,7 @@ def connection_class(limits: Limits) -> type[asyncio.Protocol]:
     return made
 
 
-class _Parser(h11.Connection):
+class _Parser(h11.Connection):  # type: ignore[misc]  # h11 is not looked into
     """h11's parser, which holds up everybody else while it takes thousands of chunks apart, and so does not."""
 
     _chunks = _bytes = 0
