@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLACE = ("Run", 5)
 EXTRA = "serve"
 TOKEN = "DARKNET_PY_TOKEN"
+OF_A_CFG = ("name", "names", "letterbox", "dialect", "size", "random", "allow_partial", "strict", "as_darknet")
 MEBI = 1 << 20
 
 
@@ -68,6 +69,9 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
     """
     if cfg is None and options["models"] is None:
         raise click.UsageError("name a CFG, or a folder with --models")
+    if cfg is None and (idle := [name for name in OF_A_CFG if options[name] not in (None, False)]):
+        told = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise click.UsageError(f"{told}: of a CFG, and the models of a folder are as they were exported")
     from ..apps.serve.run import run_server
 
     names = ("backend", "device", "names", "letterbox", "dialect", "size", "strict", "as_darknet", "allow_partial")
@@ -76,7 +80,9 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
     name = options.pop("name")
     own = [(name or Path(cfg).stem, partial(_load, cfg, weights, given))] if cfg is not None else []
     log = (lambda _: None) if quiet else message
-    run_server(own, partial(_load_file, given["backend"]), _options(options), say=message, log=log, ready=echo)
+    run_server(
+        own, partial(_load_file, given["backend"], given["device"]), _options(options), say=message, log=log, ready=echo
+    )
 
 
 def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -> Model:
@@ -89,8 +95,8 @@ def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -
     return load(cfg, weights, **own, say=message)
 
 
-def _load_file(backend: str, path: Path, threads: int) -> Model:
-    return _load(str(path), None, {"backend": backend}, threads)
+def _load_file(backend: str, device: str | None, path: Path, threads: int) -> Model:
+    return _load(str(path), None, {"backend": backend, "device": device}, threads)
 
 
 def _options(given: dict[str, Any]) -> Any:
@@ -100,7 +106,8 @@ def _options(given: dict[str, Any]) -> Any:
     file, token = given.pop("token_file"), given.pop("token")
     if file is not None and token is not None:
         raise click.UsageError("--token and --token-file exclude each other")
-    token = read_token(file) if file is not None else token or os.environ.get(TOKEN) or None
+    if token is None:  # one that was given and is empty is a variable that was forgotten, and no wish to be open
+        token = read_token(file) if file is not None else os.environ.get(TOKEN) or None
     limits = Limits(
         body=given.pop("max_body") * MEBI, pixels=given.pop("max_pixels"), queue=given.pop("queue"),
     )  # fmt: skip

@@ -59,7 +59,7 @@ def read_contract(path: str | Path) -> Contract:
     What it says is held against the inputs and outputs of its own network.
     """
     model = read_onnx(path)
-    contract = contract_of(model)
+    contract = contract_of(model, path)
     try:
         _compare(model.graph, contract)
     except (UnicodeDecodeError, ValueError) as e:
@@ -67,8 +67,8 @@ def read_contract(path: str | Path) -> Contract:
     return contract
 
 
-def contract_of(model: onnx.ModelProto) -> Contract:
-    """The contract in the metadata of a model; `DataError` if it is not there or incomplete."""
+def contract_of(model: onnx.ModelProto, where: str | Path = "this ONNX file") -> Contract:
+    """The contract in the metadata of a model; `DataError`, which names the file, if it is not there or incomplete."""
     try:
         own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
         fields = {p.key.removeprefix(PREFIX): json.loads(p.value) for p in own}
@@ -80,9 +80,7 @@ def contract_of(model: onnx.ModelProto) -> Contract:
             raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
     except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
         told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
-        raise DataError(
-            f"this ONNX file was not exported by darknet-py, or by another version of it ({told})"
-        ) from None
+        raise DataError(f"{where} was not exported by darknet-py, or by another version of it ({told})") from None
     return contract
 
 

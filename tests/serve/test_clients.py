@@ -212,6 +212,21 @@ def test_a_classifier_gives_its_best_classes(tmp_path: Path, live: Live) -> None
         assert {o["name"] for o in own.get_model_metadata("colour")["outputs"]} >= {"scores", "classes"}
 
 
+def test_a_network_without_heads_takes_tensors_and_claims_no_more(tmp_path: Path, live: Live) -> None:
+    cfg = tmp_path / "half.cfg"
+    cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[maxpool]\nsize=2\nstride=2\n")
+    with serving(cfg) as server, http.InferenceServerClient(server.url.removeprefix("http://")) as own:
+        told = own.get_model_metadata("half")
+        assert [i["name"] for i in told["inputs"]] == ["images"]
+        assert [o["shape"] for o in told["outputs"]] == [[-1, 3, 4, 4]]
+        assert "names" not in own.get_model_config("half")["parameters"]
+        tensor = http.InferInput("images", (1, 3, 8, 8), "FP32")
+        tensor.set_data_from_numpy(np.ones((1, 3, 8, 8), np.float32))
+        assert own.infer("half", [tensor]).as_numpy(told["outputs"][0]["name"]).min() == 1
+        with pytest.raises(utils.InferenceServerException, match="neither boxes nor scores"):
+            own.infer("half", [encoded_input(RED)])
+
+
 def test_what_the_network_takes_is_said_where_it_is_not_that(client: Any) -> None:
     tensor = http.InferInput("images", (1, 3, 8, 8), "FP32")
     tensor.set_data_from_numpy(np.zeros((1, 3, 8, 8), np.float32))

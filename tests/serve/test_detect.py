@@ -95,6 +95,7 @@ def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]
         ("conf=x", 400, "conf is"), ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
         ("max_det=99999", 400, "max_det is a number from 1 to 1000"), ("classes=", 400, "classes are names"),
         ("classes=green", 400, "no class 'green'"), ("thresh=0.5", 400, "no parameter 'thresh'"),
+        ("conf=0.9&conf=0.1", 400, "something twice"),
         ("format=xml", 400, "format is json or image"), ("model=nit", 404, "did you mean 'net'"),
         ("version=7", 404, "no version '7'"), ("model=../../etc/passwd", 404, "no model"),
     ],

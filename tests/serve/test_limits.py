@@ -341,3 +341,34 @@ def test_what_cannot_be_served_is_an_error_before_anybody_can_connect(
     (tmp_path / "broken/net/1").mkdir(parents=True)
     (tmp_path / "broken/net/1/model.onnx").write_bytes(b"no model")
     assert "is no ONNX file" in said("--models", tmp_path / "broken", "--port", "0")
+
+
+SLOW_TO_OPEN = """
+import socket, sys
+from darknet_py import load
+from darknet_py.apps.serve.run import Options, run_server
+
+first = socket.socket()
+first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+first.bind(("127.0.0.1", 0))
+
+
+def opened(threads):
+    first.listen()
+    return load(sys.argv[1], threads=threads, quiet=True)
+
+
+try:
+    run_server([("net", opened)], None, Options(port=first.getsockname()[1]), say=len, log=len, ready=print)
+except Exception as e:
+    print(type(e).__name__, e)
+"""
+
+
+def test_two_that_start_at_once_on_one_port_are_told_apart(detector_cfg: Path, live: Live) -> None:
+    """Before either listens both have the port: who comes second says so, and with the address."""
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW_TO_OPEN, detector_cfg], capture_output=True, text=True, timeout=PATIENCE,
+        check=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout.startswith("DataError cannot serve at 127.0.0.1:"), done.stdout + done.stderr

@@ -20,6 +20,8 @@ from darknet_py.apps.serve.protocol import (
 )
 from darknet_py.errors import DataError
 
+BEYOND, ENDLESS = 10**30, 10**4000  # elements that no machine has, and whose product Python does not write down
+
 
 def request(*tensors: NamedTensor, **more: object) -> tuple[bytes, str]:
     """A request with binary tensors, and the length of its JSON."""
@@ -92,6 +94,12 @@ def test_bytes_are_base64_in_json() -> None:
         (b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}],"outputs":{}}', "outputs is no list"),
         (b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}],"id":1}', "no text"),
         (b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}],"parameters":[]}', "no JSON object"),
+        (b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}],"outputs":[{"name":"a"},{"name":"a"}]}',
+         "an output twice"),
+        (b'{"inputs":[{"name":"x","shape":[0,%d],"datatype":"FP32","data":[]}]}' % BEYOND, "more than 2,147"),
+        (b'{"inputs":[{"name":"x","shape":[0,%d],"datatype":"BYTES","data":[]}]}' % BEYOND, "more than 2,147"),
+        (b'{"inputs":[{"name":"x","shape":[%d,9],"datatype":"FP32","parameters":{"binary_data_size":0}}]}' % ENDLESS,
+         "more than 2,147"),
         (b"[" * 100_000, "nested too deep|no JSON"),
         (b'{"inputs":[' + b"[]," * 100_000 + b"1]}", "more than 100,000 lists"),
         (b'{"inputs":[' + b'"a",' * 200_000 + b"1]}", "more than 100,000 lists"),
@@ -100,6 +108,13 @@ def test_bytes_are_base64_in_json() -> None:
 def test_what_is_not_of_the_protocol_is_said(data: bytes, match: str) -> None:
     with pytest.raises(DataError, match=match):
         parse_request(data)
+
+
+def test_a_long_text_among_numbers_takes_no_more_than_itself() -> None:
+    """NumPy gives each text of an array the room of the longest: here 64 GB."""
+    data = '"' + "a" * 4_000_000 + '",' + '"",' * 4_000 + '""'
+    with pytest.raises(DataError, match="not FP32"):
+        parse_request(b'{"inputs":[{"name":"x","shape":[4002],"datatype":"FP32","data":[%s]}]}' % data.encode())
 
 
 def test_bytes_that_belong_to_no_tensor_are_an_error() -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from networks import picture, write_classifier, write_detector
-from serving import Live, encoded, serving
+from serving import PATIENCE, ROOT, Live, encoded, serving
 
 from darknet_py import export_onnx, load
+from darknet_py.errors import DataError
 from darknet_py.model.formats import find_format
 
 http = pytest.importorskip("tritonclient.http", reason="needs tritonclient: pip install 'tritonclient[http]'")
@@ -153,3 +159,73 @@ def _detected(served: Any, pictures: list[bytes]) -> Any:
         return [results for (results,) in found]
 
     return asyncio.run(run())
+
+
+def test_a_batch_that_no_queue_would_take_is_refused_whenever_it_is_loaded(tmp_path: Path, server_extra: None) -> None:
+    from darknet_py.apps.serve.limits import Limits
+    from darknet_py.apps.serve.served import Served, Workers
+
+    network = load(write_detector(tmp_path)).network
+    assert network
+    export_onnx(network, tmp_path / "large.onnx", batch=5)
+    workers = Workers.of(1, 1)
+    try:
+        with pytest.raises(DataError, match="a batch of large is larger than the queue"):
+            Served("large", "1", load(tmp_path / "large.onnx"), workers, Limits(queue=4), batch=1, window=0.0)
+    finally:
+        workers.close()
+
+
+def test_the_queue_of_a_model_is_that_of_all_its_versions(server_extra: None) -> None:
+    from darknet_py.apps.serve.metrics import Metrics
+    from darknet_py.apps.serve.repository import Repository
+
+    def version(name: str, number: str, waiting: int) -> Any:
+        return SimpleNamespace(name=name, version=number, queue=SimpleNamespace(admitted=waiting))
+
+    repository = Repository()
+    for served in (version("net", "1", 3), version("net", "2", 0), version("other", "1", 5)):
+        repository.add(served)
+    metrics = Metrics(repository)
+    assert b'queue_size{model_name="net"} 3.0' in metrics.text()
+    repository.replace("other", [])
+    assert b"other" not in metrics.text()
+    assert b'queue_size{model_name="net"} 3.0' in metrics.text()
+
+
+def test_what_belongs_to_a_cfg_is_not_passed_over_for_a_folder(tmp_path: Path, live: Live) -> None:
+    folder = _one(tmp_path)
+    for option in (["--size", "64"], ["--names", "x.names"], ["--letterbox"], ["--name", "net"], ["--strict"]):
+        assert f"{option[0]}: of a CFG" in _refused("--models", folder, *option)
+    assert "no device 'abacus'" in _refused("--models", folder, "--device", "abacus"), "that one is for a folder too"
+
+
+def test_a_file_that_others_exported_is_named(tmp_path: Path, live: Live) -> None:
+    folder = _one(tmp_path)
+    foreign = onnx.load(folder / "net/1/model.onnx")
+    del foreign.metadata_props[:]
+    (folder / "other/1").mkdir(parents=True)
+    onnx.save(foreign, folder / "other/1/model.onnx")
+    assert "other/1/model.onnx was not exported by darknet-py" in _refused("--models", folder)
+
+
+def test_two_models_of_one_name_and_version_are_an_error(tmp_path: Path, live: Live) -> None:
+    folder = _one(tmp_path)
+    assert "two models net in version 1" in _refused(tmp_path / "net.cfg", "--models", folder)
+
+
+def _one(path: Path) -> Path:
+    """A folder of the detector alone, whose cfg lies beside it."""
+    network = load(write_detector(path)).network
+    assert network
+    find_format(path, "triton").write(network, path / "models")
+    return path / "models"
+
+
+def _refused(*arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "darknet_py", "serve", *map(str, arguments), "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    return " ".join(done.stderr.split())

@@ -116,6 +116,7 @@ def test_with_the_token_it_is(guarded: Live) -> None:
 def test_a_token_that_is_easily_guessed_is_refused(detector_cfg: Path) -> None:
     assert "at least 16" in refused(detector_cfg, "--token", "secret")
     assert "at least 16" in refused(detector_cfg, environment={"DARKNET_PY_TOKEN": "secret"})
+    assert "at least 16" in refused(detector_cfg, "--token", ""), "a variable that was forgotten"
     assert "exclude" in refused(detector_cfg, "--token", TOKEN, "--token-file", detector_cfg)
 
 
@@ -139,6 +140,10 @@ def test_tls_keeps_what_is_sent_to_those_who_talk(detector_cfg: Path, tmp_path: 
             old.wrap_socket(plain)
     assert "--tls-key" in refused(detector_cfg, "--tls-cert", certificate)
     assert "cannot use the certificate" in refused(detector_cfg, "--tls-cert", key, "--tls-key", certificate)
+    locked = tmp_path / "locked.pem"
+    with_password = ["openssl", "rsa", "-in", key, "-aes128", "-passout", "pass:secret", "-out", locked]
+    subprocess.run(with_password, check=True, capture_output=True)
+    assert "the key has no password" in refused(detector_cfg, "--tls-cert", certificate, "--tls-key", locked)
 
 
 # -- 3: pages of others in the browser of somebody who may use the server -------------------------------------------
@@ -146,7 +151,7 @@ def test_tls_keeps_what_is_sent_to_those_who_talk(detector_cfg: Path, tmp_path: 
 
 @threat(3)
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost.evil.example"]
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost.evil.example", "http://["]
 )
 def test_pages_of_others_may_not_ask(live: Live, origin: str) -> None:
     status, headers, _ = live.ask("POST", "/detect", PNG, {"Origin": origin})
@@ -332,6 +337,21 @@ def test_what_is_no_http_is_answered_and_closed(live: Live, data: bytes) -> None
     answer = live.raw(data)
     assert re.match(rb"HTTP/1.1 4\d\d ", answer)
     assert b'"error"' in answer
+
+
+@threat(9)
+def test_a_body_in_thousands_of_tiny_chunks_is_refused(live: Live) -> None:
+    """Each costs as much as a large one, and all others wait while they are taken apart."""
+    head = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def sent(body: bytes, size: int) -> bytes:
+        parts = [body[i : i + size] for i in range(0, len(body), size)]
+        return live.raw(head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n")
+
+    assert len(PNG) < 1000
+    assert sent(PNG, 1).startswith(b"HTTP/1.1 200 "), "few of them are nobody's burden"
+    assert sent(PNG + bytes(5000), 1).startswith(b"HTTP/1.1 400 ")
+    assert sent(PNG + bytes(500_000), 300).startswith(b"HTTP/1.1 200 ")
 
 
 def test_the_lines_of_the_page_have_tests() -> None:

@@ -98,6 +98,8 @@ class Application:
 
     async def _detect(self, request: Request) -> Response:
         query = dict(request.query_params)
+        if len(query) < len(request.query_params.multi_items()):
+            raise DataError("the query says something twice: classes have commas between them")
         kind = query.pop("format", "json")
         if kind not in FORMATS:
             raise DataError(f"format is {' or '.join(FORMATS)}, not {shorten(repr(kind), 40)}")

@@ -19,6 +19,7 @@ from .limits import Limits, Portion, Refusal
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 UNPACKED = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+STEP = 1 << 16  # bytes that are unpacked first, and then as many as there are already
 CLOSE = {"Connection": "close"}
 MAX_PARTS = 16  # of a form
 MAX_PART_HEAD = 4096
@@ -45,9 +46,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
             body = await _received(receive, limits, portion)
     except TimeoutError:
         raise Refusal(408, f"the body was not here after {limits.body_seconds:g} seconds", CLOSE) from None
-    if packing not in UNPACKED:
-        return body
-    return await asyncio.get_running_loop().run_in_executor(None, unpack, body, packing, limits)
+    return await unpack(body, packing, limits, portion) if packing in UNPACKED else body
 
 
 async def _received(receive: Receive, limits: Limits, portion: Portion) -> bytes:
@@ -67,18 +66,31 @@ async def _received(receive: Receive, limits: Limits, portion: Portion) -> bytes
             return b"".join(parts)
 
 
-def unpack(body: bytes, packing: str, limits: Limits) -> bytes:
-    """A body that was packed. Raises `Refusal` (413) before it is longer than it may be, `DataError` for damage."""
+async def unpack(body: bytes, packing: str, limits: Limits, portion: Portion) -> bytes:
+    """A body that was packed, in steps, so that what is held is counted before there is more of it.
+
+    Raises `Refusal`: 413 before it is longer than it may be, 503 for want of memory; `DataError` for damage.
+    """
     machine = zlib.decompressobj(UNPACKED[packing])
-    try:
-        data = machine.decompress(body, limits.body + 1)
-    except zlib.error as e:
-        raise DataError(f"the body is not packed with {packing}: {e}") from None
-    if len(data) > limits.body:
-        raise _too_large(limits)
+    loop = asyncio.get_running_loop()
+    parts: list[bytes] = []
+    rest, size = body, 0
+    while not machine.eof:
+        step = min(max(STEP, size), limits.body + 1 - size)
+        portion.grow(len(body) + size + step)
+        try:
+            parts.append(await loop.run_in_executor(None, machine.decompress, rest, step))
+        except zlib.error as e:
+            raise DataError(f"the body is not packed with {packing}: {e}") from None
+        size += len(parts[-1])
+        if size > limits.body:
+            raise _too_large(limits)
+        rest = machine.unconsumed_tail
+        if not rest and len(parts[-1]) < step:
+            break  # there is no more, though there should be
     if not machine.eof or machine.unused_data:
         raise DataError(f"the body ends {'after' if machine.eof else 'before'} what was packed with {packing}")
-    return data
+    return b"".join(parts)
 
 
 def _too_large(limits: Limits) -> Refusal:

@@ -19,11 +19,32 @@ from .limits import Limits
 LINGER = 1.0  # seconds in which what a refused client still sends is thrown away, so that it reads why
 GRACE = 0.25  # seconds in which a connection that is being closed still takes a request that was on its way
 
+CHUNKS = 1000  # of a body that may be of any size
+CHUNK_BYTES = 256  # that the others have on average: to take one apart costs the same however small it is
+
 
 def connection_class(limits: Limits) -> type[asyncio.Protocol]:
     """The class of connections within these limits, which uvicorn makes one of for each."""
     made: type[asyncio.Protocol] = type("Connection", (LimitedConnection,), {"limits": limits})
     return made
+
+
+class _Parser(h11.Connection):  # type: ignore[misc]  # h11 is not looked into
+    """h11's parser, which holds up everybody else while it takes thousands of chunks apart, and so does not."""
+
+    _chunks = _bytes = 0
+
+    def next_event(self) -> Any:
+        """The next event; `RemoteProtocolError` too for a body in chunks of a few bytes."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._bytes += len(event.data)
+            if self._chunks > CHUNKS and self._chunks * CHUNK_BYTES > self._bytes:
+                raise h11.RemoteProtocolError(f"chunks of less than {CHUNK_BYTES} bytes")
+        return event
 
 
 class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked into
@@ -36,6 +57,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
     def connection_made(self, transport: Any) -> None:
         """Somebody is there."""
         super().connection_made(transport)
+        self.conn = _Parser(h11.SERVER, self.limits.head)
         if len(self.connections) > self.limits.connections:
             self._refuse(503, "as many connections as there may be", "Retry-After: 1\r\n")
         else:

@@ -33,7 +33,7 @@ def model_config(served: Served) -> dict[str, Any]:
         "output": [_dims(p) for p in _outputs(served)],
         "dynamic_batching": {"max_queue_delay_microseconds": round(served.window * 1e6)},
     }
-    told = {"names": json.dumps(served.contract.names)} if served.contract.names else {}
+    told = {"names": json.dumps(served.contract.names)} if served.contract.names and served.takes_pictures else {}
     if served.contract.is_suppressed:  # by itself: what is below is not to be had
         told["least_conf"] = f"{served.contract.threshold:g}"
     config["parameters"] = {key: {"string_value": value} for key, value in told.items()}

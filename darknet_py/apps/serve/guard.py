@@ -137,7 +137,7 @@ class Guard:
         if self.hosts is not None and _host_name(host) not in self.hosts:
             raise Refusal(421, "the server is not called so: see --allow-host")
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and _origin_host(origin) != host.lower()
         foreign = foreign or (headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in ("GET", "HEAD"))
         if foreign:
             raise Refusal(403, "pages of other servers may not ask this one")
@@ -186,6 +186,18 @@ def _host_name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+def _origin_host(origin: str) -> str | None:
+    """The host and port in an Origin header; None for what is no address.
+
+    >>> _origin_host("http://LOCALHOST:8000"), _origin_host("http://[")
+    ('localhost:8000', None)
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _line(identity: str, scope: Scope, answer: _Answer, told: Told, seconds: float, fault: str) -> str:

@@ -90,8 +90,9 @@ class Metrics:
 
     def text(self) -> bytes:
         """Everything as Prometheus reads it."""
+        self._queue.clear()  # of models that were unloaded
         for served in self._repository:
-            self._queue.labels(served.name).set(served.queue.admitted)
+            self._queue.labels(served.name).inc(served.queue.admitted)  # of all its versions
         return generate_latest(self._registry)
 
     def statistics(self, name: str | None = None, version: str | None = None) -> dict[str, Any]:

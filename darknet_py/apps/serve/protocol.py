@@ -27,6 +27,7 @@ DATATYPES: dict[str, type[np.generic]] = {
     "FP16": np.float16, "FP32": np.float32, "FP64": np.float64,
 }  # fmt: skip
 MAX_RANK = 8
+MAX_ELEMENTS = 1 << 31  # of a tensor, which no body could bring
 MAX_TENSORS = 64  # of a request
 MAX_PARTS = 100_000  # lists, objects and texts of JSON: each takes 20 times the memory of its bytes
 PREFIX = 4  # bytes of the length before each element of BYTES
@@ -171,6 +172,8 @@ def _input(entry: Any, rest: memoryview) -> tuple[NamedTensor, memoryview]:
 def _shape(value: Any, what: str) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > MAX_RANK or not all(type(n) is int and n >= 0 for n in value):
         raise DataError(f"the shape of {what} is no list of at most {MAX_RANK} whole numbers")
+    if math.prod(n for n in value if n) > MAX_ELEMENTS:  # zeros too: NumPy counts what the other axes would hold
+        raise DataError(f"the shape of {what} has more than {MAX_ELEMENTS:,} elements")
     return tuple(value)
 
 
@@ -211,6 +214,9 @@ def _from_json(data: Any, datatype: str, shape: tuple[int, ...], what: str) -> n
         raise DataError(f"the data of {what} is no list")
     if datatype == BYTES:
         return _elements([_decoded(e, what) for e in _flat(data, what)], shape, what)
+    leaves = set(map(type, _flat(data, what)))
+    if not leaves <= {bool, int, float}:  # NumPy makes each text of an array as long as the longest
+        raise DataError(f"the data of {what} is not {datatype} of {list(shape)}")
     try:
         array = np.array(data)
     except (ValueError, OverflowError, RecursionError):
@@ -258,6 +264,8 @@ def _outputs(data: Any, binary: bool) -> tuple[AskedOutput, ...] | None:
             told = shorten(", ".join(parameters), 80)
             raise DataError(f"the output {shorten(name, 40)!r} has parameters that are not read here: {told}")
         found.append(AskedOutput(name, as_bytes))
+    if len({one.name for one in found}) < len(found):
+        raise DataError("the request names an output twice")
     return tuple(found) or None
 
 

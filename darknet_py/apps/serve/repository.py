@@ -112,5 +112,7 @@ def models_in(folder: Path) -> Mapping[str, dict[str, Path]]:
 def check_name(name: str) -> str:
     """The name of a model; `DataError` for one that no path of an address can have."""
     if not NAME.fullmatch(name):
-        raise DataError(f"{name!r} is no name for a model: letters, digits and . _ + - after one of them")
+        raise DataError(
+            f"{name!r} is no name for a model: letters, digits and . _ + - after one of them; choose one with --name"
+        )
     return name

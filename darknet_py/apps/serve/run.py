@@ -121,8 +121,9 @@ def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], opti
         scheme, port = "https" if context else "http", listening.getsockname()[1]
         host = f"[{options.host}]" if ":" in options.host else options.host
         config = uvicorn.Config(
-            guard, http=connection_class(options.limits), ws="none", lifespan="on", log_config=None,
-            log_level="critical", access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
+            guard, options.host, options.port, http=connection_class(options.limits), ws="none",
+            lifespan="on", log_config=None, log_level="critical", access_log=False, server_header=False,
+            proxy_headers=False, backlog=BACKLOG,
             timeout_keep_alive=options.limits.idle_seconds, timeout_graceful_shutdown=options.limits.stop_seconds,
             h11_max_incomplete_event_size=options.limits.head,
         )  # fmt: skip
@@ -149,12 +150,11 @@ def _repository(
     found = models_in(options.models) if options.models else {}
     for name, versions in found.items():
         for version, path in versions.items():
+            if name in repository.models and version in repository.models[name]:
+                raise DataError(f"there are two models {name} in version {version}: give one another --name")
             repository.add(open_file(name, version, path))
     if not repository.models and not options.may_load:
         raise DataError(f"there is nothing to serve: {options.models} has no NAME/VERSION/model.onnx")
-    too_many = [s.name for s in repository if s.batch > options.limits.queue]
-    if too_many:
-        raise DataError(f"a batch of {too_many[0]} is larger than the queue: raise --queue, or lower --batch")
     return repository
 
 
@@ -164,9 +164,13 @@ def _tls(options: Options) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(options.certificate, options.key)
+        # A key with a password would be asked for at a terminal that nobody may be sitting at.
+        context.load_cert_chain(options.certificate, options.key, password=lambda: "")
     except (OSError, ssl.SSLError) as e:
-        raise DataError(f"cannot use the certificate {options.certificate} with {options.key}: {e}") from None
+        raise DataError(
+            f"cannot use the certificate {options.certificate} with {options.key}: {e}\n"
+            "  hint: both are PEM, they belong together, and the key has no password"
+        ) from None
     return context
 
 
@@ -192,8 +196,11 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
         self._end: float | None = None
 
     async def startup(self, sockets: Any = None) -> None:
-        """Begin to take connections."""
-        await super().startup(sockets)
+        """Begin to take connections; `DataError` where another process has begun to in the meantime."""
+        try:
+            await super().startup(sockets)
+        except OSError as e:
+            raise DataError(f"cannot serve at {self.config.host}:{self.config.port}: {e.strerror or e}") from None
         self._tell()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ batches; what comes before the network and after it is computed in threads of it
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -69,7 +70,8 @@ class Served:
     """A version of a model: what it takes, what it gives, and the queue in front of it.
 
     `batch` is how many rows are computed at most at a time, and the most that one request may have; a batch waits
-    `window` seconds for more. Raises `DataError` for a network that cannot be shared by strangers.
+    `window` seconds for more. Raises `DataError` for a network that cannot be shared by strangers, or whose batch no
+    queue would ever take.
     """
 
     def __init__(
@@ -83,14 +85,18 @@ class Served:
         self.name, self.version, self.model, self.workers, self.limits = name, version, model, workers, limits
         self.contract: Contract = model.contract
         self.batch = self.contract.batch or batch
+        if self.batch > limits.queue:
+            raise DataError(f"a batch of {name} is larger than the queue: raise --queue, or lower --batch")
         self.window = window
         self._batcher: Batcher | None = None
         self.outputs = self._warm()
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether the input of the network is a picture."""
-        return len(self.contract.shape) == 3
+        """Whether the input of the network is a picture, and what it says of one is boxes or scores of classes."""
+        _, _, shape = self.outputs[-1]  # the last counts, as in `results_of`
+        says = bool(self.contract.decoders) or math.prod(shape) == max(shape, default=1)
+        return len(self.contract.shape) == 3 and says
 
     def _warm(self) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
         """Run the network once; name, datatype and shape (after the batch axis) of each output."""
@@ -181,7 +187,9 @@ class Served:
         Raises as `open_picture` does, and `Refusal` (503) for a full queue.
         """
         if not self.takes_pictures:
-            raise DataError(f"{self.name} takes {self.contract.shape[0]} numbers, and no pictures")
+            raise DataError(
+                f"{self.name} takes {self.contract.input} and no pictures, or says neither boxes nor scores"
+            )
         with self.admission(len(pictures)):
             start = perf_counter()
             opened = await asyncio.gather(*(self._in_thread(self._open, p, keep) for p in pictures))
