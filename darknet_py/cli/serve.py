@@ -101,7 +101,7 @@ def _load_file(backend: str, device: str | None, path: Path, threads: int) -> Mo
 
 def _options(given: dict[str, Any]) -> Any:
     from ..apps.serve.limits import Limits
-    from ..apps.serve.run import Options, read_token
+    from ..apps.serve.run import ServerOptions, read_token
 
     file, token = given.pop("token_file"), given.pop("token")
     if file is not None and token is not None:
@@ -113,4 +113,4 @@ def _options(given: dict[str, Any]) -> Any:
     )  # fmt: skip
     cores = {"cores": n} if (n := given.pop("cores")) else {}
     window = given.pop("window") / 1000
-    return Options(token=token, limits=limits, window=window, may_load=given.pop("allow_load"), **cores, **given)
+    return ServerOptions(token=token, limits=limits, window=window, may_load=given.pop("allow_load"), **cores, **given)

@@ -346,7 +346,7 @@ def test_what_cannot_be_served_is_an_error_before_anybody_can_connect(
 SLOW_TO_OPEN = """
 import socket, sys
 from darknet_py import load
-from darknet_py.apps.serve.run import Options, run_server
+from darknet_py.apps.serve.run import ServerOptions, run_server
 
 first = socket.socket()
 first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -359,7 +359,7 @@ def opened(threads):
 
 
 try:
-    run_server([("net", opened)], None, Options(port=first.getsockname()[1]), say=len, log=len, ready=print)
+    run_server([("net", opened)], None, ServerOptions(port=first.getsockname()[1]), say=len, log=len, ready=print)
 except Exception as e:
     print(type(e).__name__, e)
 """

@@ -38,7 +38,7 @@ SHORT = 16  # characters of a token that is easily guessed
 
 
 @dataclass(frozen=True)
-class Options:
+class ServerOptions:
     """How a server is reached and how it works.
 
     `port` 0 is a free one. `token` is what clients must show; where others than this machine can connect there must be
@@ -93,7 +93,7 @@ def read_token(path: Path) -> str:
     return read_whole(path, MAX_TOKEN, "token").decode("utf-8", "replace").strip()
 
 
-def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], options: Options, *, say: Say, log: Say,
+def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], options: ServerOptions, *, say: Say, log: Say,
           ready: Callable[[str], None]) -> None:  # fmt: skip
     """Serve models until SIGTERM or Ctrl-C, and then finish what was accepted.
 
@@ -137,7 +137,7 @@ def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], opti
 
 
 def _repository(
-    own: Iterable[Own], load_file: Callable[[Path, int], Model], options: Options, workers: Workers
+    own: Iterable[Own], load_file: Callable[[Path, int], Model], options: ServerOptions, workers: Workers
 ) -> Repository:
     served = partial(Served, workers=workers, limits=options.limits, batch=options.batch, window=options.window)
 
@@ -158,7 +158,7 @@ def _repository(
     return repository
 
 
-def _tls(options: Options) -> ssl.SSLContext | None:
+def _tls(options: ServerOptions) -> ssl.SSLContext | None:
     if options.certificate is None or options.key is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -174,7 +174,7 @@ def _tls(options: Options) -> ssl.SSLContext | None:
     return context
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(options: ServerOptions) -> socket.socket:
     """The socket, which nobody can connect to before the models are open: it does not listen yet."""
     try:
         found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
