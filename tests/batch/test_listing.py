@@ -188,3 +188,31 @@ def test_shares_are_all_the_shards_and_none_twice() -> None:
 def test_what_is_no_share_is_told(text: str) -> None:
     with pytest.raises(DataError, match="I/N"):
         Share.of(text)
+
+
+def test_a_link_that_leads_to_itself_stops_nothing(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    found = list(list_items([str(tmp_path)]))
+    assert [Path(item.path).name for item in found] == ["0000.png", "loop.png"]
+    with pytest.raises(DataError, match=r"loop\.png"):
+        next(iter(fetches(found[1:])))()
+
+
+def test_the_folder_of_the_results_is_no_source(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    with pytest.raises(DataError, match="is where the results go, and is not searched\n  hint: write to another"):
+        list(list_items([str(tmp_path)], Reach(avoided=tmp_path)))
+
+
+def test_results_that_a_pattern_or_a_store_finds_are_no_pictures(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 1)
+    out = tmp_path / "photos" / "out"
+    out.mkdir()
+    (out / "part-000000000000-0123456789abcdef.parquet").write_bytes(b"rows")
+    found = list(list_items([f"{tmp_path}/photos/**/*"], Reach(avoided=out)))
+    assert [Path(item.path).name for item in found] == ["0000.png"]
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'darknet-compiler[batch]'")
+    found = list(list_items([f"file://{tmp_path}/photos"], Reach(avoided=f"file://{out}/")))
+    assert [Path(item.path).name for item in found] == ["0000.png"]

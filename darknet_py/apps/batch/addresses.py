@@ -16,7 +16,7 @@ from typing import IO, Any, TypeVar
 from ...errors import DarknetError, DataError
 from ...version import requirement
 from ...vision.decode import MAX_BYTES
-from ...vision.web import SCHEMES, fetch_picture, scheme_of
+from ...vision.web import SCHEMES, Unreachable, fetch_picture, scheme_of
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def open_address(address: str) -> IO[bytes]:
 def read_address(address: str, start: int | None = None, end: int | None = None) -> bytes:
     """The bytes at an address, or those from `start` to `end`. Raises `DataError`, `Outage` for what may pass."""
     if is_page(address) and start is None:
-        return fetch_picture(address)
+        return tried(address, lambda: fetch_picture(address))
     store, path = opened(address)
     data: bytes = tried(address, lambda: store.cat_file(path, start=start, end=end))
     if len(data) > MAX_BYTES:
@@ -96,6 +96,8 @@ def told(address: str) -> Iterator[None]:
     """A block in which the errors of a store become `DataError` and `Outage`."""
     try:
         yield
+    except Unreachable as e:
+        raise Outage(str(e)) from None
     except DarknetError:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

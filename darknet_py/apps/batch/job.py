@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
 JOB = "job.json"
+PART = re.compile(r"part-\d{12,}-[0-9a-f]{16}\.(?:jsonl|parquet)")  # names of results; nothing else is ever removed
 PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie elsewhere later
 
 
@@ -49,7 +51,7 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; thresholds of classes as pairs, for None is no key of JSON's."""
-        conf = self.conf if isinstance(self.conf, int | float) else [[k, v] for k, v in self.conf.items()]
+        conf = [[k, v] for k, v in self.conf.items()] if isinstance(self.conf, Mapping) else self.conf
         return {**asdict(self), "conf": conf, "classes": list(self.classes) if self.classes is not None else None}
 
     @classmethod
@@ -127,7 +129,12 @@ class Record:
             found = json.loads(data)
             if found["schema"] != SCHEMA:
                 raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
-            return cls(**found)
+            record = cls(**found)
+            if record.version == VERSION:  # another version may have other options, and is told by `differences`
+                Options.from_dict(record.options)
+            if not (all(isinstance(s, str) for s in (*record.sources, record.folder)) and record.shard_size >= 1):
+                raise ValueError("its sources are no names, or its shards have no size")
+            return record
         except (ValueError, TypeError, KeyError, AttributeError) as e:
             raise DataError(f"{where} is no record of batch work: {e}") from None
 

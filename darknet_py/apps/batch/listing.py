@@ -25,6 +25,7 @@ from ...files import kind_of, reading, scratch
 from ...vision.picture import SUFFIXES
 from ...vision.sources import LISTS
 from .addresses import is_address, is_page, open_address, opened, tried
+from .job import PART
 from .parquet import count_rows
 
 RUN = 1 << 15  # names that are sorted in memory
@@ -54,18 +55,28 @@ Found = tuple[str, int, str, str, int]  # an item without its number
 
 @dataclass(frozen=True)
 class Reach:
-    """`column` is the one with the bytes in Parquet files, `avoided` is a folder that is not entered."""
+    """`column` is the one with the bytes in Parquet files, `avoided` is where the results go: they are no pictures."""
 
     column: str | None = None
-    avoided: Path | None = None
+    avoided: str | Path | None = None
 
     @property
     def closed(self) -> tuple[Identity, ...]:
         """The folders that are not entered."""
         try:
-            return (_identity(str(self.avoided)),) if self.avoided else ()
+            return () if self.avoided is None or is_address(str(self.avoided)) else (_identity(str(self.avoided)),)
         except OSError:  # it is not there yet
             return ()
+
+    def is_result(self, path: str) -> bool:
+        """Whether a file of this name in this folder is a result, which may be Parquet as the sources are."""
+        folder, _, name = path.rpartition("/")
+        if not PART.fullmatch(name) or self.avoided is None:
+            return False
+        out = str(self.avoided).rstrip("/")
+        if is_address(path) or is_address(out):
+            return is_address(path) and is_address(out) and opened(folder)[1] == opened(out)[1]
+        return _identity(folder or ".") in self.closed
 
 
 def list_items(sources: Iterable[str], reach: Reach = Reach()) -> Iterator[Item]:
@@ -121,6 +132,8 @@ def _found(source: str, reach: Reach) -> Iterator[Found]:
         return
     path, kind = Path(source), kind_of(source)
     if kind == "a folder":
+        if _identity(source) in reach.closed:
+            raise DataError(f"{source} is where the results go, and is not searched\n  hint: write to another folder")
         yield from _files(_walk(source, reach.closed), reach)
     elif kind == "nothing" and has_magic(source):
         yield from _files(sorted_names(iglob(source, recursive=True)), reach)  # noqa: PTH207 - Path.glob takes no "/a/*"
@@ -137,7 +150,7 @@ def _files(paths: Iterable[str], reach: Reach) -> Iterator[Found]:
     """Those of the paths that are pictures, or hold some."""
     for path in paths:
         suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - a Path costs as much as the rest
-        if (suffix in SUFFIXES or suffix in HOLDERS) and not os.path.isdir(path):  # noqa: PTH112
+        if (suffix in SUFFIXES or suffix in HOLDERS) and not os.path.isdir(path) and not reach.is_result(path):  # noqa: PTH112
             yield from _file(path, reach)
 
 
@@ -153,7 +166,7 @@ def _walk(folder: str, above: tuple[Identity, ...]) -> Iterator[str]:
         if here in above:
             return
         with os.scandir(folder) as entries:
-            names = sorted_names(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
+            names = sorted_names(entry.name + ("/" if _is_folder(entry) else "") for entry in entries)
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - as above
                 if name.endswith("/"):
@@ -162,6 +175,13 @@ def _walk(folder: str, above: tuple[Identity, ...]) -> Iterator[str]:
                     yield path
     except OSError as e:
         raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: it is no picture, or whoever reads it says what is wrong
+        return False
 
 
 def _file(path: str, reach: Reach) -> Iterator[Found]:
@@ -275,6 +295,6 @@ def _objects(store: Any, entries: Iterable[dict[str, Any]], reach: Reach) -> Ite
             continue
         if suffix in SUFFIXES:
             yield address, -1 if size is None else int(size), stamp, "", -1
-        elif suffix in HOLDERS:
+        elif suffix in HOLDERS and not reach.is_result(address):
             with closing(open_address(address)) as file:
                 yield from _held(file, address, f"{size} {stamp}", reach)
