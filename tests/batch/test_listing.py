@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tarfile
 import tracemalloc
 from pathlib import Path
 
@@ -216,3 +217,18 @@ def test_results_that_a_pattern_or_a_store_finds_are_no_pictures(tmp_path: Path)
     pytest.importorskip("fsspec", reason="needs fsspec: pip install 'darknet-compiler[batch]'")
     found = list(list_items([f"file://{tmp_path}/photos"], Reach(avoided=f"file://{out}/")))
     assert [Path(item.path).name for item in found] == ["0000.png"]
+
+
+def test_a_link_in_a_tar_is_a_row_that_says_so(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(write_pictures(tmp_path, 1)[0], "0.png")
+        for name, kind in (("1.png", tarfile.LNKTYPE), ("2.png", tarfile.SYMTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "0.png"
+            tar.addfile(info)
+    there, *links = fetches(list_items([str(tmp_path / "a.tar")]))
+    assert there() == (tmp_path / "0000.png").read_bytes()
+    assert len(links) == 2
+    for fetch in links:
+        with pytest.raises(DataError, match=r"[12]\.png: a link .*--hard-dereference"):
+            fetch()

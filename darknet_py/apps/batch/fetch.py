@@ -41,6 +41,8 @@ def _read(item: Item) -> bytes:
 
 def _range(item: Item) -> bytes:
     """A member of a tar file."""
+    if item.at < 0:
+        raise DataError(f"{item.path}: a link or a sparse file: pack such with tar --hard-dereference -h")
     if is_address(item.inside):
         data = read_address(item.inside, item.at, item.at + item.size)
     else:

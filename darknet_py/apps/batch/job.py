@@ -31,7 +31,7 @@ PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie
 
 
 @dataclass(frozen=True)
-class Options:
+class RowOptions:
     """What decides rows besides the network: see `Model.__call__`; `column` is the one of Parquet files with bytes."""
 
     conf: Conf = CONF
@@ -66,14 +66,16 @@ class Options:
 class Job:
     """What a process works by: the arguments of `load`, the options, and how results are written.
 
-    `workers` threads read pictures, `folder` is where relative paths begin.
+    `workers` threads read pictures, `folder` is where relative paths begin, and `expected` is the hash of the network
+    that the work began with (empty: not known yet): on another machine, or later, its files may be others.
     """
 
     network: dict[str, Any]
-    options: Options
+    options: RowOptions
     form: str
     workers: int
     folder: str
+    expected: str = ""
 
     def to_json(self) -> str:
         """As text."""
@@ -87,13 +89,19 @@ class Job:
         data = json.loads(text)
         size = data["network"].get("size")
         network = {**data["network"], "size": tuple(size) if size else None}
-        return cls(**{**data, "network": network, "options": Options.from_dict(data["options"])})
+        return cls(**{**data, "network": network, "options": RowOptions.from_dict(data["options"])})
 
     def load(self) -> Model:
-        """Open the network, saying nothing."""
+        """Open the network, saying nothing. Raises `DataError` where it is not the expected one."""
         from ...model.model import load
 
-        return load(**self.network, quiet=True)
+        model = load(**self.network, quiet=True)
+        if self.expected and network_hash(model, self) != self.expected:
+            raise DataError(
+                f"{self.network['cfg']}: the network here is another than the one that the work began with\n"
+                "  hint: the cfg, the weights and darknet-py have to be the same on each machine until all is done"
+            )
+        return model
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ class Record:
                 raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
             record = cls(**found)
             if record.version == VERSION:  # another version may have other options, and is told by `differences`
-                Options.from_dict(record.options)
+                RowOptions.from_dict(record.options)
             if not (all(isinstance(s, str) for s in (*record.sources, record.folder)) and record.shard_size >= 1):
                 raise ValueError("its sources are no names, or its shards have no size")
             return record
@@ -156,13 +164,18 @@ def record_of(model: Model, job: Job, sources: Iterable[str], shard_size: int) -
             "the network is recurrent: what it finds in a picture depends on those before it, and in batch work "
             "there is no before\n  hint: `darknet-py run` shows it pictures one after another"
         )
-    said = {k: v for k, v in contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
-    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
     return Record(
         [os.fspath(source) for source in sources], shard_size, job.form, str(job.network["cfg"]),
-        _digest([said, _files_of(job, model), extra]), str(job.network["backend"]),
+        network_hash(model, job), str(job.network["backend"]),
         [model.names[i] for i in range(contract.classes)], job.options.to_dict(), job.folder,
     )  # fmt: skip
+
+
+def network_hash(model: Model, job: Job) -> str:
+    """A hash of the files of a network, and of what goes in and comes out."""
+    said = {k: v for k, v in model.contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
+    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
+    return _digest([said, _files_of(job, model), extra])
 
 
 def _files_of(job: Job, model: Model) -> list[str]:

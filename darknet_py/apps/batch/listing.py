@@ -38,7 +38,8 @@ class Item(NamedTuple):
     """A picture: its number in the listing, what it is called, and where its bytes are.
 
     `size` is in bytes, -1 if unknown; `stamp` tells another version of the same name: a time of writing, or an etag.
-    `inside` is the tar or Parquet file that holds it, and `at` its first byte there, or its row.
+    `inside` is the tar or Parquet file that holds it, and `at` its first byte there, or its row;
+    -1 for a link in a tar file, which has no bytes of its own.
     """
 
     position: int
@@ -218,8 +219,10 @@ def _members(file: IO[bytes], path: str, stamp: str) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
-                if member.isreg() and not member.sparse and os.path.splitext(member.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                    yield f"{path}/{member.name}", member.size, stamp, path, member.offset_data
+                if member.isdir() or os.path.splitext(member.name)[1].lower() not in SUFFIXES:  # noqa: PTH122
+                    continue
+                size, at = (member.size, member.offset_data) if member.isreg() and not member.sparse else (-1, -1)
+                yield f"{path}/{member.name}", size, stamp, path, at
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile takes any end for one
                 raise tarfile.ReadError("there is no mark of its end")

@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...files import kind_of, scratch
 from .addresses import is_address
 from .formats import RowFormat, row_format
-from .job import JOB, SCHEMA, Job, Options, Record
+from .job import JOB, SCHEMA, Job, Record, RowOptions
 from .listing import sorted_names
 from .output import Output, output_of
 from .work import BatchWork, Done
@@ -130,7 +130,7 @@ def batch_status(out: str | Path) -> Status:
     if record is None:
         raise DataError(f"{where}: no batch work was begun there: there is no {JOB}")
     absolute = where if is_address(where) else str(Path(where).absolute())
-    job = Job({}, Options.from_dict(record.options), record.format, 0, record.folder)
+    job = Job({}, RowOptions.from_dict(record.options), record.format, 0, record.folder)
     counts = [0, 0, 0, 0]
     with _where_it_began(record):
         for shard in BatchWork(job, record, absolute).shards():

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ...model.model import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format
-from .job import JOB, Job, Options, Record, record_of
+from .job import JOB, Job, Record, RowOptions, record_of
 from .listing import Reach, check_sources
 from .manifest import MANIFEST, finish, opened_book, read_record
 from .output import Output
@@ -117,7 +118,7 @@ def batch(
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
     record = _checked(job, given, shard_size, say)
-    work = BatchWork(job, record, _absolute(out), Share.of(share))
+    work = BatchWork(replace_fields(job, expected=record.network), record, _absolute(out), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
@@ -165,7 +166,7 @@ def job_of(
     least: Conf = float(conf) if not isinstance(conf, Mapping) else {
         name if name is None else _plain(name): float(own) for name, own in conf.items()
     }  # fmt: skip
-    options = Options(
+    options = RowOptions(
         least, float(iou), batch, tuple(map(_plain, classes)) if classes is not None else None, max_det, agnostic,
         pixel_limit(max_pixels), column,
     )  # fmt: skip
