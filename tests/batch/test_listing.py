@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -232,3 +233,19 @@ def test_a_link_in_a_tar_is_a_row_that_says_so(tmp_path: Path) -> None:
     for fetch in links:
         with pytest.raises(DataError, match=r"[12]\.png: a link .*--hard-dereference"):
             fetch()
+
+
+def test_folders_may_be_deeper_than_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1100):
+        os.mkdir("d")  # noqa: PTH102 - the whole path is longer than some calls take
+        os.chdir("d")
+    Path("a.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert paths_of(".") == [f"./{'d/' * 1100}a.png"]
+    while Path("d").exists():  # rmtree calls itself, and so does pytest's
+        if Path("d/d").exists():
+            Path("d/d").rename("inner")
+        shutil.rmtree("d")
+        if Path("inner").exists():
+            Path("inner").rename("d")

@@ -212,3 +212,12 @@ def test_a_web_server_that_does_not_answer_is_an_outage_and_a_missing_page_is_no
     server.server_close()
     with pytest.raises(Outage, match="refused"):
         read_address(f"{at}/a.jpg")
+
+
+def test_a_library_that_is_missing_gives_up_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec, "filesystem", lacking)
+    with pytest.raises(Outage, match="Install s3fs"):
+        read_address("lacking://bucket/a.jpg")

@@ -24,7 +24,7 @@ WAITS = (0.5, 2.0, 8.0)  # seconds before each further try
 
 
 class Outage(DataError):
-    """A store that does not answer as it should: later it may."""
+    """A store that does not answer as it should, or whose library is missing here: later, or elsewhere, it may."""
 
 
 def is_address(text: str) -> bool:
@@ -47,11 +47,11 @@ def store_of(scheme: str) -> Any:
     try:
         import fsspec
     except ModuleNotFoundError:
-        raise DataError(f"{scheme}:// needs fsspec: pip install {requirement('batch')}") from None
+        raise Outage(f"{scheme}:// needs fsspec: pip install {requirement('batch')}") from None
     try:
         return fsspec.filesystem(scheme, use_listings_cache=False)
     except ImportError as e:
-        raise DataError(f"{scheme}://: {e}") from None
+        raise Outage(f"{scheme}://: {e}") from None
     except ValueError:
         raise DataError(f"{scheme}:// is an address that fsspec does not know") from None
 

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -160,22 +160,41 @@ def _identity(folder: str) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _walk(folder: str, above: tuple[Identity, ...]) -> Iterator[str]:
-    """The files in a folder and the folders in it, in the order of names; a folder within itself is not entered."""
+def _walk(folder: str, closed: tuple[Identity, ...]) -> Iterator[str]:
+    """The files in a folder and the folders in it, in the order of names; a folder within itself is not entered.
+
+    Without recursion, and without a folder kept open, so that folders may be as deep as paths may be long.
+    """
+    here = _identity_of(folder)
+    levels = [(folder, here, _names(folder))] if here not in closed else []
+    while levels:
+        above, _, names = levels[-1]
+        name = next(names, "")
+        path = os.path.join(above, name)  # noqa: PTH118 - as above
+        if not name:
+            levels.pop()
+        elif not name.endswith("/"):
+            yield path
+        elif (here := _identity_of(path[:-1])) not in (*closed, *(level[1] for level in levels)):
+            levels.append((path[:-1], here, _names(path[:-1])))
+
+
+def _identity_of(folder: str) -> Identity:
     try:
-        here = _identity(folder)
-        if here in above:
-            return
-        with os.scandir(folder) as entries:
-            names = sorted_names(entry.name + ("/" if _is_folder(entry) else "") for entry in entries)
-            for name in names:
-                path = os.path.join(folder, name)  # noqa: PTH118 - as above
-                if name.endswith("/"):
-                    yield from _walk(path[:-1], (*above, here))
-                else:
-                    yield path
+        return _identity(folder)
     except OSError as e:
         raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
+
+
+def _names(folder: str) -> Iterator[str]:
+    """What is in a folder, in order; a folder's name ends with a stroke. It is read, and closed, before the first."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted_names(entry.name + ("/" if _is_folder(entry) else "") for entry in entries)
+            first = next(names, None)
+    except OSError as e:
+        raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
+    return names if first is None else chain((first,), names)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
