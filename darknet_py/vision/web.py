@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 10  # for a connection, and for each answer on it
 TOTAL_SECONDS = 60
 CHUNK = 1 << 16
+BUSY = (408, 429)  # statuses that ask for patience, as all from 500 on
 SCHEMES = ("http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _KEPT = "!#$%&'()*+,/:;=?@[]~"  # in an address; anything else is escaped
+
+
+class Unreachable(DataError):
+    """A server that does not answer as it should, or breaks off: later it may do better."""
 
 
 def scheme_of(text: str) -> str | None:
@@ -73,7 +78,7 @@ def fetch_picture(url: str) -> bytes:
     thread = Thread(target=lambda: answers.append(_outcome(lambda: _fetch(url))), daemon=True)
     thread.start()
     thread.join(TOTAL_SECONDS)
-    answer = answers[0] if answers else DataError(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
+    answer = answers[0] if answers else Unreachable(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
     if isinstance(answer, DataError):
         raise answer
     return answer
@@ -104,20 +109,32 @@ def _fetch(url: str) -> bytes:
                 if len(data) > MAX_BYTES:
                     raise DataError(f"{url}: more than {MAX_BYTES:,} bytes are no picture")
                 if time.monotonic() > end:  # nobody waits for it any more
-                    raise DataError(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
+                    raise Unreachable(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
             _check_length(url, answer.headers.get("Content-Length"), len(data))
     except HTTPError as e:
         e.close()  # it is an open answer, too
-        raise DataError(f"cannot fetch {url}: {e.code} {e.reason}") from None
+        kind = Unreachable if e.code in BUSY or e.code >= 500 else DataError
+        raise kind(f"cannot fetch {url}: {e.code} {e.reason}") from None
     except (OSError, HTTPException, ValueError) as e:  # urllib's own errors are OSErrors, a bad address a ValueError
         reason = getattr(e, "reason", None) or e
-        raise DataError(f"cannot fetch {url}: {reason or type(e).__name__}") from None
+        kind = Unreachable if _may_pass(reason) else DataError
+        raise kind(f"cannot fetch {url}: {reason or type(e).__name__}") from None
     return bytes(data)
+
+
+def _may_pass(reason: object) -> bool:
+    """Whether a later try may do better: a name that nobody has, a bad certificate and a bad address stay."""
+    from http.client import HTTPException, InvalidURL
+    from socket import EAI_AGAIN, gaierror
+
+    if isinstance(reason, gaierror):
+        return reason.errno == EAI_AGAIN
+    return isinstance(reason, OSError | HTTPException) and not isinstance(reason, ValueError | InvalidURL)
 
 
 def _check_length(url: str, promised: str | None, have: int) -> None:
     if promised and promised.isdigit() and have < int(promised):
-        raise DataError(f"cannot fetch {url}: the connection ended after {have:,} of {int(promised):,} bytes")
+        raise Unreachable(f"cannot fetch {url}: the connection ended after {have:,} of {int(promised):,} bytes")
 
 
 def _opener() -> OpenerDirector:

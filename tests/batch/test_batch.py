@@ -16,7 +16,8 @@ import pytest
 from networks import write_classifier, write_detector, write_recurrent
 from scenes import BROKEN, encoded, parts, results, rows_in, write_pictures, write_tar
 
-from darknet_py import batch, batch_rows, batch_status, load
+from darknet_py import batch, batch_plan, batch_rows, batch_status, load
+from darknet_py.apps.batch.rows import row_of
 from darknet_py.apps.batch.run import BatchSummary
 from darknet_py.errors import DataError
 
@@ -390,3 +391,102 @@ def test_the_place_of_the_network_does_not_matter(cfg: Path, photos: Path, tmp_p
     run(cfg, photos, tmp_path / "out")
     cfg.parent.rename(tmp_path / "moved")
     assert run(tmp_path / "moved" / cfg.name, photos, tmp_path / "out").kept == 4
+
+
+def test_the_work_may_be_gone_on_with_from_another_folder_and_its_status_goes_with_it(
+    cfg: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    photos.rename(tmp_path / "here" / "photos")
+    monkeypatch.chdir(tmp_path / "here")
+    run(cfg, "photos", tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    (tmp_path / "here").rename(tmp_path / "there")
+    with pytest.raises(DataError, match="where the work was begun, is not there, and its sources are relative to it"):
+        batch_status(tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "there")
+    assert run(cfg, "photos", tmp_path / "out").kept == 4
+    (tmp_path / "out" / "manifest.json").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert batch_status(tmp_path / "out").done_pictures == 7
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"a', '{"schema": "darknet-py.batch/1", "shard_count": null}'])
+def test_status_of_a_manifest_of_others_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest\.json is no manifest of batch work"):
+        batch_status(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"options": {}}, {"options": {"x": 1}}, {"sources": [1]}, {"shard_size": 0}])
+def test_status_of_a_record_that_was_changed_is_told(
+    cfg: Path, photos: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    run(cfg, photos, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    record = tmp_path / "out" / "job.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
+    with pytest.raises(DataError, match=r"job\.json is no record of batch work"):
+        batch_status(tmp_path / "out")
+
+
+def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    run(cfg, photos, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    part = min((tmp_path / "out").glob("part-*"))
+    part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(DataError, match=f"{part.name} is no whole file of results") as told:
+        run(cfg, photos, tmp_path / "out")
+    assert "remove it, and the same command computes it again" in str(told.value)
+
+
+def test_no_sources_are_no_finished_work(cfg: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no sources"):
+        run(cfg, [], tmp_path / "out")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no sources"):
+        batch_plan(cfg, [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_place_is_not_the_folder_where_we_are(
+    cfg: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="out is empty"):
+        run(cfg, photos, "")  # type: ignore[arg-type]
+    assert not (tmp_path / "job.json").exists()
+
+
+def test_numbers_of_numpy_are_numbers(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    found = run(cfg, photos, tmp_path / "out", conf={None: np.float32(0.5), np.int64(1): np.float64(0.25)},
+                classes=np.arange(2))  # fmt: skip
+    assert found.complete
+    assert run(cfg, photos, tmp_path / "out", conf={None: 0.5, 1: 0.25}, classes=(0, 1)).kept == 4
+
+
+def test_rows_that_cannot_be_meant_are_told_at_once(cfg: Path) -> None:
+    model = load(cfg)
+    with pytest.raises(DataError, match="batch is at least 1, not 0"):
+        batch_rows(model, [], batch=0)
+    with pytest.raises(DataError, match="workers is at least 0, not -1"):
+        batch_rows(model, [], workers=-1)
+
+
+def test_rows_without_a_picture_are_errors(cfg: Path, tmp_path: Path) -> None:
+    gone = (tmp_path / "gone.png").read_bytes
+    pictures = [("a", None), (tmp_path / "b.png", encoded()), ("c", gone), ("d", bytearray())]
+    found = list(batch_rows(load(cfg), pictures))  # type: ignore[arg-type]
+    assert [row["error"] and row["error"].partition(": ")[2] for row in found] == [
+        "the row has no picture", None, "there is no such file",
+        "not a picture, or in a format that OpenCV cannot read",
+    ]  # fmt: skip
+    json.dumps(found)
+
+
+def test_what_is_no_number_is_an_error_and_not_in_json(cfg: Path, tmp_path: Path) -> None:
+    model = load(cfg)
+    (results,) = model(iter([cv2.imdecode(np.frombuffer(encoded(), np.uint8), 1)]))
+    results.boxes.xyxy[0, 0] = np.inf
+    row = row_of("a.png", results)
+    assert row["error"] == "a.png: the network answers NaN or infinity: are its weights whole?"
+    assert row["boxes"] is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
+import tarfile
 import tracemalloc
 from pathlib import Path
 
@@ -188,3 +190,62 @@ def test_shares_are_all_the_shards_and_none_twice() -> None:
 def test_what_is_no_share_is_told(text: str) -> None:
     with pytest.raises(DataError, match="I/N"):
         Share.of(text)
+
+
+def test_a_link_that_leads_to_itself_stops_nothing(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    found = list(list_items([str(tmp_path)]))
+    assert [Path(item.path).name for item in found] == ["0000.png", "loop.png"]
+    with pytest.raises(DataError, match=r"loop\.png"):
+        next(iter(fetches(found[1:])))()
+
+
+def test_the_folder_of_the_results_is_no_source(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 1)
+    with pytest.raises(DataError, match="is where the results go, and is not searched\n  hint: write to another"):
+        list(list_items([str(tmp_path)], Reach(avoided=tmp_path)))
+
+
+def test_results_that_a_pattern_or_a_store_finds_are_no_pictures(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 1)
+    out = tmp_path / "photos" / "out"
+    out.mkdir()
+    (out / "part-000000000000-0123456789abcdef.parquet").write_bytes(b"rows")
+    found = list(list_items([f"{tmp_path}/photos/**/*"], Reach(avoided=out)))
+    assert [Path(item.path).name for item in found] == ["0000.png"]
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'darknet-compiler[batch]'")
+    found = list(list_items([f"file://{tmp_path}/photos"], Reach(avoided=f"file://{out}/")))
+    assert [Path(item.path).name for item in found] == ["0000.png"]
+
+
+def test_a_link_in_a_tar_is_a_row_that_says_so(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(write_pictures(tmp_path, 1)[0], "0.png")
+        for name, kind in (("1.png", tarfile.LNKTYPE), ("2.png", tarfile.SYMTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "0.png"
+            tar.addfile(info)
+    there, *links = fetches(list_items([str(tmp_path / "a.tar")]))
+    assert there() == (tmp_path / "0000.png").read_bytes()
+    assert len(links) == 2
+    for fetch in links:
+        with pytest.raises(DataError, match=r"[12]\.png: a link .*--hard-dereference"):
+            fetch()
+
+
+def test_folders_may_be_deeper_than_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1100):
+        os.mkdir("d")  # noqa: PTH102 - the whole path is longer than some calls take
+        os.chdir("d")
+    Path("a.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert paths_of(".") == [f"./{'d/' * 1100}a.png"]
+    while Path("d").exists():  # rmtree calls itself, and so does pytest's
+        if Path("d/d").exists():
+            Path("d/d").rename("inner")
+        shutil.rmtree("d")
+        if Path("inner").exists():
+            Path("inner").rename("d")

@@ -84,3 +84,41 @@ def test_the_schema_of_the_results_is_stated_in_them(tmp_path: Path) -> None:
     schema = parquet.read_schema(next((tmp_path / "out").glob("*.parquet")))
     assert schema.metadata[b"darknet.schema"].decode() == SCHEMA
     assert schema.names == ["position", "path", "width", "height", "boxes", "classes", "error"]
+
+
+def test_a_broken_row_group_costs_its_rows_and_not_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    data = [bytes([i]) * 99 for i in range(4)]
+    parquet.write_table(pa.table({"image": data}), path, row_group_size=1, compression="none")
+    items = list(list_items([str(path)]))
+    start = parquet.ParquetFile(path).metadata.row_group(1).column(0).dictionary_page_offset
+    whole = bytearray(path.read_bytes())
+    whole[start : start + 8] = b"\xff" * 8
+    path.write_bytes(whole)
+    first, second, *others = fetches(items)
+    assert [fetch() for fetch in (first, *others)] == [data[0], *data[2:]]
+    with pytest.raises(DataError, match=r"a\.parquet#1: .* is broken there"):
+        second()
+
+
+def test_rows_that_are_gone_since_they_were_listed_are_errors(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"image": [b"0", b"1", b"2"]}), path)
+    items = list(list_items([str(path)]))
+    parquet.write_table(pa.table({"image": [b"0"]}), path)
+    there, *gone = fetches(items)
+    assert there() == b"0"
+    for fetch in gone:
+        with pytest.raises(DataError, match="has no such row any more"):
+            fetch()
+    path.unlink()
+    for fetch in fetches(items):
+        with pytest.raises(DataError, match="No such file"):
+            fetch()
+
+
+def test_a_column_with_a_dictionary_is_bytes_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"image": pa.array([b"0", b"0", None]).dictionary_encode()}), path)
+    first, second, _ = fetches(list_items([path]))
+    assert first() == second() == b"0"

@@ -81,10 +81,10 @@ def test_without_ray_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pyt
 def test_what_goes_to_ray_can_travel(tmp_path: Path) -> None:
     import pickle
 
-    from darknet_py.apps.batch.job import Job, Options
+    from darknet_py.apps.batch.job import Job, RowOptions
     from darknet_py.apps.batch.work import BatchWork
 
-    options = Options(conf={None: 0.25, "red": 0.5}, classes=("red",))
+    options = RowOptions(conf={None: 0.25, "red": 0.5}, classes=("red",))
     job = Job({"cfg": "net.cfg", "size": (32, 64)}, options, "jsonl", 0, str(tmp_path))
     assert Job.from_json(job.to_json()) == job
     assert pickle.loads(pickle.dumps(cluster.Actor)) is cluster.Actor

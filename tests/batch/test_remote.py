@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +183,41 @@ def test_parquet_at_an_address_is_read_in_part(bucket: str, tmp_path: Path) -> N
     assert next(iter(fetches(items[2:])))() == b"3"
     assert json.dumps(items)
     assert rows_in  # shared with the others
+
+
+def test_a_web_server_that_does_not_answer_is_an_outage_and_a_missing_page_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "WAITS", (0.0, 0.0))
+    asked = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404 if self.path == "/gone.jpg" else 503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = f"http://127.0.0.1:{server.server_port}"
+    with pytest.raises(DataError, match="404") as told:
+        read_address(f"{at}/gone.jpg")
+    assert not isinstance(told.value, Outage)
+    with pytest.raises(Outage, match="503"):
+        read_address(f"{at}/busy.jpg")
+    assert asked == ["/gone.jpg", *["/busy.jpg"] * 3]
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(Outage, match="refused"):
+        read_address(f"{at}/a.jpg")
+
+
+def test_a_library_that_is_missing_gives_up_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec, "filesystem", lacking)
+    with pytest.raises(Outage, match="Install s3fs"):
+        read_address("lacking://bucket/a.jpg")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from scenes import encoded, results, write_pictures
 
 from darknet_py import batch
 from darknet_py.apps.batch import worker
+from darknet_py.apps.batch.listing import list_items
+from darknet_py.apps.batch.run import job_of
+from darknet_py.apps.batch.shards import Shard
 from darknet_py.errors import DataError
 
 # A process that dies as one does in which a decoder writes where it should not: at once, without a word.
@@ -135,3 +140,14 @@ def test_what_a_process_cannot_do_is_told_and_the_shard_is_left(cfg: Path, tmp_p
     found = batch(cfg, tmp_path / "photos", out, shard_size=1, processes=1, progress=in_the_way)
     assert found.computed == 2  # a process that has the network needs the file no more
     assert json.loads((out / "manifest.json").read_text())["pictures"] == 2
+
+
+def test_a_process_that_finds_another_network_computes_nothing_with_it(cfg: Path, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 2)
+    job = replace(job_of(cfg, [], None), expected="the hash of other weights")
+    shard = Shard("part-000000000000-0123456789abcdef.jsonl", tuple(list_items([str(tmp_path / "photos")])))
+    with closing(worker.Worker(job, str(tmp_path / "out"))) as process:
+        done = process.compute(shard)
+    assert done.state == "failed"
+    assert "the network here is another than the one that the work began with" in done.failure
+    assert not (tmp_path / "out").exists()

@@ -16,7 +16,7 @@ from typing import IO, Any, TypeVar
 from ...errors import DarknetError, DataError
 from ...version import requirement
 from ...vision.decode import MAX_BYTES
-from ...vision.web import SCHEMES, fetch_picture, scheme_of
+from ...vision.web import SCHEMES, Unreachable, fetch_picture, scheme_of
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ WAITS = (0.5, 2.0, 8.0)  # seconds before each further try
 
 
 class Outage(DataError):
-    """A store that does not answer as it should: later it may."""
+    """A store that does not answer as it should, or whose library is missing here: later, or elsewhere, it may."""
 
 
 def is_address(text: str) -> bool:
@@ -47,11 +47,11 @@ def store_of(scheme: str) -> Any:
     try:
         import fsspec
     except ModuleNotFoundError:
-        raise DataError(f"{scheme}:// needs fsspec: pip install {requirement('batch')}") from None
+        raise Outage(f"{scheme}:// needs fsspec: pip install {requirement('batch')}") from None
     try:
         return fsspec.filesystem(scheme, use_listings_cache=False)
     except ImportError as e:
-        raise DataError(f"{scheme}://: {e}") from None
+        raise Outage(f"{scheme}://: {e}") from None
     except ValueError:
         raise DataError(f"{scheme}:// is an address that fsspec does not know") from None
 
@@ -71,7 +71,7 @@ def open_address(address: str) -> IO[bytes]:
 def read_address(address: str, start: int | None = None, end: int | None = None) -> bytes:
     """The bytes at an address, or those from `start` to `end`. Raises `DataError`, `Outage` for what may pass."""
     if is_page(address) and start is None:
-        return fetch_picture(address)
+        return tried(address, lambda: fetch_picture(address))
     store, path = opened(address)
     data: bytes = tried(address, lambda: store.cat_file(path, start=start, end=end))
     if len(data) > MAX_BYTES:
@@ -96,6 +96,8 @@ def told(address: str) -> Iterator[None]:
     """A block in which the errors of a store become `DataError` and `Outage`."""
     try:
         yield
+    except Unreachable as e:
+        raise Outage(str(e)) from None
     except DarknetError:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -15,7 +15,7 @@ from typing import IO
 from ...errors import DataError
 from ...files import read_whole, reading
 from ...vision.decode import MAX_BYTES
-from .addresses import is_address, open_address, read_address
+from .addresses import Outage, is_address, open_address, read_address
 from .listing import PARQUET, Item
 from .parquet import read_rows
 
@@ -41,6 +41,8 @@ def _read(item: Item) -> bytes:
 
 def _range(item: Item) -> bytes:
     """A member of a tar file."""
+    if item.at < 0:
+        raise DataError(f"{item.path}: a link or a sparse file: pack such with tar --hard-dereference -h")
     if is_address(item.inside):
         data = read_address(item.inside, item.at, item.at + item.size)
     else:
@@ -55,16 +57,40 @@ def _range(item: Item) -> bytes:
 def _rows(holder: str, items: list[Item], column: str | None) -> Iterator[Fetch]:
     """Rows of a Parquet file: its items in a shard follow one another, and stretches of them are read at once."""
     stretches = groupby(enumerate(items), lambda pair: pair[1].at - pair[0])
-    with closing(_open(holder)) as file:
-        for _, pairs in stretches:
-            some = [item for _, item in pairs]
-            rows = range(some[0].at, some[-1].at + 1)
-            for item, data in zip(some, read_rows(file, holder, column, rows), strict=True):
-                yield partial(_there, item, data)
+    for _, pairs in stretches:
+        yield from _stretch(holder, [item for _, item in pairs], column)
+
+
+def _stretch(holder: str, items: list[Item], column: str | None) -> Iterator[Fetch]:
+    """Rows that follow one another; where the file is broken, each alone, so that only the broken ones lack."""
+    rows, number = range(items[0].at, items[-1].at + 1), 0
+    why = DataError(f"{items[0].path}: {holder} has no such row any more")
+    try:
+        with closing(_open(holder)) as file:
+            for number, data in enumerate(read_rows(file, holder, column, rows), 1):
+                yield partial(_there, items[number - 1], data)
+    except DataError as e:
+        if isinstance(e, Outage):
+            raise
+        why = e
+    except (OSError, ValueError, NotImplementedError) as e:  # pyarrow's: an OSError of a store has a number
+        if is_address(holder) and isinstance(e, OSError) and e.errno is not None:
+            raise Outage(f"cannot reach {holder}: {e}") from None
+        first = str(e).strip().partition("\n")[0]
+        why = DataError(f"{items[0].path}: {holder} is broken there: {first}")
+    if len(items) == 1:
+        yield from (partial(_fail, why) for _ in items[number:])
+    else:
+        for item in items[number:]:
+            yield from _stretch(holder, [item], column)
 
 
 def _open(holder: str) -> IO[bytes]:
     return open_address(holder) if is_address(holder) else reading(holder, note=False)
+
+
+def _fail(why: DataError) -> bytes:
+    raise why
 
 
 def _there(item: Item, data: bytes | None) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
 JOB = "job.json"
+PART = re.compile(r"part-\d{12,}-[0-9a-f]{16}\.(?:jsonl|parquet)")  # names of results; nothing else is ever removed
 PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie elsewhere later
 
 
 @dataclass(frozen=True)
-class Options:
+class RowOptions:
     """What decides rows besides the network: see `Model.__call__`; `column` is the one of Parquet files with bytes."""
 
     conf: Conf = CONF
@@ -49,7 +51,7 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; thresholds of classes as pairs, for None is no key of JSON's."""
-        conf = self.conf if isinstance(self.conf, int | float) else [[k, v] for k, v in self.conf.items()]
+        conf = [[k, v] for k, v in self.conf.items()] if isinstance(self.conf, Mapping) else self.conf
         return {**asdict(self), "conf": conf, "classes": list(self.classes) if self.classes is not None else None}
 
     @classmethod
@@ -64,14 +66,16 @@ class Options:
 class Job:
     """What a process works by: the arguments of `load`, the options, and how results are written.
 
-    `workers` threads read pictures, `folder` is where relative paths begin.
+    `workers` threads read pictures, `folder` is where relative paths begin, and `expected` is the hash of the network
+    that the work began with (empty: not known yet): on another machine, or later, its files may be others.
     """
 
     network: dict[str, Any]
-    options: Options
+    options: RowOptions
     form: str
     workers: int
     folder: str
+    expected: str = ""
 
     def to_json(self) -> str:
         """As text."""
@@ -85,13 +89,19 @@ class Job:
         data = json.loads(text)
         size = data["network"].get("size")
         network = {**data["network"], "size": tuple(size) if size else None}
-        return cls(**{**data, "network": network, "options": Options.from_dict(data["options"])})
+        return cls(**{**data, "network": network, "options": RowOptions.from_dict(data["options"])})
 
     def load(self) -> Model:
-        """Open the network, saying nothing."""
+        """Open the network, saying nothing. Raises `DataError` where it is not the expected one."""
         from ...model.model import load
 
-        return load(**self.network, quiet=True)
+        model = load(**self.network, quiet=True)
+        if self.expected and network_hash(model, self) != self.expected:
+            raise DataError(
+                f"{self.network['cfg']}: the network here is another than the one that the work began with\n"
+                "  hint: the cfg, the weights and darknet-py have to be the same on each machine until all is done"
+            )
+        return model
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,12 @@ class Record:
             found = json.loads(data)
             if found["schema"] != SCHEMA:
                 raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
-            return cls(**found)
+            record = cls(**found)
+            if record.version == VERSION:  # another version may have other options, and is told by `differences`
+                RowOptions.from_dict(record.options)
+            if not (all(isinstance(s, str) for s in (*record.sources, record.folder)) and record.shard_size >= 1):
+                raise ValueError("its sources are no names, or its shards have no size")
+            return record
         except (ValueError, TypeError, KeyError, AttributeError) as e:
             raise DataError(f"{where} is no record of batch work: {e}") from None
 
@@ -149,13 +164,18 @@ def record_of(model: Model, job: Job, sources: Iterable[str], shard_size: int) -
             "the network is recurrent: what it finds in a picture depends on those before it, and in batch work "
             "there is no before\n  hint: `darknet-py run` shows it pictures one after another"
         )
-    said = {k: v for k, v in contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
-    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
     return Record(
         [os.fspath(source) for source in sources], shard_size, job.form, str(job.network["cfg"]),
-        _digest([said, _files_of(job, model), extra]), str(job.network["backend"]),
+        network_hash(model, job), str(job.network["backend"]),
         [model.names[i] for i in range(contract.classes)], job.options.to_dict(), job.folder,
     )  # fmt: skip
+
+
+def network_hash(model: Model, job: Job) -> str:
+    """A hash of the files of a network, and of what goes in and comes out."""
+    said = {k: v for k, v in model.contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
+    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
+    return _digest([said, _files_of(job, model), extra])
 
 
 def _files_of(job: Job, model: Model) -> list[str]:

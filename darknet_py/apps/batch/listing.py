@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,6 +25,7 @@ from ...files import kind_of, reading, scratch
 from ...vision.picture import SUFFIXES
 from ...vision.sources import LISTS
 from .addresses import is_address, is_page, open_address, opened, tried
+from .job import PART
 from .parquet import count_rows
 
 RUN = 1 << 15  # names that are sorted in memory
@@ -37,7 +38,8 @@ class Item(NamedTuple):
     """A picture: its number in the listing, what it is called, and where its bytes are.
 
     `size` is in bytes, -1 if unknown; `stamp` tells another version of the same name: a time of writing, or an etag.
-    `inside` is the tar or Parquet file that holds it, and `at` its first byte there, or its row.
+    `inside` is the tar or Parquet file that holds it, and `at` its first byte there, or its row;
+    -1 for a link in a tar file, which has no bytes of its own.
     """
 
     position: int
@@ -54,18 +56,28 @@ Found = tuple[str, int, str, str, int]  # an item without its number
 
 @dataclass(frozen=True)
 class Reach:
-    """`column` is the one with the bytes in Parquet files, `avoided` is a folder that is not entered."""
+    """`column` is the one with the bytes in Parquet files, `avoided` is where the results go: they are no pictures."""
 
     column: str | None = None
-    avoided: Path | None = None
+    avoided: str | Path | None = None
 
     @property
     def closed(self) -> tuple[Identity, ...]:
         """The folders that are not entered."""
         try:
-            return (_identity(str(self.avoided)),) if self.avoided else ()
+            return () if self.avoided is None or is_address(str(self.avoided)) else (_identity(str(self.avoided)),)
         except OSError:  # it is not there yet
             return ()
+
+    def is_result(self, path: str) -> bool:
+        """Whether a file of this name in this folder is a result, which may be Parquet as the sources are."""
+        folder, _, name = path.rpartition("/")
+        if not PART.fullmatch(name) or self.avoided is None:
+            return False
+        out = str(self.avoided).rstrip("/")
+        if is_address(path) or is_address(out):
+            return is_address(path) and is_address(out) and opened(folder)[1] == opened(out)[1]
+        return _identity(folder or ".") in self.closed
 
 
 def list_items(sources: Iterable[str], reach: Reach = Reach()) -> Iterator[Item]:
@@ -121,6 +133,8 @@ def _found(source: str, reach: Reach) -> Iterator[Found]:
         return
     path, kind = Path(source), kind_of(source)
     if kind == "a folder":
+        if _identity(source) in reach.closed:
+            raise DataError(f"{source} is where the results go, and is not searched\n  hint: write to another folder")
         yield from _files(_walk(source, reach.closed), reach)
     elif kind == "nothing" and has_magic(source):
         yield from _files(sorted_names(iglob(source, recursive=True)), reach)  # noqa: PTH207 - Path.glob takes no "/a/*"
@@ -137,7 +151,7 @@ def _files(paths: Iterable[str], reach: Reach) -> Iterator[Found]:
     """Those of the paths that are pictures, or hold some."""
     for path in paths:
         suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - a Path costs as much as the rest
-        if (suffix in SUFFIXES or suffix in HOLDERS) and not os.path.isdir(path):  # noqa: PTH112
+        if (suffix in SUFFIXES or suffix in HOLDERS) and not os.path.isdir(path) and not reach.is_result(path):  # noqa: PTH112
             yield from _file(path, reach)
 
 
@@ -146,22 +160,48 @@ def _identity(folder: str) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _walk(folder: str, above: tuple[Identity, ...]) -> Iterator[str]:
-    """The files in a folder and the folders in it, in the order of names; a folder within itself is not entered."""
+def _walk(folder: str, closed: tuple[Identity, ...]) -> Iterator[str]:
+    """The files in a folder and the folders in it, in the order of names; a folder within itself is not entered.
+
+    Without recursion, and without a folder kept open, so that folders may be as deep as paths may be long.
+    """
+    here = _identity_of(folder)
+    levels = [(folder, here, _names(folder))] if here not in closed else []
+    while levels:
+        above, _, names = levels[-1]
+        name = next(names, "")
+        path = os.path.join(above, name)  # noqa: PTH118 - as above
+        if not name:
+            levels.pop()
+        elif not name.endswith("/"):
+            yield path
+        elif (here := _identity_of(path[:-1])) not in (*closed, *(level[1] for level in levels)):
+            levels.append((path[:-1], here, _names(path[:-1])))
+
+
+def _identity_of(folder: str) -> Identity:
     try:
-        here = _identity(folder)
-        if here in above:
-            return
-        with os.scandir(folder) as entries:
-            names = sorted_names(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
-            for name in names:
-                path = os.path.join(folder, name)  # noqa: PTH118 - as above
-                if name.endswith("/"):
-                    yield from _walk(path[:-1], (*above, here))
-                else:
-                    yield path
+        return _identity(folder)
     except OSError as e:
         raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
+
+
+def _names(folder: str) -> Iterator[str]:
+    """What is in a folder, in order; a folder's name ends with a stroke. It is read, and closed, before the first."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted_names(entry.name + ("/" if _is_folder(entry) else "") for entry in entries)
+            first = next(names, None)
+    except OSError as e:
+        raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
+    return names if first is None else chain((first,), names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: it is no picture, or whoever reads it says what is wrong
+        return False
 
 
 def _file(path: str, reach: Reach) -> Iterator[Found]:
@@ -198,8 +238,10 @@ def _members(file: IO[bytes], path: str, stamp: str) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
-                if member.isreg() and not member.sparse and os.path.splitext(member.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                    yield f"{path}/{member.name}", member.size, stamp, path, member.offset_data
+                if member.isdir() or os.path.splitext(member.name)[1].lower() not in SUFFIXES:  # noqa: PTH122
+                    continue
+                size, at = (member.size, member.offset_data) if member.isreg() and not member.sparse else (-1, -1)
+                yield f"{path}/{member.name}", size, stamp, path, at
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile takes any end for one
                 raise tarfile.ReadError("there is no mark of its end")
@@ -275,6 +317,6 @@ def _objects(store: Any, entries: Iterable[dict[str, Any]], reach: Reach) -> Ite
             continue
         if suffix in SUFFIXES:
             yield address, -1 if size is None else int(size), stamp, "", -1
-        elif suffix in HOLDERS:
+        elif suffix in HOLDERS and not reach.is_result(address):
             with closing(open_address(address)) as file:
                 yield from _held(file, address, f"{size} {stamp}", reach)

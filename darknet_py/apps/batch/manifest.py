@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import chdir, closing, contextmanager
+from contextlib import AbstractContextManager, chdir, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 from ...errors import DataError
-from ...files import scratch
+from ...files import kind_of, scratch
+from .addresses import is_address
 from .formats import RowFormat, row_format
-from .job import JOB, SCHEMA, Job, Options, Record
+from .job import JOB, SCHEMA, Job, Record, RowOptions
 from .listing import sorted_names
 from .output import Output, output_of
 from .work import BatchWork, Done
@@ -72,8 +73,14 @@ def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -
 
 
 def _errors(place: Output, name: str, form: RowFormat) -> int:
-    with closing(place.open(name)) as file:
-        return form.count_errors(file)
+    try:
+        with closing(place.open(name)) as file:
+            return form.count_errors(file)
+    except (ValueError, KeyError, TypeError) as e:  # pyarrow's errors are ValueErrors; without our metadata: TypeError
+        raise DataError(
+            f"{name} is no whole file of results, so somebody has changed it: {e}\n"
+            "  hint: remove it, and the same command computes it again"
+        ) from None
 
 
 def _remove_others(place: Output, names: Iterable[str]) -> None:
@@ -118,21 +125,42 @@ def batch_status(out: str | Path) -> Status:
     where = str(out)
     place = output_of(where)
     if place.has(MANIFEST):
-        said = json.loads(place.read(MANIFEST))
-        shards, pictures = said["shard_count"], said["pictures"]
-        return Status(where, shards, pictures, shards, pictures, said["errors"])
+        return _status_of(place.read(MANIFEST), where)
     record = read_record(place, where)
     if record is None:
         raise DataError(f"{where}: no batch work was begun there: there is no {JOB}")
-    absolute = where if "://" in where else str(Path(where).absolute())
-    job = Job({}, Options.from_dict(record.options), record.format, 0, record.folder)
+    absolute = where if is_address(where) else str(Path(where).absolute())
+    job = Job({}, RowOptions.from_dict(record.options), record.format, 0, record.folder)
     counts = [0, 0, 0, 0]
-    with chdir(record.folder):
+    with _where_it_began(record):
         for shard in BatchWork(job, record, absolute).shards():
             there = output_of(absolute).has(shard.name)
             for i, more in enumerate((1, len(shard.items), there, there * len(shard.items))):
                 counts[i] += more
     return Status(where, *counts)
+
+
+def _status_of(manifest: bytes, where: str) -> Status:
+    try:
+        said = json.loads(manifest)
+        if said["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {said['schema']!r}, and this version knows {SCHEMA!r}")
+        shards, pictures, errors = (int(said[key]) for key in ("shard_count", "pictures", "errors"))
+    except (ValueError, KeyError, TypeError) as e:
+        raise DataError(f"{where}/{MANIFEST} is no manifest of batch work: {e}") from None
+    return Status(where, shards, pictures, shards, pictures, errors)
+
+
+def _where_it_began(record: Record) -> AbstractContextManager[None]:
+    """The folder where relative sources begin; on another machine it may be missing, and then it must not be needed."""
+    if kind_of(record.folder) == "a folder":
+        return chdir(record.folder)
+    if all(is_address(source) or Path(source).is_absolute() for source in record.sources):
+        return nullcontext()
+    raise DataError(
+        f"{record.folder}, where the work was begun, is not there, and its sources are relative to it\n"
+        "  hint: the same command, from where the pictures are now, goes on with it"
+    )
 
 
 def read_record(place: Output, out: str) -> Record | None:

@@ -14,8 +14,8 @@ from typing import BinaryIO, Protocol, cast
 from ...errors import DataError
 from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, write_once, write_whole
 from .addresses import is_address, open_address, opened, tried
+from .job import PART
 from .listing import sorted_names
-from .shards import PART
 
 MOST = 1 << 31  # bytes of a result
 

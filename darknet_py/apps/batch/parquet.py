@@ -70,7 +70,9 @@ def _bytes_column(file: Any, path: str, wanted: str | None) -> tuple[str, str]:
         if name not in schema.names:
             continue
         kind = schema.field(name).type
-        if types.is_binary(kind) or types.is_large_binary(kind):
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
             return name, ""
         if types.is_struct(kind) and kind.get_field_index(INNER) >= 0:
             return name, INNER

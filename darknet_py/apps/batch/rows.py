@@ -6,6 +6,8 @@ Decision: a row is plain data with the same fields for every network, so that a 
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ...vision.results import Results
 
 Row = dict[str, Any]
-Bytes = bytes | Callable[[], bytes]
+Bytes = bytes | None | Callable[[], bytes | None]
 
 TOP = 5  # classes of a classifier
 
@@ -33,7 +35,8 @@ def batch_rows(
     model: Model, pictures: Iterable[tuple[str, Bytes]], *, workers: int = 0, batch: int = 1,
     max_pixels: int | None = None, **options: Any,
 ) -> Iterator[Row]:  # fmt: skip
-    """A row for each of the pictures, which are pairs of a name and encoded bytes (or a function that reads them).
+    """A row for each of the pictures, which are pairs of a name and encoded bytes (or a function that reads them; it
+    may raise FileNotFoundError or DarknetError's DataError). None is a row without a picture, and an error as well.
 
     What `darknet-py batch` writes, for engines of your own: `path`, `width` and `height` in pixels, `boxes`
     (`class_id`, `name`, `score`, and the corners `x1, y1, x2, y2` in pixels, the surest first; None for a classifier),
@@ -45,6 +48,16 @@ def batch_rows(
     >>> for row in batch_rows(load("yolov4-tiny"), [("a.jpg", open("a.jpg", "rb").read())]):  # doctest: +SKIP
     ...     print(row["path"], row["error"] or len(row["boxes"]))
     """
+    for name, number, least in (("workers", workers, 0), ("batch", batch, 1)):
+        if number < least:
+            raise DataError(f"{name} is at least {least}, not {number}")
+    return _found(model, pictures, workers, batch, max_pixels, options)
+
+
+def _found(
+    model: Model, pictures: Iterable[tuple[str, Bytes]], workers: int, batch: int, max_pixels: int | None,
+    options: dict[str, Any],
+) -> Iterator[Row]:  # fmt: skip
     open_it = partial(_opened, channels=model.contract.shape[0], limit=pixel_limit(max_pixels))
     call = partial(model, batch=batch, max_pixels=max_pixels, **options)
     if not workers:
@@ -71,11 +84,16 @@ def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]]
 
 def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Picture | str]:
     """A decoded picture, or what is wrong with it."""
-    path, data = pair
+    path, data = os.fspath(pair[0]), pair[1]
     try:
-        return path, Picture(decode(data() if callable(data) else bytes(data), channels, limit, path), path)
+        found = data() if callable(data) else data
+        if found is None:  # tables have such rows
+            return path, f"{path}: the row has no picture"
+        return path, Picture(decode(bytes(found), channels, limit, path), path)
     except Outage:
         raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):  # of somebody's own function
+        return path, f"cannot read {path}: there is no such file"
     except DataError as e:
         return path, _line(e)
     except MemoryError:
@@ -93,12 +111,21 @@ def row_of(path: str, results: Results) -> Row:
     row = {"path": path, "width": width, "height": height, "boxes": None, "classes": None, "error": None}
     if results.scores is not None:
         best = results.scores.argsort(kind="stable")[::-1][:TOP].tolist()
-        return {**row, "classes": [{**_class(results, i), "score": _number(results.scores[i], 6)} for i in best]}
+        classes = [{**_class(results, i), "score": _number(results.scores[i], 6)} for i in best]
+        return _sound(path, {**row, "classes": classes}, classes)
     boxes = results.boxes
-    return {**row, "boxes": [
+    found = [
         {**_class(results, int(c)), "score": _number(score, 6), **_corners(box)}
         for c, score, box in zip(boxes.cls, boxes.conf, boxes.xyxy, strict=True)
-    ]}  # fmt: skip
+    ]
+    return _sound(path, {**row, "boxes": found}, found)
+
+
+def _sound(path: str, row: Row, found: list[Row]) -> Row:
+    """The row, unless something in it is no number: JSON has none of these, and nobody should count with them."""
+    if all(math.isfinite(value) for one in found for value in one.values() if isinstance(value, float)):
+        return row
+    return _broken(path, f"{path}: the network answers NaN or infinity: are its weights whole?")
 
 
 def _class(results: Results, number: int) -> Row:

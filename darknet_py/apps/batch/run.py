@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from ...model.model import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format
-from .job import JOB, Job, Options, Record, record_of
+from .job import JOB, Job, Record, RowOptions, record_of
 from .listing import Reach, check_sources
 from .manifest import MANIFEST, finish, opened_book, read_record
 from .output import Output
@@ -107,14 +109,16 @@ def batch(
     of pictures done. Raises `DarknetError`, also where `out` holds results of another network or other options.
     """
     given = _paths(sources)
+    if not os.fspath(out):
+        raise DataError("out is empty: say where the results go")
     _check(engine=engine, shard_size=shard_size, processes=processes)
     job = job_of(
         cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
         max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
     )  # fmt: skip
-    check_sources(given, Reach(column, Path(out)))
+    check_sources(given, Reach(column, str(out)))
     record = _checked(job, given, shard_size, say)
-    work = BatchWork(job, record, _absolute(out), Share.of(share))
+    work = BatchWork(replace_fields(job, expected=record.network), record, _absolute(out), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
@@ -159,9 +163,12 @@ def job_of(
     for name, number in (("batch", batch), ("threads", threads)):
         _at_least_one(name, number)
     row_format(format)
-    options = Options(
-        conf, iou, batch, tuple(classes) if classes is not None else None, max_det, agnostic, pixel_limit(max_pixels),
-        column,
+    least: Conf = float(conf) if not isinstance(conf, Mapping) else {
+        name if name is None else _plain(name): float(own) for name, own in conf.items()
+    }  # fmt: skip
+    options = RowOptions(
+        least, float(iou), batch, tuple(map(_plain, classes)) if classes is not None else None, max_det, agnostic,
+        pixel_limit(max_pixels), column,
     )  # fmt: skip
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
     if find_backend(backend).threads != "none":
@@ -169,8 +176,16 @@ def job_of(
     return Job(opened, options, format, _workers(workers, any(map(is_address, sources))), str(Path.cwd()))
 
 
+def _plain(name: ClassName) -> ClassName:
+    """The number or the name of a class as JSON has it; NumPy's numbers are none."""
+    return name if isinstance(name, str) else operator.index(name)
+
+
 def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
-    return [os.fspath(s) for s in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    given = [os.fspath(s) for s in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if not given:
+        raise DataError("no sources: say where the pictures are")
+    return given
 
 
 def _check(engine: str, shard_size: int, processes: int | None) -> None:
@@ -221,8 +236,8 @@ def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bo
             f"{out} holds the results of another work:\n  {different}\n"
             "  hint: the same command goes on with it; --no-resume removes its results; or write to another folder"
         )
-    if before is None or not resume:
-        place.keep(JOB, record.to_bytes(), replace=replace)
+    if before != record or not resume:  # the same work may be gone on with elsewhere: relative paths begin there now
+        place.keep(JOB, record.to_bytes(), replace=replace or before is not None)
 
 
 def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Generator[Done]:

@@ -17,8 +17,6 @@ from typing import NamedTuple
 from ...errors import DataError
 from .listing import Item
 
-PART = re.compile(r"part-\d{12,}-[0-9a-f]{16}\.(?:jsonl|parquet)")  # names of results; nothing else is ever removed
-
 
 class Shard(NamedTuple):
     """Some pictures in a row, and the name of the file that their results become."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from .formats import row_format
@@ -39,7 +38,7 @@ class BatchWork:
 
     def shards(self) -> Iterator[Shard]:
         """Every shard, in order, as the sources are walked."""
-        items = list_items(self.record.sources, Reach(self.job.options.column, Path(self.out)))
+        items = list_items(self.record.sources, Reach(self.job.options.column, self.out))
         suffix = row_format(self.job.form).suffix
         return cut_shards(items, self.record.shard_size, self.record.identity, suffix)
 
