@@ -34,7 +34,7 @@ def cut_shards(items: Iterable[Item], size: int, identity: str, suffix: str) -> 
     """Shards of `size` pictures; `identity` is the hash of the network and the options.
 
     >>> [shard.name for shard in cut_shards([Item(0, "a.jpg"), Item(1, "b.jpg")], 1, "", ".jsonl")]
-    ['part-000000000000-c50e95c7bfb8ed8e.jsonl', 'part-000000000001-9ee33b0b7b0e2b0f.jsonl']
+    ['part-000000000000-7448d12b38b27b24.jsonl', 'part-000000000001-dc41576e24681e18.jsonl']
     """
     items = iter(items)
     while some := tuple(islice(items, size)):

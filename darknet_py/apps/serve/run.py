@@ -93,8 +93,10 @@ def read_token(path: Path) -> str:
     return read_whole(path, MAX_TOKEN, "token").decode("utf-8", "replace").strip()
 
 
-def run_server(own: Iterable[Own], load_file: Callable[[Path, int], Model], options: ServerOptions, *, say: Say, log: Say,
-          ready: Callable[[str], None]) -> None:  # fmt: skip
+def run_server(
+    own: Iterable[Own], load_file: Callable[[Path, int], Model], options: ServerOptions, *, say: Say, log: Say,
+    ready: Callable[[str], None],
+) -> None:  # fmt: skip
     """Serve models until SIGTERM or Ctrl-C, and then finish what was accepted.
 
     `own` are models by name, opened with so many threads; `load_file` opens one of the folder `options.models`. `say`
