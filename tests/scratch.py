@@ -120,7 +120,7 @@ def show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     start = lambda *_, **__: ("localhost", 8080)  # noqa: E731 - a name for one line
     monkeypatch.setitem(sys.modules, "netron", SimpleNamespace(start=start, wait=lambda: None))
     run_server = lambda own, *_, **__: [opened(1) for _, opened in own]  # noqa: E731 - as above
-    served = SimpleNamespace(run_server=run_server, Options=lambda **given: given, read_token=str)
+    served = SimpleNamespace(run_server=run_server, ServerOptions=lambda **given: given, read_token=str)
     monkeypatch.setitem(sys.modules, "darknet_py.apps.serve.run", served)
 
 

@@ -542,6 +542,7 @@ ALLOWED = {
     "cli/registry.py path.read_text": "of installed packages", "apps/run/sinks.py results.save": "`write_whole`",
     "darknet/cfg/parser.py Lark.open": "our grammar",
     "machine.py info.read_text": "of /proc",
+    "machine.py Path(f'/proc/{process}/stat').read_text": "of /proc",
     "model/cache.py folder.rename": "in the cache", "model/export.py exported.save": "`put`",
     "model/kept.py (folder / FILE).write_text": "into the cache",
     "model/kept.py (folder / FILE).read_text": "of the cache",
