@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .model.holdings import clear_holdings as clear_holdings
     from .model.holdings import list_holdings as list_holdings
     from .model.model import Model as Model
-    from .model.model import load as load
+    from .model.opening import load as load
     from .vision.barcodes import read_codes as read_codes
     from .vision.counting import LineCounter as LineCounter
     from .vision.counting import ZoneCounter as ZoneCounter
@@ -77,7 +77,8 @@ _HOMES = {
     "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
     "model.export": ("export_onnx",),
     "model.holdings": ("clear_holdings", "list_holdings"),
-    "model.model": ("Model", "load"),
+    "model.model": ("Model",),
+    "model.opening": ("load",),
     "vision.barcodes": ("read_codes",),
     "vision.counting": ("LineCounter", "ZoneCounter"),
     "vision.results": ("Results",),

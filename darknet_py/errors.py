@@ -24,6 +24,10 @@ from functools import cached_property
 Say = Callable[[str], None]  # told, in a sentence, what is done for the user unasked: what is downloaded, or left out
 
 
+def to_nobody(_: str) -> None:
+    """A `Say` for what nobody wants to know."""
+
+
 class Severity(StrEnum):
     """How bad a diagnostic is; only errors stop a compilation."""
 

@@ -38,7 +38,7 @@ def predict(
     darknet-py classifier predict imagenet.data colour.cfg colour.weights dog.jpg -t 5
     """
     from ..errors import DataError
-    from ..model.model import load
+    from ..model.opening import load
     from ..zoo.names import read_options
 
     check_photo(photo)

@@ -26,7 +26,7 @@ def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | Non
     \b
     darknet-py classify colour.cfg colour.weights dog.jpg
     """
-    from ..model.model import load
+    from ..model.opening import load
     from .classifier import classify
 
     check_photo(photo)

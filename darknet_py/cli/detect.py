@@ -29,7 +29,7 @@ def command(
     \b
     darknet-py detect my.cfg my.weights dog.jpg
     """
-    from ..model.model import load
+    from ..model.opening import load
     from .detector import detect
 
     check_photo(photo)

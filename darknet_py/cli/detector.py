@@ -54,7 +54,7 @@ def test(
     darknet-py detector test obj.data my.cfg my.weights dog.jpg -thresh 0.3 -ext_output -dont_show
     darknet-py detector test obj.data my.cfg my.weights -out result.json < photos.txt
     """
-    from ..model.model import load
+    from ..model.opening import load
 
     check_photo(photo)
     model = load(cfg, weights, names=data, letterbox=letterbox or None, say=message)
@@ -117,7 +117,7 @@ def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: s
     from time import perf_counter
 
     from ..compat.darknet import write_valid
-    from ..model.model import load
+    from ..model.opening import load
 
     errors: list[str] = []
 

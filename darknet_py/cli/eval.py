@@ -88,7 +88,7 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     darknet-py eval photos/ my.cfg my.weights --plots charts --worst 20
     darknet-py eval coco.data my.int8.onnx --against my.cfg
     """
-    from ..model.model import load
+    from ..model.opening import load
 
     names = options.pop("names") or (data if _names_in(data) else None)
     network = {key: options.pop(key) for key in ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")}

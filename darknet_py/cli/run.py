@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
+from ..errors import to_nobody
 from .options import device_option, is_verbose, message, network_options, replace_option, weights_option
 from .result_options import (
     CONSOLE,
@@ -136,7 +137,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         from ..vision.barcodes import check_reader
 
         check_reader()
-    note_it: Say = _to_nobody if options["quiet"] else message
+    note_it: Say = to_nobody if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
     own = model.contract.threshold if model.contract.is_suppressed else CONF
@@ -209,10 +210,6 @@ def _told_if_full(model: Model, pairs: Pairs) -> Pairs:
         yield video, one
 
 
-def _to_nobody(_: str) -> None:
-    """Nobody is told."""
-
-
 @contextmanager
 def _drawn(note_it: Say) -> Iterator[list[Path]]:
     """A list of pictures that are drawn, of which the first are told in the end, whatever ends it."""
@@ -267,7 +264,7 @@ def _threads(options: dict[str, Any]) -> int:
 
 
 def _load(cfg: str, options: dict[str, Any], note_it: Say, *, verbose: bool) -> Model:
-    from ..model.model import load
+    from ..model.opening import load
 
     options_of_backend: dict[str, Any] = {"explain": message} if verbose and options["backend"] == AUTO.name else {}
     if options["device"]:

@@ -87,7 +87,7 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
 
 def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -> Model:
     from ..backends.backend import find_backend
-    from ..model.model import load
+    from ..model.opening import load
 
     own = {key: value for key, value in given.items() if value is not None}
     if find_backend(given["backend"]).threads == "session":

@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 import numpy as np
 
 from ..errors import DataError
-from ..model.model import Model, load
+from ..model.model import Model
+from ..model.opening import load
 
 
 class Prediction(TypedDict):

@@ -9,15 +9,20 @@ ways, and goes on with the quicker.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
+from ..backends.backend import AUTO, find_backend
+from ..machine import cores
 from ..vision.video.ahead import step_back
+from .pipeline import ordered
 
 if TYPE_CHECKING:
     from ..backends.session import Session
+    from .model import Model
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -31,76 +36,83 @@ SLOW = 0.1  # seconds a run: such a network has nothing to gain from what is bes
 
 
 class Sharing:
-    """What computes the next run of a network, and how many may be under way at a time.
+    """Which session computes the next run of a network, and how many may be under way at a time.
 
-    `session` has a thread for each of the `cores`; `open_single` opens one that computes in the thread that calls it,
-    when its first turn comes. Without that there is no choice. `clock` is in seconds. For one thread at a time.
+    `open_single` opens a session that computes in the thread that calls it, when its first turn comes; without that
+    there is no choice. `clock` is in seconds. Until it `is_settled`, it is for one thread at a time.
     """
 
     def __init__(
-        self,
-        session: Session,
-        cores: int,
-        open_single: Callable[[], Session] | None,
-        clock: Callable[[], float] = time.perf_counter,
+        self, open_single: Callable[[], Session] | None, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self.cores = cores
-        self._sessions = [session]
         self._open_single, self._clock = open_single, clock
+        self._single: Session | None = None
+        self._is_single_quicker = None if open_single else False
         self._runs = 0
         self._since = 0.0
         self._quickest = [float("inf")] * 2
-        self._chosen = None if open_single else 0
 
-    def next(self) -> tuple[Session, int]:
-        """The session for the next run, and how many runs may be under way with it: 1, or one for each core."""
-        number = self._number() if self._chosen is None else self._chosen
-        if number == len(self._sessions):
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing more to find out."""
+        return self._is_single_quicker is not None
+
+    def next(self) -> tuple[Session | None, int]:
+        """For the next run: None, which is the model's own, one at a time; or one for as many as there are cores."""
+        if not (self._is_its_turn() if self._is_single_quicker is None else self._is_single_quicker):
+            return None, 1
+        if self._single is None:
             assert self._open_single, "without it there are no turns"
-            self._sessions.append(self._open_single())
-        return self._sessions[number], self.cores if number else 1
+            self._single = self._open_single()
+        return self._single, cores()
 
-    def _number(self) -> int:
+    def _is_its_turn(self) -> bool:
         now = self._clock()
         run, self._runs = self._runs, self._runs + 1
         if run == 0:
             self._since = now
         if run < SETTLE:
-            return 0
+            return False
         turn, place = divmod(run - SETTLE, WINDOW)
-        if place == 0:
-            if turn:
-                last = (turn - 1) % 2
-                self._quickest[last] = min(self._quickest[last], now - self._since)
-            elif now - self._since > SLOW * SETTLE:
-                return self._choose(0)
-            if turn == TURNS:
-                return self._choose(int(self._quickest[1] < LEAD * self._quickest[0]))
+        if place == 0 and turn == 0 and now - self._since > SLOW * SETTLE:
+            return self._settle(False)
+        if place == 0 and turn:
+            last = (turn - 1) % 2
+            self._quickest[last] = min(self._quickest[last], now - self._since)
+        if turn == TURNS:
+            return self._settle(self._quickest[1] < LEAD * self._quickest[0])
         if place == FIRST:
             self._since = now
-        return turn % 2
+        return turn % 2 == 1
 
-    def _choose(self, number: int) -> int:
-        self._chosen = number
-        del self._sessions[number + 1 :]
-        return number
+    def _settle(self, is_single_quicker: bool) -> bool:
+        self._is_single_quicker = is_single_quicker
+        if not is_single_quicker:
+            self._single = None
+        return is_single_quicker
 
 
-def computed(items: Iterable[A], run: Callable[[A, Session], B], sharing: Sharing) -> Iterator[B]:
-    """`run` of each item, in order, in this thread or several at a time, as `sharing` has it."""
-    begun: deque[Future[B]] = deque()
-    with ThreadPoolExecutor(sharing.cores, "darknet-py-frame", initializer=step_back) as pool:
-        try:
-            for item in items:
-                session, count = sharing.next()
-                while begun and len(begun) > (count if count > 1 else 0):  # one waits, so that no core does
-                    yield begun.popleft().result()
-                if count == 1:
-                    yield run(item, session)
-                else:
-                    begun.append(pool.submit(run, item, session))
-            while begun:
-                yield begun.popleft().result()
-        finally:
-            for future in begun:
-                future.cancel()
+def single_opener(model: Model) -> Callable[[], Session] | None:
+    """How to open a model's network with one thread; None where somebody said how many, or where that is not known."""
+    if model.again is None or cores() == 1 or model.contract.states:
+        return None
+    given = model.again.keywords
+    if given.get("threads") or given.get("device", "cpu") != "cpu" or given["backend"] == AUTO.name:
+        return None
+    if find_backend(given["backend"]).threads != "session":
+        return None
+    again = partial(model.again, threads=1, quiet=True)
+    return lambda: again().session
+
+
+def computed(items: Iterable[A], run: Callable[[A, Session | None], B], sharing: Sharing) -> Iterator[B]:
+    """`run` of each item, in order: in this thread one after another, or several at a time, as `sharing` has it."""
+    with ThreadPoolExecutor(cores(), "darknet-py-frame", initializer=step_back) as pool:
+        for (session, count), some in groupby(items, lambda _: sharing.next()):
+            one = partial(_with, run, session)
+            together = partial(map, one) if count == 1 else partial(ordered, pool, one, ahead=count + 1)  # one waits
+            yield from together(some)
+
+
+def _with(run: Callable[[A, Session | None], B], session: Session | None, item: A) -> B:
+    return run(item, session)

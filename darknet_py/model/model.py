@@ -10,7 +10,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -20,13 +19,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..backends.backend import AUTO, DEFAULT, find_backend
-from ..backends.session import Session, open_file, open_session
+from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.selection import ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
-from ..machine import cores
 from ..vision.inference import prepare, results_of
 from ..vision.picture import Picture
 from ..vision.results import Results
@@ -36,22 +33,16 @@ from ..zoo.names import ByNumber
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
-    from ..darknet.reading import Reading
     from ..errors import Say
-    from ..zoo.find import Found
     from .beside import Sharing
-    from .kept import Recipe
 
 Skip = Callable[[DataError], None]
 
 FILM = 8  # frames of a file that wait for the network, and as many for the one who takes the results
 
 
-def _to_nobody(_: str) -> None:
-    """Nobody is told."""
-
-
-def _to_stderr(text: str) -> None:
+def to_stderr(text: str) -> None:
+    """Say something on stderr."""
     print(text, file=sys.stderr)
 
 
@@ -77,9 +68,9 @@ class Model:
         self.names: dict[int, str] = ByNumber(contract.names)
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
-        self._recipe: dict[str, Any] | None = None  # the arguments of `load`
-        self._sharing: Sharing | None = None  # which session computes beside a video, once one was seen
-        self._say: Say = _to_stderr
+        self.again: partial[Model] | None = None  # opens it anew, with what was said to `load`
+        self.tell: Say = to_stderr
+        self._sharing: Sharing | None = None  # what computes beside a video, once that is settled
         self._said: set[str] = set()
         self.reset()
 
@@ -88,14 +79,14 @@ class Model:
         shape = "x".join(map(str, self.contract.shape))
         return f"<Model {self.contract.origin}: {kind}, input {shape}, {self.contract.classes} classes>"
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[partial[Model]]]:
         """A model travels to another process as what was said to `load`, and is opened there again.
 
         What recurrent layers remember stays behind.
         """
-        if self._recipe is None:
+        if self.again is None:
             raise DataError("this model was not made by load, and cannot be opened elsewhere: open it in each process")
-        return _load_again, (self._recipe,)
+        return _called, (self.again,)
 
     @property
     def network(self) -> Network | None:
@@ -149,13 +140,10 @@ class Model:
 
     def run(self, inputs: np.ndarray) -> list[np.ndarray]:
         """`forward` as far as `contract.decode` needs it: without the last, elementwise functions of heads."""
-        return self._run(self.session, inputs)
-
-    def _run(self, session: Session, inputs: np.ndarray) -> list[np.ndarray]:
         if not self.contract.states:
-            return self._step(session, inputs, ())[0]
+            return self.step(inputs)[0]
         with self._lock:
-            outputs, self._states = self._step(session, inputs, self._states)
+            outputs, self._states = self.step(inputs, self._states)
         return outputs
 
     def step(self, inputs: np.ndarray, states: Sequence[np.ndarray] = ()) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -164,16 +152,11 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
-        return self._step(self.session, inputs, states)
-
-    def _step(
-        self, session: Session, inputs: np.ndarray, states: Sequence[np.ndarray]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         if inputs.shape[1:] != self.contract.shape:
             raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
-        results = session.run([inputs, *states])
+        results = self.session.run([inputs, *states])
         count = len(results) - len(self.contract.states)
         return results[:count], results[count:]
 
@@ -181,7 +164,7 @@ class Model:
         """Say what holds for every picture, once."""
         if text not in self._said:
             self._said.add(text)
-            self._say(text)
+            self.tell(text)
 
     @overload
     def __call__(
@@ -282,12 +265,17 @@ class Model:
                 yield from last(self._infer(first(group)))
             return
         if film:
-            from .beside import computed
+            from .beside import Sharing, computed, single_opener
             from .pipeline import overlapped
 
-            then = partial(computed, run=self._infer, sharing=self._beside())
-            for results in map(last, overlapped(groups, first, then, max(2, FILM // count))):
-                yield from results
+            sharing = self._sharing or Sharing(single_opener(self))
+            then = partial(computed, run=self._infer, sharing=sharing)
+            try:
+                for results in map(last, overlapped(groups, first, then, max(2, FILM // count))):
+                    yield from results
+            finally:
+                if sharing.is_settled:  # until then each video finds out for itself, in a thread of its own
+                    self._sharing = sharing
             return
         from concurrent.futures import ThreadPoolExecutor
 
@@ -320,30 +308,12 @@ class Model:
             inputs = inputs[: len(pictures)]
         return _Group(pictures, [inputs], time.perf_counter() - start)
 
-    def _beside(self) -> Sharing:
-        """What computes the frames of a video, while other threads decode, draw and encode."""
-        if self._sharing is None:
-            from .beside import Sharing
-
-            self._sharing = Sharing(self.session, cores(), self._single())
-        return self._sharing
-
-    def _single(self) -> Callable[[], Session] | None:
-        """How to open the session with one thread; None where somebody said how many, or where that is not known."""
-        recipe = self._recipe
-        if recipe is None or cores() == 1 or self.contract.states:
-            return None
-        if recipe.get("threads") or recipe.get("device", "cpu") != "cpu" or recipe["backend"] == AUTO.name:
-            return None
-        if find_backend(recipe["backend"]).threads != "session":
-            return None
-        return lambda: load(**{**recipe, "threads": 1, "quiet": True}).session
-
     def _infer(self, group: _Group, session: Session | None = None) -> _Group:
+        """`run` of the pictures there are, or what another session of the network gives for their inputs."""
         start = time.perf_counter()
         outputs: list[np.ndarray] = []
         if group.pictures:
-            outputs = self._run(session, group.arrays[0]) if session else self.run(group.arrays[0])
+            outputs = session.run(group.arrays) if session else self.run(group.arrays[0])
         return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
 
     def _results(self, group: _Group, conf: float, iou: float, padded: bool, selection: Selection) -> list[Results]:
@@ -358,211 +328,10 @@ class Model:
         return [replace(results, seconds=seconds) for results in found]
 
 
+def _called(again: partial[Model]) -> Model:
+    return again()
+
+
 def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
     while group := list(islice(items, count)):
         yield group
-
-
-def load(
-    cfg: str | Path,
-    weights: str | Path | None = None,
-    backend: str = DEFAULT,
-    *,
-    names: str | Path | None = None,
-    dialect: str | None = None,
-    size: tuple[int, int] | None = None,
-    random_weights: int | None = None,
-    letterbox: bool | None = None,
-    strict: bool = False,
-    as_darknet: bool = False,
-    allow_partial: bool = False,
-    cache: bool = True,
-    say: Say | None = None,
-    quiet: bool = False,
-    **options: object,
-) -> Model:
-    r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
-
-    Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
-    `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
-    time), and `options` are its own: `threads`, and `device`, where it computes ('cpu', 'cuda:0', 'openvino:GPU').
-    `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`;
-    `size` is (height, width), as arrays are, and 608x352, width first, is the command line's word for (352, 608).
-    `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
-    layers (a trained backbone) and leaves the others random. What is done unasked (a download, a measurement, random
-    parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told. Raises `CfgError`, `WeightsError`,
-    `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
-
-    >>> import tempfile, pathlib
-    >>> cfg = pathlib.Path(tempfile.mkdtemp(), "tiny.cfg")
-    >>> _ = cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
-    >>> load(cfg, backend="numpy")(np.zeros((8, 8, 3), np.uint8))[0].pred_score.__round__(3)
-    0.333
-    """
-    given: dict[str, Any] = dict(
-        names=names, dialect=dialect, size=size, random_weights=random_weights, letterbox=letterbox, strict=strict,
-        as_darknet=as_darknet, allow_partial=allow_partial, cache=cache,
-    )  # fmt: skip
-    tell = say or (_to_nobody if quiet else _to_stderr)
-    model = _load(cfg, weights, backend, **given, say=tell, options=options)
-    model._say = tell
-    told = {"say", "explain"}  # functions, which do not travel
-    model._recipe = {
-        "cfg": _absolute(cfg), "weights": _absolute(weights), "backend": backend, **given, "names": _absolute(names),
-        "quiet": quiet,
-        **{k: v for k, v in options.items() if k not in told},
-    }  # fmt: skip
-    return model
-
-
-def _load_again(recipe: dict[str, Any]) -> Model:
-    return load(**recipe)
-
-
-def _absolute(path: str | Path | None) -> str | Path | None:
-    """A file's whole path: another process may stand elsewhere. What is the name of a network stays as it is."""
-    return Path(path).absolute() if path is not None and Path(path).exists() else path
-
-
-def _load(
-    cfg: str | Path,
-    weights: str | Path | None,
-    backend: str,
-    *,
-    names: str | Path | None,
-    dialect: str | None,
-    size: tuple[int, int] | None,
-    random_weights: int | None,
-    letterbox: bool | None,
-    strict: bool,
-    as_darknet: bool,
-    allow_partial: bool,
-    cache: bool,
-    say: Say | None,
-    options: dict[str, Any],
-) -> Model:
-    if backend == AUTO.name:
-        options = {**options, "say": say}
-    if Path(cfg).suffix.lower() == ".onnx":
-        cfg_only = dict(
-            weights=weights, dialect=dialect, size=size, random_weights=random_weights,
-            allow_partial=allow_partial or None,
-        )  # fmt: skip
-        if wrong := [k for k, v in cfg_only.items() if v is not None]:
-            raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
-        return _load_onnx(cfg, backend, names, letterbox, options)
-    from ..darknet.reading import Reading
-    from ..zoo.find import find_network
-
-    files = find_network(cfg, say, trained=random_weights is None)
-    reading = Reading(dialect, size, strict, as_darknet)
-
-    def compiled() -> Network:
-        from ..darknet.network import open_files
-
-        return open_files(files, weights, reading, random=random_weights, allow_partial=allow_partial, say=say)
-
-    if options.get("device") == "cpu":
-        options = {key: value for key, value in options.items() if key != "device"}
-    # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
-    if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
-        recipe = _recipe(files, weights, random_weights, reading, say)
-        return _load_compiled(recipe, compiled, names or files.names, letterbox, options, say)
-    return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
-
-
-def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading, say: Say | None) -> Recipe:
-    from ..errors import WeightsError
-    from ..zoo.find import find_weights
-    from .kept import Recipe
-
-    path = Path(weights) if weights is not None else files.weights
-    if path is None and random is None:
-        with suppress(WeightsError):  # a network without parameters has none
-            path = find_weights(files.cfg, say)
-    return Recipe(files.cfg, None if random is not None else path, random, reading)
-
-
-def _load_compiled(
-    recipe: Recipe,
-    compile_: Callable[[], Network],
-    names: str | Path | None,
-    letterbox: bool | None,
-    options: dict[str, Any],
-    say: Say | None,
-) -> Model:
-    """The model of a recipe: as it was kept by an earlier run, else compiled, and kept."""
-    from .kept import is_open_to_others, open_and_keep, recall
-
-    key, threads = recipe.key(), options.get("threads")
-    if key is None or is_open_to_others(key, say):
-        return from_network(compile_(), names=names, letterbox=letterbox, threads=threads)
-    kept = recall(key, threads)
-    if kept:
-        return _from_kept(*kept, recipe.cfg, partial(_compile_same, recipe, key, compile_), names, letterbox)
-    network = compile_()
-    if recipe.key() != key:  # somebody wrote to a file between
-        return from_network(network, names=names, letterbox=letterbox, threads=threads)
-    session = open_and_keep(key, network, threads)
-    return Model(session, network.program(names, letterbox).before_heads().contract, network)
-
-
-def _compile_same(recipe: Recipe, key: str, compile_: Callable[[], Network]) -> Network:
-    """The network of a model that was opened as it was kept; `DataError` if its files have changed since."""
-    network = compile_()
-    if recipe.key() != key:
-        raise DataError(f"{recipe.cfg} or its weights have changed since the model was loaded: load it again")
-    return network
-
-
-def _from_kept(
-    session: Session,
-    contract: Contract,
-    cfg: Path,
-    compile_: Callable[[], Network],
-    names: str | Path | None,
-    letterbox: bool | None,
-) -> Model:
-    from ..contract.contract import resized
-    from ..zoo.names import find_names
-
-    detects = bool(contract.decoders)
-    known = find_names(contract.classes, cfg, names, classifier=not detects, known=contract.class_names)
-    resize = contract.resize if letterbox is None else resized(letterbox, detects)
-    told = (*contract.diagnostics, *(f"warning: {note}" for note in known.notes))
-    contract = replace(
-        contract, names=known.names, names_origin=known.origin, origin=str(cfg), resize=resize, diagnostics=told
-    )
-    return Model(session, contract, lru_cache(1)(compile_))
-
-
-def from_network(
-    network: Network,
-    backend: str = DEFAULT,
-    *,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    **options: object,
-) -> Model:
-    """A model of a network that is already open."""
-    program = network.program(names, letterbox).before_heads()
-    return Model(open_session(program.graph, backend, **options), program.contract, network)
-
-
-def _load_onnx(
-    path: str | Path, backend: str, names: str | Path | None, letterbox: bool | None, options: dict[str, object]
-) -> Model:
-    from ..contract.contract import resized
-    from ..onnx.metadata import read_contract
-    from ..zoo.names import find_names
-
-    contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
-    if names is not None:
-        known = find_names(contract.classes, given=names)
-        told = tuple(f"warning: {note}" for note in known.notes)
-        contract = replace(contract, names=known.names, names_origin=known.origin, diagnostics=told)
-    if letterbox is not None:
-        contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
-    if contract.batch is None and not find_backend(backend).any_batch:
-        contract = replace(contract, batch=1)
-    return Model(open_file(path, backend, **options), contract)

@@ -14,7 +14,7 @@ from networks import write_detector
 from darknet_py.backends.opencv import trial
 from darknet_py.errors import BackendError
 from darknet_py.model.export import export_onnx
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from darknet_py.onnx.stream import is_sealed
 
 # Loads a file and runs it; 1: refused with an error of ours. A crash would kill the process.

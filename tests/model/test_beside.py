@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Lock, Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import numpy as np
 import pytest
 
-from darknet_py import Video, load
+from darknet_py import DataError, Video, load
 from darknet_py.model import beside
-from darknet_py.model.beside import FIRST, LEAD, SETTLE, SLOW, TURNS, WINDOW, Sharing, computed
+from darknet_py.model.beside import FIRST, LEAD, SETTLE, SLOW, TURNS, WINDOW, Sharing, computed, single_opener
 from darknet_py.vision.video.ahead import BACK, step_back
 from darknet_py.vision.video.writer import writing
 
 CFG = "[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n"
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.model.beside.cores", lambda: 4)
 
 
 class Fake:
@@ -34,14 +43,13 @@ class Fake:
         return "single"
 
     def sharing(self, *, choice: bool = True) -> Sharing:
-        all_cores: Any = "all"
-        return Sharing(all_cores, 4, self.open_single if choice else None, clock=lambda: self.now)
+        return Sharing(self.open_single if choice else None, clock=lambda: self.now)
 
     def run(self, sharing: Sharing, count: int) -> None:
         for _ in range(count):
-            given: Any = sharing.next()
-            name, _at_once = given
-            self.counts.add(given)
+            session, at_once = sharing.next()
+            name = str(session or "all")
+            self.counts.add((name, at_once))
             self.order.append(name)
             self.now += self.seconds[name]
 
@@ -99,14 +107,15 @@ def test_runs_under_way_come_in_order_and_no_more_than_a_core_has_one() -> None:
 
     def work(item: int, session: Any) -> tuple[int, str]:
         nonlocal at_work, most
+        name = session or "all"
         with lock:
             at_work += 1
             most = max(most, at_work)
         time.sleep(0.001 * (item % 3))
         with lock:
             at_work -= 1
-            fake.now += fake.seconds[session]
-        return item, session
+            fake.now += fake.seconds[name]
+        return item, name
 
     last = SETTLE + TURNS * WINDOW + 40
     found = list(computed(range(last), work, fake.sharing()))
@@ -116,16 +125,28 @@ def test_runs_under_way_come_in_order_and_no_more_than_a_core_has_one() -> None:
     assert 2 <= most <= 4
 
 
-def test_an_error_of_a_run_under_way_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def _numbers(count: int) -> Iterator[int]:
+    yield from range(count)
+    raise DataError("the next one is broken")
+
+
+def test_an_error_comes_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "SETTLE", 0)
+    there = WINDOW + 5  # in a turn of several at a time
+    fakes = [Fake({"all": 0.001, "single": 0.001}).sharing() for _ in range(2)]
 
-    def work(item: int, _: Any) -> int:
-        return 6 // (WINDOW + 5 - item)
+    def of_the_run(item: int, _: Any) -> int:
+        return 6 // (there - item)
 
-    results = computed(range(2 * WINDOW), work, Fake({"all": 0.001, "single": 0.001}).sharing())
-    assert len([next(results) for _ in range(WINDOW + 5)]) == WINDOW + 5
-    with pytest.raises(ZeroDivisionError):
-        next(results)
+    def of_the_items(item: int, _: Any) -> int:
+        time.sleep(0.001 * (item % 3))
+        return item
+
+    failing = computed(range(2 * WINDOW), of_the_run, fakes[0]), computed(_numbers(there), of_the_items, fakes[1])
+    for results, error in zip(failing, (ZeroDivisionError, DataError), strict=True):
+        assert len([next(results) for _ in range(there)]) == there
+        with pytest.raises(error):
+            next(results)
 
 
 @pytest.fixture
@@ -149,29 +170,49 @@ def test_a_video_gives_the_same_whichever_way_it_is_computed(
 ) -> None:
     for name, count in (("SETTLE", 6), ("WINDOW", 4), ("FIRST", 1)):
         monkeypatch.setattr(beside, name, count)
-    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 2)
     model = load(cfg, quiet=True)
     opened: list[Any] = []
-    monkeypatch.setattr("darknet_py.model.model.load", lambda **recipe: opened.append(recipe) or load(**recipe))
+    again = model.again
+    assert again
+    model.again = partial(lambda **given: opened.append(given) or again.func(**given), **again.keywords)
     found = [results.scores for results in model(Video(clip), workers=1)]
     plain = [results.scores for results in model(Video(clip), workers=0)]
-    assert [recipe["threads"] for recipe in opened] == [1]
+    assert [given["threads"] for given in opened] == [1]
     assert len(found) == 60
     np.testing.assert_array_equal(found, plain)
 
 
+def test_a_model_may_see_two_videos_at_a_time(cfg: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("SETTLE", 6), ("WINDOW", 4), ("FIRST", 1)):
+        monkeypatch.setattr(beside, name, count)
+    model = load(cfg, quiet=True)
+    plain = [results.scores for results in model(Video(clip), workers=0)]
+    with ThreadPoolExecutor(2) as pool:
+        both = pool.map(lambda _: [results.scores for results in model(Video(clip), workers=1)], range(2))
+    for found in both:
+        np.testing.assert_array_equal(found, plain)
+    assert model._sharing is not None
+
+
+def test_nothing_is_at_work_when_a_video_is_left(cfg: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("SETTLE", 6), ("WINDOW", 4), ("FIRST", 1)):
+        monkeypatch.setattr(beside, name, count)
+    for seen in (1, 12, 50):
+        results = load(cfg, quiet=True)(Video(clip), workers=1)
+        assert len([next(results) for _ in range(seen)]) == seen
+        results.close()  # type: ignore[attr-defined]  # a generator
+        assert not [thread for thread in enumerate_threads() if thread.name.startswith("darknet-py-frame")]
+
+
 @pytest.mark.parametrize("options", [{"threads": 2}, {"backend": "auto"}, {"backend": "numpy"}], ids=str)
-def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(
-    cfg: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 2)
-    assert load(cfg, quiet=True, **options)._single() is None
-    assert load(cfg, quiet=True)._single()
+def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(cfg: Path, options: dict[str, Any]) -> None:
+    assert single_opener(load(cfg, quiet=True, **options)) is None
+    assert single_opener(load(cfg, quiet=True))
 
 
 def test_a_single_core_is_all_there_is(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 1)
-    assert load(cfg, quiet=True)._single() is None
+    monkeypatch.setattr("darknet_py.model.beside.cores", lambda: 1)
+    assert single_opener(load(cfg, quiet=True)) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")

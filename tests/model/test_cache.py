@@ -24,7 +24,7 @@ from darknet_py.darknet.weights import random_weights, write_weights
 from darknet_py.errors import DataError, WeightsError
 from darknet_py.machine import host
 from darknet_py.model import cache, kept
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 
 RED = picture((1, 2, "red"))
 
@@ -388,5 +388,5 @@ def test_a_class_tree_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "a.tree").write_text("one -1\ntwo -1\nthree -1\n")
     cfg = tmp_path / "tree.cfg"
     cfg.write_text("[net]\nwidth=4\nheight=4\nchannels=3\n[avgpool]\n[softmax]\ntree=a.tree\n")
-    darknet_py.model.model.load(cfg)
+    darknet_py.model.opening.load(cfg)
     assert entries() == []

@@ -21,7 +21,8 @@ from darknet_py.analysis.verify import verify
 from darknet_py.backends.backend import available_backends
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DataError, WeightsError
-from darknet_py.model.model import Model, load
+from darknet_py.model.model import Model
+from darknet_py.model.opening import load
 
 RED = picture((1, 2, "red"))
 BOX = [12, 4, 28, 20]  # 16x16 around the centre (20, 12) of the cell in row 1, column 2

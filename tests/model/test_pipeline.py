@@ -15,7 +15,8 @@ import pytest
 from networks import picture, write_detector, write_recurrent
 
 from darknet_py.errors import DataError
-from darknet_py.model.model import Model, load
+from darknet_py.model.model import Model
+from darknet_py.model.opening import load
 from darknet_py.model.pipeline import ordered, overlapped
 
 

@@ -18,7 +18,7 @@ from darknet_py.darknet.network import open_network
 from darknet_py.darknet.program import program_of
 from darknet_py.errors import DarknetError, DataError
 from darknet_py.model.export import export_onnx
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from darknet_py.onnx.metadata import contract_of, to_metadata
 
 # What `export_onnx` of the version before contracts wrote into `metadata_props`, by golden case or dialect.

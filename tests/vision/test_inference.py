@@ -9,7 +9,7 @@ import pytest
 from networks import NAMES, picture, write_detector
 
 from darknet_py.contract.contract import Contract
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from darknet_py.vision.inference import results_of
 from darknet_py.vision.sources import Picture
 

@@ -23,7 +23,7 @@ import pytest
 import darknet_py
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import ZooError
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from darknet_py.zoo import models as zoo
 from darknet_py.zoo import transfer
 from darknet_py.zoo.find import find_cfg, find_network, find_weights

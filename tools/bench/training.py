@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from darknet_py.apps.train.data.loader import MiniBatch
-from darknet_py.apps.train.events import to_nobody
 from darknet_py.apps.train.learning import Learning, loader_of
 from darknet_py.apps.train.optimizer import DarknetOptimizer
 from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.processes import Processes
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.reading import Reading
+from darknet_py.errors import to_nobody
 from darknet_py.torch import DarknetModule, module
 
 from .plain import PlainNetwork

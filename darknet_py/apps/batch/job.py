@@ -93,7 +93,7 @@ class Job:
 
     def load(self) -> Model:
         """Open the network, saying nothing. Raises `DataError` where it is not the expected one."""
-        from ...model.model import load
+        from ...model.opening import load
 
         model = load(**self.network, quiet=True)
         if self.expected and network_hash(model, self) != self.expected:

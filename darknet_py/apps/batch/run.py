@@ -17,7 +17,7 @@ from ...contract.selection import ClassName, Conf
 from ...contract.thresholds import CONF, IOU
 from ...errors import DataError, Say
 from ...machine import cores as machine_cores
-from ...model.model import load
+from ...model.opening import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format

@@ -16,7 +16,8 @@ import numpy as np
 
 from ...backends.backend import find_backend
 from ...contract.thresholds import CONF, IOU, RANDOM_CONF
-from ...model.model import Model, load
+from ...model.model import Model
+from ...model.opening import load
 from .peaks import PEAKS
 from .process import peak_memory, seconds, serve_pipes
 from .profile import profile

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...analysis.evaluate.classify import Accuracy, open_classified
 from ...errors import DataError
-from ...model.model import Model, load
+from ...model.model import Model
+from ...model.opening import load
 from ...vision.results import Results
 from ...zoo.names import read_options
 

@@ -77,10 +77,6 @@ class Finished:
 Event = Step | Resumed | Validated | Saved | Finished
 
 
-def to_nobody(_: str) -> None:
-    """Say nothing: for runs that nobody is told about."""
-
-
 def as_record(event: Event) -> dict[str, Any]:
     """An event as plain data for a line of JSON.
 

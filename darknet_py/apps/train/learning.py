@@ -19,14 +19,14 @@ import torch
 
 from ...analysis.anchors import OWN_ALL_ANCHORS, Assignment
 from ...analysis.evaluate.classify import Classified
-from ...errors import DataError, Say
+from ...errors import DataError, Say, to_nobody
 from ...torch import DarknetModule
 from .broken import REMEDIES, NoNumberError, first_broken
 from .data.loader import Loader, MiniBatch
 from .data.opening import open_loader
 from .data.options import doubts
 from .data.sizes import NetSize, Sizes
-from .events import Step, to_nobody
+from .events import Step
 from .losses import LossResult, Said, doubtful_losses
 from .network import open_trained
 from .plan import Plan

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...darknet.reading import Reading
-from ...errors import BackendError, Say, counted
+from ...errors import BackendError, Say, counted, to_nobody
 from ...version import requirement
 from .data.source import PictureSource
-from .events import Event, to_nobody
+from .events import Event
 from .plan import Plan, Settings, read_plan
 
 if TYPE_CHECKING:

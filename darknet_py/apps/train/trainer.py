@@ -14,9 +14,9 @@ from dataclasses import replace
 import torch
 
 from ... import files
-from ...errors import DataError, Say
+from ...errors import DataError, Say, to_nobody
 from .broken import NoNumberError
-from .events import Event, Step, to_nobody
+from .events import Event, Step
 from .fingerprint import fingerprint
 from .folder import Folder, refuse_files_of_others
 from .learning import Learning, doubt_of_anchors, loader_of

@@ -14,7 +14,7 @@ from darknet_py.apps.bench.race import compare
 from darknet_py.backends.session import open_session
 from darknet_py.contract.thresholds import CONF, IOU
 from darknet_py.darknet.compile import compile_file
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from tools.bench.environments import dependencies, library_path
 from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
 from tools.bench.performance.foreign import Contestant as Foreign

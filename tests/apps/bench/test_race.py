@@ -23,7 +23,7 @@ from darknet_py.apps.bench.roofline import format_layers, layer_speeds
 from darknet_py.apps.bench.run import BackendSpeed, BenchResult
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.machine import thread_environment
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 
 CHILD = """
 import os, sys

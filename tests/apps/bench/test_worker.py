@@ -8,7 +8,7 @@ import numpy as np
 
 from darknet_py.apps.bench.worker import Contestant
 from darknet_py.contract.thresholds import CONF, RANDOM_CONF
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 
 OPTIONS = {"size": (64, 64), "random_weights": 0}
 

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 
 from darknet_py.errors import DarknetError
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 
 from ..mutate import WORDS, apply_edits, edits, split_edits
 from ..target import Case, Mismatch, Target

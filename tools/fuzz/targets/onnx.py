@@ -22,7 +22,7 @@ from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.program import program_of
 from darknet_py.darknet.weights import random_weights
 from darknet_py.errors import DarknetError
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 from darknet_py.onnx.export import to_exported
 from darknet_py.onnx.metadata import PREFIX
 

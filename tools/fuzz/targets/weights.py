@@ -15,7 +15,7 @@ from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.ledger import read_ledger
 from darknet_py.darknet.weights import Header, Weights, find_wrong_values, random_weights, read_weights, write_weights
 from darknet_py.ir import Graph
-from darknet_py.model.model import load
+from darknet_py.model.opening import load
 
 from ..mutate import apply_edits, edits, split_edits
 from ..target import Case, Mismatch, Target
