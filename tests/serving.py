@@ -101,7 +101,7 @@ SCRIPT = """
 import json, sys, time
 from darknet_py import load
 from darknet_py.apps.serve.limits import Limits
-from darknet_py.apps.serve.run import Options, run_server
+from darknet_py.apps.serve.run import ServerOptions, run_server
 
 cfg, delay, options, limits = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3]), json.loads(sys.argv[4])
 
@@ -117,7 +117,7 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-run_server([("net", opened)], None, Options(port=0, limits=Limits(**limits), **options), say=tell, log=tell,
+run_server([("net", opened)], None, ServerOptions(port=0, limits=Limits(**limits), **options), say=tell, log=tell,
            ready=lambda url: print(url, flush=True))
 """
 
