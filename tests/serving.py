@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,23 @@ def limited(cfg: Path, delay: float = 0.0, options: Mapping[str, Any] | None = N
     command = [sys.executable, "-c", SCRIPT, str(cfg), str(delay), json.dumps(dict(options or {})), json.dumps(limits)]
     with _running(command, {}) as live:
         yield live
+
+
+def refused(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
+    """What a command that does not serve says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "darknet_py", "serve", "--port", "0", *map(str, arguments)], capture_output=True,
+        text=True, timeout=PATIENCE, check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
+    assert number
+    return lambda test: test
 
 
 @contextlib.contextmanager

@@ -144,13 +144,15 @@ def _widened(b: Builder, scores: Value, classes: int) -> Value:
     return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
 
 
+def _named(e: Emitter, kind: str, inputs: list[str], output: str, **attrs: object) -> str:
+    """A node of no operation of the graph, and its only output, which has the same name."""
+    e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
+    return output
+
+
 def _to_table(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
     """Write NonMaxSuppression after `boxes` and `scores`, and gather what it selects into one table."""
-
-    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
-        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
-        return output
-
+    node = partial(_named, e)
     # One more box of zeros, which is the last row of `TABLE` and cut off at the end: on the way there OpenCV 5 dies of
     # tables without rows.
     boxes = node("Pad", ["boxes", e.integers(0, 0, 0, 0, 1, 0)], "nms.boxes_and_zero")
@@ -180,11 +182,7 @@ def _to_padded(e: Emitter, *, count: int, classes: int, threshold: float, iou: f
     What was selected keeps its score in a table of zeros, of which the best are taken: so samples stay apart, however
     many there are.
     """
-
-    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
-        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
-        return output
-
+    node = partial(_named, e)
     by_class = node("Transpose", ["all.scores"], "nms.scores_by_class", perm=(0, 2, 1))
     limits = [e.integers(count), e.floats(iou), e.floats(threshold)]
     found = node("NonMaxSuppression", ["all.boxes", by_class, *limits], "nms.found")
