@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..contract.contract import Contract, StateSpec
+from ..contract.contract import ROW, Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import BackendError, DataError
@@ -32,7 +32,6 @@ from .stream import assemble, check_model, fits, write_sealed
 BOXES = ("raw", "decoded", "nms", "padded")
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 TABLE = "nms.table"  # the detections and a row of zeros
-DETECTION = 7  # sample, left, top, right, bottom, score, class
 PADDED = ("num_dets", "boxes", "scores", "classes")
 
 
@@ -172,7 +171,7 @@ def _to_table(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     label = node("Gather", [numbers, e.integers(1)], "nms.class", axis=1)
     table = node("Concat", [sample, corners, score, label], TABLE, axis=1)
     node("Slice", [table, e.integers(0), e.integers(-1), e.integers(0)], "detections")
-    rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", DETECTION])
+    rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", ROW])
     e.outputs = [rows, *e.outputs[2:]]
 
 

@@ -24,6 +24,8 @@ import pytest
 from networks import picture, write_detector
 from serving import ROOT, Live, encoded, refused, serving, threat
 
+from tools.serve.started import Started
+
 RED = picture((1, 2, "red"))
 PNG = encoded(RED)
 TOKEN = "correct-horse-battery-staple"
@@ -240,16 +242,11 @@ def test_a_body_of_no_known_length_is_counted(guarded: Live) -> None:
 def test_a_packed_bomb_is_not_unpacked(guarded: Live, packing: str) -> None:
     bomb = (gzip.compress if packing == "gzip" else zlib.compress)(bytes(200 << 20))
     assert len(bomb) < 1 << 20
-    before = resident(guarded)
+    server = Started(guarded.process, guarded.address[1])
+    before = server.memory
     status, _, _ = guarded.ask("POST", "/detect", bomb, {**showing(), "Content-Encoding": packing})
     assert status == 413
-    assert resident(guarded) - before < 30 << 20
-
-
-def resident(server: Live) -> int:
-    """Bytes of memory that the process has."""
-    text = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) << 10
+    assert server.memory - before < 30
 
 
 def png_of(width: int, height: int) -> bytes:
