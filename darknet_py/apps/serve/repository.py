@@ -44,7 +44,7 @@ class Repository:
         """A model, in its highest version unless another is asked for. Raises `Refusal` (404) if it is not served."""
         versions = self.models.get(name)
         if not versions:
-            hint = did_you_mean(name[:100], self.models) or f"there are {', '.join(self.models) or 'none'}"
+            hint = did_you_mean(name, self.models) or f"there are {', '.join(self.models) or 'none'}"
             raise Refusal(404, f"no model {shorten(repr(name), 60)}; {hint}")
         if version is None:
             return versions[max(versions, key=int)]
