@@ -94,6 +94,7 @@ _UNPRINTABLE = re.compile(
 )
 _BREAKS = re.compile(r"[\t\n]")
 
+MAX_WORD = 200  # characters of a word that may be a known one: nobody mistypes more, and to compare them takes seconds
 MAX_MESSAGE = 300  # characters: a message may quote a value, and a value may fill the file
 
 
@@ -375,6 +376,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """
     from difflib import get_close_matches
 
+    if len(word) > MAX_WORD:
+        return None
     folded = {c.lower(): c for c in sorted(known)}
     meant = FOREIGN.get(word.lower())
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.65) if meant != () else []

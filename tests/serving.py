@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ SCRIPT = """
 import json, sys, time
 from darknet_py import load
 from darknet_py.apps.serve.limits import Limits
-from darknet_py.apps.serve.run import Options, run_server
+from darknet_py.apps.serve.run import ServerOptions, run_server
 
 cfg, delay, options, limits = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3]), json.loads(sys.argv[4])
 
@@ -117,7 +117,7 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-run_server([("net", opened)], None, Options(port=0, limits=Limits(**limits), **options), say=tell, log=tell,
+run_server([("net", opened)], None, ServerOptions(port=0, limits=Limits(**limits), **options), say=tell, log=tell,
            ready=lambda url: print(url, flush=True))
 """
 
@@ -128,6 +128,23 @@ def limited(cfg: Path, delay: float = 0.0, options: Mapping[str, Any] | None = N
     command = [sys.executable, "-c", SCRIPT, str(cfg), str(delay), json.dumps(dict(options or {})), json.dumps(limits)]
     with _running(command, {}) as live:
         yield live
+
+
+def refused(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
+    """What a command that does not serve says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "darknet_py", "serve", "--port", "0", *map(str, arguments)], capture_output=True,
+        text=True, timeout=PATIENCE, check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
+    assert number
+    return lambda test: test
 
 
 @contextlib.contextmanager

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..apps.serve.limits import MEBI, Limits
 from .options import device_option, echo, message, network_options
 
 if TYPE_CHECKING:
+    from ..apps.serve.run import ServerOptions
     from ..model.model import Model
 
 PLACE = ("Run", 5)
 EXTRA = "serve"
 TOKEN = "DARKNET_PY_TOKEN"
 OF_A_CFG = ("name", "names", "letterbox", "dialect", "size", "random", "allow_partial", "strict", "as_darknet")
-MEBI = 1 << 20
 
 
 @click.command("serve")
@@ -44,11 +45,11 @@ MEBI = 1 << 20
 @click.option("--sessions", type=click.IntRange(1), default=1, show_default=True,
               help="Batches that are computed at a time; they share the cores.")  # fmt: skip
 @click.option("--threads", "cores", type=click.IntRange(1), help="Cores to use (default: all).")
-@click.option("--queue", type=click.IntRange(1), default=32, show_default=True,
+@click.option("--queue", type=click.IntRange(1), default=Limits.queue, show_default=True,
               help="Pictures of a model that may wait; more get 503.")  # fmt: skip
-@click.option("--max-body", type=click.IntRange(1), default=32, show_default=True, metavar="MB",
+@click.option("--max-body", type=click.IntRange(1), default=Limits.body // MEBI, show_default=True, metavar="MB",
               help="The largest body of a request.")  # fmt: skip
-@click.option("--max-pixels", type=click.IntRange(1), default=50_000_000, show_default=True,
+@click.option("--max-pixels", type=click.IntRange(1), default=Limits.pixels, show_default=True,
               help="The most pixels of a picture.")  # fmt: skip
 @click.option("--user", help="Whom the process becomes when the models are open, where root starts it.")
 @click.option("--backend", default="onnxruntime", show_default=True, help="Which runtime computes.")
@@ -74,10 +75,8 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
         raise click.UsageError(f"{told}: of a CFG, and the models of a folder are as they were exported")
     from ..apps.serve.run import run_server
 
-    names = ("backend", "device", "names", "letterbox", "dialect", "size", "strict", "as_darknet", "allow_partial")
-    given = {name: options.pop(name) for name in names}
-    given["random_weights"] = options.pop("random")
-    name = options.pop("name")
+    given = {key: options.pop(key) for key in ("backend", "device", *OF_A_CFG)}
+    name, given["random_weights"] = given.pop("name"), given.pop("random")
     own = [(name or Path(cfg).stem, partial(_load, cfg, weights, given))] if cfg is not None else []
     log = (lambda _: None) if quiet else message
     run_server(
@@ -99,8 +98,7 @@ def _load_file(backend: str, device: str | None, path: Path, threads: int) -> Mo
     return _load(str(path), None, {"backend": backend, "device": device}, threads)
 
 
-def _options(given: dict[str, Any]) -> Any:
-    from ..apps.serve.limits import Limits
+def _options(given: dict[str, Any]) -> ServerOptions:
     from ..apps.serve.run import ServerOptions, read_token
 
     file, token = given.pop("token_file"), given.pop("token")

@@ -110,6 +110,15 @@ class Contract:
             return [rows[rows[:, 0] == index] for rows in outputs]
         return [o[index] for o in outputs]
 
+    def samples(self, outputs: Sequence[np.ndarray], first: int, last: int) -> list[np.ndarray]:
+        """The outputs of a batch as they would be of its samples from `first` until before `last` alone."""
+        if self.boxes != "nms":
+            return [o[first:last] for o in outputs]
+        (table,) = outputs
+        own = table[(table[:, 0] >= first) & (table[:, 0] < last)]
+        own[:, 0] -= first
+        return [own]
+
     def decode(
         self,
         outputs: Sequence[np.ndarray],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import DataError, did_you_mean
+from ..errors import MAX_WORD, DataError, did_you_mean, shorten
 from .thresholds import CONF
 
 ClassName = str | int
@@ -107,10 +107,12 @@ def class_numbers(name: ClassName, names: Sequence[str], count: int) -> tuple[in
         if found := tuple(n for n, known in enumerate(names[:count]) if known == name):
             return found
         if not (name.isascii() and name.isdigit()):
-            raise DataError(f"the network has no class {name!r}: {_known(name, names[:count])}")
-    number = int(name)
+            told = shorten(repr(name), MAX_WORD)
+            raise DataError(f"the network has no class {told}: {_known(name, names[:count])}")
+    text = str(name)
+    number = int(text) if len(text) < MAX_WORD else count  # Python makes no number of a text without end
     if not 0 <= number < count:
-        raise DataError(f"the network has no class {number}: its {count} classes are 0 to {count - 1}")
+        raise DataError(f"the network has no class {shorten(text, MAX_WORD)}: its {count} classes are 0 to {count - 1}")
     return (number,)
 
 

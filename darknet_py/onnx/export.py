@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..contract.contract import Contract, StateSpec
+from ..contract.contract import ROW, Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import BackendError, DataError
@@ -32,7 +32,6 @@ from .stream import assemble, check_model, fits, write_sealed
 BOXES = ("raw", "decoded", "nms", "padded")
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 TABLE = "nms.table"  # the detections and a row of zeros
-DETECTION = 7  # sample, left, top, right, bottom, score, class
 PADDED = ("num_dets", "boxes", "scores", "classes")
 
 
@@ -144,13 +143,15 @@ def _widened(b: Builder, scores: Value, classes: int) -> Value:
     return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
 
 
+def _named(e: Emitter, kind: str, inputs: list[str], output: str, **attrs: object) -> str:
+    """A node of no operation of the graph, and its only output, which has the same name."""
+    e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
+    return output
+
+
 def _to_table(e: Emitter, *, count: int, threshold: float, iou: float, most: int) -> None:
     """Write NonMaxSuppression after `boxes` and `scores`, and gather what it selects into one table."""
-
-    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
-        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
-        return output
-
+    node = partial(_named, e)
     # One more box of zeros, which is the last row of `TABLE` and cut off at the end: on the way there OpenCV 5 dies of
     # tables without rows.
     boxes = node("Pad", ["boxes", e.integers(0, 0, 0, 0, 1, 0)], "nms.boxes_and_zero")
@@ -170,7 +171,7 @@ def _to_table(e: Emitter, *, count: int, threshold: float, iou: float, most: int
     label = node("Gather", [numbers, e.integers(1)], "nms.class", axis=1)
     table = node("Concat", [sample, corners, score, label], TABLE, axis=1)
     node("Slice", [table, e.integers(0), e.integers(-1), e.integers(0)], "detections")
-    rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", DETECTION])
+    rows = helper.make_tensor_value_info("detections", TensorProto.FLOAT, ["detections", ROW])
     e.outputs = [rows, *e.outputs[2:]]
 
 
@@ -180,11 +181,7 @@ def _to_padded(e: Emitter, *, count: int, classes: int, threshold: float, iou: f
     What was selected keeps its score in a table of zeros, of which the best are taken: so samples stay apart, however
     many there are.
     """
-
-    def node(kind: str, inputs: list[str], output: str, **attrs: object) -> str:
-        e.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attrs))
-        return output
-
+    node = partial(_named, e)
     by_class = node("Transpose", ["all.scores"], "nms.scores_by_class", perm=(0, 2, 1))
     limits = [e.integers(count), e.floats(iou), e.floats(threshold)]
     found = node("NonMaxSuppression", ["all.boxes", by_class, *limits], "nms.found")

@@ -110,6 +110,14 @@ def test_what_there_is_not_is_an_error(given: dict[str, object], message: str) -
         select(NAMES, 4, **given)  # type: ignore[arg-type]  # that is the point
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "b" * 30_000_000], ids=["digits", "letters"])
+def test_a_class_without_end_is_an_error_at_once_and_of_one_line(text: str) -> None:
+    """Python makes no number of so many digits, and to compare so long a name with others takes seconds."""
+    with pytest.raises(DataError, match="the network has no class") as caught:
+        select(NAMES, 4, classes=[text])
+    assert len(str(caught.value)) < 400
+
+
 def test_boxes_keep_their_ids_when_picked_and_cut() -> None:
     boxes = Boxes(np.float32([[-5, 0, 9, 9], [1, 1, 2, 2], [0, 0, 1, 1]]), np.float32([0.9, 0.5, 0.3]),
                   np.array([0, 1, 1]), (8, 8), np.array([4, 0, 2]))  # fmt: skip

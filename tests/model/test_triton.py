@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from networks import picture, write_classifier, write_detector, write_recurrent
-from serving import triton_config
+from serving import encoded, triton_config
 
 from darknet_py import load
 from darknet_py.cli import main
@@ -53,6 +53,15 @@ def test_the_model_finds_what_the_cfg_finds(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.xyxy, wanted.xyxy, atol=1e-3)
     with pytest.warns(UserWarning, match="export it again with --conf 0.1"):
         exported(pixels, conf=0.1)
+
+
+def test_what_eight_bits_lose_is_said(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for i in range(4):
+        (tmp_path / f"pictures/{i}.png").write_bytes(encoded(picture((i, 2, "red"))))
+    told = export(write_detector(tmp_path), "-o", tmp_path / "models", "--int8", tmp_path / "pictures")
+    assert "int8 against float32, pictures held out" in told
+    assert "input images 3x32x32" in told
 
 
 def test_a_version_lies_beside_another_and_is_written_again(tmp_path: Path) -> None:

@@ -12,22 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from networks import picture, write_recurrent
-from serving import PATIENCE, ROOT, Live, encoded, limited, serving
+from serving import PATIENCE, ROOT, Live, encoded, limited, refused, serving, threat
 
 PNG = encoded(picture((1, 2, "red")))
 POST = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(PNG)
-
-
-def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
-    assert number
-    return lambda test: test
 
 
 @threat(7)
@@ -315,32 +308,22 @@ def test_a_second_signal_does_not_wait(detector_cfg: Path, live: Live) -> None:
 # -- the beginning -----------------------------------------------------------------------------------------------------
 
 
-def said(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "darknet_py", "serve", *map(str, arguments)], capture_output=True, text=True,
-        timeout=PATIENCE, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
 def test_what_cannot_be_served_is_an_error_before_anybody_can_connect(
     detector_cfg: Path, tmp_path: Path, live: Live
 ) -> None:
-    assert "name a CFG, or a folder with --models" in said()
-    assert "recurrent network" in said(write_recurrent(tmp_path), "--port", "0")
-    assert f"cannot serve at 127.0.0.1:{live.address[1]}" in said(detector_cfg, "--port", str(live.address[1]))
-    assert "is no folder of models" in said("--models", tmp_path / "none", "--port", "0")
+    assert "name a CFG, or a folder with --models" in refused()
+    assert "recurrent network" in refused(write_recurrent(tmp_path))
+    assert f"cannot serve at 127.0.0.1:{live.address[1]}" in refused(detector_cfg, "--port", str(live.address[1]))
+    assert "is no folder of models" in refused("--models", tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    assert "nothing to serve" in said("--models", tmp_path / "empty", "--port", "0")
-    assert "--models DIR" in said(detector_cfg, "--allow-load", "--port", "0")
-    assert "is larger than the queue" in said(detector_cfg, "--queue", "4", "--port", "0")
-    assert "is no name for a model" in said(detector_cfg, "--name", "a/b", "--port", "0")
-    assert "there is no user" in said(detector_cfg, "--user", "nobody-of-that-name", "--port", "0")
+    assert "nothing to serve" in refused("--models", tmp_path / "empty")
+    assert "--models DIR" in refused(detector_cfg, "--allow-load")
+    assert "is larger than the queue" in refused(detector_cfg, "--queue", "4")
+    assert "is no name for a model" in refused(detector_cfg, "--name", "a/b")
+    assert "there is no user" in refused(detector_cfg, "--user", "nobody-of-that-name")
     (tmp_path / "broken/net/1").mkdir(parents=True)
     (tmp_path / "broken/net/1/model.onnx").write_bytes(b"no model")
-    assert "is no ONNX file" in said("--models", tmp_path / "broken", "--port", "0")
+    assert "is no ONNX file" in refused("--models", tmp_path / "broken")
 
 
 SLOW_TO_OPEN = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from networks import picture, write_classifier, write_detector
-from serving import PATIENCE, ROOT, Live, encoded, serving
+from serving import PATIENCE, ROOT, Live, encoded, serving, threat
 
 from darknet_py import export_onnx, load
 from darknet_py.errors import DataError
@@ -24,12 +24,6 @@ http = pytest.importorskip("tritonclient.http", reason="needs tritonclient: pip 
 utils = pytest.importorskip("tritonclient.utils")
 
 RED = picture((1, 2, "red"), (3, 0, "blue"))
-
-
-def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Marks a test with the number of its line in the threat model of `tools/docs/serve.md`."""
-    assert number
-    return lambda test: test
 
 
 @pytest.fixture(scope="module")

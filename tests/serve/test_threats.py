@@ -8,35 +8,29 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import re
 import shutil
 import socket
 import ssl
 import struct
 import subprocess
-import sys
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import picture, write_detector
-from serving import ROOT, Live, encoded, serving
+from serving import ROOT, Live, encoded, refused, serving, threat
+
+from tools.serve.started import Started
 
 RED = picture((1, 2, "red"))
 PNG = encoded(RED)
 TOKEN = "correct-horse-battery-staple"
 POST = f"POST /detect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
 PAGE = ROOT / "tools/docs/serve.md"
-
-
-def threat(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Marks a test with the number of its line in the threat model."""
-    assert number
-    return lambda test: test
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +45,6 @@ def guarded(detector_cfg: Path, tmp_path_factory: pytest.TempPathFactory, live: 
 
 def showing(token: str = TOKEN) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def refused(*arguments: str | Path, environment: dict[str, str] | None = None) -> str:
-    """What a command that does not serve says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "darknet_py", "serve", *map(str, arguments), "--port", "0"], capture_output=True,
-        text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-    )  # fmt: skip
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 # -- 1: strangers on the network -----------------------------------------------------------------------------------
@@ -259,16 +242,11 @@ def test_a_body_of_no_known_length_is_counted(guarded: Live) -> None:
 def test_a_packed_bomb_is_not_unpacked(guarded: Live, packing: str) -> None:
     bomb = (gzip.compress if packing == "gzip" else zlib.compress)(bytes(200 << 20))
     assert len(bomb) < 1 << 20
-    before = resident(guarded)
+    server = Started(guarded.process, guarded.address[1])
+    before = server.memory
     status, _, _ = guarded.ask("POST", "/detect", bomb, {**showing(), "Content-Encoding": packing})
     assert status == 413
-    assert resident(guarded) - before < 30 << 20
-
-
-def resident(server: Live) -> int:
-    """Bytes of memory that the process has."""
-    text = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) << 10
+    assert server.memory - before < 30
 
 
 def png_of(width: int, height: int) -> bytes:

@@ -51,10 +51,10 @@ class Client:
         self.idle.clear()
 
 
-def post(path: str, body: bytes) -> bytes:
-    """A request with a body."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def post(path: str, body: bytes, *headers: str, length: object = None) -> bytes:
+    """A request with a body; `length` is what it says of that, if not the truth."""
+    head = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body) if length is None else length}"]
+    return "\r\n".join([*head, *headers, "", ""]).encode("latin-1") + body
 
 
 async def closed_loop(client: Client, request: bytes, count: int, clients: int) -> list[tuple[int, float]]:

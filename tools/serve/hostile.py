@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from .client import post
 from .started import started, write_section
 
 COUNT, THREADS, SLOW = 10_000, 8, 16
@@ -30,15 +31,10 @@ MODEL = "/v2/models/{}/infer"
 Make = Callable[[random.Random, bytes, str], bytes]  # from a good picture and the name of the model to bytes
 
 
-def request(path: str, body: bytes, *headers: str, length: object = None) -> bytes:
-    head = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body) if length is None else length}"]
-    return "\r\n".join([*head, *headers, "", ""]).encode("latin-1") + body
-
-
 def infer(model: str, data: Any, tail: bytes = b"", head_length: object = None) -> bytes:
     head = json.dumps(data).encode() if not isinstance(data, bytes) else data
     said = len(head) if head_length is None else head_length
-    return request(MODEL.format(model), head + tail, f"Inference-Header-Content-Length: {said}")
+    return post(MODEL.format(model), head + tail, f"Inference-Header-Content-Length: {said}")
 
 
 def tensor(**change: Any) -> dict[str, Any]:
@@ -57,11 +53,11 @@ def wrong_size(r: random.Random, picture: bytes, model: str) -> bytes:
 
 
 def wrong_content_length(r: random.Random, picture: bytes, model: str) -> bytes:
-    return request("/detect", picture, length=r.choice(["-1", "x", "1, 2", "0x10", str(10**20)]))
+    return post("/detect", picture, length=r.choice(["-1", "x", "1, 2", "0x10", str(10**20)]))
 
 
 def truncated(r: random.Random, picture: bytes, model: str) -> bytes:
-    whole = request("/detect", picture)
+    whole = post("/detect", picture)
     return whole[: r.randrange(20, len(whole) - 1)]
 
 
@@ -84,7 +80,7 @@ def wrong_json(r: random.Random, picture: bytes, model: str) -> bytes:
         json.dumps({"inputs": [{"name": "images", "shape": [1], "datatype": "FP32", "data": ["1"]}]}).encode(),
         json.dumps({"inputs": [{"name": "images", "shape": [1], "datatype": "UINT8", "data": [10**400]}]}).encode(),
     ]  # fmt: skip
-    return request(MODEL.format(model), r.choice(texts))
+    return post(MODEL.format(model), r.choice(texts))
 
 
 def wrong_elements(r: random.Random, picture: bytes, model: str) -> bytes:
@@ -100,19 +96,19 @@ def wrong_parameters(r: random.Random, picture: bytes, model: str) -> bytes:
     ])  # fmt: skip
     given = tensor(name="pictures", datatype="BYTES", shape=[1], data=[base64.b64encode(picture).decode()])
     del given["inputs"][0]["parameters"]
-    return request(MODEL.format(model), json.dumps({**given, "parameters": change}).encode())
+    return post(MODEL.format(model), json.dumps({**given, "parameters": change}).encode())
 
 
 def packed_bomb(r: random.Random, picture: bytes, model: str) -> bytes:
     packing = r.choice(["gzip", "deflate"])
-    return request("/detect", BOMBS[packing], f"Content-Encoding: {packing}")
+    return post("/detect", BOMBS[packing], f"Content-Encoding: {packing}")
 
 
 def damaged_packing(r: random.Random, picture: bytes, model: str) -> bytes:
     body = bytearray(gzip.compress(picture[:2000]))
     body[r.randrange(2)] ^= 0xFF
     kind = r.choice(["gzip", "deflate", "br", "zstd", "gzip, gzip", "x" * 300])
-    return request("/detect", bytes(body[: r.randrange(1, len(body))]), f"Content-Encoding: {kind}")
+    return post("/detect", bytes(body[: r.randrange(1, len(body))]), f"Content-Encoding: {kind}")
 
 
 def picture_bomb(r: random.Random, picture: bytes, model: str) -> bytes:
@@ -125,7 +121,7 @@ def picture_bomb(r: random.Random, picture: bytes, model: str) -> bytes:
         b"\xff\xd8\xff\xc0\0\x11\x08" + struct.pack(">HH", 65_000, 65_000) + b"\3\1\x22\0\2\x11\1\3\x11\1" + bytes(99)
     )
     webp = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xff\xff\x3f\xff\xff\x3f" + bytes(20)
-    return request("/detect", r.choice([png + bytes(r.randrange(99)), bmp, jpeg, webp]))
+    return post("/detect", r.choice([png + bytes(r.randrange(99)), bmp, jpeg, webp]))
 
 
 def no_picture(r: random.Random, picture: bytes, model: str) -> bytes:
@@ -133,30 +129,30 @@ def no_picture(r: random.Random, picture: bytes, model: str) -> bytes:
         b"", r.randbytes(999), b"http://127.0.0.1/", b"<svg/>", b"%PDF-1.7", b"GIF89a" + bytes(9), b"II*\0" + bytes(9),
         picture[:3], picture[:20], b"\x89PNG\r\n\x1a\n", b"BM", b"\xff\xd8\xff" + r.randbytes(50),
     ])  # fmt: skip
-    return request("/detect", body)
+    return post("/detect", body)
 
 
 def wrong_form(r: random.Random, picture: bytes, model: str) -> bytes:
     kind = r.choice(["multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a" * 99,
                      "multipart/form-data; boundary=here"])  # fmt: skip
     body = r.choice([b"", b"--here", b"--here\r\n\r\n", b"--here\r\nA: b" * 999, picture[:999], b"--here\r\n" * 9999])
-    return request("/detect", body, f"Content-Type: {kind}")
+    return post("/detect", body, f"Content-Type: {kind}")
 
 
 def wrong_query(r: random.Random, picture: bytes, model: str) -> bytes:
     query = r.choice(["conf=", "conf=inf", "iou=%00", "max_det=-0", "x=1", "format=../", "model=%2e%2e%2f", "version=0",
                       "classes=%ff", "conf=1&conf=2&conf=x", "=" * 5000])  # fmt: skip
-    return request(f"/detect?{query}", picture)
+    return post(f"/detect?{query}", picture)
 
 
 def wrong_address(r: random.Random, picture: bytes, model: str) -> bytes:
     path = r.choice(["/..", "/%00", "//", "/v2/models/%2e%2e/infer", f"/v2/models/{'a' * 5000}/infer", "/detect/", "*",
                      "/v2/models/a/versions/-1/infer", "/v2/repository/models/x/load", "/page/../app.py"])  # fmt: skip
-    return request(path, b"{}")
+    return post(path, b"{}")
 
 
 def huge_headers(r: random.Random, picture: bytes, model: str) -> bytes:
-    return request("/detect", b"", *(f"X-{i}: {'a' * 1000}" for i in range(r.randrange(20, 60))))
+    return post("/detect", b"", *(f"X-{i}: {'a' * 1000}" for i in range(r.randrange(20, 60))))
 
 
 def no_http(r: random.Random, picture: bytes, model: str) -> bytes:
@@ -176,7 +172,7 @@ def damaged_picture(r: random.Random, picture: bytes, model: str) -> bytes:
     body = bytearray(picture)
     for _ in range(r.randrange(1, 20)):
         body[r.randrange(len(body))] = r.randrange(256)
-    return request("/detect", bytes(body[: r.randrange(len(body) // 2, len(body))]))
+    return post("/detect", bytes(body[: r.randrange(len(body) // 2, len(body))]))
 
 
 KINDS: dict[str, Make] = {
@@ -190,7 +186,7 @@ KINDS: dict[str, Make] = {
 BOMBS = {"gzip": gzip.compress(bytes(256 << 20), 1), "deflate": zlib.compress(bytes(256 << 20), 1)}
 
 
-def status_of(port: int, data: bytes, ends: bool) -> int:
+def status_of(port: int, data: bytes, ends: bool = False) -> int:
     """The status of the answer to some bytes, 0 where there was none; `ends`: the client sends no more."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
@@ -212,10 +208,7 @@ def slow(port: int, picture: bytes, count: int) -> Counter[int]:
     """The answers to clients that begin a head or a body and then do nothing."""
 
     def one(i: int) -> int:
-        begun = request("/detect", picture)[: 30 if i % 2 else -1]
-        with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
-            connection.sendall(begun)
-            return int(connection.recv(4096)[9:12] or 0)
+        return status_of(port, post("/detect", picture)[: 30 if i % 2 else -1])
 
     with ThreadPoolExecutor(SLOW) as pool:
         return Counter(pool.map(one, range(count)))
@@ -234,8 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     picture, model = options.picture.read_bytes(), Path(options.cfg).stem
     found: dict[str, Counter[int]] = {}
     with started(options.cfg, options.weights) as server, ThreadPoolExecutor(THREADS) as pool:
-        good = request("/detect", picture)
-        assert status_of_whole(server.port, good) == 200
+        good = post("/detect", picture)
+        assert status_of(server.port, good) == 200
         each = -(-options.count // len(KINDS))
         memory = []
         for name, make in [*KINDS.items(), ("damaged picture", damaged_picture)]:
@@ -248,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found["slow"] = slow(server.port, picture, options.slow)
         print(f"slow: {dict(found['slow'])}", flush=True)
         assert server.process.poll() is None, "the server has died"
-        alive = status_of_whole(server.port, good)
+        alive = status_of(server.port, good)
     faults = {name: wrong for name, statuses in found.items() if (wrong := sorted(filter(is_fault(name), statuses)))}
     total = sum(sum(statuses.values()) for statuses in found.values())
     print(f"{total} requests, faults: {faults or 'none'}; afterwards {alive}")
@@ -268,13 +261,6 @@ def is_fault(kind: str) -> Callable[[int], bool]:
     """Whether a status is a fault for a kind of request."""
     fine = {503, *range(400, 500), *([200] if kind == "damaged picture" else [])}
     return lambda status: status not in fine
-
-
-def status_of_whole(port: int, data: bytes) -> int:
-    """The status of the answer to a good request, by a client that stays."""
-    with socket.create_connection(("127.0.0.1", port), timeout=WAIT) as connection:
-        connection.sendall(data)
-        return int(connection.recv(4096)[9:12] or 0)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from ...version import PROJECT, VERSION
 from ...vision.results import Results
 from .bodies import GoneError, Receive, form_file, pack, read_body
 from .describe import metadata, model_config
-from .guard import Guard, Told
+from .guard import Told
 from .limits import Budget, Limits, Refusal
 from .metrics import Metrics
 from .openapi import openapi
 from .protocol import HEAD_LENGTH, InferRequest, NamedTensor, parse_json, parse_request, write_response
-from .question import question_of
+from .question import FORMATS, question_of
 from .repository import Repository
 from .served import PICTURES, Served, Times, picture_tensors, pictures_of
 
@@ -39,7 +39,6 @@ FILES = {
 }
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters")
 JPEG_QUALITY = 90
-FORMATS = ("json", "image")
 SMALL = 1024  # bytes of an answer that is not packed, whatever the client accepts
 JSON = "application/json"
 
@@ -52,7 +51,6 @@ class Application:
     def __init__(self, repository: Repository, limits: Limits) -> None:
         self.repository, self.limits = repository, limits
         self.metrics = Metrics(repository)
-        self.guard: Guard | None = None
         self._budget = Budget(limits.memory)
         self._loading = asyncio.Lock()
 
@@ -111,13 +109,12 @@ class Application:
             told.received, told.rows, told.times = len(data), 1, Times()
             content_type = request.headers.get("content-type", "")
             if content_type.lower().startswith("multipart/"):
-                data = form_file(data, content_type)
+                data = await served.in_thread(form_file, data, content_type)
             found = await _unless_gone(
                 request.receive, served.detect([data], question, told.times, keep=kind == "image")
             )
-        in_thread = partial(asyncio.get_running_loop().run_in_executor, served.workers.prepare)
         if kind == "image":
-            return _bytes(await in_thread(_drawn, found[0]), "image/jpeg")
+            return _bytes(await served.in_thread(_drawn, found[0]), "image/jpeg")
         return _json({**_plain(found[0]), "model": served.name, "seconds": vars(told.times)})
 
     def _only(self) -> str:
@@ -131,16 +128,15 @@ class Application:
     async def _infer(self, request: Request) -> Response:
         served = self._find(request)
         told = _told(request, served)
-        in_thread = partial(asyncio.get_running_loop().run_in_executor, served.workers.prepare)
         with self._budget.portion() as portion:
             body = await read_body(request.receive, request.headers, self.limits, portion)
             told.received, told.times = len(body), Times()
-            asked = await in_thread(parse_request, body, request.headers.get(HEAD_LENGTH))
+            asked = await served.in_thread(parse_request, body, request.headers.get(HEAD_LENGTH))
             outputs = await _unless_gone(request.receive, self._outputs(served, asked, told))
-        answer, head = await in_thread(write_response, served.name, served.version, asked, outputs)
+        answer, head = await served.in_thread(write_response, served.name, served.version, asked, outputs)
         headers = {} if head is None else {HEAD_LENGTH: str(head)}
         if len(answer) > SMALL:
-            answer, packing = await in_thread(pack, answer, request.headers.get("accept-encoding", ""))
+            answer, packing = await served.in_thread(pack, answer, request.headers.get("accept-encoding", ""))
             headers |= {"content-encoding": packing, "vary": "accept-encoding"} if packing else {}
         return _bytes(answer, JSON if head is None else "application/octet-stream", headers)
 
@@ -171,8 +167,8 @@ class Application:
     async def _live(self, _: Request) -> Response:
         return _json({"live": True})
 
-    async def _ready(self, _: Request) -> Response:
-        if self.guard is not None and self.guard.is_stopping:
+    async def _ready(self, request: Request) -> Response:
+        if request.app.is_stopping:  # the guard, which is around this
             raise Refusal(503, "the server is stopping")
         return _json({"ready": True})
 
@@ -192,15 +188,13 @@ class Application:
 
     async def _index(self, request: Request) -> Response:
         asked = await self._control(request, {"ready"})
-        entries = self.repository.index()
-        return _json([e for e in entries if e["state"] == "READY" or not asked.get("ready")])
+        return _json(await asyncio.to_thread(self.repository.index, ready=bool(asked.get("ready"))))
 
     async def _load(self, request: Request) -> Response:
         await self._control(request, set())
         name = request.path_params["model"]
         async with self._loading:
-            loop = asyncio.get_running_loop()
-            versions = await loop.run_in_executor(None, self.repository.opened, name)
+            versions = await asyncio.to_thread(self.repository.opened, name)
             for served in versions:
                 self._start(served)
             before = self.repository.replace(name, versions)
@@ -220,7 +214,7 @@ class Application:
         """What a request about the repository says, which is little; a file that it brings is not taken."""
         with self._budget.portion() as portion:
             body = await read_body(request.receive, request.headers, self.limits, portion)
-        data = parse_json(body, "the request") if body.strip() else {}
+            data = await asyncio.to_thread(parse_json, body, "the request") if body.strip() else {}
         if not isinstance(data, dict) or set(data) - known or not isinstance(data.get("parameters", {}), dict):
             raise DataError(f"the request is a JSON object with {', '.join(known) or 'nothing'} in it")
         return data
@@ -285,9 +279,9 @@ def _drawn(found: Results) -> bytes:
     return cv2.imencode(".jpg", found.plot(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def _json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return _bytes(json.dumps(data, allow_nan=False, separators=(",", ":")).encode(), JSON, headers, status)
+def _json(data: Any) -> Response:
+    return _bytes(json.dumps(data, allow_nan=False, separators=(",", ":")).encode(), JSON)
 
 
-def _bytes(body: bytes, kind: str, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    return Response(body, status, dict(headers or {}), kind)
+def _bytes(body: bytes, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, headers=headers, media_type=kind)

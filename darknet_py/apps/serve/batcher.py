@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +35,12 @@ class _Waiting:
 
 def _is_wanted(batch: list[_Waiting]) -> bool:
     return any(not item.future.done() for item in batch)
+
+
+def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
+    for item in batch:
+        if not item.future.done():
+            item.future.set_exception(error)
 
 
 class Batcher:
@@ -94,9 +100,7 @@ class Batcher:
         for task in self._runners:
             task.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
-        for item in self._waiting:
-            if not item.future.done():
-                item.future.set_exception(Refusal(503, UNLOADED))
+        _fail(self._waiting, Refusal(503, UNLOADED))
         self._waiting.clear()
 
     async def _run(self) -> None:
@@ -117,14 +121,10 @@ class Batcher:
                         item.future.set_result(part(first, last))
                     first = last
             except Exception as e:
-                for item in batch:
-                    if not item.future.done():
-                        item.future.set_exception(e)
+                _fail(batch, e)
                 continue
             except asyncio.CancelledError:
-                for item in batch:
-                    if not item.future.done():
-                        item.future.set_exception(Refusal(503, UNLOADED))
+                _fail(batch, Refusal(503, UNLOADED))
                 raise
             took = monotonic() - start
             self._seconds += 0.1 * (took / first - self._seconds)

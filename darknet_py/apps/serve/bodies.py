@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from io import BytesIO
 from typing import Any
 
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -50,20 +51,19 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limits: Limits
 
 
 async def _received(receive: Receive, limits: Limits, portion: Portion) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+    body = BytesIO()  # which grows in place and is given as it is: what came is there once, as it is counted
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise GoneError
         part = message.get("body", b"")
-        size += len(part)
+        size = body.tell() + len(part)
         if size > limits.body:
             raise _too_large(limits)
         portion.grow(size)
-        parts.append(part)
+        body.write(part)
         if not message.get("more_body"):
-            return b"".join(parts)
+            return body.getvalue()
 
 
 async def unpack(body: bytes, packing: str, limits: Limits, portion: Portion) -> bytes:
@@ -72,25 +72,23 @@ async def unpack(body: bytes, packing: str, limits: Limits, portion: Portion) ->
     Raises `Refusal`: 413 before it is longer than it may be, 503 for want of memory; `DataError` for damage.
     """
     machine = zlib.decompressobj(UNPACKED[packing])
-    loop = asyncio.get_running_loop()
-    parts: list[bytes] = []
-    rest, size = body, 0
+    unpacked, rest = BytesIO(), body
     while not machine.eof:
+        size = unpacked.tell()
         step = min(max(STEP, size), limits.body + 1 - size)
         portion.grow(len(body) + size + step)
         try:
-            parts.append(await loop.run_in_executor(None, machine.decompress, rest, step))
+            came = unpacked.write(await asyncio.to_thread(machine.decompress, rest, step))
         except zlib.error as e:
             raise DataError(f"the body is not packed with {packing}: {e}") from None
-        size += len(parts[-1])
-        if size > limits.body:
+        if unpacked.tell() > limits.body:
             raise _too_large(limits)
         rest = machine.unconsumed_tail
-        if not rest and len(parts[-1]) < step:
+        if not rest and came < step:
             break  # there is no more, though there should be
     if not machine.eof or machine.unused_data:
         raise DataError(f"the body ends {'after' if machine.eof else 'before'} what was packed with {packing}")
-    return b"".join(parts)
+    return unpacked.getvalue()
 
 
 def _too_large(limits: Limits) -> Refusal:
@@ -124,14 +122,14 @@ def form_file(body: bytes, content_type: str) -> bytes:
         raise DataError(f"the form is damaged: {e}") from None
     if form.file is None or not form.ended:
         raise DataError("the form has no file: curl -F image=@dog.jpg")
-    return bytes(form.file)
+    return form.file.getvalue()
 
 
 class _Form:
     """What the parser tells of a form: the first part that has a file name, and nothing of the others."""
 
     def __init__(self) -> None:
-        self.file: bytearray | None = None
+        self.file: BytesIO | None = None
         self.ended = False
         self._parts = 0
         self._head = bytearray()
@@ -158,11 +156,11 @@ class _Form:
     def _named(self) -> None:
         self._taking = self.file is None and b"filename" in self._head.lower()
         if self._taking:
-            self.file = bytearray()
+            self.file = BytesIO()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._taking and self.file is not None:
-            self.file += data[start:end]
+            self.file.write(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self.ended = True

@@ -81,10 +81,9 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
 
     def eof_received(self) -> None:
         """The client sends no more: what is not whole by then is answered, what is whole is for nobody any more."""
-        begun = self._timer is not None and self._received
         if self._refused:
             return
-        if begun or (self._is_busy() and self.cycle.more_body):
+        if (self._timer is not None and self._received) or (self._is_busy() and self.cycle.more_body):
             self._refuse(400, "the request ended before it was whole")
 
     def shutdown(self) -> None:
@@ -118,9 +117,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
 
     def _on_slow_head(self) -> None:
         self._timer = None
-        if self._is_busy():
-            return
-        if self._refused:
+        if self._refused or self._is_busy():
             return
         if self._received and self.conn.our_state is h11.IDLE:
             self._refuse(408, f"the head of the request was not here after {self.limits.head_seconds:g} seconds")

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .protocol import BYTES
-from .served import PICTURES, Served
-
-Port = tuple[str, str, Sequence[int]]  # name, datatype, shape after the batch axis; -1 is free
+from .served import FOUND, PICTURES, SCORED, Port, Served
 
 
 def metadata(served: Served, versions: Sequence[str]) -> dict[str, Any]:
@@ -46,13 +44,7 @@ def _inputs(served: Served) -> list[Port]:
 
 
 def _outputs(served: Served) -> list[Port]:
-    if served.contract.decoders:
-        found: list[Port] = [
-            ("num_dets", "INT32", (1,)), ("boxes", "FP32", (-1, 4)),
-            ("scores", "FP32", (-1,)), ("classes", "INT32", (-1,)),
-        ]  # fmt: skip
-    else:
-        found = [("scores", "FP32", (-1,)), ("classes", "INT32", (-1,))] if served.takes_pictures else []
+    found = FOUND if served.contract.decoders else SCORED if served.takes_pictures else ()
     own = {name for name, _, _ in served.outputs}
     return [*served.outputs, *(p for p in found if p[0] not in own)]
 

@@ -15,6 +15,7 @@ import traceback
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,8 +90,11 @@ class Guard:
         given = headers.get("x-request-id", "")
         identity = given if ID.fullmatch(given) else secrets.token_hex(8)
         told = Told()
-        scope["state"], scope["app"] = {"told": told}, self  # for a router that is in an application, which raises
-        answer = _Answer(send, {**GUARDS, "x-request-id": identity, **self._closing()})
+        scope["state"] = {"told": told}
+        scope["app"] = self  # a router that is in an application raises where there is no route
+        answer = _Answer(send, {**GUARDS, "x-request-id": identity})
+        if self.is_stopping:
+            answer.headers["connection"] = "close"
         fault = ""
         try:
             self._check(scope, headers)
@@ -125,9 +129,6 @@ class Guard:
             return ""
         await answer.fail(500, str(error) if isinstance(error, BackendError) else "a fault of the server; it is logged")
         return _trace(error)
-
-    def _closing(self) -> dict[str, str]:
-        return {"connection": "close"} if self.is_stopping else {}
 
     def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise `Refusal` for what is not to pass."""
@@ -203,7 +204,7 @@ def _origin_host(origin: str) -> str | None:
 def _line(identity: str, scope: Scope, answer: _Answer, told: Told, seconds: float, fault: str) -> str:
     """What is kept of a request: no header, no query, no address and nothing of a picture."""
     line: dict[str, Any] = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1000) % 1000:03d}Z",
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "id": identity, "method": scope["method"], "path": scope["path"][:200], "status": answer.status,
         "reason": HTTPStatus(answer.status).phrase if answer.status != GONE else "the client left",
         "seconds": round(seconds, 6), "received": told.received, "sent": answer.size,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -25,8 +26,8 @@ class _Sum:
     count: int = 0
     seconds: float = 0.0
 
-    def add(self, seconds: float, count: int = 1) -> None:
-        self.count += count
+    def add(self, seconds: float) -> None:
+        self.count += 1
         self.seconds += seconds
 
     def to_dict(self) -> dict[str, int]:
@@ -47,22 +48,18 @@ class Metrics:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._statistics: dict[tuple[str, str], _Statistics] = defaultdict(_Statistics)
-        self._registry = registry = CollectorRegistry()
-        of = ["model_name"]
-        self._count = Counter("request_count", "Requests answered.", [*of, "code"], registry=registry)
-        self._seconds = Histogram("request_seconds", "From the head of a request to its answer.", of,
-                                  buckets=SECONDS, registry=registry)  # fmt: skip
+        self._registry = CollectorRegistry()
+        of = {"labelnames": ["model_name"], "registry": self._registry}
+        seconds = partial(Histogram, **of, buckets=SECONDS)
+        self._count = Counter("request_count", "Requests answered.", ["model_name", "code"], registry=self._registry)
+        self._seconds = seconds("request_seconds", "From the head of a request to its answer.")
         self._stages = {
-            "prepare": Histogram("request_preprocess_seconds", "Decoding and resizing pictures.", of,
-                                 buckets=SECONDS, registry=registry),
-            "network": Histogram("request_predict_seconds", "The network, with waiting for it.", of,
-                                 buckets=SECONDS, registry=registry),
-            "boxes": Histogram("request_postprocess_seconds", "From outputs to boxes.", of,
-                               buckets=SECONDS, registry=registry),
-        }  # fmt: skip
-        self._batch = Histogram("batch_size", "Pictures that were computed together.", of, buckets=ROWS,
-                                registry=registry)  # fmt: skip
-        self._queue = Gauge("queue_size", "Pictures that wait or are computed.", of, registry=registry)
+            "prepare": seconds("request_preprocess_seconds", "Decoding and resizing pictures."),
+            "network": seconds("request_predict_seconds", "The network, with waiting for it."),
+            "boxes": seconds("request_postprocess_seconds", "From outputs to boxes."),
+        }
+        self._batch = Histogram("batch_size", "Pictures that were computed together.", **of, buckets=ROWS)
+        self._queue = Gauge("queue_size", "Pictures that wait or are computed.", **of)
 
     def request(self, model: str, version: str, code: int, rows: int, seconds: float, times: Times | None) -> None:
         """Count a request; `model` is '' unless there is one of that name."""

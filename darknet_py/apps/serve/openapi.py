@@ -6,7 +6,7 @@ from typing import Any
 
 from ...version import VERSION
 from .limits import Limits
-from .question import LEAST_CONF, MAX_DET, MOST_DET
+from .question import FORMATS, LEAST_CONF, MAX_DET, MOST_DET
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 PROBABILITY = {"type": "number", "minimum": LEAST_CONF, "maximum": 1}
@@ -29,7 +29,7 @@ def openapi(limits: Limits) -> dict[str, Any]:
             "max_det", {"type": "integer", "minimum": 1, "maximum": MOST_DET, "default": MAX_DET}, "the most objects"
         ),
         _parameter(
-            "format", {"type": "string", "enum": ["json", "image"], "default": "json"}, "boxes, or a drawn JPEG"
+            "format", {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]}, "boxes, or a drawn JPEG"
         ),
         _parameter("model", TEXT, "which model, where there are several"),
         _parameter("version", TEXT, "which version of it (default: the highest)"),

@@ -13,7 +13,7 @@ import numpy as np
 from ...contract.contract import Contract
 from ...errors import DataError
 from ...vision.decode import check_array, decode
-from ...vision.headers import picture_size
+from ...vision.headers import Size, picture_size
 from ...vision.inference import prepare
 from ...vision.picture import Picture
 from .limits import Limits, Refusal
@@ -35,8 +35,7 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
     size = picture_size(data)
     if size is None or min(size) < 1:
         raise DataError("the picture is cut within its header")
-    if size[0] * size[1] > limits.pixels:
-        raise Refusal(413, f"a picture of {size[0]}x{size[1]} has more than {limits.pixels:,} pixels")
+    _check_size(size, limits)
     if data.startswith(b"\xff\xd8") and data.count(SCAN) > limits.scans:
         raise Refusal(413, f"a JPEG of more than {limits.scans} scans")
     return _prepared(Picture(decode(data, contract.shape[0], limits.pixels, NAME), NAME), contract)
@@ -44,12 +43,16 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
 
 def open_pixels(pixels: np.ndarray, contract: Contract, limits: Limits) -> tuple[Picture, np.ndarray]:
     """The same of pixels (h, w, c) uint8, grey, RGB or RGBA, in the order of the network's own input."""
-    if pixels.shape[0] * pixels.shape[1] > limits.pixels:
-        raise Refusal(413, f"a picture of {pixels.shape[1]}x{pixels.shape[0]} has more than {limits.pixels:,} pixels")
+    _check_size((pixels.shape[1], pixels.shape[0]), limits)
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[2])
     if order is None:
         raise DataError(f"a picture has 1, 3 or 4 channels, not {pixels.shape[2]}")
     return _prepared(Picture(check_array(np.ascontiguousarray(pixels[:, :, order])), NAME), contract)
+
+
+def _check_size(size: Size, limits: Limits) -> None:
+    if size[0] * size[1] > limits.pixels:
+        raise Refusal(413, f"a picture of {size[0]}x{size[1]} has more than {limits.pixels:,} pixels")
 
 
 def _prepared(picture: Picture, contract: Contract) -> tuple[Picture, np.ndarray]:

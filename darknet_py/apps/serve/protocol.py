@@ -133,6 +133,11 @@ def _parameters(data: dict[str, Any], what: str) -> dict[str, Any]:
     return dict(found)
 
 
+def _check_empty(parameters: Mapping[str, Any], what: str) -> None:
+    if parameters:
+        raise DataError(f"{what} has parameters that are not read here: {shorten(', '.join(parameters), 80)}")
+
+
 def _flag(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
         raise DataError(f"{name} is true or false, not {shorten(repr(value), 40)}")
@@ -156,8 +161,7 @@ def _input(entry: Any, rest: memoryview) -> tuple[NamedTensor, memoryview]:
         raise DataError(f"{what} is of the datatype {shorten(repr(datatype), 40)}, which is not read here")
     parameters = _parameters(data, what)
     size = parameters.pop(SIZE, None)
-    if parameters:
-        raise DataError(f"{what} has parameters that are not read here: {shorten(', '.join(parameters), 80)}")
+    _check_empty(parameters, what)
     if size is None:
         if "data" not in data:
             raise DataError(f"{what} has neither data nor {SIZE}")
@@ -258,11 +262,10 @@ def _outputs(data: Any, binary: bool) -> tuple[AskedOutput, ...] | None:
     for entry in data:
         own = _object(entry, "an output", OUTPUT)
         name = _name(own, "an output")
-        parameters = _parameters(own, f"the output {shorten(name, 40)!r}")
+        what = f"the output {shorten(name, 40)!r}"
+        parameters = _parameters(own, what)
         as_bytes = _flag(parameters.pop(BINARY, binary), BINARY)
-        if parameters:
-            told = shorten(", ".join(parameters), 80)
-            raise DataError(f"the output {shorten(name, 40)!r} has parameters that are not read here: {told}")
+        _check_empty(parameters, what)
         found.append(AskedOutput(name, as_bytes))
     if len({one.name for one in found}) < len(found):
         raise DataError("the request names an output twice")

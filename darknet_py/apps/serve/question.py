@@ -17,6 +17,7 @@ from ...errors import DataError, did_you_mean, shorten
 
 LEAST_CONF = 0.005  # where `darknet detector map` begins (detector.c validate_detector_map)
 MAX_DET, MOST_DET = 300, 1000
+FORMATS = ("json", "image")  # of an answer of `/detect`
 MAX_CLASSES = 1000  # that a request names
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DarknetError, DataError, did_you_mean, shorten
+from ...model.formats.triton import FILE, NAME
 from .limits import Refusal
 from .served import Served
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", re.ASCII)
 VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-FILE = "model.onnx"
 
 Open = Callable[[str, str, Path], Served]  # a name, a version and a file
 
@@ -45,7 +44,7 @@ class Repository:
         """A model, in its highest version unless another is asked for. Raises `Refusal` (404) if it is not served."""
         versions = self.models.get(name)
         if not versions:
-            hint = did_you_mean(name[:100], self.models) or f"there are {', '.join(self.models) or 'none'}"
+            hint = did_you_mean(name, self.models) or f"there are {', '.join(self.models) or 'none'}"
             raise Refusal(404, f"no model {shorten(repr(name), 60)}; {hint}")
         if version is None:
             return versions[max(versions, key=int)]
@@ -53,17 +52,16 @@ class Repository:
             raise Refusal(404, f"{name} has no version {shorten(repr(version), 40)}; there are {', '.join(versions)}")
         return versions[version]
 
-    def index(self) -> list[dict[str, str]]:
-        """Each version of each model that is served, or lies in the folder, as Triton's index has it."""
-        found = {
-            (s.name, s.version): {"name": s.name, "version": s.version, "state": "READY", "reason": ""} for s in self
-        }
-        for name, versions in (models_in(self.folder) if self.folder else {}).items():
+    def index(self, *, ready: bool = False) -> list[dict[str, str]]:
+        """Each version of each model as Triton's index has it: served, or, unless `ready`, in the folder."""
+        found = {(s.name, s.version): ("READY", "") for s in self}
+        for name, versions in (models_in(self.folder) if self.folder and not ready else {}).items():
             for version in versions:
-                found.setdefault(
-                    (name, version), {"name": name, "version": version, "state": "UNAVAILABLE", "reason": "unloaded"}
-                )
-        return [found[key] for key in sorted(found)]
+                found.setdefault((name, version), ("UNAVAILABLE", "unloaded"))
+        return [
+            {"name": name, "version": version, "state": state, "reason": reason}
+            for (name, version), (state, reason) in sorted(found.items())
+        ]
 
     def opened(self, name: str) -> list[Served]:
         """Every version of a model of the folder, opened and warm. Raises `Refusal` if that is not to be had."""
@@ -100,10 +98,11 @@ def models_in(folder: Path) -> Mapping[str, dict[str, Path]]:
     """The files of a folder of models by name and version. Raises `DataError` if there is no such folder."""
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder of models")
+    whole = folder.resolve()
     found: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob(f"*/*/{FILE}")):
         name, version = path.parts[-3:-1]
-        inside = path.resolve().is_relative_to(folder.resolve())
+        inside = path.resolve().is_relative_to(whole)
         if inside and path.is_file() and NAME.fullmatch(name) and VERSION.fullmatch(version):
             found.setdefault(name, {})[version] = path
     return {name: dict(sorted(versions.items(), key=lambda v: int(v[0]))) for name, versions in found.items()}

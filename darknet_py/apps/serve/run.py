@@ -84,7 +84,6 @@ class ServerOptions:
             raise DataError("--allow-load needs a folder of models: --models DIR")
 
 
-Load = Callable[..., Model]  # `load` with a path and `threads`
 Own = tuple[str, Callable[[int], Model]]  # a name, and a function from a number of threads to the model
 
 
@@ -117,7 +116,6 @@ def run_server(
             frozenset((*LOOPBACK, *options.hosts)) if options.is_local else frozenset(options.hosts) or None,
             options.limits.head,
         )  # fmt: skip
-        application.guard = guard
         for done in confine(options.user):
             say(f"this process {done}")
         scheme, port = "https" if context else "http", listening.getsockname()[1]
@@ -185,8 +183,12 @@ def _listen(options: ServerOptions) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as e:
-        raise DataError(f"cannot serve at {options.host}:{options.port}: {e.strerror or e}") from None
+        raise _cannot_serve(options.host, options.port, e) from None
     return listening
+
+
+def _cannot_serve(host: str, port: int, error: OSError) -> DataError:
+    return DataError(f"cannot serve at {host}:{port}: {error.strerror or error}")
 
 
 class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked into
@@ -202,7 +204,7 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
         try:
             await super().startup(sockets)
         except OSError as e:
-            raise DataError(f"cannot serve at {self.config.host}:{self.config.port}: {e.strerror or e}") from None
+            raise _cannot_serve(self.config.host, self.config.port, e) from None
         self._tell()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,8 +30,14 @@ from .pictures import open_picture, open_pixels, without_pixels
 from .protocol import BYTES, NamedTensor
 from .question import Question
 
+Port = tuple[str, str, tuple[int, ...]]  # name, datatype, shape after the batch axis; -1 is free
+
 PICTURES = "pictures"  # the input of encoded pictures, or of pixels
+SCORED: tuple[Port, ...] = (("scores", "FP32", (-1,)), ("classes", "INT32", (-1,)))  # what is told of them, best first
+FOUND: tuple[Port, ...] = (("num_dets", "INT32", (1,)), ("boxes", "FP32", (-1, 4)), *SCORED)
 TOP = 5  # classes of a classifier that are told of a picture
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Served:
         says = bool(self.contract.decoders) or math.prod(shape) == max(shape, default=1)
         return len(self.contract.shape) == 3 and says
 
-    def _warm(self) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    def _warm(self) -> tuple[Port, ...]:
         """Run the network once; name, datatype and shape (after the batch axis) of each output."""
         rows = np.zeros((self.contract.batch or 1, *self.contract.shape), np.float32)
         outputs = self.model.forward(rows)
@@ -141,31 +147,16 @@ class Served:
             whole[: len(rows)] = rows
         in_turn = partial(self._run, whole, is_wanted)
         outputs = await asyncio.get_running_loop().run_in_executor(self.workers.compute, in_turn)
-        return None if outputs is None else partial(self._part, outputs)
+        return None if outputs is None else partial(self.contract.samples, outputs)
 
     def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> list[np.ndarray] | None:
         return self.model.run(rows) if is_wanted() else None
 
-    def _part(self, outputs: list[np.ndarray], first: int, last: int) -> list[np.ndarray]:
-        """What the outputs say of the rows from `first` until before `last`."""
-        if self.contract.boxes != "nms":
-            return [o[first:last] for o in outputs]
-        (table,) = outputs
-        own = table[(table[:, 0] >= first) & (table[:, 0] < last)].copy()
-        own[:, 0] -= first
-        return [own]
-
-    def check_count(self, count: int) -> None:
-        """Raise `DataError` for a request of no rows, or of too many."""
+    def admission(self, count: int) -> AbstractContextManager[None]:
+        """A place for so many rows, as `Batcher.admission` gives one; `DataError` for none or too many."""
         if not 1 <= count <= self.batch:
             raise DataError(f"a request has 1 to {self.batch} pictures for {self.name}, and this one has {count}")
-
-    @contextmanager
-    def admission(self, count: int) -> Iterator[None]:
-        """A place in the queue for a request of `count` rows; raises as `check_count` and `Batcher.admission` do."""
-        self.check_count(count)
-        with self.queue.admission(count):
-            yield
+        return self.queue.admission(count)
 
     async def infer(self, images: np.ndarray, times: Times) -> list[NamedTensor]:
         """The outputs of the network for images (n, c, h, w) float32, as Darknet's layers give them."""
@@ -176,8 +167,8 @@ class Served:
             start = perf_counter()
             outputs = await self.queue.submit(np.ascontiguousarray(images))
             times.network += perf_counter() - start
-            whole = await self._in_thread(self.model.heads, outputs)
-        return [NamedTensor(name, kind, o) for (name, kind, _), o in zip(self.outputs, whole, strict=True)]
+            whole = await self.in_thread(self.model.heads, outputs)
+        return _named(self.outputs, whole)
 
     async def detect(
         self, pictures: Sequence[bytes | np.ndarray], question: Question, times: Times, *, keep: bool = False
@@ -192,14 +183,14 @@ class Served:
             )
         with self.admission(len(pictures)):
             start = perf_counter()
-            opened = await asyncio.gather(*(self._in_thread(self._open, p, keep) for p in pictures))
+            opened = await asyncio.gather(*(self.in_thread(self._open, p, keep) for p in pictures))
             times.prepare += perf_counter() - start
             rows = opened[0][1][None] if len(opened) == 1 else np.stack([row for _, row in opened])
             start = perf_counter()
             outputs = await self.queue.submit(rows)
             times.network += perf_counter() - start
             start = perf_counter()
-            found = await self._in_thread(self._results, [p for p, _ in opened], outputs, question)
+            found = await self.in_thread(self._results, [p for p, _ in opened], outputs, question)
             times.boxes += perf_counter() - start
         return found
 
@@ -217,7 +208,8 @@ class Served:
             for i, picture in enumerate(pictures)
         ]  # fmt: skip
 
-    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """What a function gives, computed in one of the threads that prepare pictures."""
         return await asyncio.get_running_loop().run_in_executor(self.workers.prepare, function, *args)
 
 
@@ -231,7 +223,7 @@ def picture_tensors(results: Sequence[Results]) -> list[NamedTensor]:
         scores = np.stack([r.scores for r in results if r.scores is not None])
         best = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
         kept = np.take_along_axis(scores, best, axis=1)
-        return [NamedTensor("scores", "FP32", kept), NamedTensor("classes", "INT32", best.astype(np.int32))]
+        return _named(SCORED, (kept, best.astype(np.int32)))
     most = max(len(r) for r in results)
     counts = np.array([[len(r)] for r in results], np.int32)
     boxes = np.zeros((len(results), most, 4), np.float32)
@@ -239,10 +231,11 @@ def picture_tensors(results: Sequence[Results]) -> list[NamedTensor]:
     classes = np.zeros((len(results), most), np.int32)
     for i, r in enumerate(results):
         boxes[i, : len(r)], scores[i, : len(r)], classes[i, : len(r)] = r.boxes.xyxy, r.boxes.conf, r.boxes.cls
-    return [
-        NamedTensor("num_dets", "INT32", counts), NamedTensor("boxes", "FP32", boxes),
-        NamedTensor("scores", "FP32", scores), NamedTensor("classes", "INT32", classes),
-    ]  # fmt: skip
+    return _named(FOUND, (counts, boxes, scores, classes))
+
+
+def _named(ports: Sequence[Port], arrays: Sequence[np.ndarray]) -> list[NamedTensor]:
+    return [NamedTensor(name, datatype, array) for (name, datatype, _), array in zip(ports, arrays, strict=True)]
 
 
 def pictures_of(tensor: NamedTensor) -> list[bytes | np.ndarray]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ...contract.thresholds import CONF, IOU
 from ...errors import DataError
 from ...files import write_whole
 from . import Format
+from .onnx import FORMAT as ONNX
 
 if TYPE_CHECKING:
     import onnx
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...contract.contract import Contract
     from ...darknet.network import Network
 
+FILE = "model.onnx"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", re.ASCII)
 KINDS = {1: "TYPE_FP32", 6: "TYPE_INT32"}  # of onnx.TensorProto
 
@@ -43,8 +44,7 @@ def _write(
     version: int = 1,
 ) -> tuple[str, ...]:
     """The network into the folder of models `path`, under the name of its cfg; what its input and outputs are."""
-    from ...onnx.metadata import read_onnx
-    from ..export import export_onnx
+    from ...onnx.metadata import contract_of, read_onnx
 
     name = network.cfg.stem
     detects = bool(network.program().contract.decoders)
@@ -55,21 +55,18 @@ def _write(
         raise DataError("boxes=nms has no batch axis, which Triton wants: padded has one")
     if network.graph.states:
         raise DataError("a recurrent network wants its states back, which Triton's sequence batcher is not set up for")
-    file = path / name / str(version) / "model.onnx"
+    file = path / name / str(version) / FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise DataError(f"cannot write {file}: {e.strerror or e}") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are among the sentences
-        contract = export_onnx(
-            network, file, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
-            iou=iou, max_detections=max_detections,
-        )  # fmt: skip
-    text = config_of(name, read_onnx(file, note=False), contract, max_batch)
-    write_whole(path / name / "config.pbtxt", text.encode())
-    size = "x".join(map(str, contract.shape))
-    return (f"{file}: input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
+    first, *told = ONNX.writer(
+        network, file, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
+        iou=iou, max_detections=max_detections,
+    )  # fmt: skip
+    model = read_onnx(file, note=False)
+    write_whole(path / name / "config.pbtxt", config_of(name, model, contract_of(model), max_batch).encode())
+    return (f"{file}: {first}", *told)
 
 
 def config_of(name: str, model: onnx.ModelProto, contract: Contract, max_batch: int) -> str:
