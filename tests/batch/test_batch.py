@@ -20,6 +20,7 @@ from darknet_py import batch, batch_plan, batch_rows, batch_status, load
 from darknet_py.apps.batch.rows import row_of
 from darknet_py.apps.batch.run import BatchSummary
 from darknet_py.errors import DataError
+from darknet_py.machine import is_alive
 
 
 @pytest.fixture
@@ -279,7 +280,7 @@ def test_a_driver_that_is_killed_leaves_no_processes_and_is_gone_on_with(cfg: Pa
     process.kill()
     process.communicate()
     end = time.monotonic() + 30
-    while any(_is_running(worker) for worker in workers):
+    while any(map(is_alive, workers)):
         assert time.monotonic() < end
         time.sleep(0.01)
     before = parts(tmp_path / "out")
@@ -290,13 +291,6 @@ def test_a_driver_that_is_killed_leaves_no_processes_and_is_gone_on_with(cfg: Pa
     run(cfg, tmp_path / "photos", tmp_path / "whole")
     assert parts(tmp_path / "out") == parts(tmp_path / "whole")
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".darknet-py.") and p.suffix != ".jsonl"]
-
-
-def _is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(cfg: Path, tmp_path: Path) -> None:

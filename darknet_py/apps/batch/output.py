@@ -6,6 +6,7 @@ all of it was sent. What is removed is named as only results are (`PART`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -57,6 +58,11 @@ def output_of(out: str) -> Output:
     return OutputFolder(Path(out))
 
 
+def absolute(out: str) -> str:
+    """A place by a name that holds wherever one is."""
+    return out if is_address(out) else str(Path(out).absolute())
+
+
 class OutputFolder:
     """A folder of this machine, or one that several share."""
 
@@ -83,16 +89,12 @@ class OutputFolder:
         """Write a file about the results."""
         write_whole(self._path / name, data, replace=replace)
 
-    @contextmanager
-    def growing(self, name: str, *, replace: bool = False) -> Iterator[BinaryIO]:
+    def growing(self, name: str, *, replace: bool = False) -> AbstractContextManager[BinaryIO]:
         """A file about the results, written piece by piece."""
-        with replacing(self._path / name, replace=replace) as file:
-            yield file
+        return replacing(self._path / name, replace=replace)
 
     def parts(self) -> Iterator[str]:
         """The names of all results, in order."""
-        import os
-
         with suppress(FileNotFoundError), os.scandir(self._path) as entries:
             yield from sorted_names(entry.name for entry in entries if PART.fullmatch(entry.name))
 
