@@ -125,10 +125,21 @@ def read_whole(path: str | Path, limit: int, what: str) -> bytes:
 
 def kind_of(path: str | Path) -> str:
     """In words what lies at a path: 'a folder', 'a named pipe', 'a socket', 'a device', 'a file' or 'nothing'."""
+    status = _status(path)
+    return _kind(status.st_mode) if status else "nothing"
+
+
+def identity(path: str | Path) -> Identity | None:
+    """By what a file or a folder is known whatever path leads to it; None for what is not there."""
+    status = _status(path)
+    return (status.st_dev, status.st_ino) if status else None
+
+
+def _status(path: str | Path) -> os.stat_result | None:
     try:
-        return _kind(os.stat(path).st_mode)  # noqa: PTH116 - a path with a NUL is no Path everywhere
+        return os.stat(path)  # noqa: PTH116 - a path with a NUL is no Path everywhere
     except (OSError, ValueError):
-        return "nothing"
+        return None
 
 
 def _kind(mode: int) -> str:
@@ -224,7 +235,7 @@ def one_run() -> Iterator[None]:
 def will_read(paths: Iterable[str | Path]) -> None:
     """Files that the command is going to read: they count as read from now on."""
     if _run is not None:
-        _run.read.update(i for i in map(_identity, paths) if i)
+        _run.read.update(i for i in map(identity, paths) if i)
 
 
 def _note(status: os.stat_result) -> None:
@@ -262,7 +273,7 @@ def check_output(
         return  # there is nothing, or what is in the way will be told when it is written
     if not stat.S_ISREG(status.st_mode) or _is_held(path):
         return  # a device or a pipe is written to; a folder in the way is told when something is put there
-    read = {*(_run.read if _run else ()), *(i for i in map(_identity, sources) if i)}
+    read = {*(_run.read if _run else ()), *(i for i in map(identity, sources) if i)}
     if (status.st_dev, status.st_ino) in read:
         raise DataError(
             f"{path} was read in this run, and is not written over\n  hint: write to another name or folder"
@@ -303,20 +314,22 @@ def write_once(path: Path, data: bytes) -> None:
 
     It is on the disk when this returns, in place of one that was there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _neighbour(path) as temporary:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # before it has its name: after a crash of the machine a name is still a promise
-        temporary.replace(path)
+    _write_own(path, data, on_the_disk=True)  # after a crash of the machine, too, a name is a promise
 
 
 def write_cached(path: Path, data: bytes) -> None:
     """Write a file into the cache folder, where every file is this package's own."""
+    _write_own(path, data)
+
+
+def _write_own(path: Path, data: bytes, on_the_disk: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _neighbour(path) as temporary:
-        temporary.write_bytes(data)
+        with temporary.open("xb") as file:
+            file.write(data)
+            if on_the_disk:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
 
 
@@ -397,7 +410,6 @@ def continuing(path: str | Path, keep: int, *, replace: bool = False) -> Iterato
     path = Path(path)
     target = _target(path)
     check_output(path, replace=replace)
-    size = 0
     with target.open("a+b") as file:  # which creates it, and leaves what another process is writing as it is
         _hold(file, path)
         file.truncate(min(keep, file.seek(0, os.SEEK_END)))
@@ -405,15 +417,21 @@ def continuing(path: str | Path, keep: int, *, replace: bool = False) -> Iterato
         try:
             yield file
         finally:
-            try:
-                file.flush()
-                size = os.fstat(file.fileno()).st_size
-                if size:
-                    with reading(target, note=False) as whole:
-                        _enter(target, size, _digest(whole))
-            finally:
-                if not size:
-                    _forget(target)
+            _enter_grown(file, target)
+
+
+def _enter_grown(file: BinaryIO, target: Path) -> None:
+    """A line for a file that has grown; without a byte it is removed."""
+    size = 0
+    try:
+        file.flush()
+        if size := os.fstat(file.fileno()).st_size:
+            with reading(target, note=False) as whole:
+                _enter(target, size, _digest(whole))
+    finally:
+        if not size:
+            with suppress(OSError):
+                target.unlink()
 
 
 def _hold(file: BinaryIO, path: Path) -> None:
@@ -431,11 +449,6 @@ def _hold(file: BinaryIO, path: Path) -> None:
         ) from None
     except OSError:  # a file system without locks
         return
-
-
-def _forget(target: Path) -> None:
-    with suppress(OSError):
-        target.unlink()
 
 
 @contextmanager
@@ -518,14 +531,6 @@ def _target(path: Path) -> Path:
 
 def _is_held(path: Path) -> bool:
     return _HELD.fullmatch(os.fspath(path)) is not None
-
-
-def _identity(path: str | Path) -> Identity | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - as above
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 # -- the list of what was written --------------------------------------------------------------------------------

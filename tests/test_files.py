@@ -557,7 +557,7 @@ ALLOWED = {
     "apps/batch/listing.py files[-1].open": "into `scratch`", "apps/batch/listing.py path.open": "from `scratch`",
     "apps/batch/listing.py tarfile.open": "of a file that `reading` opened",
     "apps/batch/manifest.py (folder / 'shards').open": "into `scratch`",
-    "apps/batch/manifest.py place.open": "`reading`", "apps/batch/output.py self._store.open": "an address",
+    "apps/batch/manifest.py place.open": "`reading`", "apps/batch/output.py (folder / name).open": "into `scratch`",
     "analysis/chart.py figure.savefig": "into memory", "apps/train/snapshot.py torch.save": "into memory",
     "apps/evaluate/run.py record.open": "into the cache",
     "analysis/evaluate/record.py np.load": "of the cache", "analysis/evaluate/record.py np.save": "into the cache",

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,8 +38,8 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(cfg: Path, source: Path | str, out: Path, **options: object) -> BatchSummary:
-    return batch(cfg, source, out, **{"shard_size": 2, "processes": 1, **options})  # type: ignore[arg-type]
+def run(cfg: Path, source: Path | str | list[str], out: Path | str, **options: Any) -> BatchSummary:
+    return batch(cfg, source, out, **{"shard_size": 2, "processes": 1, **options})
 
 
 def test_every_picture_is_a_row_with_what_a_model_finds(cfg: Path, photos: Path, tmp_path: Path) -> None:
@@ -350,7 +352,7 @@ def test_rows_are_there_for_engines_of_ones_own(cfg: Path) -> None:
 def test_rows_are_made_as_they_are_taken(cfg: Path) -> None:
     taken: list[int] = []
 
-    def pictures():  # type: ignore[no-untyped-def]
+    def pictures() -> Iterator[tuple[str, bytes]]:
         for i in range(100):
             taken.append(i)
             yield str(i), encoded()
@@ -436,7 +438,7 @@ def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path
 
 def test_no_sources_are_no_finished_work(cfg: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no sources"):
-        run(cfg, [], tmp_path / "out")  # type: ignore[arg-type]
+        run(cfg, [], tmp_path / "out")
     with pytest.raises(DataError, match="no sources"):
         batch_plan(cfg, [])
     assert not (tmp_path / "out").exists()
@@ -447,7 +449,7 @@ def test_an_empty_place_is_not_the_folder_where_we_are(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="out is empty"):
-        run(cfg, photos, "")  # type: ignore[arg-type]
+        run(cfg, photos, "")
     assert not (tmp_path / "job.json").exists()
 
 
@@ -468,8 +470,8 @@ def test_rows_that_cannot_be_meant_are_told_at_once(cfg: Path) -> None:
 
 def test_rows_without_a_picture_are_errors(cfg: Path, tmp_path: Path) -> None:
     gone = (tmp_path / "gone.png").read_bytes
-    pictures = [("a", None), (tmp_path / "b.png", encoded()), ("c", gone), ("d", bytearray())]
-    found = list(batch_rows(load(cfg), pictures))  # type: ignore[arg-type]
+    pictures: list[Any] = [("a", None), (tmp_path / "b.png", encoded()), ("c", gone), ("d", bytearray())]
+    found = list(batch_rows(load(cfg), pictures))
     assert [row["error"] and row["error"].partition(": ")[2] for row in found] == [
         "the row has no picture", None, "there is no such file",
         "not a picture, or in a format that OpenCV cannot read",

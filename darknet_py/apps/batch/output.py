@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from ...errors import DataError
-from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, write_once, write_whole
+from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, scratch, write_once, write_whole
 from .addresses import is_address, open_address, opened, tried
 from .job import PART
 from .listing import sorted_names
@@ -137,9 +137,11 @@ class OutputBucket:
 
     @contextmanager
     def growing(self, name: str, *, replace: bool = False) -> Iterator[BinaryIO]:
-        """An object about the results, sent piece by piece."""
-        with self._store.open(self._at(name), "wb") as file:
-            yield file
+        """An object about the results, sent when it is whole: a store keeps what it has when a block raises."""
+        with scratch() as folder:
+            with (folder / name).open("wb") as file:
+                yield file
+            tried(f"{self._address}/{name}", lambda: self._store.put_file(str(folder / name), self._at(name)))
 
     def parts(self) -> Iterator[str]:
         """The names of all results, in order."""
