@@ -357,6 +357,15 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def first_line(error: object) -> str:
+    r"""What an error says first; of others' errors the rest is for programmers, of ours it is how a person may go on.
+
+    >>> first_line(DataError("a.jpg: not a picture\n  hint: look at it"))
+    'a.jpg: not a picture'
+    """
+    return str(error).strip().partition("\n")[0]
+
+
 def counted(number: int, noun: str, plural: str = "s") -> str:
     """A number with its noun.
 

@@ -9,6 +9,7 @@ import click
 
 from ..backends.backend import DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
+from ..errors import counted
 from .options import (
     device_option,
     echo,
@@ -155,6 +156,6 @@ def _progress() -> Callable[[int], None] | None:
     start = time.monotonic()
 
     def show(pictures: int) -> None:
-        overwrite(f"{pictures:,} pictures, {pictures / max(1e-3, time.monotonic() - start):.1f}/s")
+        overwrite(f"{counted(pictures, 'picture')}, {pictures / max(1e-3, time.monotonic() - start):.1f}/s")
 
     return show

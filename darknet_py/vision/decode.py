@@ -85,9 +85,14 @@ def read_stream(file: Any, where: str) -> bytes:
             raise DataError(f"cannot read the picture from {where}: {getattr(e, 'strerror', None) or e}") from None
     if not isinstance(data, bytes | bytearray):
         raise DataError(f"{where} gives {type(data).__name__}, not bytes: open it with mode 'rb'")
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{where}: more than {MAX_BYTES:,} bytes are no picture")
+    check_length(len(data), where)
     return bytes(data)
+
+
+def check_length(length: int, where: str) -> None:
+    """Raise `DataError` for more bytes than any picture has."""
+    if length > MAX_BYTES:
+        raise DataError(f"{where}: more than {MAX_BYTES:,} bytes are no picture")
 
 
 def from_pil(image: Any, channels: int, limit: int, where: str) -> np.ndarray:

@@ -40,6 +40,7 @@ from .web import SCHEMES, content_type, fetch_picture, name_of, scheme_of
 
 LISTS = frozenset((".txt", ".list"))  # Darknet's own suffixes for a file with a path in each line
 MAX_LIST = 1 << 26  # bytes
+NO_LIST = "not a list of pictures: a text file with a path in each line"
 STDIN = "-"
 TOLD = 5  # missing pictures of a list that are named
 
@@ -297,9 +298,10 @@ def _address(text: str, scheme: str, videos: bool) -> PictureUrl | Video:
 
 def _listed(path: Path, videos: bool) -> list[Source]:
     """The pictures of a list file: relative to where we are, as Darknet has them, else to the folder of the list."""
-    text = _text(read_whole(path, MAX_LIST, "list of pictures"))
+    data = read_whole(path, MAX_LIST, "list of pictures")
+    text = data.decode(*list_encoding(data))
     if "\0" in text:
-        raise DataError(f"{path}: not a list of pictures: a text file with a path in each line")
+        raise DataError(f"{path}: {NO_LIST}")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found: list[Source] = []
     missing: list[str] = []
@@ -332,11 +334,14 @@ def _no_list(path: Path, missing: list[str]) -> str:
     return f"{path}: none of its pictures is here, as Darknet has it, nor in the folder {path.parent}:{names}{more}"
 
 
-def _text(data: bytes) -> str:
-    """Names of files may be in any encoding; those of Windows' editors say in which."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8-sig", "surrogateescape")
+def list_encoding(head: bytes) -> tuple[str, str]:
+    """The encoding of a list that begins so, and what becomes of other bytes in it: for `bytes.decode` and the like.
+
+    Names of files may be in any encoding; those of Windows' editors say in which.
+    """
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16", "replace"
+    return "utf-8-sig", "surrogateescape"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import DataError
-from .decode import MAX_BYTES
+from .decode import check_length
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector, Request
@@ -106,8 +106,7 @@ def _fetch(url: str) -> bytes:
             data = bytearray()
             while chunk := answer.read1(CHUNK):
                 data += chunk
-                if len(data) > MAX_BYTES:
-                    raise DataError(f"{url}: more than {MAX_BYTES:,} bytes are no picture")
+                check_length(len(data), url)
                 if time.monotonic() > end:  # nobody waits for it any more
                     raise Unreachable(f"cannot fetch {url}: not there after {TOTAL_SECONDS} seconds")
             _check_length(url, answer.headers.get("Content-Length"), len(data))

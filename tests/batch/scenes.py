@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from networks import picture
 
 BROKEN = b"this is no picture"
@@ -59,8 +58,3 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
 def parts(out: Path) -> dict[str, bytes]:
     """The files of results and what is in them."""
     return {path.name: path.read_bytes() for path in sorted(out.glob("part-*"))}
-
-
-def black() -> np.ndarray:
-    """A picture without an object."""
-    return picture()

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +22,7 @@ from darknet_py import batch, batch_plan, batch_rows, batch_status, load
 from darknet_py.apps.batch.rows import row_of
 from darknet_py.apps.batch.run import BatchSummary
 from darknet_py.errors import DataError
+from darknet_py.machine import is_alive
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(cfg: Path, source: Path | str, out: Path, **options: object) -> BatchSummary:
-    return batch(cfg, source, out, **{"shard_size": 2, "processes": 1, **options})  # type: ignore[arg-type]
+def run(cfg: Path, source: Path | str | list[str], out: Path | str, **options: Any) -> BatchSummary:
+    return batch(cfg, source, out, **{"shard_size": 2, "processes": 1, **options})
 
 
 def test_every_picture_is_a_row_with_what_a_model_finds(cfg: Path, photos: Path, tmp_path: Path) -> None:
@@ -279,7 +282,7 @@ def test_a_driver_that_is_killed_leaves_no_processes_and_is_gone_on_with(cfg: Pa
     process.kill()
     process.communicate()
     end = time.monotonic() + 30
-    while any(_is_running(worker) for worker in workers):
+    while any(map(is_alive, workers)):
         assert time.monotonic() < end
         time.sleep(0.01)
     before = parts(tmp_path / "out")
@@ -290,13 +293,6 @@ def test_a_driver_that_is_killed_leaves_no_processes_and_is_gone_on_with(cfg: Pa
     run(cfg, tmp_path / "photos", tmp_path / "whole")
     assert parts(tmp_path / "out") == parts(tmp_path / "whole")
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".darknet-py.") and p.suffix != ".jsonl"]
-
-
-def _is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(cfg: Path, tmp_path: Path) -> None:
@@ -356,7 +352,7 @@ def test_rows_are_there_for_engines_of_ones_own(cfg: Path) -> None:
 def test_rows_are_made_as_they_are_taken(cfg: Path) -> None:
     taken: list[int] = []
 
-    def pictures():  # type: ignore[no-untyped-def]
+    def pictures() -> Iterator[tuple[str, bytes]]:
         for i in range(100):
             taken.append(i)
             yield str(i), encoded()
@@ -442,7 +438,7 @@ def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path
 
 def test_no_sources_are_no_finished_work(cfg: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no sources"):
-        run(cfg, [], tmp_path / "out")  # type: ignore[arg-type]
+        run(cfg, [], tmp_path / "out")
     with pytest.raises(DataError, match="no sources"):
         batch_plan(cfg, [])
     assert not (tmp_path / "out").exists()
@@ -453,7 +449,7 @@ def test_an_empty_place_is_not_the_folder_where_we_are(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="out is empty"):
-        run(cfg, photos, "")  # type: ignore[arg-type]
+        run(cfg, photos, "")
     assert not (tmp_path / "job.json").exists()
 
 
@@ -474,8 +470,8 @@ def test_rows_that_cannot_be_meant_are_told_at_once(cfg: Path) -> None:
 
 def test_rows_without_a_picture_are_errors(cfg: Path, tmp_path: Path) -> None:
     gone = (tmp_path / "gone.png").read_bytes
-    pictures = [("a", None), (tmp_path / "b.png", encoded()), ("c", gone), ("d", bytearray())]
-    found = list(batch_rows(load(cfg), pictures))  # type: ignore[arg-type]
+    pictures: list[Any] = [("a", None), (tmp_path / "b.png", encoded()), ("c", gone), ("d", bytearray())]
+    found = list(batch_rows(load(cfg), pictures))
     assert [row["error"] and row["error"].partition(": ")[2] for row in found] == [
         "the row has no picture", None, "there is no such file",
         "not a picture, or in a format that OpenCV cannot read",

@@ -74,6 +74,12 @@ def test_a_list_may_be_of_a_windows_editor(tmp_path: Path) -> None:
     assert paths_of(tmp_path / "list.txt") == [str(path)]
 
 
+def test_a_list_of_a_windows_editor_that_was_cut_has_a_name_that_is_not_there(tmp_path: Path) -> None:
+    (path,) = write_pictures(tmp_path, 1)
+    (tmp_path / "list.txt").write_bytes(f"{path}\ngone".encode("utf-16") + b"\x41")
+    assert paths_of(tmp_path / "list.txt") == [str(path), "gone\ufffd"]
+
+
 def test_a_list_may_name_addresses_which_are_not_asked(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("http://localhost:1/a.jpg\ns3://bucket/b.jpg\n")
     assert paths_of(tmp_path / "list.txt") == ["http://localhost:1/a.jpg", "s3://bucket/b.jpg"]

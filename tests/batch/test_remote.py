@@ -157,6 +157,12 @@ def test_a_scheme_that_nobody_knows_is_told() -> None:
         list(list_items(["nonsense://a/b"]))
 
 
+def write_half(place: Any, name: str) -> None:
+    with place.growing(name) as file:
+        file.write(b"{")
+        raise DataError("half of it")
+
+
 def test_a_place_at_an_address_has_what_a_folder_has(bucket: str) -> None:
     place: Any = output_of(f"{bucket}/results/")
     name = "part-000000000000-0123456789abcdef.jsonl"
@@ -166,6 +172,10 @@ def test_a_place_at_an_address_has_what_a_folder_has(bucket: str) -> None:
     place.keep("job.json", b"{}")
     with place.growing("manifest.json") as file:
         file.write(b"{}")
+    assert place.read("manifest.json") == b"{}"
+    with pytest.raises(DataError, match="half of it"):
+        write_half(place, "half.json")
+    assert not place.has("half.json")
     assert list(place.parts()) == [name]
     assert place.read(name) == place.open(name).read()
     place.remove(name)

@@ -17,11 +17,11 @@ from networks import picture, write_classifier, write_detector, write_recurrent
 
 import darknet_py.darknet.network
 import darknet_py.model
-from darknet_py import files
 from darknet_py.backends.onnxruntime.file import FileSession
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import random_weights, write_weights
 from darknet_py.errors import DataError, WeightsError
+from darknet_py.files import neighbours
 from darknet_py.machine import host
 from darknet_py.model import cache, kept
 from darknet_py.model.opening import load
@@ -336,7 +336,7 @@ def test_a_kept_model_does_not_take_its_network_from_other_files(cfg: Path, tmp_
 def test_what_a_killed_process_was_making_goes_and_is_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
-    monkeypatch.setattr(files, "SWEEP_SHARE", 0)  # look for what was left at once
+    monkeypatch.setattr(neighbours, "SWEEP_SHARE", 0)  # look for what was left at once
     put("a")
     left, living = (cache.root() / f".darknet-py.{host()}.{pid}.00000000" for pid in (killed.pid, os.getppid()))
     for folder in (left, living):

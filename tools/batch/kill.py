@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darknet_py.machine import is_alive
+
 from .report import write_section
 from .scene import Scene, prepared
 
@@ -63,11 +65,6 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:  # it has ended
         return ""
-
-
-def is_running(process: int) -> bool:
-    """Whether a process is there and no zombie."""
-    return _text(Path(f"/proc/{process}/stat")).rpartition(")")[2].split()[:1] not in ([], ["Z"])
 
 
 def command(scene: Scene, out: Path, engine: str) -> list[str]:
@@ -138,7 +135,7 @@ def killed(process: subprocess.Popen[str], scene: Scene, out: Path, engine: str,
     process.kill()
     process.wait()
     end = time.monotonic() + GONE
-    while (running := [p for p in others if is_running(p)]) and time.monotonic() < end:
+    while (running := [p for p in others if is_alive(p)]) and time.monotonic() < end:
         time.sleep(0.02)
     toll.left += len(running)
     for p in running:

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 
 from ...errors import DarknetError, DataError
 from ...version import requirement
-from ...vision.decode import MAX_BYTES
+from ...vision.decode import check_length
 from ...vision.web import SCHEMES, Unreachable, fetch_picture, scheme_of
 
 T = TypeVar("T")
@@ -74,8 +74,7 @@ def read_address(address: str, start: int | None = None, end: int | None = None)
         return tried(address, lambda: fetch_picture(address))
     store, path = opened(address)
     data: bytes = tried(address, lambda: store.cat_file(path, start=start, end=end))
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{address}: more than {MAX_BYTES:,} bytes are no picture")
+    check_length(len(data), address)
     return data
 
 

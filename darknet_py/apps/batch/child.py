@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -20,7 +21,7 @@ from .formats import row_format
 from .job import Job
 from .listing import Item
 from .output import Output, output_of
-from .rows import Row, batch_rows
+from .rows import batch_rows, broken_row
 
 if TYPE_CHECKING:
     from ...model.model import Model
@@ -36,23 +37,19 @@ def compute(model: Model, job: Job, place: Output, name: str, items: list[Item],
     pairs = zip((item.path for item in sound), fetches(sound, job.options.column), strict=True)
     found = batch_rows(model, pairs, workers=job.workers, **job.options.calling())
     rows = [{"position": item.position, **row} for item, row in zip(sound, found, strict=True)]
-    rows += [_poisonous(item, poison[item.position]) for item in items if item.position in poison]
+    passed = [(item, poison[item.position]) for item in items if item.position in poison]
+    rows += [{"position": item.position, **broken_row(item.path, f"{item.path}: {why}")} for item, why in passed]
     if name:
         rows.sort(key=lambda row: row["position"])
         place.write(name, row_format(job.form).encode(rows))
     return sum(row["error"] is not None for row in rows)
 
 
-def _poisonous(item: Item, why: str) -> Row:
-    unknown = dict.fromkeys(("width", "height", "boxes", "classes"))
-    return {"position": item.position, "path": item.path, **unknown, "error": f"{item.path}: {why}"}
-
-
 def answer_requests(lines: TextIO, answers: TextIO) -> None:
     """Answer until there are no more requests."""
     queue = _requests(lines)
     first = json.loads(queue.get())
-    answer = _Answers(answers)
+    answer = partial(_answer, answers)
     try:
         job = Job.from_json(first["job"])
         os.chdir(job.folder)
@@ -71,13 +68,9 @@ def answer_requests(lines: TextIO, answers: TextIO) -> None:
             answer(failure=str(e) or type(e).__name__)
 
 
-class _Answers:
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def __call__(self, **answer: Any) -> None:
-        self._file.write(json.dumps(answer) + "\n")
-        self._file.flush()
+def _answer(file: TextIO, **answer: Any) -> None:
+    file.write(json.dumps(answer) + "\n")
+    file.flush()
 
 
 def _requests(lines: TextIO) -> SimpleQueue[str]:

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import BackendError, DarknetError
+from ...errors import BackendError, DarknetError, first_line
 from ...version import requirement
 from .listing import Item
 from .shards import Shard
@@ -58,8 +58,9 @@ def compute_on_ray(work: BatchWork, processes: int, threads: int, address: str |
     except ray.exceptions.RayError as e:
         if isinstance(cause := getattr(e, "cause", None), DarknetError):
             raise cause from None  # of the task that lists
-        first = str(e).strip().partition("\n")[0]
-        raise BackendError(f"Ray stopped: {first}\n  hint: what was done is kept; the same command goes on") from e
+        raise BackendError(
+            f"Ray stopped: {first_line(e)}\n  hint: what was done is kept; the same command goes on"
+        ) from e
     finally:
         if ours:
             ray.shutdown()
@@ -83,8 +84,7 @@ def _start(ray: Any, processes: int, address: str | None) -> None:
     try:
         ray.init(**where, log_to_driver=False, logging_level="error")
     except Exception as e:  # of many kinds, most of them plain: no such address, a machine that is too slow
-        first = str(e).strip().partition("\n")[0]
-        raise BackendError(f"Ray does not start{f' at {given}' if given else ''}: {first}") from e
+        raise BackendError(f"Ray does not start{f' at {given}' if given else ''}: {first_line(e)}") from e
 
 
 def _flow(ray: Any, work: BatchWork, processes: int, threads: int) -> Iterator[Done]:

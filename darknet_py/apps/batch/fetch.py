@@ -12,9 +12,9 @@ from functools import partial
 from itertools import groupby
 from typing import IO
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from ...files import read_whole, reading
-from ...vision.decode import MAX_BYTES
+from ...vision.decode import MAX_BYTES, check_length
 from .addresses import Outage, is_address, open_address, read_address
 from .listing import PARQUET, Item
 from .parquet import read_rows
@@ -32,8 +32,7 @@ def fetches(items: Iterable[Item], column: str | None = None) -> Iterator[Fetch]
 
 
 def _read(item: Item) -> bytes:
-    if item.size > MAX_BYTES:
-        raise DataError(f"{item.path}: more than {MAX_BYTES:,} bytes are no picture")
+    check_length(item.size, item.path)
     if item.inside:
         return _range(item)
     return read_address(item.path) if is_address(item.path) else read_whole(item.path, MAX_BYTES, "picture")
@@ -76,8 +75,7 @@ def _stretch(holder: str, items: list[Item], column: str | None) -> Iterator[Fet
     except (OSError, ValueError, NotImplementedError) as e:  # pyarrow's: an OSError of a store has a number
         if is_address(holder) and isinstance(e, OSError) and e.errno is not None:
             raise Outage(f"cannot reach {holder}: {e}") from None
-        first = str(e).strip().partition("\n")[0]
-        why = DataError(f"{items[0].path}: {holder} is broken there: {first}")
+        why = DataError(f"{items[0].path}: {holder} is broken there: {first_line(e)}")
     if len(items) == 1:
         yield from (partial(_fail, why) for _ in items[number:])
     else:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...contract.selection import ClassName, Conf
 from ...contract.thresholds import CONF, IOU
-from ...errors import DataError
+from ...errors import DataError, shorten
 from ...version import VERSION
 
 if TYPE_CHECKING:
+    from ...contract.contract import Contract
     from ...model.model import Model
 
 SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
@@ -45,9 +46,7 @@ class RowOptions:
 
     def calling(self) -> dict[str, Any]:
         """The arguments for a model."""
-        given = asdict(self)
-        del given["column"]
-        return {**given, "conf": self.conf}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "column"}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; thresholds of classes as pairs, for None is no key of JSON's."""
@@ -156,7 +155,16 @@ class Record:
 
 def record_of(model: Model, job: Job, sources: Iterable[str], shard_size: int) -> Record:
     """What decides the results of a job. Raises `DataError` for a network that batch work cannot run."""
-    contract = model.contract
+    check_contract(model.contract)
+    return Record(
+        [os.fspath(source) for source in sources], shard_size, job.form, str(job.network["cfg"]),
+        network_hash(model, job), str(job.network["backend"]),
+        [model.names[i] for i in range(model.contract.classes)], job.options.to_dict(), job.folder,
+    )  # fmt: skip
+
+
+def check_contract(contract: Contract) -> None:
+    """Raise `DataError` for a network that batch work cannot run."""
     if len(contract.shape) != 3:
         raise DataError(f"the network takes {contract.shape[0]} numbers, not pictures")
     if contract.states:
@@ -164,21 +172,16 @@ def record_of(model: Model, job: Job, sources: Iterable[str], shard_size: int) -
             "the network is recurrent: what it finds in a picture depends on those before it, and in batch work "
             "there is no before\n  hint: `darknet-py run` shows it pictures one after another"
         )
-    return Record(
-        [os.fspath(source) for source in sources], shard_size, job.form, str(job.network["cfg"]),
-        network_hash(model, job), str(job.network["backend"]),
-        [model.names[i] for i in range(contract.classes)], job.options.to_dict(), job.folder,
-    )  # fmt: skip
 
 
 def network_hash(model: Model, job: Job) -> str:
     """A hash of the files of a network, and of what goes in and comes out."""
     said = {k: v for k, v in model.contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
     extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
-    return _digest([said, _files_of(job, model), extra])
+    return _digest([said, _files_of(job), extra])
 
 
-def _files_of(job: Job, model: Model) -> list[str]:
+def _files_of(job: Job) -> list[str]:
     """The hashes of the files that the network is made of."""
     from ...errors import WeightsError
     from ...holding.hashes import sha256_of
@@ -202,8 +205,7 @@ def _flat(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shorten(value if isinstance(value, str) else json.dumps(value), 60)
 
 
 def _digest(data: Any) -> str:

@@ -16,14 +16,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from heapq import merge
-from itertools import chain, islice
+from itertools import chain, filterfalse, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ...errors import DataError
-from ...files import kind_of, reading, scratch
+from ...files import Identity, identity, kind_of, reading, scratch
 from ...vision.picture import SUFFIXES
-from ...vision.sources import LISTS
+from ...vision.sources import LISTS, NO_LIST, list_encoding
 from .addresses import is_address, is_page, open_address, opened, tried
 from .job import PART
 from .parquet import count_rows
@@ -50,7 +50,6 @@ class Item(NamedTuple):
     at: int = -1
 
 
-Identity = tuple[int, int]  # device and inode
 Found = tuple[str, int, str, str, int]  # an item without its number
 
 
@@ -63,11 +62,11 @@ class Reach:
 
     @property
     def closed(self) -> tuple[Identity, ...]:
-        """The folders that are not entered."""
-        try:
-            return () if self.avoided is None or is_address(str(self.avoided)) else (_identity(str(self.avoided)),)
-        except OSError:  # it is not there yet
+        """The folders that are not entered; none where the results go to an address, or it is not there yet."""
+        if self.avoided is None or is_address(str(self.avoided)):
             return ()
+        here = identity(self.avoided)
+        return (here,) if here else ()
 
     def is_result(self, path: str) -> bool:
         """Whether a file of this name in this folder is a result, which may be Parquet as the sources are."""
@@ -77,7 +76,7 @@ class Reach:
         out = str(self.avoided).rstrip("/")
         if is_address(path) or is_address(out):
             return is_address(path) and is_address(out) and opened(folder)[1] == opened(out)[1]
-        return _identity(folder or ".") in self.closed
+        return identity(folder or ".") in self.closed
 
 
 def list_items(sources: Iterable[str], reach: Reach = Reach()) -> Iterator[Item]:
@@ -133,11 +132,11 @@ def _found(source: str, reach: Reach) -> Iterator[Found]:
         return
     path, kind = Path(source), kind_of(source)
     if kind == "a folder":
-        if _identity(source) in reach.closed:
+        if identity(source) in reach.closed:
             raise DataError(f"{source} is where the results go, and is not searched\n  hint: write to another folder")
         yield from _files(_walk(source, reach.closed), reach)
     elif kind == "nothing" and has_magic(source):
-        yield from _files(sorted_names(iglob(source, recursive=True)), reach)  # noqa: PTH207 - Path.glob takes no "/a/*"
+        yield from _files(filterfalse(os.path.isdir, sorted_names(iglob(source, recursive=True))), reach)
     elif kind != "a file":
         raise DataError(f"cannot read {source}: it is {kind}" if kind != "nothing" else f"{source}: nothing is there")
     elif path.suffix.lower() in LISTS:
@@ -148,16 +147,15 @@ def _found(source: str, reach: Reach) -> Iterator[Found]:
 
 
 def _files(paths: Iterable[str], reach: Reach) -> Iterator[Found]:
-    """Those of the paths that are pictures, or hold some."""
+    """Those of the paths, none of which is a folder, that are pictures, or hold some."""
     for path in paths:
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - a Path costs as much as the rest
-        if (suffix in SUFFIXES or suffix in HOLDERS) and not os.path.isdir(path) and not reach.is_result(path):  # noqa: PTH112
+        suffix = _suffix(path)
+        if (suffix in SUFFIXES or suffix in HOLDERS) and not reach.is_result(path):
             yield from _file(path, reach)
 
 
-def _identity(folder: str) -> Identity:
-    status = os.stat(folder)  # noqa: PTH116 - as above
-    return status.st_dev, status.st_ino
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _walk(folder: str, closed: tuple[Identity, ...]) -> Iterator[str]:
@@ -165,25 +163,17 @@ def _walk(folder: str, closed: tuple[Identity, ...]) -> Iterator[str]:
 
     Without recursion, and without a folder kept open, so that folders may be as deep as paths may be long.
     """
-    here = _identity_of(folder)
-    levels = [(folder, here, _names(folder))] if here not in closed else []
+    levels = [(folder, identity(folder), _names(folder))]
     while levels:
         above, _, names = levels[-1]
         name = next(names, "")
-        path = os.path.join(above, name)  # noqa: PTH118 - as above
+        path = os.path.join(above, name)
         if not name:
             levels.pop()
         elif not name.endswith("/"):
             yield path
-        elif (here := _identity_of(path[:-1])) not in (*closed, *(level[1] for level in levels)):
+        elif (here := identity(path[:-1])) not in (*closed, *(level[1] for level in levels)):
             levels.append((path[:-1], here, _names(path[:-1])))
-
-
-def _identity_of(folder: str) -> Identity:
-    try:
-        return _identity(folder)
-    except OSError as e:
-        raise DataError(f"cannot list the folder {folder}: {e.strerror or e}") from None
 
 
 def _names(folder: str) -> Iterator[str]:
@@ -217,7 +207,7 @@ def _file(path: str, reach: Reach) -> Iterator[Found]:
             yield from _held(file, path, f"{state.st_size} {state.st_mtime_ns}", reach)
         return
     try:
-        status = os.stat(path)  # noqa: PTH116 - as above
+        status = os.stat(path)
     except (OSError, ValueError):
         yield path, -1, "", "", -1  # whoever reads it says what is wrong
         return
@@ -238,7 +228,7 @@ def _members(file: IO[bytes], path: str, stamp: str) -> Iterator[Found]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
-                if member.isdir() or os.path.splitext(member.name)[1].lower() not in SUFFIXES:  # noqa: PTH122
+                if member.isdir() or _suffix(member.name) not in SUFFIXES:
                     continue
                 size, at = (member.size, member.offset_data) if member.isreg() and not member.sparse else (-1, -1)
                 yield f"{path}/{member.name}", size, stamp, path, at
@@ -253,21 +243,21 @@ def _listed(file: IO[bytes], where: str, reach: Reach) -> Iterator[Found]:
     """The pictures of a list: relative to where we are, as Darknet has them, else to the folder of the list."""
     head = file.read(2)
     file.seek(0)
-    encoding = "utf-16" if head in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding, errors = list_encoding(head)
     beside = where.rpartition("/")[0]
-    with io.TextIOWrapper(file, encoding, errors="surrogateescape") as lines:
+    with io.TextIOWrapper(file, encoding, errors) as lines:
         for line in lines:
             name = line.strip()
             if "\0" in name:
-                raise DataError(f"{where}: not a list of pictures: a text file with a path in each line")
+                raise DataError(f"{where}: {NO_LIST}")
             if name:
                 yield from _line(name, beside, reach)
 
 
 def _line(name: str, beside: str, reach: Reach) -> Iterator[Found]:
-    if not is_address(name) and (is_address(beside) or not os.path.exists(name)):  # noqa: PTH110
+    if not is_address(name) and (is_address(beside) or not os.path.exists(name)):
         other = f"{beside}/{name}" if beside else name
-        name = other if is_address(other) or os.path.exists(other) else name  # noqa: PTH110
+        name = other if is_address(other) or os.path.exists(other) else name
     if not is_address(name):
         yield from _file(name, reach)
     elif name.lower().endswith(HOLDERS):
@@ -285,7 +275,7 @@ def _at_address(source: str, reach: Reach) -> Iterator[Found]:
         found = tried(source, lambda: store.glob(path, detail=True))
         yield from _objects(store, (found[name] for name in sorted(found)), reach)
         return
-    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    suffix = _suffix(path)
     if suffix in LISTS:
         with closing(open_address(source)) as file:
             yield from _listed(file, source, reach)
@@ -309,7 +299,7 @@ def _objects(store: Any, entries: Iterable[dict[str, Any]], reach: Reach) -> Ite
     """Those of a store's objects that are pictures, or hold some."""
     for entry in entries:
         address = store.unstrip_protocol(entry["name"])
-        suffix = os.path.splitext(address)[1].lower()  # noqa: PTH122
+        suffix = _suffix(address)
         size = entry.get("size")
         stamp = next((str(entry[key]) for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")
                       if entry.get(key)), "")  # fmt: skip

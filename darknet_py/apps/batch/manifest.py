@@ -19,7 +19,7 @@ from .addresses import is_address
 from .formats import RowFormat, row_format
 from .job import JOB, SCHEMA, Job, Record, RowOptions
 from .listing import sorted_names
-from .output import Output, output_of
+from .output import Output, absolute, output_of
 from .work import BatchWork, Done
 
 MANIFEST = "manifest.json"
@@ -129,12 +129,13 @@ def batch_status(out: str | Path) -> Status:
     record = read_record(place, where)
     if record is None:
         raise DataError(f"{where}: no batch work was begun there: there is no {JOB}")
-    absolute = where if is_address(where) else str(Path(where).absolute())
     job = Job({}, RowOptions.from_dict(record.options), record.format, 0, record.folder)
+    work = BatchWork(job, record, absolute(where))
+    place = work.place()
     counts = [0, 0, 0, 0]
     with _where_it_began(record):
-        for shard in BatchWork(job, record, absolute).shards():
-            there = output_of(absolute).has(shard.name)
+        for shard in work.shards():
+            there = place.has(shard.name)
             for i, more in enumerate((1, len(shard.items), there, there * len(shard.items))):
                 counts[i] += more
     return Status(where, *counts)

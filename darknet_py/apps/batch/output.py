@@ -6,13 +6,14 @@ all of it was sent. What is removed is named as only results are (`PART`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from ...errors import DataError
-from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, write_once, write_whole
+from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, scratch, write_once, write_whole
 from .addresses import is_address, open_address, opened, tried
 from .job import PART
 from .listing import sorted_names
@@ -57,6 +58,11 @@ def output_of(out: str) -> Output:
     return OutputFolder(Path(out))
 
 
+def absolute(out: str) -> str:
+    """A place by a name that holds wherever one is."""
+    return out if is_address(out) else str(Path(out).absolute())
+
+
 class OutputFolder:
     """A folder of this machine, or one that several share."""
 
@@ -83,16 +89,12 @@ class OutputFolder:
         """Write a file about the results."""
         write_whole(self._path / name, data, replace=replace)
 
-    @contextmanager
-    def growing(self, name: str, *, replace: bool = False) -> Iterator[BinaryIO]:
+    def growing(self, name: str, *, replace: bool = False) -> AbstractContextManager[BinaryIO]:
         """A file about the results, written piece by piece."""
-        with replacing(self._path / name, replace=replace) as file:
-            yield file
+        return replacing(self._path / name, replace=replace)
 
     def parts(self) -> Iterator[str]:
         """The names of all results, in order."""
-        import os
-
         with suppress(FileNotFoundError), os.scandir(self._path) as entries:
             yield from sorted_names(entry.name for entry in entries if PART.fullmatch(entry.name))
 
@@ -135,9 +137,11 @@ class OutputBucket:
 
     @contextmanager
     def growing(self, name: str, *, replace: bool = False) -> Iterator[BinaryIO]:
-        """An object about the results, sent piece by piece."""
-        with self._store.open(self._at(name), "wb") as file:
-            yield file
+        """An object about the results, sent when it is whole: a store keeps what it has when a block raises."""
+        with scratch() as folder:
+            with (folder / name).open("wb") as file:
+                yield file
+            tried(f"{self._address}/{name}", lambda: self._store.put_file(str(folder / name), self._at(name)))
 
     def parts(self) -> Iterator[str]:
         """The names of all results, in order."""

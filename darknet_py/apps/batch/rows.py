@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from ...model.pipeline import ordered
 from ...vision.decode import decode
 from ...vision.headers import pixel_limit
@@ -48,10 +48,16 @@ def batch_rows(
     >>> for row in batch_rows(load("yolov4-tiny"), [("a.jpg", open("a.jpg", "rb").read())]):  # doctest: +SKIP
     ...     print(row["path"], row["error"] or len(row["boxes"]))
     """
-    for name, number, least in (("workers", workers, 0), ("batch", batch, 1)):
-        if number < least:
-            raise DataError(f"{name} is at least {least}, not {number}")
+    check_least(0, workers=workers)
+    check_least(1, batch=batch)
     return _found(model, pictures, workers, batch, max_pixels, options)
+
+
+def check_least(least: int, **numbers: int | None) -> None:
+    """Raise `DataError` for the first of the numbers, by its name, that is less; None is none given."""
+    for name, number in numbers.items():
+        if number is not None and number < least:
+            raise DataError(f"{name} is at least {least}, not {number}")
 
 
 def _found(
@@ -72,14 +78,14 @@ def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]]
         errors: list[DataError] = []
         good = [Picture(p.pixels, str(i)) for i, (_, p) in enumerate(group) if isinstance(p, Picture)]
         found = {int(r.path): r for r in model(iter(good), skip=errors.append)} if good else {}
-        unfit = map(_line, errors)  # those that no input can be made of, in order
+        unfit = map(first_line, errors)  # those that no input can be made of, in order
         for i, (path, picture) in enumerate(group):
             if isinstance(picture, str):
-                yield _broken(path, picture)
+                yield broken_row(path, picture)
             elif i in found:
                 yield row_of(path, found[i])
             else:
-                yield _broken(path, next(unfit).removeprefix(f"{i}: "))
+                yield broken_row(path, next(unfit).removeprefix(f"{i}: "))
 
 
 def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Picture | str]:
@@ -95,14 +101,9 @@ def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Pi
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):  # of somebody's own function
         return path, f"cannot read {path}: there is no such file"
     except DataError as e:
-        return path, _line(e)
+        return path, first_line(e)  # how a person may go on is of no use in a table
     except MemoryError:
         return path, f"{path}: there is not enough memory to decode it"
-
-
-def _line(error: DataError) -> str:
-    """What is wrong; how a person may go on is of no use in a table."""
-    return str(error).partition("\n")[0]
 
 
 def row_of(path: str, results: Results) -> Row:
@@ -125,7 +126,7 @@ def _sound(path: str, row: Row, found: list[Row]) -> Row:
     """The row, unless something in it is no number: JSON has none of these, and nobody should count with them."""
     if all(math.isfinite(value) for one in found for value in one.values() if isinstance(value, float)):
         return row
-    return _broken(path, f"{path}: the network answers NaN or infinity: are its weights whole?")
+    return broken_row(path, f"{path}: the network answers NaN or infinity: are its weights whole?")
 
 
 def _class(results: Results, number: int) -> Row:
@@ -140,5 +141,6 @@ def _number(value: Any, digits: int) -> float:
     return round(float(value), digits)
 
 
-def _broken(path: str, error: str) -> Row:
+def broken_row(path: str, error: str) -> Row:
+    """The row of a picture that could not be read, or computed."""
     return {"path": path, "width": None, "height": None, "boxes": None, "classes": None, "error": error}

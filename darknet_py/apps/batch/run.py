@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 from ...backends.backend import AUTO, DEFAULT, find_backend
 from ...contract.selection import ClassName, Conf
 from ...contract.thresholds import CONF, IOU
-from ...errors import DataError, Say
+from ...errors import DataError, Say, counted
 from ...machine import cores as machine_cores
 from ...model.opening import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format
-from .job import JOB, Job, Record, RowOptions, record_of
+from .job import JOB, Job, Record, RowOptions, check_contract, record_of
 from .listing import Reach, check_sources
 from .manifest import MANIFEST, finish, opened_book, read_record
-from .output import Output
+from .output import Output, absolute
+from .rows import check_least
 from .shards import Share
 from .work import BatchWork, Done
 
@@ -62,7 +63,8 @@ class BatchSummary:
 
     def __str__(self) -> str:
         rate = self.pictures / self.seconds if self.seconds else 0.0
-        text = f"{self.pictures:,} pictures in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
+        pictures = counted(self.pictures, "picture")
+        text = f"{pictures} in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
         kept = f"; {self.kept:,} shards were done before" if self.kept else ""
         if self.complete:
             return f"{text}{kept}: {self.out}/{MANIFEST}"
@@ -111,14 +113,16 @@ def batch(
     given = _paths(sources)
     if not os.fspath(out):
         raise DataError("out is empty: say where the results go")
-    _check(engine=engine, shard_size=shard_size, processes=processes)
+    if engine not in ENGINES:
+        raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
+    check_least(1, shard_size=shard_size, processes=processes)
     job = job_of(
         cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
         max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
     record = _checked(job, given, shard_size, say)
-    work = BatchWork(replace_fields(job, expected=record.network), record, _absolute(out), Share.of(share))
+    work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
@@ -143,11 +147,10 @@ def batch_plan(
     from .plan import plan_batch
 
     given = _paths(sources)
-    for name, number in (("pictures", pictures), ("cores", cores)):
-        _at_least_one(name, number)
+    check_least(1, pictures=pictures, cores=cores)
     check_sources(given, Reach(options.get("column")))
     job = job_of(cfg, given, weights, **options)
-    record_of(job.load(), job, given, SHARD_SIZE)
+    check_contract(job.load().contract)  # which also fills the start cache: processes find it full
     return plan_batch(job, given, pictures, cores or machine_cores())
 
 
@@ -160,8 +163,8 @@ def job_of(
     """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
     if backend == AUTO.name:
         raise DataError("batch work needs one back end for all pictures: 'auto' may choose another tomorrow; name one")
-    for name, number in (("batch", batch), ("threads", threads)):
-        _at_least_one(name, number)
+    check_least(1, batch=batch, threads=threads)
+    check_least(0, workers=workers)
     row_format(format)
     least: Conf = float(conf) if not isinstance(conf, Mapping) else {
         name if name is None else _plain(name): float(own) for name, own in conf.items()
@@ -170,10 +173,11 @@ def job_of(
         least, float(iou), batch, tuple(map(_plain, classes)) if classes is not None else None, max_det, agnostic,
         pixel_limit(max_pixels), column,
     )  # fmt: skip
+    ahead = workers if workers is not None else REMOTE_WORKERS if any(map(is_address, sources)) else 0
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
     if find_backend(backend).threads != "none":
         opened["threads"] = threads
-    return Job(opened, options, format, _workers(workers, any(map(is_address, sources))), str(Path.cwd()))
+    return Job(opened, options, format, ahead, str(Path.cwd()))
 
 
 def _plain(name: ClassName) -> ClassName:
@@ -186,30 +190,6 @@ def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
     if not given:
         raise DataError("no sources: say where the pictures are")
     return given
-
-
-def _check(engine: str, shard_size: int, processes: int | None) -> None:
-    if engine not in ENGINES:
-        raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
-    _at_least_one("shard_size", shard_size)
-    _at_least_one("processes", processes)
-
-
-def _at_least_one(name: str, number: int | None) -> None:
-    if number is not None and number < 1:
-        raise DataError(f"{name} is at least 1, not {number}")
-
-
-def _workers(workers: int | None, remote: bool) -> int:
-    if workers is None:
-        return REMOTE_WORKERS if remote else 0
-    if workers < 0:
-        raise DataError(f"workers is at least 0, not {workers}")
-    return workers
-
-
-def _absolute(out: str | Path) -> str:
-    return str(out) if is_address(str(out)) else str(Path(out).absolute())
 
 
 def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> Record:

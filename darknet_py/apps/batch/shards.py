@@ -24,11 +24,6 @@ class Shard(NamedTuple):
     name: str
     items: tuple[Item, ...]
 
-    @property
-    def first(self) -> int:
-        """The position of the first picture."""
-        return self.items[0].position
-
 
 def cut_shards(items: Iterable[Item], size: int, identity: str, suffix: str) -> Iterator[Shard]:
     """Shards of `size` pictures; `identity` is the hash of the network and the options.

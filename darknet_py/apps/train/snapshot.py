@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from ...files import reading, write_whole
 
 SCHEMA = "darknet-py/training/1"
@@ -66,7 +66,7 @@ def read_snapshot(path: Path) -> Snapshot:
         try:
             data = torch.load(file, map_location="cpu", weights_only=True)
         except _UNREADABLE as e:
-            first = str(e).partition("\n")[0] or "nothing is in it"
+            first = first_line(e) or "nothing is in it"
             raise DataError(f"{path} is no state of a training, or damaged: {first}{REMEDY}") from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
         raise DataError(f"{path} is no state of a training of this version{REMEDY}")
