@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from conftest import SHARED  # noqa: E402
+from conftest import SHARED
 
-from darknet_py.darknet.compile import compile_file  # noqa: E402
-from darknet_py.darknet.weights import random_weights, write_weights  # noqa: E402
-from tools.train import cases_step, golden  # noqa: E402
-from tools.train.cases_step import Bugs, Case, Run  # noqa: E402
-from tools.train.glibc import rand  # noqa: E402
-from tools.train.verdict import Verdict, said_of  # noqa: E402
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights, write_weights
+from tools.train import cases_step, golden
+from tools.train.cases_step import Bugs, Case, Run
+from tools.train.glibc import rand
+from tools.train.verdict import Verdict, said_of
 
 FOLDER = SHARED / "golden_train/step"
 CASES = sorted(path.parent for path in FOLDER.glob("*/params_1.npz"))

@@ -281,7 +281,7 @@ class Run:
             outputs[f"delta_L{index:03d}"] = results[-1].delta
         total = torch.stack([r.cost for r in results]).sum()
         if total.requires_grad:  # not where `stopbackward` is in the last layer
-            total.backward()  # type: ignore[no-untyped-call, unused-ignore]
+            total.backward()
         if errors:
             self._compare_outputs(outputs, errors)
         return sum(r.cost.item() for r in results) / len(results)
