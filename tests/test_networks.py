@@ -132,6 +132,12 @@ def test_a_header_says_how_it_was_made_and_how_it_is_known(name: str) -> None:
     assert f"Structure: {NETWORKS[name].evidence}." in header
 
 
+def test_a_header_names_the_module_that_is_to_be_edited() -> None:
+    made = {"csppelee": "csp_pelee", "yolov3-tiny": "coco", "yolov3-csppelee-efm-codes": "codes"}
+    for name, module in made.items():
+        assert f"from tools/networks/{module}.py: edit that." in NETWORKS[name].text()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_header_says_where_the_keys_for_training_are_from(name: str) -> None:
     header = (CFGS / f"{name}.cfg").read_text().partition("[net]")[0]

@@ -107,10 +107,12 @@ def _with_margin(box: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int
 def views(crop: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A crop as it is, enlarged, and turned, each with the matrix (2, 3) from its pixels to those of the crop."""
     scales = [scale for scale in (1, *SCALES) if scale == 1 or scale * max(crop.shape) <= LARGEST]
+    shown = {}
     for scale in scales:
-        yield _enlarged(crop, scale), np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
+        shown[scale] = _enlarged(crop, scale)
+        yield shown[scale], np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
     scale = scales[:2][-1]
-    turned, back = _turned(_enlarged(crop, scale))
+    turned, back = _turned(shown[scale])
     yield turned, back / scale
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +18,11 @@ import zxingcpp
 
 from darknet_py.vision.datasets import open_dataset
 from tools.networks import codes as network
-from tools.train.codes import backgrounds, papers, scene, sheet, source, symbols
+from tools.train.codes import backgrounds, papers, scene, sheet, source, symbols, train
 from tools.train.codes.dice import Dice
 from tools.train.codes.papers import Mark
 from tools.train.codes.surfaces import Surface, roll_bend, roll_surface
+from tools.train.codes.train import helpers
 
 ROOT = Path(__file__).parents[2]
 KINDS = [(cls, kind) for cls, kinds in enumerate(symbols.KINDS) for _, kind in kinds]
@@ -143,7 +146,7 @@ def test_light_ink_and_dark_paper_are_well_apart(number: int) -> None:
 
 def test_pictures_are_written_with_labels_that_the_trainer_reads(tmp_path: Path) -> None:
     data = open_dataset(source.write_pictures(tmp_path / "drawn", 6, 64))
-    read = [example.read(symbols.NAMES) for example in data.examples]
+    read = [example.read(network.NAMES) for example in data.examples]
     drawn = [scene.draw_picture(source.MEASURED_SEED, n, 64, held_out=True) for n in range(6)]
     assert not any(faults for _, faults in read)
     for (labels, _), picture in zip(read, drawn, strict=True):
@@ -152,8 +155,8 @@ def test_pictures_are_written_with_labels_that_the_trainer_reads(tmp_path: Path)
 
 
 def test_the_cfg_has_the_classes_of_the_pictures() -> None:
-    assert network.NAMES == symbols.NAMES
-    assert (ROOT / "cfgs/yolov3-csppelee-efm-codes.names").read_text().split() == [*symbols.NAMES]
+    assert len(network.NAMES) == len(symbols.KINDS)
+    assert (ROOT / "cfgs/yolov3-csppelee-efm-codes.names").read_text().split() == [*network.NAMES]
 
 
 def test_the_sheet_is_small_enough_for_the_repository() -> None:
@@ -161,3 +164,53 @@ def test_the_sheet_is_small_enough_for_the_repository() -> None:
     assert image.shape == (64, 128, 3)
     assert len(sheet.encoded(image, 2000)) <= 2000
     assert sheet.SHEET.stat().st_size <= sheet.MOST
+
+
+# -- the processes of a training -------------------------------------------------------------------------------------
+
+PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+TELLS = f"""
+import json, os, pathlib, sys
+place = [os.environ.get(name) for name in {PLACE}]
+pathlib.Path(sys.argv[1], place[0]).write_text(json.dumps(place))
+"""
+
+
+def place_here() -> list[str | None]:
+    return [os.environ.get(name) for name in PLACE]
+
+
+def test_every_process_of_a_training_knows_which_of_them_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    before = place_here()
+    with helpers(3, [sys.executable, "-S", "-c", TELLS, str(tmp_path)]):
+        ours = place_here()
+    told = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()}  # they have ended
+    assert told == {"1": ["1", *ours[1:]], "2": ["2", *ours[1:]]}
+    assert ours[:3] == ["0", "3", "127.0.0.1"]
+    assert place_here() == before
+
+
+def test_a_process_alone_and_one_that_was_started_start_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-S", "-c", TELLS, str(tmp_path)]
+    monkeypatch.delenv("RANK", raising=False)
+    with helpers(1, command):
+        assert "RANK" not in os.environ
+    monkeypatch.setenv("RANK", "1")
+    with helpers(2, command):
+        assert os.environ["RANK"] == "1"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_other_processes_end_where_a_training_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setattr(train, "PATIENCE", 0)
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *given, **more: started.append(popen(*given, **more)) or started[-1]
+    )
+    with pytest.raises(KeyboardInterrupt), helpers(2, [sys.executable, "-S", "-c", "import time; time.sleep(600)"]):
+        raise KeyboardInterrupt
+    assert [one.poll() is None for one in started] == [False]
+    assert "RANK" not in os.environ

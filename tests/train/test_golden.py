@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from conftest import SHARED  # noqa: E402
+from conftest import SHARED
 
-from darknet_py.darknet.compile import compile_file  # noqa: E402
-from darknet_py.darknet.weights import random_weights, write_weights  # noqa: E402
-from tools.train import cases_step, golden  # noqa: E402
-from tools.train.cases_step import Bugs, Case, Run  # noqa: E402
-from tools.train.glibc import rand  # noqa: E402
-from tools.train.verdict import Verdict, said_of  # noqa: E402
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights, write_weights
+from tools.train import cases_step, golden
+from tools.train.bugs import Bugs, computing_with
+from tools.train.cases_step import Case, Run
+from tools.train.glibc import rand
+from tools.train.verdict import Verdict, said_of
 
 FOLDER = SHARED / "golden_train/step"
 CASES = sorted(path.parent for path in FOLDER.glob("*/params_1.npz"))
@@ -73,7 +74,7 @@ def recorded(folder: Path, cfg: str, bugs: Bugs | None = None, **said: object) -
     np.save(folder / "truth.npy", 4 * rng.random((2, outputs), np.float32))
     (folder / "meta.json").write_text(json.dumps({"oracle": "gpusem", "force_train": 1, **said}))
     case = Case(folder, said_of(folder))
-    with cases_step.computing_with(bugs or Bugs(), 0):
+    with computing_with(bugs or Bugs(), 0):
         record(Run(case, bugs or Bugs()), folder)
     return case
 

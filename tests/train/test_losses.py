@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
+pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
 
-from train.heads import GAUSSIAN, REGION, YOLO, compiled, crowd, loss_of, noise, objects  # noqa: E402
+import torch
+from train.heads import GAUSSIAN, REGION, YOLO, compiled, crowd, loss_of, noise, objects
 
-from darknet_py.analysis.anchors import Assignment  # noqa: E402
-from darknet_py.apps.train.losses import LossFilters, head_loss, losses_of, unsupported  # noqa: E402
-from darknet_py.apps.train.losses.boxes import KINDS, TensorBoxes, best_iou, iou, slopes  # noqa: E402
-from darknet_py.apps.train.losses.truth import read_objects  # noqa: E402
-from darknet_py.darknet.compile import compile_cfg  # noqa: E402
-from darknet_py.errors import DataError  # noqa: E402
+from darknet_py.analysis.anchors import Assignment
+from darknet_py.apps.train.losses import LossFilters, head_loss, losses_of, unsupported
+from darknet_py.apps.train.losses.boxes import KINDS, TensorBoxes, best_iou, iou, slopes
+from darknet_py.apps.train.losses.truth import read_objects
+from darknet_py.darknet.compile import compile_cfg
+from darknet_py.errors import DataError
 
 torch.set_num_threads(1)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
+pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
 
-from conftest import SHARED  # noqa: E402
+import torch
+from conftest import SHARED
 
-from darknet_py.apps.train.losses import head_loss  # noqa: E402
-from darknet_py.darknet.compile import compile_cfg  # noqa: E402
-from tools.train import cases_loss  # noqa: E402
+from darknet_py.apps.train.losses import head_loss
+from darknet_py.darknet.compile import compile_cfg
+from tools.train import cases_loss
 
 torch.set_num_threads(1)
 

@@ -6,12 +6,13 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
+pytest.importorskip("torch", reason="needs PyTorch: pip install darknet-compiler[torch]")
 
-from train.heads import YOLO, crowd, loss_of, noise  # noqa: E402
+import torch
+from train.heads import YOLO, crowd, loss_of, noise
 
-from darknet_py.apps.train.losses.boxes import TensorBoxes, iou, slopes  # noqa: E402
-from darknet_py.apps.train.losses.head import HeadLoss  # noqa: E402
+from darknet_py.apps.train.losses.boxes import TensorBoxes, iou, slopes
+from darknet_py.apps.train.losses.head import HeadLoss
 
 torch.set_num_threads(1)
 

@@ -9,16 +9,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from darknet_py.apps.train.optimizer import DarknetOptimizer  # noqa: E402
-from darknet_py.backends.torch.module import GraphModule  # noqa: E402
-from darknet_py.darknet.compile import compile_cfg  # noqa: E402
-from darknet_py.darknet.layers.net import Net  # noqa: E402
-from darknet_py.darknet.training import training_of  # noqa: E402
-from darknet_py.darknet.updates import Update, batch_size, updates  # noqa: E402
-from darknet_py.darknet.weights import random_weights  # noqa: E402
-from darknet_py.errors import DataError  # noqa: E402
+import torch
+
+from darknet_py.apps.train.optimizer import DarknetOptimizer
+from darknet_py.backends.torch.module import GraphModule
+from darknet_py.darknet.compile import compile_cfg
+from darknet_py.darknet.layers.net import Net
+from darknet_py.darknet.training import training_of
+from darknet_py.darknet.updates import Update, batch_size, updates
+from darknet_py.darknet.weights import random_weights
+from darknet_py.errors import DataError
 
 NET = "[net]\nwidth=8\nheight=8\nchannels=3\nbatch=2\nlearning_rate=.5\nmomentum=.5\ndecay=0\n"
 CONV = "[convolutional]\nfilters=2\nsize=1\nactivation=linear\n"

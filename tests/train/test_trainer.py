@@ -24,7 +24,7 @@ pytest.importorskip("torch")
 import torch
 
 from darknet_py import load, train
-from darknet_py.apps.train.events import Finished, Resumed, Saved, Step, Validated
+from darknet_py.apps.train.events import Event, Finished, Resumed, Saved, Step, Validated
 from darknet_py.apps.train.network import open_trained
 from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.run import rehearse, show_data
@@ -100,13 +100,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_num_threads(before)
 
 
-def events_of(cfg: str = "my.cfg", weights: str | None = None, backup: str | None = None, **settings):  # type: ignore[no-untyped-def]
+def events_of(
+    cfg: str = "my.cfg", weights: str | None = None, backup: str | None = None, **settings: object
+) -> tuple[list[Event], list[str]]:
     said: list[str] = []
     given = {"threads": 1, **settings}
     return [*train(cfg, "my.data", weights, backup=backup, say=said.append, **given)], said
 
 
-def steps(events: list[object]) -> list[Step]:
+def steps(events: list[Event]) -> list[Step]:
     return [e for e in events if isinstance(e, Step)]
 
 

@@ -7,7 +7,7 @@ by one transformation, of whose corners the box is the hull.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from darknet_py import files
+from darknet_py.vision.draw import write_picture
+from tools.train.labelled import label_row, overlap, write_labelled
 
 FONTS = (
     "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf",
@@ -64,7 +66,8 @@ def glyph_picture(seed: int, number: int, level: Level) -> tuple[np.ndarray, int
     which = number % len(CLASSES)
     pixels = _ground(chance, SIDE, level)
     length = chance.uniform(0.5, 0.85) * SIDE
-    _place(pixels, chance, CLASSES[which], length, SIDE / 2 + chance.uniform(-6, 6, 2), level)
+    centre = SIDE / 2 + chance.uniform(-6, 6, 2)
+    _paint(pixels, chance, _turn(chance, CLASSES[which], length, centre), level)
     return _finished(pixels, chance, level), which
 
 
@@ -77,8 +80,8 @@ def scene(seed: int, number: int, level: Level = SCENE_LEVEL) -> tuple[np.ndarra
         which = int(chance.integers(len(DIGITS)))
         length = float(np.exp(chance.uniform(np.log(LEAST), np.log(MOST))))
         centre = chance.uniform(length / 2, SCENE - length / 2, 2)
-        turn = _turn(chance, which, length, centre)
-        if _inside(turn.box) and all(_overlap(turn.box, box) <= OVERLAP for _, box in found):
+        turn = _turn(chance, DIGITS[which], length, centre)
+        if _inside(turn.box) and all(overlap(turn.box, box) <= OVERLAP for _, box in found):
             _paint(pixels, chance, turn, level)
             found.append((which, turn.box))
     return _finished(pixels, chance, level), found
@@ -96,8 +99,8 @@ class _Turn:
     box: np.ndarray
 
 
-def _turn(chance: np.random.Generator, text: str | int, length: float, centre: np.ndarray) -> _Turn:
-    shape = ink(int(chance.integers(len(FONTS))), str(text))
+def _turn(chance: np.random.Generator, text: str, length: float, centre: np.ndarray) -> _Turn:
+    shape = ink(int(chance.integers(len(FONTS))), text)
     height, width = shape.shape
     angle, shear = np.radians(chance.uniform(-18, 18)), chance.uniform(-0.25, 0.25)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -107,12 +110,6 @@ def _turn(chance: np.random.Generator, text: str | int, length: float, centre: n
     offset = centre - linear @ np.array([width, height]) / 2
     placed = corners @ linear.T + centre
     return _Turn(shape, np.column_stack([linear, offset]), np.concatenate([placed.min(0), placed.max(0)]))
-
-
-def _place(
-    pixels: np.ndarray, chance: np.random.Generator, text: str, length: float, centre: np.ndarray, level: Level
-) -> None:
-    _paint(pixels, chance, _turn(chance, text, length, centre), level)
 
 
 def _paint(pixels: np.ndarray, chance: np.random.Generator, turn: _Turn, level: Level) -> None:
@@ -145,12 +142,6 @@ def _inside(box: np.ndarray) -> bool:
     return bool((box >= 0).all() and (box <= SCENE).all())
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """The part of the smaller box that lies in the other one."""
-    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    return float(sides.prod() / min((a[2:] - a[:2]).prod(), (b[2:] - b[:2]).prod()))
-
-
 # -- data sets ---------------------------------------------------------------------------------------------------
 
 LEARNED, UNSEEN = 11, 12  # seeds
@@ -158,51 +149,36 @@ LEARNED, UNSEEN = 11, 12  # seeds
 
 def write_glyphs(folder: Path, learned: int, unseen: int, level: Level) -> Path:
     """A data set of single glyphs; its .data file."""
-    lists = {}
-    for name, count, seed in (("train", learned, LEARNED), ("valid", unseen, UNSEEN)):
-        paths = []
-        for i in range(count):
-            pixels, which = glyph_picture(seed, i, level)
-            paths.append(_written(folder / name / f"glyph_{CLASSES[which]}" / f"{i:05}.png", pixels))
-        lists[name] = paths
-    labels = [f"glyph_{c}" for c in CLASSES]
-    return _data_file(folder, lists, labels, {"labels": "labels.list"})
+
+    def write(part: Path, seed: int, number: int) -> Path:
+        pixels, which = glyph_picture(seed, number, level)
+        return write_picture(part / f"glyph_{CLASSES[which]}" / f"{number:05}.png", pixels, replace=True)
+
+    return _data_set(folder, learned, unseen, write, [f"glyph_{c}" for c in CLASSES], "labels")
 
 
 def write_scenes(folder: Path, learned: int, unseen: int) -> Path:
     """A data set of digits to find, with labels beside the pictures; its .data file."""
-    lists = {}
+
+    def write(part: Path, seed: int, number: int) -> Path:
+        pixels, found = scene(seed, number)
+        rows = [label_row(which, box, (SCENE, SCENE)) for which, box in found]
+        return write_labelled(part / f"{number:05}.png", pixels, rows, replace=True)
+
+    return _data_set(folder, learned, unseen, write, DIGITS, "names")
+
+
+def _data_set(
+    folder: Path, learned: int, unseen: int, write: Callable[[Path, int, int], Path], labels: Sequence[str], key: str
+) -> Path:
+    """Pictures to learn and others, written by seed and number into folders; the .data file, whose `key` are labels."""
     for name, count, seed in (("train", learned, LEARNED), ("valid", unseen, UNSEEN)):
-        paths = []
-        for i in range(count):
-            pixels, found = scene(seed, i)
-            path = _written(folder / name / f"{i:05}.png", pixels)
-            files.write_whole(path.with_suffix(".txt"), _labels(found).encode(), replace=True)
-            paths.append(path)
-        lists[name] = paths
-    return _data_file(folder, lists, list(DIGITS), {"names": "labels.list"})
+        _write_list(folder / f"{name}.list", [write(folder / name, seed, number).resolve() for number in range(count)])
+    _write_list(folder / "labels.list", labels)
+    lists = {"train": "train.list", "valid": "valid.list", key: "labels.list"}
+    lines = [f"classes={len(labels)}", *(f"{k}={(folder / v).resolve()}" for k, v in lists.items())]
+    return _write_list(folder / "claims.data", lines)
 
 
-def _labels(found: Sequence[tuple[int, np.ndarray]]) -> str:
-    """Darknet's lines: the class, and the box as centre and size in parts of the picture."""
-    lines = []
-    for which, box in found:
-        left, top, right, bottom = box / SCENE
-        numbers = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-        lines.append(f"{which} {' '.join(f'{n:.6f}' for n in numbers)}\n")
-    return "".join(lines)
-
-
-def _written(path: Path, pixels: np.ndarray) -> Path:
-    done, data = cv2.imencode(".png", pixels)
-    assert done, "OpenCV encodes PNG"
-    return files.write_whole(path, data.tobytes(), replace=True).resolve()
-
-
-def _data_file(folder: Path, lists: dict[str, list[Path]], labels: Sequence[str], named: dict[str, str]) -> Path:
-    for name, paths in lists.items():
-        files.write_whole(folder / f"{name}.list", "".join(f"{p}\n" for p in paths).encode(), replace=True)
-    files.write_whole(folder / "labels.list", "".join(f"{label}\n" for label in labels).encode(), replace=True)
-    options = {"classes": str(len(labels)), "train": "train.list", "valid": "valid.list", **named}
-    lines = [f"{k}={v if k == 'classes' else (folder / v).resolve()}\n" for k, v in options.items()]
-    return files.write_whole(folder / "claims.data", "".join(lines).encode(), replace=True)
+def _write_list(path: Path, lines: Iterable[object]) -> Path:
+    return files.write_whole(path, "".join(f"{line}\n" for line in lines).encode(), replace=True)

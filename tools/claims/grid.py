@@ -34,7 +34,7 @@ PILOT, PILOT_SEED = "pelee", 100  # what the level of the pictures is chosen wit
 _NET = re.compile(r"\[net\]\n.*?\n\n(?=\[|#)", re.DOTALL)
 _ANCHORS = re.compile(r"^anchors=(.+)$", re.MULTILINE)
 COCO_SIZE = 416  # pixels that the anchors are meant for
-CLASSIFIER_NET = """\
+NET = """\
 [net]
 width={side}
 height={side}
@@ -44,42 +44,19 @@ subdivisions=1
 momentum=0.9
 decay=0.0005
 flip=0
-angle=5
-aspect=1.1
-min_crop={side}
-max_crop={crop}
+{own}
 hue=.05
 saturation=1.2
 exposure=1.2
 learning_rate={rate}
 burn_in={burn_in}
 max_batches={iterations}
-policy=poly
-power=2
+{policy}
 
 """
-DETECTOR_NET = """\
-[net]
-width={side}
-height={side}
-channels=3
-batch={batch}
-subdivisions=1
-momentum=0.9
-decay=0.0005
-flip=0
-adam=1
-hue=.05
-saturation=1.2
-exposure=1.2
-learning_rate={rate}
-burn_in={burn_in}
-max_batches={iterations}
-policy=steps
-steps={steps}
-scales=.2,.2
-
-"""
+CROP = SIDE * 9 // 8
+CLASSIFIER_OWN, CLASSIFIER_POLICY = f"angle=5\naspect=1.1\nmin_crop={SIDE}\nmax_crop={CROP}", "policy=poly\npower=2"
+DETECTOR_OWN, DETECTOR_POLICY = "adam=1", "policy=steps\nsteps={steps}\nscales=.2,.2"
 
 
 @dataclass(frozen=True)
@@ -156,10 +133,11 @@ def cfg_of(run: Run, part: Part) -> str:
     options = {"batch": part.batch, "rate": f"{part.rate:g}", "iterations": part.iterations}
     options["burn_in"] = max(1, part.iterations // 20)
     if run.kind == "classifier":
-        net = CLASSIFIER_NET.format(side=SIDE, crop=SIDE * 9 // 8, **options)
+        net = NET.format(side=SIDE, own=CLASSIFIER_OWN, policy=CLASSIFIER_POLICY, **options)
         return _swapped(_swapped(text, _NET, net), r"filters=1000\n", f"filters={len(CLASSES)}\n")
     steps = f"{part.iterations * 7 // 10},{part.iterations * 9 // 10}"
-    text = _swapped(text, _NET, DETECTOR_NET.format(side=SCENE, steps=steps, **options))
+    policy = DETECTOR_POLICY.format(steps=steps)
+    text = _swapped(text, _NET, NET.format(side=SCENE, own=DETECTOR_OWN, policy=policy, **options))
     count = len(text.split("[yolo]")) - 1
     text = _swapped(text, r"filters=255\n", f"filters={3 * (5 + len(DIGITS))}\n", count)
     text = _swapped(text, r"classes=80\n", f"classes={len(DIGITS)}\n", count)

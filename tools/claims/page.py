@@ -8,9 +8,7 @@ from . import computed
 from .claims import (
     ALIKE,
     EFM,
-    FAILS,
     GFM,
-    HOLDS,
     NOT_RUN,
     ONCE,
     PLAIN,
@@ -22,7 +20,7 @@ from .claims import (
 )  # fmt: skip
 from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, RESIDUAL
 from .results import Results
-from .statistics import Estimate, estimate
+from .statistics import FAILS, HOLDS, Estimate, estimate
 
 INTRODUCTION = """\
 # The paper's claims, measured

@@ -10,6 +10,8 @@ from itertools import combinations
 # Student's t for a two-sided interval of 95 %, by degrees of freedom (any table of it).
 T95 = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
+HOLDS, FAILS, UNSETTLED = "holds", "does not hold", "cannot be told with three seeds"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -63,8 +65,8 @@ def verdict(difference: Estimate, expected: float) -> str:
     """
     low, high = (difference.low, difference.high) if expected > 0 else (-difference.high, -difference.low)
     if low > 0:
-        return "holds"
-    return "does not hold" if high < 0 else "cannot be told with three seeds"
+        return HOLDS
+    return FAILS if high < 0 else UNSETTLED
 
 
 def kendall(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -83,7 +83,7 @@ SPARSE_NOTE = (
     "the published yolov3-tiny-prn.cfg."
 )
 
-P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741
+P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741 - a letter for each, in lists
 
 
 def _net(

@@ -28,13 +28,8 @@ HEADS = Yolo(
     (1.2, 1.1, 1.05),
     len(NAMES),
 )  # fmt: skip
+TRAIN = "python -m tools.train.codes.train (make weights)"
 KEYS = """\
-# to train: python -m tools.train.codes.train (make weights)
-batch=1
-subdivisions=1
-width={size}
-height={size}
-channels=3
 momentum=0.9
 decay=0.0005
 flip=0
@@ -54,6 +49,7 @@ NETWORKS = (
     Network(
         "yolov3-csppelee-efm-codes", "CSPPeleeNet-EFM (SAM) for codes", 416, Evidence.OURS, NOTE,
         Detector(partial(csp_pelee.backbone, net=CSPPelee()), partial(efm, head=EFM(attention=True, yolo=HEADS))),
-        detector=True, names=NAMES, keys=Training(KEYS, "To train: ours, for drawn pictures (tools/docs/codes.md)."),
+        detector=True, names=NAMES, module=__name__,
+        keys=Training(TRAIN, KEYS, "To train: ours, for drawn pictures (tools/docs/codes.md)."),
     ),
 )  # fmt: skip

@@ -94,12 +94,12 @@ OTHER = (
     "to the same graph."
 )
 
-P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741
+P, N, R, O = Evidence.PUBLISHED, Evidence.PINNED, Evidence.RECONSTRUCTED, Evidence.OURS  # noqa: E741 - a letter for each, in lists
 
 
 def _pelee(
     name: str, title: str, evidence: Evidence, note: str, activation: str = "leaky",
-    net: Pelee = Pelee(),  # noqa: B008  frozen
+    net: Pelee = Pelee(),  # noqa: B008 - it is frozen
 ) -> Network:  # fmt: skip
     build = partial(pelee.classifier, net=net)
     return Network(name, title, 224, evidence, note, build, activation=activation, keys=DENSENET)
@@ -107,7 +107,7 @@ def _pelee(
 
 def _csp(
     name: str, title: str, evidence: Evidence = N, note: str = CSP_PELEE_NOTE + OPEN_NOTE, activation: str = "leaky",
-    net: CSPPelee = CSPPelee(),  # noqa: B008  frozen
+    net: CSPPelee = CSPPelee(),  # noqa: B008 - it is frozen
 ) -> Network:  # fmt: skip
     build = partial(csp_pelee.classifier, net=net)
     return Network(name, title, 224, evidence, note, build, activation=activation, keys=DENSENET)

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .builder import Builder
-from .training import CLASSIFIER, DETECTOR, ELSEWHERE, Training
+from .training import CLASSIFIER, DETECTOR, ELSEWHERE, Training, net_lines
 
 WIDTH = 100  # of the comments at the top of a cfg
 
 # Of networks that are not trained here: the weights come from another program, which prepared pictures so.
 TRAINED = """\
-batch=1
-subdivisions=1
-width={size}
-height={size}
-channels=3
 shorter_edge={edge}
 interpolation={interpolation}
 class_names=imagenet-synsets
@@ -56,7 +51,7 @@ class Evidence(StrEnum):
 class Network:
     """One cfg: its name, what it is, its input size, how sure its structure is and why, and the program that builds it.
 
-    `note` says what is published and what is not; `source` names the module of the program.
+    `note` says what is published and what is not; `module` is what has to be edited.
     """
 
     name: str
@@ -70,6 +65,7 @@ class Network:
     pictures: Pictures | None = None  # of a network whose weights come from another program
     names: tuple[str, ...] = ()  # of its classes, where they are no list that everybody has
     keys: Training | None = None  # for training, where they are not those of its kind
+    module: str = ""  # that describes it, where `build` is another one's
 
     def text(self, numbers: str = "") -> str:
         """The cfg; `numbers` is a sentence about its size and the published one."""
@@ -88,16 +84,13 @@ class Network:
     def _net(self) -> str:
         if self.pictures:
             edge, interpolation = self.pictures.edge, self.pictures.interpolation
-            return TRAINED.format(size=self.size, edge=edge, interpolation=interpolation)
-        return self.training.keys.format(size=self.size)
+            return net_lines(self.size, TRAINED.format(edge=edge, interpolation=interpolation))
+        return self.training.lines(self.size)
 
     def _header(self, *more: str) -> str:
         head = f"{self.title}, for {self.size}x{self.size} images."
-        made = f"Written by `python -m tools.networks` from {self._module()}: edit that."
+        module = self.module or getattr(self.build, "func", self.build).__module__
+        made = f"Written by `python -m tools.networks` from {module.replace('.', '/')}.py: edit that."
         kind = f"Structure: {self.evidence}. {self.note}"
         paragraphs = [p for p in (made, head, kind, *more) if p]
         return "".join(textwrap.indent(textwrap.fill(p, WIDTH - 2), "# ") + "\n" for p in paragraphs)
-
-    def _module(self) -> str:
-        module = getattr(self.build, "func", self.build).__module__
-        return module.replace(".", "/") + ".py"

@@ -119,7 +119,7 @@ def _run(case: Case) -> tuple[GraphModule, list[tuple[HeadLoss, LossResult]]]:
         seen += len(images)
         read = module.values([images], [loss.source for loss in losses])
         results = [loss(x, truth, seen=seen) for loss, x in zip(losses, read, strict=True)]
-        torch.stack([result.cost for result in results]).sum().backward()  # type: ignore[no-untyped-call, unused-ignore]
+        torch.stack([result.cost for result in results]).sum().backward()
         first = first or list(zip(losses, results, strict=True))
     return module, first
 

@@ -1,7 +1,7 @@
 """Whole iterations in the format of `golden_train/step`: gradients, parameters, outputs, rates and files afterwards.
 
 Decision: a case is computed as the product computes it. What Darknet does and we do not is a row of `BUGS`: only where
-the cfg has what it is about and the numbers are off, the case is computed again with that bug put in from here, and
+the cfg has what it is about and the numbers are off, the case is computed again with that bug put in by `bugs`, and
 has to agree then.
 """
 
@@ -11,13 +11,11 @@ import csv
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -25,7 +23,6 @@ import torch
 from darknet_py.apps.train.losses import HeadLoss, head_loss
 from darknet_py.apps.train.optimizer import DarknetOptimizer
 from darknet_py.apps.train.schedule import rate
-from darknet_py.backends.torch import rules as torch_rules
 from darknet_py.backends.torch.module import GraphModule
 from darknet_py.darknet import training
 from darknet_py.darknet.compile import Compilation, compile_file
@@ -33,16 +30,13 @@ from darknet_py.darknet.layers.layer import layer_of
 from darknet_py.darknet.updates import Update, updates
 from darknet_py.darknet.weights import Header, Weights, read_weights, write_weights
 from darknet_py.ir.graph import Param
-from darknet_py.ir.training import ClipGradient, Dropout, Training
 
+from .bugs import Bugs, computing_with, unclipped
+from .differences import Errors
 from .glibc import RAND_MAX, rand
 from .verdict import Verdict, cpu_bug, name_of, said_of
 
 Arrays = Mapping[str, np.ndarray]
-
-# How far numbers may be off: parts of the largest of an array, of a rate, of a cost.
-LIMITS = {"outputs": 1e-5, "deltas": 1e-5, "gradients": 1e-4, "parameters": 1e-5, "rates": 1e-6, "costs": 1e-4}
-TINY = 1e-12
 
 ROLES = {"rolling_mean": "mean", "rolling_variance": "variance"}
 GRADIENTS = {"weight_updates": "weights", "bias_updates": "biases", "scale_updates": "scales"}
@@ -50,18 +44,6 @@ HEADS = frozenset({"cost", "softmax", "soft", "yolo", "Gaussian_yolo", "gaussian
 CONNECTED = ("connected", "conn")
 CONVOLUTIONAL = ("convolutional", "conv")
 UNTRAINED = (*CONNECTED, "local", "implicit", "rnn", "crnn", "lstm", "gru", "conv_lstm")  # no l.train in Darknet
-
-
-@dataclass(frozen=True)
-class Bugs:
-    """What of Darknet is put into a computation that the product does not do."""
-
-    unreached_decay: bool = False
-    unclipped: bool = False
-    gelu_of_output: bool = False
-    doubled_bias: bool = False
-    never_learning: bool = False
-    always_centred: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,36 +159,6 @@ def check(folder: Path) -> Verdict:
 # -- comparing -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Errors:
-    """The largest error of each kind of number, and where it is."""
-
-    found: dict[str, tuple[float, str]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-    def compare(self, kind: str, where: str, got: np.ndarray | float, wanted: np.ndarray | float) -> None:
-        """Take note of the difference, in parts of the largest number that is wanted."""
-        a, b = (np.asarray(x, np.float64).ravel() for x in (got, wanted))
-        error = float("inf")
-        if a.shape == b.shape:
-            scale = max(float(np.abs(b).max(initial=0)), TINY)
-            error = float(np.abs(a - b).max(initial=0)) / scale
-            error = float("inf") if np.isnan(error) else error
-        if error >= self.found.get(kind, (0.0, ""))[0]:
-            self.found[kind] = error, where
-
-    @property
-    def off(self) -> str:
-        """What is beyond its limit."""
-        parts = [f"{kind} off by {e:.1e} ({at})" for kind, (e, at) in self.found.items() if e > LIMITS[kind]]
-        return ", ".join([*parts, *self.missing])
-
-    @property
-    def figures(self) -> str:
-        """The largest errors."""
-        return ", ".join(f"{kind} {e:.0e}" for kind, (e, _) in self.found.items())
-
-
 def _compared(case: Case, bugs: Bugs) -> tuple[str, str]:
     """What is off, and the figures, computing with some bugs."""
     errors = Errors()
@@ -238,7 +190,7 @@ class Run:
         loaded = read_weights(case.folder / "net.weights", graph)
         rules = training.training_of(replace(compilation, graph=graph.with_data(loaded.arrays)))
         self.graph = rules.graph
-        self.module = GraphModule(self.graph, _unclipped(rules) if bugs.unclipped else rules).train()
+        self.module = GraphModule(self.graph, unclipped(rules) if bugs.unclipped else rules).train()
         whole = replace(compilation, graph=self.graph)
         heads = [i.index for i in self.graph.layers if i.section in HEADS]
         self.heads: list[tuple[int, HeadLoss]] = [(i, head_loss(whole, i)) for i in heads]
@@ -281,7 +233,7 @@ class Run:
             outputs[f"delta_L{index:03d}"] = results[-1].delta
         total = torch.stack([r.cost for r in results]).sum()
         if total.requires_grad:  # not where `stopbackward` is in the last layer
-            total.backward()  # type: ignore[no-untyped-call, unused-ignore]
+            total.backward()
         if errors:
             self._compare_outputs(outputs, errors)
         return sum(r.cost.item() for r in results) / len(results)
@@ -364,64 +316,6 @@ def _places(rules: tuple[Update, ...], params: tuple[Param, ...]) -> Iterator[tu
     for rule in rules:
         if rule.layer != rule.param.layer:
             yield from (((rule.layer, p.role), p) for p in params if p.layer == rule.param.layer)
-
-
-# -- what is put in ------------------------------------------------------------------------------------------------
-
-
-def _unclipped(rules: Training) -> Training:
-    kept = {v: tuple(r for r in found if not isinstance(r, ClipGradient)) for v, found in rules.rules.items()}
-    return replace(rules, rules={v: found for v, found in kept.items() if found})
-
-
-@contextmanager
-def computing_with(bugs: Bugs, seed: int) -> Iterator[None]:
-    """Modules made and run in here have the bugs that are theirs, and draw what Darknet draws after srand(seed)."""
-    with _single_thread(), _bugs_of_module(bugs), _drawn_as_darknet(seed):
-        yield
-
-
-@contextmanager
-def _bugs_of_module(bugs: Bugs) -> Iterator[None]:
-    if not bugs.gelu_of_output:
-        yield
-        return
-    slope = "gelu at its output"
-    with (
-        mock.patch.dict(training.KINKED, gelu=slope),
-        mock.patch.dict(torch_rules.SLOPES, {slope: lambda x, y: _gelu_slope(y)}),
-    ):
-        yield
-
-
-def _gelu_slope(x: torch.Tensor) -> torch.Tensor:
-    """The derivative of x/2 (1 + tanh(.797885 x + .035677 x^3)) (activations.c gelu_activate)."""
-    t = torch.tanh(0.797885 * x + 0.035677 * x**3)
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (0.797885 + 3 * 0.035677 * x * x)
-
-
-@contextmanager
-def _drawn_as_darknet(seed: int) -> Iterator[None]:
-    """Dropout with the numbers that rand() gives Darknet after srand(seed)."""
-    numbers = rand(seed)
-
-    def dropped(rule: Dropout, x: torch.Tensor, iteration: int) -> torch.Tensor:
-        drawn = np.array([next(numbers) for _ in range(x.numel())], np.float64) / RAND_MAX
-        kept = torch.from_numpy(drawn.reshape(x.shape) >= rule.probability)
-        return torch.where(kept, x / (1 - rule.probability), torch.zeros_like(x))
-
-    with mock.patch.object(torch_rules, "dropped", dropped):
-        yield
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 # -- learning rates ------------------------------------------------------------------------------------------------

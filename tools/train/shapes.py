@@ -14,6 +14,8 @@ import numpy as np
 
 from darknet_py import files
 
+from .labelled import label_row, overlap, write_labelled
+
 NAMES = ("disc", "square", "triangle", "cross")
 LEAST, MOST = 24, 64  # pixels of a side of an object
 OBJECTS = 5  # of a picture at most
@@ -50,13 +52,10 @@ class Shape:
 def draw_pictures(folder: Path, count: int, seed: int) -> Path:
     """Write `count` pictures and their labels into a folder; the list of them, beside it."""
     paths = []
-    folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
         pixels, shapes = picture(seed, i)
-        path = folder / f"{i:04}.png"
-        files.write_whole(path, _encoded(pixels))
-        files.write_whole(path.with_suffix(".txt"), labels(shapes, pixels.shape[:2]).encode())
-        paths.append(str(path.resolve()))
+        rows = [label_row(shape.number, shape.box, pixels.shape[:2]) for shape in shapes]
+        paths.append(write_labelled(folder / f"{i:04}.png", pixels, rows).resolve())
     listed = folder.with_suffix(".list")
     files.write_whole(listed, "".join(f"{path}\n" for path in paths).encode())
     return listed
@@ -70,22 +69,11 @@ def picture(seed: int, number: int) -> tuple[np.ndarray, list[Shape]]:
     shapes: list[Shape] = []
     for _ in range(chance.integers(1, OBJECTS + 1)):
         shape = _shape(chance, height, width)
-        if all(_overlap(shape.box, other.box) <= OVERLAP for other in shapes):
+        if all(overlap(shape.box, other.box) <= OVERLAP for other in shapes):
             shapes.append(shape)
             _paint(pixels, shape, chance)
     noise = chance.normal(0, NOISE, pixels.shape)
     return np.clip(pixels + noise, 0, 255).astype(np.uint8), shapes
-
-
-def labels(shapes: list[Shape], size: tuple[int, int]) -> str:
-    """Darknet's lines: the class, and the box as centre and size in parts of the picture."""
-    height, width = size
-    lines = []
-    for shape in shapes:
-        left, top, right, bottom = shape.box / (width, height, width, height)
-        numbers = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-        lines.append(f"{shape.number} {' '.join(f'{number:.6f}' for number in numbers)}\n")
-    return "".join(lines)
 
 
 def _shape(chance: np.random.Generator, height: int, width: int) -> Shape:
@@ -115,15 +103,3 @@ def _ground(chance: np.random.Generator, height: int, width: int) -> np.ndarray:
         a, b = (tuple(int(v) for v in chance.integers(0, (width, height))) for _ in range(2))
         cv2.line(pixels, a, b, [int(v) for v in chance.integers(30, 200, 1)] * 3, 1, cv2.LINE_AA)
     return pixels
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """The part of the smaller box that lies in the other one."""
-    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    return float(sides.prod() / min((a[2:] - a[:2]).prod(), (b[2:] - b[:2]).prod()))
-
-
-def _encoded(pixels: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".png", pixels)
-    assert done, "OpenCV encodes PNG"
-    return data.tobytes()

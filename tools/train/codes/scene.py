@@ -16,8 +16,9 @@ import numpy as np
 from . import letters
 from .backgrounds import put_finger, put_ink, roll_background
 from .dice import Dice
+from .inks import draw_symbol
 from .optics import photographed
-from .papers import EDGE, Mark, Print, draw_symbol, roll_array, roll_blank, roll_colours, roll_print
+from .papers import EDGE, Mark, Print, roll_array, roll_blank, roll_colours, roll_print
 from .surfaces import Surface, roll_surface
 from .symbols import BARCODE, roll_symbol
 from .textures import mapped
@@ -140,7 +141,7 @@ class _Scene:
     def fill_the_frame(self) -> None:
         """One code as large as the picture, or larger."""
         self.image = roll_background(self.dice, self.size, held_out=self.held_out)
-        self._put(self.dice.between(0.75, 1.15), single)
+        self._put(self.dice.between(0.75, 1.15), roll_print)
 
     def put_nothing(self) -> None:
         """A picture without codes, of what is taken for them."""
@@ -156,11 +157,11 @@ class _Scene:
             self._put(dice.ratio(0.15, 1.0), blank)
         count = dice.of((1,) * 12 + (2, 2, 2, 3, 4, 5, 7, 0, 0, 0))
         if count == 1:
-            self._put(dice.between(0.12, 0.95) if dice.yes(0.7) else dice.ratio(0.08, 0.4), single)
+            self._put(dice.between(0.12, 0.95) if dice.yes(0.7) else dice.ratio(0.08, 0.4), roll_print)
         for _ in range(count if count > 1 else 0):
-            self._put(dice.ratio(0.09, 0.45), single)
+            self._put(dice.ratio(0.09, 0.45), roll_print)
         if not count:
-            self._put(dice.ratio(0.08, 0.4), several)
+            self._put(dice.ratio(0.08, 0.4), roll_array)
         if dice.yes(0.07) and self.boxes:
             self._cover_a_little()
 
@@ -237,16 +238,6 @@ class _Scene:
             return
         end = (int(at[0] + dice.around(0, 1) * self.size), int(at[1] + dice.around(0, 1) * self.size))
         cv2.line(self.image, at, end, tuple(map(float, dice.colour())), max(1, int(short * 0.08)), cv2.LINE_AA)
-
-
-def single(dice: Dice, long: int, most: int, room: int) -> Print:
-    """A print with one code."""
-    return roll_print(dice, long, most=most, room=room)
-
-
-def several(dice: Dice, long: int, most: int, room: int) -> Print:
-    """A print with several."""
-    return roll_array(dice, long, most=most, room=room)
 
 
 def blank(dice: Dice, long: int, most: int, room: int) -> Print:

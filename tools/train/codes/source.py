@@ -9,14 +9,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from darknet_py import files
 from darknet_py.vision.labels import Labels
+from tools.networks.codes import NAMES
 
+from ..labelled import write_labelled
 from .scene import Picture, draw_picture
-from .symbols import NAMES
 
 COUNT = 1 << 40  # pictures of a seed: more than anybody draws
 LOOKED_AT, LOOKED_SIZE = 24, 96  # pictures that a fingerprint is of, and pixels of their sides
@@ -64,14 +64,9 @@ def write_pictures(
     folder: Path, count: int, size: int, *, seed: int = MEASURED_SEED, held_out: bool = True
 ) -> Path:  # fmt: skip
     """Draw pictures into files with their labels beside them; the list of them."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number in range(count):
         found = draw_picture(seed, number, size, held_out=held_out)
-        path = folder / f"{number:05}.png"
-        _, data = cv2.imencode(".png", found.image)
-        path.write_bytes(data.tobytes())
-        lines = (f"{int(cls)} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for cls, x, y, w, h in found.rows)
-        path.with_suffix(".txt").write_text("".join(lines))
-        paths.append(f"{path.name}\n")
-    return files.write_whole(folder / "pictures.list", "".join(paths).encode(), replace=True)
+        paths.append(write_labelled(folder / f"{number:05}.png", found.image, found.rows, replace=True))
+    lines = "".join(f"{path.name}\n" for path in paths)
+    return files.write_whole(folder / "pictures.list", lines.encode(), replace=True)

@@ -15,10 +15,10 @@ import numpy as np
 import zxingcpp
 
 from darknet_py.errors import DataError
+from tools.networks.codes import NAMES
 
 from .dice import Dice
 
-NAMES = ("barcode", "qrcode", "datamatrix", "aztec", "pdf417")
 BARCODE, QRCODE, DATAMATRIX, AZTEC, PDF417 = range(len(NAMES))
 SHARES = ((0.29, BARCODE), (0.23, QRCODE), (0.18, DATAMATRIX), (0.13, AZTEC), (0.17, PDF417))
 TRIES = 6

@@ -35,6 +35,7 @@ EMA = 0.9995
 SEED = 1
 MEASURE_EACH = 500  # iterations
 SAY_EACH = 20
+PATIENCE = 30  # seconds that another process has to end
 
 
 def folder() -> Path:
@@ -79,8 +80,11 @@ def say_what_it_takes(plan: Plan, processes: int) -> None:
 
 
 @contextmanager
-def helpers(count: int) -> Iterator[None]:
-    """The other processes of a training, which end with it: each one waits for the sums of all."""
+def helpers(count: int, command: Sequence[str]) -> Iterator[None]:
+    """The other processes of a training, which end with it: each one waits for the sums of all.
+
+    They run the same command, and know by the variables of `torchrun` who they are, as this one does in here.
+    """
     if count == 1 or "RANK" in os.environ:
         yield
         return
@@ -88,26 +92,28 @@ def helpers(count: int) -> Iterator[None]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-m", "tools.train.codes.train", *sys.argv[1:]]
+    ours, *others = ({**common, "RANK": str(rank)} for rank in range(count))
+    quiet = subprocess.DEVNULL
     started = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **common, "RANK": str(rank)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for rank in range(1, count)
+        subprocess.Popen(command, env={**os.environ, **own}, stdout=quiet, stderr=quiet, start_new_session=True)
+        for own in others
     ]
-    os.environ.update(common, RANK="0")
+    os.environ.update(ours)
     try:
         yield
     finally:
+        for name in ours:
+            del os.environ[name]
         for one in started:
-            try:
-                one.wait(30)
-            except subprocess.TimeoutExpired:
-                one.kill()
+            _end(one)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--optimizer", choices=("darknet", "adamw"), default="darknet")
     parser.add_argument("--clip-norm", type=float)
     parser.add_argument("--workers", type=int, default=0, help="threads that draw beside each process")
-    given = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = parser.parse_args(words)
     need_torch()
     from darknet_py.cli.train import follow
 
@@ -131,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begins = given.fresh or not plan.path("last", "state").is_file()
     if "RANK" not in os.environ and begins:
         say_what_it_takes(plan, given.processes)
-    with helpers(given.processes):
+    with helpers(given.processes, [sys.executable, "-m", "tools.train.codes.train", *words]):
         return follow(plan, "table", SAY_EACH)
 
 

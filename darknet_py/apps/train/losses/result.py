@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 
-class _Carry(torch.autograd.Function):  # type: ignore[misc]
+class _Carry(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not looked into
     """The cost, whose gradient by `x` is minus what the head sends back."""
 
     @staticmethod

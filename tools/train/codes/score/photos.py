@@ -7,10 +7,11 @@ from pathlib import Path
 
 from darknet_py.vision.datasets import Example, open_dataset
 from darknet_py.vision.labels import Labels
+from tools.networks.codes import NAMES
 
 IMAGES = Path(__file__).resolve().parents[5] / "shared" / "images"
 SETS = ("codes", "codes_hard")
-CLASSES = ("barcode", "qrcode", "datamatrix", "aztec", "pdf417")
+CLASSES = NAMES  # the numbers in the labels are those of our network
 
 
 @dataclass(frozen=True)
