@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from darknet_py import DataError, Video, load
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.weights import random_weights, write_weights
 from darknet_py.model import beside
 from darknet_py.model.beside import FIRST, LEAD, SETTLE, SLOW, TURNS, WINDOW, Sharing, computed, single_opener
 from darknet_py.vision.video.ahead import BACK, step_back
@@ -192,6 +194,37 @@ def test_a_model_may_see_two_videos_at_a_time(cfg: Path, clip: Path, monkeypatch
     for found in both:
         np.testing.assert_array_equal(found, plain)
     assert model._sharing is not None
+
+
+@pytest.mark.parametrize("change", ["gone", "another network", "other weights"])
+@pytest.mark.parametrize("way", ["compiled", "kept", "no cache", "onnx"])
+def test_files_that_changed_since_change_nothing(
+    clip: Path, tmp_path: Path, way: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, count in (("SETTLE", 6), ("WINDOW", 4), ("FIRST", 1)):
+        monkeypatch.setattr(beside, name, count)
+    cfg, onnx = tmp_path / "net.cfg", tmp_path / "net.onnx"
+    layer = "[convolutional]\nfilters={}\nactivation=linear\n"
+    source, given = (onnx, {}) if way == "onnx" else (cfg, {"cache": way != "no cache"})
+
+    def write(filters: int, seed: int) -> None:
+        cfg.write_text(CFG.replace("[avgpool]", layer.format(filters) + "[avgpool]"))
+        graph = compile_file(cfg).check().graph
+        write_weights(cfg.with_suffix(".weights"), graph, random_weights(graph, seed), replace=True)
+        if way == "onnx":
+            load(cfg, cache=False, quiet=True).export(onnx, replace=True)
+
+    write(3, seed=1)
+    if way == "kept":
+        load(source, quiet=True)
+    model = load(source, quiet=True, **given)
+    wanted = [results.scores for results in model(Video(clip), workers=0)]
+    if change == "gone":
+        source.unlink()
+    else:
+        write(*((4, 1) if change == "another network" else (3, 2)))
+    found = [results.scores for results in model(Video(clip), workers=1)]
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_nothing_is_at_work_when_a_video_is_left(cfg: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from threading import Condition, Lock, Thread, get_native_id
 from typing import TypeVar
+
+from .ending import start_thread
 
 T = TypeVar("T")
 
@@ -113,13 +116,12 @@ class Ahead(Iterator[T]):
 
     def __init__(self, items: Iterator[T], count: int) -> None:
         self._line: Belt[T] = Belt(count)
-        self._thread = Thread(target=_fill, args=(self._line, items), daemon=True, name="darknet-py-ahead")
-        self._begun = False
+        self._fill: Callable[[], None] | None = partial(_fill, self._line, items)
+        self._thread: Thread | None = None
 
     def __next__(self) -> T:
-        if not self._begun:
-            self._begun = True
-            self._thread.start()
+        if self._fill:
+            self._thread, self._fill = start_thread(self._fill, "darknet-py-ahead", self._line.close), None
         return next(self._line)
 
     def close(self) -> None:
@@ -128,7 +130,7 @@ class Ahead(Iterator[T]):
 
     def join(self) -> None:
         """Wait until the thread has ended."""
-        if self._begun:
+        if self._thread:
             self._thread.join()
 
     def __del__(self) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
-from threading import Condition, Thread
+from threading import Condition
 from typing import TYPE_CHECKING
 
 from ...errors import DataError
 from ..picture import Picture
 from .capture import open_capture, rate_of
+from .ending import start_thread
 from .video import Video
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _Source:
         self._number = 0
         self._began = self._last = time.monotonic()
         self._first: float | None = None
-        Thread(target=self._run, daemon=True, name="darknet-py-live").start()
+        start_thread(self._run, "darknet-py-live", self._stop_alone)
 
     # -- by the one who looks, with the condition held ------------------------------------------------------------
 
@@ -67,6 +68,11 @@ class _Source:
         """Let the thread end."""
         self._stopped = True
         self._condition.notify_all()
+
+    def _stop_alone(self) -> None:
+        """`stop`, by one who does not hold the condition."""
+        with self._condition:
+            self.stop()
 
     # -- by the thread --------------------------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from .ahead import Ahead, Belt
 from .capture import DEFAULT_RATE
+from .ending import start_thread
 from .writer import VideoFile, writing
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class _Recorder:
         self._path, self._video, self._replace = path, video, replace
         self._line: Belt[Results] = Belt(WAITING)
         self._error: Exception | None = None
-        self._thread = Thread(target=self._run, daemon=True, name="darknet-py-recorder")
-        self._thread.start()
+        self._thread = start_thread(self._run, "darknet-py-recorder", self._line.end)
 
     def add(self, results: Results) -> None:
         self.check()
