@@ -63,7 +63,7 @@ train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (8
 codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (20 minutes)
 	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
 
-weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (15 core-hours; stops and goes on)
+weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (10 core-hours; stops and goes on)
 	$(TRAIN)/bin/python -m tools.train.codes.train
 
 codes-sheet: $(READY)  ## some of the pictures that it learns from, with their boxes, in one file

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from darknet_py.errors import DataError
-from darknet_py.vision import web
+from darknet_py.vision import decode, web
 from darknet_py.vision.sources import PictureFile, PictureUrl, expand, file_name, look_up, pictures
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -100,7 +100,7 @@ def test_nobody_there_is_an_error() -> None:
 
 
 def test_a_picture_from_an_address_is_of_a_limited_size(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "MAX_BYTES", 10)
+    monkeypatch.setattr(decode, "MAX_BYTES", 10)
     with pytest.raises(DataError, match="more than 10 bytes are no picture"):
         list(pictures(f"{server}/dog.png"))
 

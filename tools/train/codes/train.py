@@ -25,8 +25,8 @@ from darknet_py.errors import DarknetError
 from .source import MEASURED, Drawn, write_pictures
 
 CFG = Path(__file__).parents[3] / "cfgs" / "yolov3-csppelee-efm-codes.cfg"
-HOURS = 15.0  # of one core, about, of all ITERATIONS
-ITERATIONS = 17_500
+HOURS = 10.0  # of one core, about, of all ITERATIONS
+ITERATIONS = 11_500
 BATCH, PARTS = 32, 2  # pictures of an update, and mini-batches that they are computed in, at most one a process
 STAGES = ((0.0, 224), (0.6, 320), (0.85, 416))  # the share of the training that a size begins at
 # Pictures in a second of one core that has bfloat16 (AMD EPYC of 2022), their drawing included.
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cfg", type=Path, default=CFG)
     parser.add_argument("--fresh", action="store_true", help="begin anew")
     parser.add_argument("--precision", choices=("float32", "bf16"), default="bf16")
-    parser.add_argument("--optimizer", choices=("darknet", "adamw"), default="darknet")
+    parser.add_argument("--optimizer", choices=("darknet", "adamw"), default="adamw")
     parser.add_argument("--clip-norm", type=float)
     parser.add_argument("--workers", type=int, default=0, help="threads that draw beside each process")
     words = sys.argv[1:] if arguments is None else arguments
