@@ -149,8 +149,8 @@ def memory(given: argparse.Namespace, folder: Path) -> list[str]:
     scene = Scene((str(CFG), "random"), many_small(folder, given.small))
     asked = arguments_of(scene, folder / "small", processes=2, shard_size=SMALL_SHARD, size=[SIDE, SIDE])
     lines = [
-        f"{given.small:,} pictures of {SIDE}x{SIDE}, {CFG.stem} at that size, shards of {SMALL_SHARD}, two processes; MiB "
-        "now, and the most so far.", "",
+        f"{given.small:,} pictures of {SIDE}x{SIDE}, {CFG.stem} at that size, shards of {SMALL_SHARD}, two processes; "
+        "MiB now, and the most so far.", "",
         "| pictures done | after | driver | its most | workers | their most |", "|--:|--:|--:|--:|--:|--:|",
     ]  # fmt: skip
     command = [sys.executable, "-c", LOOK, asked, str(given.small // LOOKS)]

@@ -1,8 +1,8 @@
 """`make serve-stops`: a server that is asked to stop while many clients are busy, many times, and what they have lost.
 
 Decision: lost is every request of which a byte was sent on an open connection and that has no whole answer, whatever
-the reason; who is refused when it connects has lost nothing, and is done. Clients are of all kinds that there are: those
-that connect anew for each request, that keep their connection, that keep it and pause, and that send in two pieces.
+the reason; who is refused when it connects has lost nothing, and is done. Clients are of all kinds that there are: some
+connect anew for each request, some keep their connection, some keep it and pause, and some send in two pieces.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The end of a connection: what was sent last is read by the client, and who reads nothing does not stay for ever.
 
-Decision: nothing is closed where bytes may wait. To close a socket with bytes unread in it is a reset, and a reset takes
-from the client what it has not read yet, be it the answer to the request before, or the reason why this one is refused.
+Decision: nothing is closed where bytes may wait. To close a socket with bytes unread in it is a reset, and a reset
+takes from the client what it has not read yet: the answer to the request before, or why this one is refused.
 """
 
 from __future__ import annotations

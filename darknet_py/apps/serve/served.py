@@ -24,7 +24,7 @@ from ...model.model import Model
 from ...vision.inference import results_of
 from ...vision.picture import Picture
 from ...vision.results import Results
-from .batcher import Batcher, Part
+from .batcher import Batcher, Computed
 from .limits import Limits
 from .pictures import open_picture, open_pixels, without_pixels
 from .protocol import BYTES, NamedTensor
@@ -140,17 +140,19 @@ class Served:
         assert self._batcher is not None, "start comes first"
         return self._batcher
 
-    async def _compute(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Part | None:
+    async def _compute(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Computed | None:
         whole = rows
         if self.contract.batch and len(rows) < self.contract.batch:
             whole = np.zeros((self.contract.batch, *rows.shape[1:]), np.float32)
             whole[: len(rows)] = rows
-        in_turn = partial(self._run, whole, is_wanted)
-        outputs = await asyncio.get_running_loop().run_in_executor(self.workers.compute, in_turn)
-        return None if outputs is None else partial(self.contract.samples, outputs)
+        return await asyncio.get_running_loop().run_in_executor(self.workers.compute, self._run, whole, is_wanted)
 
-    def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> list[np.ndarray] | None:
-        return self.model.run(rows) if is_wanted() else None
+    def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Computed | None:
+        if not is_wanted():
+            return None
+        start = perf_counter()
+        outputs = self.model.run(rows)
+        return Computed(partial(self.contract.samples, outputs), perf_counter() - start)
 
     def admission(self, count: int) -> AbstractContextManager[None]:
         """A place for so many rows, as `Batcher.admission` gives one; `DataError` for none or too many."""

@@ -42,8 +42,9 @@ class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked int
     """
 
     def __init__(
-        self, config: Any, guard: Guard, linger: float, ready: Callable[[], None], cannot: Callable[[OSError], Exception]
-    ) -> None:
+        self, config: Any, guard: Guard, linger: float, ready: Callable[[], None],
+        cannot: Callable[[OSError], Exception],
+    ) -> None:  # fmt: skip
         super().__init__(config)
         self._gate, self._linger, self._tell, self._cannot = guard, linger, ready, cannot
         self._end: float | None = None
