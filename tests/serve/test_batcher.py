@@ -221,6 +221,17 @@ def test_what_was_admitted_before_a_model_is_unloaded_is_answered() -> None:
     run(test)
 
 
+def test_who_comes_when_a_model_is_unloaded_already_is_refused_and_does_not_wait() -> None:
+    async def test(double: Doubler) -> None:
+        queue = batcher(double)
+        with queue.admission(1):
+            await queue.close()
+            with pytest.raises(Refusal, match="unloaded"):
+                await queue.submit(rows(1))
+
+    run(test)
+
+
 def test_a_budget_is_given_back_whatever_happens() -> None:
     budget = Budget(10)
     with budget.portion() as one:

@@ -157,7 +157,7 @@ class Full:
         return self.size
 
     def get_extra_info(self, name: str) -> None:
-        return None
+        pass
 
     def abort(self) -> None:
         self.aborted = True

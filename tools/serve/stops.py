@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     request = post("/detect", options.picture.read_bytes() if options.picture else drawn())
     found: Counter[str] = Counter()
     for i in range(options.stops):
-        with started(*options.network) as server:
+        with started(*options.network, "--queue", str(options.clients)) as server:
             one = asyncio.run(stopped(server, request, options.clients, chance))
         found += one
         print(f"{i + 1:3} of {options.stops}: {dict(one)}", flush=True)

@@ -95,7 +95,12 @@ class Batcher:
             self.admitted -= rows
 
     async def submit(self, rows: np.ndarray) -> Rows:
-        """What the network says of some rows, at most `size`; who stops waiting is not computed for."""
+        """What the network says of some rows, at most `size`; who stops waiting is not computed for.
+
+        Raises `Refusal` (503) where nobody computes any more.
+        """
+        if all(task.done() for task in self._runners):
+            raise Refusal(503, UNLOADED)
         item = _Waiting(rows, asyncio.get_running_loop().create_future())
         async with self._arrived:
             self._waiting.append(item)

@@ -98,7 +98,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
     def pause_writing(self) -> None:
         """The client takes an answer more slowly than it is given, which costs memory, and may go on only so long."""
         super().pause_writing()
-        size = self.transport.get_write_buffer_size()
+        size = self.transport.untaken
         try:
             self.untaken.take(size)
         except Refusal:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
 from typing import Any
 
 LINGER = 1.0  # seconds in which what a client still sends is thrown away, so that it reads the last answer
+AGAIN = 0.1  # seconds between two looks at whether the client has taken everything
+UNTAKEN = "untaken"  # what a transport that has another one below it calls the bytes of both
 
 
 class Leaving:
@@ -26,6 +29,12 @@ class Leaving:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    @property
+    def untaken(self) -> int:
+        """How many bytes were sent that the client has not taken, and the system not either."""
+        own = self._transport.get_extra_info(UNTAKEN) or self._transport.get_write_buffer_size
+        return int(own())
+
     def is_closing(self) -> bool:
         """Whether nothing that comes is read any more, and nothing more is sent."""
         return self._left is not None or self._transport.is_closing()
@@ -35,19 +44,19 @@ class Leaving:
         if self.is_closing():
             return
         self._left = self._loop.time()
-        if not self._transport.can_write_eof():  # TLS, whose own end takes care of what is to be sent
-            self._transport.close()
+        if not self._transport.can_write_eof():  # TLS, which says so itself when it is closed, and then waits as long
+            self._when_taken(self._transport.close)
             return
         self._transport.write_eof()
         self._transport.resume_reading()
-        self._loop.call_later(LINGER, self._drop)
+        self._loop.call_later(LINGER, self._when_taken, self._transport.abort)
 
-    def _drop(self) -> None:
+    def _when_taken(self, end: Callable[[], None]) -> None:
         assert self._left is not None, "close comes first"
-        if self._transport.get_write_buffer_size() and self._loop.time() < self._left + self._patience:
-            self._loop.call_later(LINGER, self._drop)
+        if self.untaken and self._loop.time() < self._left + self._patience:
+            self._loop.call_later(AGAIN, self._when_taken, end)
         else:
-            self._transport.abort()
+            end()
 
 
 def is_waiting(socket: Any) -> bool:

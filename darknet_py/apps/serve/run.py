@@ -29,8 +29,9 @@ from .limits import Limits
 from .repository import Repository, check_name, models_in
 from .served import Served, Workers
 from .stopping import Server
+from .tls import secured
 
-BACKLOG = 1024
+BACKLOG, TAKEN = 1024, 128  # connections that the system makes before they are taken, and that are taken at a time
 MAX_TOKEN = 4096  # bytes of its file
 SHORT = 16  # characters of a token that is easily guessed
 
@@ -118,17 +119,18 @@ def run_server(
             say(f"this process {done}")
         scheme, port = "https" if context else "http", listening.getsockname()[1]
         host = f"[{options.host}]" if ":" in options.host else options.host
+        connection = connection_class(options.limits)
         config = uvicorn.Config(
-            guard, options.host, options.port, http=connection_class(options.limits), ws="none",
+            guard, options.host, options.port, loop="asyncio", ws="none",
+            http=secured(connection, context, options.limits) if context else connection,
             lifespan="on", log_config=None, log_level="critical", access_log=False, server_header=False,
-            proxy_headers=False, backlog=BACKLOG,
+            proxy_headers=False, backlog=TAKEN,
             timeout_keep_alive=options.limits.idle_seconds, timeout_graceful_shutdown=options.limits.stop_seconds,
             h11_max_incomplete_event_size=options.limits.head,
         )  # fmt: skip
         config.load()
-        config.ssl = context
         server = Server(
-            config, guard, options.linger, partial(ready, f"{scheme}://{host}:{port}"),
+            config, guard, BACKLOG, options.linger, partial(ready, f"{scheme}://{host}:{port}"),
             partial(_cannot_serve, options.host, options.port),
         )  # fmt: skip
         server.run(sockets=[listening])

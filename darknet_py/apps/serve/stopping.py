@@ -37,22 +37,24 @@ NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0x
 class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked into
     """uvicorn's server, which says when it has begun, and when it is asked to stop loses nothing that was accepted.
 
-    `linger` is how many seconds it goes on as before, but for what it says; `cannot` makes an error of one of the
-    system's.
+    `backlog` connections are made by the system before they are taken. `linger` is how many seconds it goes on as
+    before, but for what it says, when it is asked to stop; `cannot` makes an error of one of the system's.
     """
 
     def __init__(
-        self, config: Any, guard: Guard, linger: float, ready: Callable[[], None],
+        self, config: Any, guard: Guard, backlog: int, linger: float, ready: Callable[[], None],
         cannot: Callable[[OSError], Exception],
     ) -> None:  # fmt: skip
         super().__init__(config)
-        self._gate, self._linger, self._tell, self._cannot = guard, linger, ready, cannot
+        self._gate, self._backlog, self._linger, self._tell, self._cannot = guard, backlog, linger, ready, cannot
         self._end: float | None = None
 
     async def startup(self, sockets: Any = None) -> None:
         """Begin to take connections; an error where another process has begun to in the meantime."""
         try:
             await super().startup(sockets)
+            for one in sockets:  # more than are taken at a time, lest they all be there before the first is refused
+                one.listen(self._backlog)
         except OSError as e:
             raise self._cannot(e) from None
         self._tell()
