@@ -145,7 +145,7 @@ def test_a_kept_connection_is_taken_care_of_until_it_is_silent(detector_cfg: Pat
 
 
 @REFUSING
-def test_the_system_can_be_told_to_connect_nobody_new() -> None:
+def test_the_system_can_be_told_to_connect_nobody_new(server_extra: None) -> None:
     from darknet_py.apps.serve.leaving import is_waiting
     from darknet_py.apps.serve.stopping import refuse_new
 

@@ -39,10 +39,10 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
     _check_size(size, limits)
     if data.startswith(b"\xff\xd8") and data.count(SCAN) > limits.scans:
         raise Refusal(413, f"a JPEG of more than {limits.scans} scans")
-    return _prepared(Picture(decoded(data, contract, limits), NAME), contract)
+    return _prepared(Picture(encoded_pixels(data, contract, limits), NAME), contract)
 
 
-def decoded(data: bytes, contract: Contract, limits: Limits) -> np.ndarray:
+def encoded_pixels(data: bytes, contract: Contract, limits: Limits) -> np.ndarray:
     """The pixels of a picture that is fit to be opened."""
     return decode(data, contract.shape[0], limits.pixels, NAME)
 
