@@ -99,6 +99,9 @@ serve-load: $(SERVE)/.ready  ## the server beside a loop, and at three times its
 serve-hostile: $(SERVE)/.ready  ## ten thousand malformed requests: CFG=... WEIGHTS=... PICTURE=... (minutes)
 	$(SERVE)/bin/python -m tools.serve.hostile $(CFG) $(WEIGHTS) $(PICTURE) --write
 
+serve-stops: $(SERVE)/.ready  ## stop a server 40 times while 48 clients are busy, and count what they have lost (5 minutes)
+	$(SERVE)/bin/python -m tools.serve.stops --write
+
 claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
@@ -145,5 +148,5 @@ clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) .docs .bench build dist *.egg-info
 
 .PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
-	batch-test batch-kill batch-scale serve-test serve-load serve-hostile lint format docs cfgs corpus fuzz \
+	batch-test batch-kill batch-scale serve-test serve-load serve-hostile serve-stops lint format docs cfgs corpus fuzz \
 	bench bench-table5 bench-training bench-linear claims clean

@@ -375,11 +375,15 @@ def test_names_of_any_bytes_can_be_written(cfg: Path, tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/\xe4.png")).write_bytes(encoded())
-    (folder / "line\nend.png").write_bytes(encoded())
+    for name in ("line\nend.png", "line\u2028end.png", "line\x85end.png"):
+        (folder / name).write_bytes(encoded())
+    (folder / "no\npicture.png").write_bytes(BROKEN)
     run(cfg, folder, tmp_path / "out")
     rows = results(tmp_path / "out")
-    assert [row["error"] for row in rows] == [None, None]
-    assert rows[1]["path"].endswith("\\udce4.png")
+    names = [row["path"].rpartition("/")[2] for row in rows]
+    assert names == ["line\nend.png", "line\x85end.png", "line\u2028end.png", "no\npicture.png", "\\udce4.png"]
+    assert [row["error"] is None for row in rows] == [True, True, True, False, True]
+    assert rows[3]["error"].endswith("/no picture.png: not a picture, or in a format that OpenCV cannot read")
     assert rows_in(next((tmp_path / "out").glob("part-*")))
 
 
@@ -430,10 +434,12 @@ def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path
     run(cfg, photos, tmp_path / "out")
     (tmp_path / "out" / "manifest.json").unlink()
     part = min((tmp_path / "out").glob("part-*"))
-    part.write_bytes(part.read_bytes()[:50])
-    with pytest.raises(DataError, match=f"{part.name} is no whole file of results") as told:
-        run(cfg, photos, tmp_path / "out")
-    assert "remove it, and the same command computes it again" in str(told.value)
+    whole = part.read_bytes()
+    for cut in (whole[:50], whole[: whole.index(b"\n") + 1], whole * 2):
+        part.write_bytes(cut)
+        with pytest.raises(DataError, match=f"{part.name} is no whole file of results") as told:
+            run(cfg, photos, tmp_path / "out")
+        assert "remove it, and the same command computes it again" in str(told.value)
 
 
 def test_no_sources_are_no_finished_work(cfg: Path, tmp_path: Path) -> None:

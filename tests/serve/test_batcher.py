@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from statistics import mode
 from typing import Any
 
 import numpy as np
 import pytest
 
-from darknet_py.apps.serve.batcher import Batcher, Part, Rows
+from darknet_py.apps.serve.batcher import Batcher, Computed, Rows
 from darknet_py.apps.serve.limits import Budget, Refusal
+from darknet_py.apps.serve.worth import Worth
 
 
 class Doubler:
@@ -21,8 +23,9 @@ class Doubler:
         self.may = asyncio.Event()
         self.may.set()
         self.fails = False
+        self.seconds: Callable[[int], float] = lambda count: 0.0  # that it says a batch took
 
-    async def __call__(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Part | None:
+    async def __call__(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Computed | None:
         self.sizes.append(len(rows))
         await self.may.wait()
         if not is_wanted():
@@ -31,7 +34,7 @@ class Doubler:
         if self.fails:
             raise ValueError("broken")
         doubled = 2 * rows
-        return lambda first, last: [doubled[first:last]]
+        return Computed(lambda first, last: [doubled[first:last]], self.seconds(len(rows)))
 
 
 def rows(*numbers: float) -> np.ndarray:
@@ -62,6 +65,37 @@ def test_what_waits_while_another_is_computed_is_computed_together() -> None:
         await queue.close()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "each", "worth"), [(0.0, 1.0, 1), (0.2, 0.8, 4), (1.0, 0.0, 8)], ids=["processor", "between", "card"]
+)
+def test_rows_are_computed_together_as_far_as_that_saves_something(fixed: float, each: float, worth: int) -> None:
+    async def test(double: Doubler) -> None:
+        double.seconds = lambda count: fixed + each * count
+        queue = batcher(double, size=8)
+        await queue.submit(rows(0))
+        for _ in range(3):
+            double.sizes.clear()
+            await asyncio.gather(*(queue.submit(rows(i)) for i in range(24)))
+        assert mode(double.sizes) == worth
+        assert sum(double.sizes) == 24
+        (answer,) = await queue.submit(rows(*range(8)))
+        assert len(answer) == 8, "a request is not cut"
+        await queue.close()
+
+    run(test)
+
+
+def test_a_number_of_rows_is_not_for_ever() -> None:
+    learnt = Worth(8)
+    for count in (1, 4, 1, 4):
+        learnt.learn(count, float(count))
+    assert learnt.rows == 1
+    for _ in range(2000):
+        count = learnt.next()
+        learnt.learn(count, 1.0)
+    assert learnt.rows == 8
 
 
 def test_a_batch_waits_for_others_as_long_as_its_first_may() -> None:
@@ -183,6 +217,17 @@ def test_what_was_admitted_before_a_model_is_unloaded_is_answered() -> None:
             pass
         assert (await task)[0].tolist() == [[6.0]]
         await closing
+
+    run(test)
+
+
+def test_who_comes_when_a_model_is_unloaded_already_is_refused_and_does_not_wait() -> None:
+    async def test(double: Doubler) -> None:
+        queue = batcher(double)
+        with queue.admission(1):
+            await queue.close()
+            with pytest.raises(Refusal, match="unloaded"):
+                await queue.submit(rows(1))
 
     run(test)
 

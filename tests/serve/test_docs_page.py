@@ -100,7 +100,8 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
                  f"{own.queue} pictures of a model", f"{own.memory // MEBI} MB of bodies",
                  f"{own.connections} connections", f"{own.head_seconds:g} seconds for a head",
                  f"at most {own.head >> 10} kB", f"{own.body_seconds:g} for a body",
-                 f"for at most {own.stop_seconds:g} seconds"):  # fmt: skip
+                 f"for at most {own.stop_seconds:g} seconds", f"{own.answer_seconds:g} for an answer",
+                 f"{own.memory // MEBI} MB of answers"):  # fmt: skip
         assert text in told, text
     size = sum(path.stat().st_size for path in (ROOT / "darknet_py/apps/serve/page").iterdir())
     assert f"is {round(size / 1000)} kB" in told

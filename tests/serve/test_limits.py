@@ -1,20 +1,19 @@
-"""Limits on how much and how long, and what becomes of requests at the end of a server's life."""
+"""Limits on how much and how long, on who may do what, and what is no server before anybody can connect."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from networks import picture, write_recurrent
 from serving import PATIENCE, ROOT, Live, encoded, limited, refused, serving, threat
@@ -113,6 +112,83 @@ def test_a_body_that_nobody_reads_any_more_is_not_waited_for(detector_cfg: Path,
                     connection.sendall(b"1\r\na\r\n")
                     time.sleep(0.05)
         assert time.monotonic() < start + PATIENCE
+
+
+@threat(9)
+def test_why_a_body_is_refused_is_read_by_who_is_still_sending_it(live: Live) -> None:
+    """No reset overtakes the answer: the client gets rid of all its bytes first, as simple ones do."""
+    size = 33 << 20
+    with socket.create_connection(live.address, timeout=PATIENCE) as connection:
+        connection.sendall(b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size)
+        connection.sendall(bytes(size))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+LARGE = encoded(np.random.default_rng(1).integers(0, 256, (2500, 2500, 3), np.uint8), ".jpg")
+DRAWN = b"POST /detect?format=image HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(LARGE)
+
+
+@threat(9)
+def test_who_takes_no_answer_does_not_stay(detector_cfg: Path, live: Live) -> None:
+    with limited(detector_cfg, answer_seconds=0.5) as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.settimeout(PATIENCE)
+        connection.connect(server.address)
+        connection.sendall(DRAWN + LARGE)
+        while not server.log:
+            time.sleep(0.02)
+        time.sleep(1.0)
+        data = bytearray()
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(1 << 16):
+                data += part
+        head, _, body = bytes(data).partition(b"\r\n\r\n")
+        assert len(body) < int(re.findall(rb"content-length: (\d+)", head.lower())[0])
+        assert server.ask("POST", "/detect", PNG)[0] == 200
+
+
+class Full:
+    """A transport whose client takes nothing of so many bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.aborted = size, False
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def get_extra_info(self, name: str) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+@threat(7)
+def test_answers_that_nobody_takes_hold_only_so_many_bytes(server_extra: None) -> None:
+    import uvicorn
+    from uvicorn.server import ServerState
+
+    from darknet_py.apps.serve.connection import connection_class
+    from darknet_py.apps.serve.limits import Limits
+
+    async def run() -> list[bool]:
+        config, state = uvicorn.Config(lambda *_: None, ws="none", log_config=None), ServerState()
+        config.load()
+        made = connection_class(Limits(memory=100))
+        transports = [Full(60), Full(60), Full(40)]
+        connections = [made(config=config, server_state=state, app_state={}) for _ in transports]
+        for connection, transport in zip(connections, transports, strict=True):
+            connection.connection_made(transport)
+            connection.pause_writing()
+        connections[0].resume_writing()
+        connections[1].pause_writing()
+        aborted = [transport.aborted for transport in transports]
+        for connection in connections:
+            connection.connection_lost(OSError())
+        assert made.untaken.held == 0, "what was held is given back"
+        return aborted
+
+    assert asyncio.run(run()) == [False, True, False]
 
 
 @threat(10)
@@ -216,93 +292,6 @@ def test_prometheus_reads_kserves_names(live: Live) -> None:
     models = {s.labels["model_name"] for family in families.values() for s in family.samples}
     assert models <= {"", "net"}, "a name that a client made up is no label"
     assert {s.value for s in families["queue_size"].samples} == {0}
-
-
-# -- the end ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_was_accepted_is_finished_when_the_server_is_stopped(detector_cfg: Path, live: Live, number: int) -> None:
-    """Requests on new and on kept connections go on for as long as they are taken: each has an answer, whole."""
-    answers: list[int] = []
-    lost: list[str] = []
-    with limited(detector_cfg, delay=0.05, options={"batch": 2}, queue=64) as server:
-
-        def ask_on(kept: bool) -> None:
-            connection = socket.create_connection(server.address, timeout=PATIENCE)
-            while True:
-                try:
-                    connection.sendall(POST + PNG)
-                    head = _head(connection)
-                except OSError as e:
-                    lost.append(f"{'kept' if kept else 'new'}: {e!r}")
-                    return
-                if not head:
-                    lost.append(f"{'kept' if kept else 'new'}: nothing")
-                    return
-                answers.append(int(head.split()[1]))
-                if b"connection: close" in head.lower() or not kept:
-                    connection.close()
-                    try:
-                        connection = socket.create_connection(server.address, timeout=PATIENCE)
-                    except OSError:
-                        return  # it takes nobody any more, and says so
-
-        threads = [threading.Thread(target=ask_on, args=(i % 2 == 0,)) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        time.sleep(1.0)
-        server.process.send_signal(number)
-        for thread in threads:
-            thread.join(PATIENCE)
-        assert server.process.wait(PATIENCE) == 0
-    assert len(answers) > 20
-    assert set(answers) == {200}
-    # Only who was connected by the system and never taken by the server may have no answer.
-    assert not [text for text in lost if text.startswith("kept") and "nothing" in text]
-
-
-def _head(connection: socket.socket) -> bytes:
-    """The head of an answer, after which its body was read to the end; empty where there is none."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = connection.recv(65536)
-        if not part:
-            return b""
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = int(re.findall(rb"content-length: (\d+)", head.lower())[0])
-    while len(body) < length:
-        part = connection.recv(65536)
-        if not part:
-            raise ConnectionResetError("cut")
-        body += part
-    assert json.loads(body)
-    return head
-
-
-def test_a_server_that_is_asked_to_stop_is_live_and_not_ready(detector_cfg: Path, live: Live) -> None:
-    with limited(detector_cfg, options={"linger": 3.0}) as server:
-        assert server.ask("GET", "/v2/health/ready")[0] == 200
-        server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        status, headers, _ = server.ask("GET", "/v2/health/ready")
-        assert (status, headers["connection"]) == (503, "close")
-        assert server.ask("GET", "/v2/health/live")[0] == 200
-        assert server.ask("POST", "/detect", PNG)[0] == 200
-        assert server.process.wait(PATIENCE) == 0
-
-
-def test_a_second_signal_does_not_wait(detector_cfg: Path, live: Live) -> None:
-    with limited(detector_cfg, delay=3.0) as server:
-        with socket.create_connection(server.address, timeout=PATIENCE) as connection:
-            connection.sendall(POST + PNG)
-            time.sleep(0.3)
-            for _ in range(2):
-                server.process.send_signal(signal.SIGTERM)
-                time.sleep(0.3)
-            assert connection.recv(65536).startswith(b"HTTP/1.1 503 "), "it would have been answered"
-        server.process.wait(PATIENCE)
 
 
 # -- the beginning -----------------------------------------------------------------------------------------------------

@@ -6,23 +6,28 @@ Each test has the number of its line there.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import re
 import shutil
+import signal
 import socket
 import ssl
 import struct
 import subprocess
+import sys
+import time
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import picture, write_detector
-from serving import ROOT, Live, encoded, refused, serving, threat
+from serving import ROOT, Live, encoded, limited, refused, serving, threat
 
 from tools.serve.started import Started
 
@@ -103,12 +108,48 @@ def test_a_token_that_is_easily_guessed_is_refused(detector_cfg: Path) -> None:
     assert "exclude" in refused(detector_cfg, "--token", TOKEN, "--token-file", detector_cfg)
 
 
-@threat(2)
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl: apt install openssl")
-def test_tls_keeps_what_is_sent_to_those_who_talk(detector_cfg: Path, tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of this machine, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl: apt install openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "cert.pem"
     made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run([*made.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+@threat(7)
+def test_who_begins_tls_and_does_not_go_on_is_counted_and_does_not_stay(
+    detector_cfg: Path, pair: tuple[Path, Path]
+) -> None:
+    options = dict(zip(("certificate", "key"), map(str, pair), strict=True))
+    context = ssl.create_default_context(cafile=str(pair[0]))
+    with limited(detector_cfg, options=options, connections=3, head_seconds=1.0) as server:
+        with contextlib.ExitStack() as stack:
+            many = [stack.enter_context(socket.create_connection(server.address, timeout=60)) for _ in range(80)]
+            for silent in reversed(many):  # the last ones at once, the first ones after a second
+                with contextlib.suppress(ConnectionError):
+                    assert silent.recv(1) == b""
+        with urllib.request.urlopen(
+            f"https://localhost:{server.address[1]}/detect", PNG, 60, context=context
+        ) as answer:
+            assert answer.status == 200
+        with (
+            socket.create_connection(server.address, timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as kept,
+        ):
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            kept.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"connection: close" in kept.recv(65536), "who has agreed is answered to the end"
+            assert server.process.wait(60) == 0, "without waiting for who does not close"
+
+
+@threat(2)
+def test_tls_keeps_what_is_sent_to_those_who_talk(detector_cfg: Path, tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    certificate, key = pair
     with serving(detector_cfg, "--tls-cert", certificate, "--tls-key", key) as server:
         assert server.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(certificate))
@@ -273,6 +314,17 @@ def test_a_picture_that_says_it_is_too_large_is_not_decoded(guarded: Live, size:
     head = json.dumps(asked).encode()
     length = {"Inference-Header-Content-Length": str(len(head))}
     assert guarded.ask("POST", "/v2/models/net/infer", head + pixels.tobytes(), {**showing(), **length})[0] == 413
+
+
+@threat(6)
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc of Linux")
+def test_who_waits_for_a_drawn_picture_holds_no_pixels(detector_cfg: Path, live: Live) -> None:
+    large = encoded(np.zeros((4000, 5000, 3), np.uint8), ".jpg")
+    with limited(detector_cfg, delay=0.5, options={"cores": 1, "batch": 1}) as server, ThreadPoolExecutor(10) as pool:
+        found = list(pool.map(lambda _: server.ask("POST", "/detect?format=image", large), range(10)))
+        assert {status for status, _, _ in found} == {200}
+        most = re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text())
+        assert int(most[0]) << 10 < 10 * 4000 * 5000 * 3, "ten pictures would be more"
 
 
 @threat(6)

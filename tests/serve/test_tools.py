@@ -8,7 +8,7 @@ import pytest
 from networks import picture
 from serving import encoded
 
-from tools.serve import hostile, load, started
+from tools.serve import hostile, load, started, stops
 
 
 @pytest.fixture
@@ -35,6 +35,17 @@ def test_three_times_the_load_is_answered(arguments: list[str], tmp_path: Path) 
     assert "## Load, net" in text
     assert "with nothing" not in text
     assert "100 requests at 3 times that" in text
+
+
+def test_a_server_that_is_stopped_twice_loses_nothing(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg, weights, picture, *rest = arguments
+    sizes = ["--picture", picture, "--stops", "2", "--clients", "8"]
+    assert stops.main([cfg, weights, *sizes, *rest]) == 0, capsys.readouterr().out
+    text = (tmp_path / "SERVING.md").read_text()
+    assert "## Stopped" in text
+    assert "lost: **0**" in text
 
 
 def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

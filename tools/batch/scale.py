@@ -34,41 +34,66 @@ from .report import write_section
 from .scene import CFG, Scene, prepared
 
 COUNT, TURNS, SHARD = 2000, 3, 25
-SMALL, SIDE = (10_000, 100_000), 32  # pictures of which only the number counts, and their side
-SMALL_SHARD = 500
+SMALL, SIDE = 100_000, 32  # pictures of which only the number counts, and their side, which is the network's too
+SMALL_SHARD, LOOKS = 500, 10  # pictures of a shard, and moments at which memory is looked at
 LISTED = (20_000, 200_000)  # files, and lines or rows
 
 RUN = """
-import json, resource, sys, time
+import json, sys, time
 from darknet_py import batch
 given = json.loads(sys.argv[1])
 start, marks = time.perf_counter(), []
-found = batch(**given, progress=lambda n: marks.append((time.perf_counter() - start, n)))
-most = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+batch(**given, progress=lambda n: marks.append((time.perf_counter() - start, n)))
 marks = [mark for mark in marks if mark[1]]
-print(json.dumps({"first": marks[0], "last": marks[-1], "whole": time.perf_counter() - start, "memory": most}))
+print(json.dumps({"first": marks[0], "last": marks[-1]}))
+"""
+LOOK = """
+import json, sys, time
+from pathlib import Path
+from darknet_py import batch
+given, step = json.loads(sys.argv[1]), int(sys.argv[2])
+start, due = time.perf_counter(), step
+
+
+def now_and_most(process):
+    said = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return [int(said[key].split()[0]) for key in ("VmRSS", "VmHWM")]
+
+
+def look(pictures):
+    global due
+    if pictures < due:
+        return
+    due += step
+    children = [child for p in Path("/proc/self/task").glob("*/children") for child in p.read_text().split()]
+    print(json.dumps([pictures, time.perf_counter() - start, *map(now_and_most, ("self", *children))]), flush=True)
+
+
+print(batch(**given, progress=look), file=sys.stderr)
 """
 
 
 @dataclass(frozen=True)
 class Took:
-    """A work: seconds to the first result, pictures a second from then on, and MiB of the driver and the worker."""
+    """A work: seconds to the first result, and pictures a second from then on."""
 
     start: float
     rate: float
-    driver: float
-    worker: float
+
+
+def arguments_of(scene: Scene, out: Path, **options: object) -> str:
+    """What `batch` is called with, as JSON."""
+    network = {"cfg": scene.network[0], **({"random_weights": 1, "conf": 0.9} if len(scene.network) > 1 else {})}
+    return json.dumps({"sources": str(scene.pictures), "out": str(out), "shard_size": SHARD, **network, **options})
 
 
 def took(scene: Scene, out: Path, **options: object) -> Took:
     """Run a work in a process of its own."""
-    network = {"cfg": scene.network[0], **({"random_weights": 1, "conf": 0.9} if len(scene.network) > 1 else {})}
-    given = {"sources": str(scene.pictures), "out": str(out), "shard_size": SHARD, **network, **options}
-    said = subprocess.run([sys.executable, "-c", RUN, json.dumps(given)], check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", RUN, arguments_of(scene, out, **options)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     told = json.loads(said.stdout.splitlines()[-1])
     (first, some), (last, whole) = told["first"], told["last"]
-    driver, worker = (kib / 1024 for kib in told["memory"])
-    return Took(first, (whole - some) / max(1e-9, last - first), driver, worker)
+    return Took(first, (whole - some) / max(1e-9, last - first))
 
 
 def turns(scene: Scene, folder: Path, kinds: dict[str, dict[str, object]], count: int) -> dict[str, list[Took]]:
@@ -119,16 +144,29 @@ def engines(given: argparse.Namespace, folder: Path) -> list[str]:
     return [*lines, "", f"Files of results that differ between the engines: {len(wrong)}."]
 
 
-def memory(_: argparse.Namespace, folder: Path) -> list[str]:
-    """The most memory of the driver and of a worker, by the number of pictures."""
-    lines = [f"Pictures of {SIDE}x{SIDE}, {CFG.stem}, shards of {SMALL_SHARD}, one process.", ""]
-    lines += ["| pictures | driver MiB | worker MiB | pictures/s |", "|--:|--:|--:|--:|"]
-    for count in SMALL:
-        scene = Scene((str(CFG), "random"), many_small(folder, count))
-        one = took(scene, folder / f"small-{count}", processes=1, shard_size=SMALL_SHARD)
-        lines.append(f"| {count:,} | {one.driver:.1f} | {one.worker:.1f} | {one.rate:.0f} |")
-        print(lines[-1], flush=True)
-    return lines
+def memory(given: argparse.Namespace, folder: Path) -> list[str]:
+    """The memory of the driver and of its workers, by the number of pictures that are done."""
+    scene = Scene((str(CFG), "random"), many_small(folder, given.small))
+    asked = arguments_of(scene, folder / "small", processes=2, shard_size=SMALL_SHARD, size=[SIDE, SIDE])
+    lines = [
+        f"{given.small:,} pictures of {SIDE}x{SIDE}, {CFG.stem} at that size, shards of {SMALL_SHARD}, two processes; "
+        "MiB now, and the most so far.", "",
+        "| pictures done | after | driver | its most | workers | their most |", "|--:|--:|--:|--:|--:|--:|",
+    ]  # fmt: skip
+    command = [sys.executable, "-c", LOOK, asked, str(given.small // LOOKS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for said in process.stdout:
+            pictures, seconds, (now, most), *workers = json.loads(said)
+            theirs = (", ".join(f"{kib / 1024:.1f}" for kib in column) for column in zip(*workers, strict=True))
+            lines.append(
+                f"| {pictures:,} | {seconds:.0f} s | {now / 1024:.1f} | {most / 1024:.1f} | {' | '.join(theirs)} |"
+            )
+            print(lines[-1], flush=True)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    rows = sum(path.read_bytes().count(b"\n") for path in (folder / "small").glob("part-*"))
+    return [*lines, "", f"Rows written: {rows:,}."]
 
 
 def listing(_: argparse.Namespace, folder: Path) -> list[str]:
@@ -176,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=[*PARTS], nargs="*", default=[*PARTS])
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--small", type=int, default=SMALL, help="pictures of which only the number counts")
     parser.add_argument("--cfg", type=Path)
     parser.add_argument("--pictures", type=Path)
     given = parser.parse_args(arguments)

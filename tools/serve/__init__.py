@@ -1,1 +1,1 @@
-"""How the server does under load and under attack: `python -m tools.serve.load` and `python -m tools.serve.hostile`."""
+"""The server under load (`python -m tools.serve.load`), under attack (`.hostile`) and when it is stopped (`.stops`)."""

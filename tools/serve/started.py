@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("SERVING.md")
-TITLE = "# The server, measured\n\n`make serve-load` and `make serve-hostile` write this page.\n"
+TITLE = "# The server, measured\n\n`make serve-load`, `make serve-hostile` and `make serve-stops` write this page.\n"
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 

@@ -20,11 +20,11 @@ from .rows import Row
 
 @dataclass(frozen=True)
 class RowFormat:
-    """A way to write rows: the bytes of a file, and how many errors such a file has."""
+    """A way to write rows: the bytes of a file, and how many rows such a file has, and how many of them are errors."""
 
     suffix: str
     encode: Callable[[list[Row]], bytes]
-    count_errors: Callable[[BinaryIO], int]
+    count: Callable[[BinaryIO], tuple[int, int]]
 
 
 def row_format(name: str) -> RowFormat:
@@ -37,11 +37,16 @@ def row_format(name: str) -> RowFormat:
 
 
 def _lines(rows: list[Row]) -> bytes:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in map(_sayable, rows)).encode()
+    texts = (json.dumps(row, ensure_ascii=False).translate(LINE_ENDS) for row in map(_sayable, rows))
+    return "".join(f"{text}\n" for text in texts).encode()
 
 
-def _count_lines(file: BinaryIO) -> int:
-    return sum(json.loads(line)["error"] is not None for line in file)
+def _count_lines(file: BinaryIO) -> tuple[int, int]:
+    rows = errors = 0
+    for line in file:
+        rows += 1
+        errors += json.loads(line)["error"] is not None
+    return rows, errors
 
 
 def _sayable(row: Row) -> Row:
@@ -74,11 +79,13 @@ def _table(rows: list[Row]) -> bytes:
     return file.getvalue()
 
 
-def _count_table(file: BinaryIO) -> int:
-    return int(need_pyarrow().ParquetFile(file).metadata.metadata[ERRORS])
+def _count_table(file: BinaryIO) -> tuple[int, int]:
+    metadata = need_pyarrow().ParquetFile(file).metadata
+    return metadata.num_rows, int(metadata.metadata[ERRORS])
 
 
 ERRORS = b"darknet.errors"
+LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}  # which JSON knows nothing of, and others do
 FORMATS: Mapping[str, RowFormat] = {
     "jsonl": RowFormat(".jsonl", _lines, _count_lines),
     "parquet": RowFormat(".parquet", _table, _count_table),

@@ -63,7 +63,7 @@ def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -
         head = {"schema": SCHEMA, "job": asdict(record), "shard_count": count, "pictures": pictures}
         file.write(json.dumps(head, indent=2).encode()[:-2] + b',\n  "shards": [')
         for i, done in enumerate(shards.sorted()):
-            here = done.errors if done.errors >= 0 else _errors(place, done.name, form)
+            here = done.errors if done.errors >= 0 else _errors(place, done, form)
             errors += here
             line = json.dumps({"file": done.name, "pictures": done.pictures, "errors": here})
             file.write(f"{',' if i else ''}\n    {line}".encode())
@@ -72,10 +72,15 @@ def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -
     return 0
 
 
-def _errors(place: Output, name: str, form: RowFormat) -> int:
+def _errors(place: Output, done: Done, form: RowFormat) -> int:
+    """The errors of results that were there before. Raises `DataError` where a row lacks, or is one too many."""
+    name = done.name
     try:
         with closing(place.open(name)) as file:
-            return form.count_errors(file)
+            rows, errors = form.count(file)
+        if rows != done.pictures:
+            raise ValueError(f"it has {rows:,} rows for {done.pictures:,} pictures")
+        return errors
     except (ValueError, KeyError, TypeError) as e:  # pyarrow's errors are ValueErrors; without our metadata: TypeError
         raise DataError(
             f"{name} is no whole file of results, so somebody has changed it: {e}\n"

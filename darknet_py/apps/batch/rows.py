@@ -101,7 +101,8 @@ def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Pi
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):  # of somebody's own function
         return path, f"cannot read {path}: there is no such file"
     except DataError as e:
-        return path, first_line(e)  # how a person may go on is of no use in a table
+        # How a person may go on is of no use in a table; a name may have line ends, and is no less of it.
+        return path, first_line(str(e).replace(path, " ".join(path.splitlines())) if path else e)
     except MemoryError:
         return path, f"{path}: there is not enough memory to decode it"
 

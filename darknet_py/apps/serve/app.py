@@ -38,7 +38,6 @@ FILES = {
     "/page.css": ("page.css", "text/css"),
 }
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters")
-JPEG_QUALITY = 90
 SMALL = 1024  # bytes of an answer that is not packed, whatever the client accepts
 JSON = "application/json"
 
@@ -110,11 +109,9 @@ class Application:
             content_type = request.headers.get("content-type", "")
             if content_type.lower().startswith("multipart/"):
                 data = await served.in_thread(form_file, data, content_type)
-            found = await _unless_gone(
-                request.receive, served.detect([data], question, told.times, keep=kind == "image")
-            )
-        if kind == "image":
-            return _bytes(await served.in_thread(_drawn, found[0]), "image/jpeg")
+            found = await _unless_gone(request.receive, served.detect([data], question, told.times))
+            if kind == "image":
+                return _bytes(await served.in_thread(served.drawn, data, found[0]), "image/jpeg")
         return _json({**_plain(found[0]), "model": served.name, "seconds": vars(told.times)})
 
     def _only(self) -> str:
@@ -271,12 +268,6 @@ async def _gone(receive: Receive) -> None:
 def _plain(found: Results) -> dict[str, Any]:
     """What `Results.to_dict` says, without the name of a file: there is none."""
     return {key: value for key, value in found.to_dict().items() if key != "filename"}
-
-
-def _drawn(found: Results) -> bytes:
-    import cv2
-
-    return cv2.imencode(".jpg", found.plot(), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def _json(data: Any) -> Response:

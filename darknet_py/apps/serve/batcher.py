@@ -1,7 +1,8 @@
 """Requests of one model, computed together: what waits is taken in the order it came, a few rows at a time.
 
-Decision: who computes next takes what is there. A batch is not held back for others for longer than its first member
-may wait (`window`), so that an idle server answers at once and a busy one fills its batches by itself.
+Decision: who computes next takes what is there, as far as it is worth it (`worth`). A batch is not held back for others
+for longer than its first member may wait (`window`), so that an idle server answers at once and a busy one fills its
+batches by itself.
 """
 
 from __future__ import annotations
@@ -13,17 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 
 from .limits import Refusal
+from .worth import Worth
 
 UNLOADED = "the model is being unloaded"
 POLL = 0.01  # seconds between two looks at whether all is answered
 
 Rows = list[np.ndarray]  # arrays that have a row for each picture
-Part = Callable[[int, int], Rows]  # what the network says of the rows from a first until before a last
-Compute = Callable[[np.ndarray, Callable[[], bool]], Awaitable[Part | None]]
+
+
+class Computed(NamedTuple):
+    """What a network says of a batch: of its rows from a first until before a last, and the seconds that it took."""
+
+    part: Callable[[int, int], Rows]
+    seconds: float
+
+
+Compute = Callable[[np.ndarray, Callable[[], bool]], Awaitable[Computed | None]]
 
 
 @dataclass(eq=False)
@@ -47,9 +58,8 @@ class Batcher:
     """The queue of a model and the tasks that empty it.
 
     `compute` takes a batch (n, ...), at most `size` rows, and whether anybody still wants it, asked when its turn has
-    come; it gives a function from a first and a last row to what the network says of those, or None where nobody does.
-    `runners` batches are handed to it at a time. `observe` is told of each batch its size, and the seconds that its
-    members have waited and that it took.
+    come; it gives what the network says, or None where nobody does. `runners` batches are handed to it at a time.
+    `observe` is told of each batch its size, and the seconds that its members have waited and that it took.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Batcher:
         self._compute, self._window, self._observe = compute, window, observe
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Condition()
+        self._worth = Worth(size)
         self._seconds = 0.1  # that a row takes, about
         self.admitted = 0
         self._is_closing = False
@@ -84,7 +95,12 @@ class Batcher:
             self.admitted -= rows
 
     async def submit(self, rows: np.ndarray) -> Rows:
-        """What the network says of some rows, at most `size`; who stops waiting is not computed for."""
+        """What the network says of some rows, at most `size`; who stops waiting is not computed for.
+
+        Raises `Refusal` (503) where nobody computes any more.
+        """
+        if all(task.done() for task in self._runners):
+            raise Refusal(503, UNLOADED)
         item = _Waiting(rows, asyncio.get_running_loop().create_future())
         async with self._arrived:
             self._waiting.append(item)
@@ -108,17 +124,16 @@ class Batcher:
             batch = [item for item in await self._gather() if not item.future.done()]
             if not batch:
                 continue
-            start = monotonic()
             try:
                 rows = np.concatenate([item.rows for item in batch]) if len(batch) > 1 else batch[0].rows
-                part = await self._compute(rows, partial(_is_wanted, batch))
-                if part is None:
+                computed = await self._compute(rows, partial(_is_wanted, batch))
+                if computed is None:
                     continue
                 first = 0
                 for item in batch:
                     last = first + len(item.rows)
                     if not item.future.done():
-                        item.future.set_result(part(first, last))
+                        item.future.set_result(computed.part(first, last))
                     first = last
             except Exception as e:
                 _fail(batch, e)
@@ -126,7 +141,9 @@ class Batcher:
             except asyncio.CancelledError:
                 _fail(batch, Refusal(503, UNLOADED))
                 raise
-            took = monotonic() - start
+            took = computed.seconds
+            start = monotonic() - took
+            self._worth.learn(first, took)
             self._seconds += 0.1 * (took / first - self._seconds)
             self._observe(first, sum(start - item.since for item in batch), took)
 
@@ -134,9 +151,10 @@ class Batcher:
         """The next batch: what waits, and what comes while its first member may wait."""
         async with self._arrived:
             await self._arrived.wait_for(self._has_waiting)
-            batch = self._take(self.size)
+            most = max(self._worth.next(), len(self._waiting[0].rows))
+            batch = self._take(most)
             end = batch[0].since + self._window
-            while (room := self.size - sum(len(i.rows) for i in batch)) > 0 and (left := end - monotonic()) > 0:
+            while (room := most - sum(len(i.rows) for i in batch)) > 0 and (left := end - monotonic()) > 0:
                 try:
                     await asyncio.wait_for(self._arrived.wait_for(self._has_waiting), left)
                 except TimeoutError:

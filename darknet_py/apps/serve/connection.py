@@ -14,18 +14,18 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .limits import Limits
+from .leaving import Leaving, is_waiting
+from .limits import Budget, Limits, Refusal
 
-LINGER = 1.0  # seconds in which what a refused client still sends is thrown away, so that it reads why
-GRACE = 0.25  # seconds in which a connection that is being closed still takes a request that was on its way
-
+AGAIN = 0.1  # seconds after which a connection that is to end, and may not yet, is looked at again
 CHUNKS = 1000  # of a body that may be of any size
 CHUNK_BYTES = 256  # that the others have on average: to take one apart costs the same however small it is
 
 
 def connection_class(limits: Limits) -> type[asyncio.Protocol]:
     """The class of connections within these limits, which uvicorn makes one of for each."""
-    made: type[asyncio.Protocol] = type("Connection", (LimitedConnection,), {"limits": limits})
+    own = {"limits": limits, "untaken": Budget(limits.memory)}
+    made: type[asyncio.Protocol] = type("Connection", (LimitedConnection,), own)
     return made
 
 
@@ -48,16 +48,25 @@ class _Parser(h11.Connection):  # type: ignore[misc]  # h11 is not looked into
 
 
 class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not looked into
-    """One connection: `limits` say how many there may be, and how long a head may take."""
+    """One connection: `limits` say how many there may be, and how long a head may take and an answer to be taken.
+
+    `untaken` are the bytes of all answers that clients are slow to take.
+    """
 
     limits = Limits()
+    untaken = Budget(limits.memory)
     _timer: asyncio.TimerHandle | None = None
-    _received = _refused = False
+    _giving_up: asyncio.TimerHandle | None = None
+    _received = False
+    _heard = 0.0  # when something came last
+    _held = 0
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Somebody is there."""
         super().connection_made(transport)
+        self.transport = Leaving(transport, self.loop, self.limits.answer_seconds)
         self.conn = _Parser(h11.SERVER, self.limits.head)
+        self._heard = self.loop.time()
         if len(self.connections) > self.limits.connections:
             self._refuse(503, "as many connections as there may be", "Retry-After: 1\r\n")
         else:
@@ -66,13 +75,15 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
         self._forget_head()
+        self._forget_answer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes: of a head, of a body, or of a body that nobody reads any more, which may go on only so long."""
-        if self._refused:
+        if self.transport.is_closing():
             return
         self._received = True
+        self._heard = self.loop.time()
         if self._timer is None and not self._is_busy():
             self._expect_head()
         super().data_received(data)
@@ -81,31 +92,58 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
 
     def eof_received(self) -> None:
         """The client sends no more: what is not whole by then is answered, what is whole is for nobody any more."""
-        if self._refused:
-            return
-        if (self._timer is not None and self._received) or (self._is_busy() and self.cycle.more_body):
+        if not self.transport.is_closing() and (self._is_begun() or (self._is_busy() and self.cycle.more_body)):
             self._refuse(400, "the request ended before it was whole")
 
+    def pause_writing(self) -> None:
+        """The client takes an answer more slowly than it is given, which costs memory, and may go on only so long."""
+        super().pause_writing()
+        size = self.transport.untaken
+        try:
+            self.untaken.take(size)
+        except Refusal:
+            self.transport.abort()
+            return
+        self._held = size
+        self._giving_up = self.loop.call_later(self.limits.answer_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self._forget_answer()
+        super().resume_writing()
+
     def shutdown(self) -> None:
-        """The server ends: finish what was begun, and what was on its way when that was decided."""
-        if self._is_busy() and not self._refused:
-            super().shutdown()
+        """The server ends: so does this connection, with its answer, or when nothing has come for a time."""
+        if self.transport.is_closing():
+            return
+        silent = self.loop.time() - self._heard
+        if self._is_spoken_on():
+            self.loop.call_later(AGAIN, self.shutdown)
+        elif silent < self.limits.silent_seconds:
+            self.loop.call_later(max(AGAIN, self.limits.silent_seconds - silent), self.shutdown)
         else:
-            self.loop.call_later(GRACE, self._end)
+            self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No request has come for a time since the last one; but one may just have arrived."""
+        if not self._is_spoken_on():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, where an answer is still to be given."""
         self._refuse(400, msg)
 
-    def _end(self) -> None:
-        if self._is_busy() and not self._refused:
-            super().shutdown()
-        else:
-            self.transport.close()
-
     def _is_busy(self) -> bool:
         """Whether a request is being worked on."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_begun(self) -> bool:
+        """Whether a head has begun, and not ended."""
+        return self._timer is not None and self._received
+
+    def _is_spoken_on(self) -> bool:
+        """Whether something is on its way in either direction, or has arrived and was not read yet."""
+        return self._is_busy() or self._is_begun() or is_waiting(self.transport.get_extra_info("socket"))
 
     def _expect_head(self) -> None:
         self._timer = self.loop.call_later(self.limits.head_seconds, self._on_slow_head)
@@ -115,9 +153,16 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
             self._timer.cancel()
             self._timer = None
 
+    def _forget_answer(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+        self.untaken.give_back(self._held)
+        self._held = 0
+
     def _on_slow_head(self) -> None:
         self._timer = None
-        if self._refused or self._is_busy():
+        if self.transport.is_closing() or self._is_busy():
             return
         if self._received and self.conn.our_state is h11.IDLE:
             self._refuse(408, f"the head of the request was not here after {self.limits.head_seconds:g} seconds")
@@ -135,10 +180,4 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self._refused = True
-        # To close at once where bytes wait unread is a reset, which can overtake the answer.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.loop.call_later(LINGER, self.transport.close)
-        else:
-            self.transport.close()
+        self.transport.close()

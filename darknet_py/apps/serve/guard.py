@@ -92,9 +92,7 @@ class Guard:
         told = Told()
         scope["state"] = {"told": told}
         scope["app"] = self  # a router that is in an application raises where there is no route
-        answer = _Answer(send, {**GUARDS, "x-request-id": identity})
-        if self.is_stopping:
-            answer.headers["connection"] = "close"
+        answer = _Answer(send, {**GUARDS, "x-request-id": identity}, lambda: self.is_stopping)
         fault = ""
         try:
             self._check(scope, headers)
@@ -151,10 +149,14 @@ class Guard:
 
 @dataclass
 class _Answer:
-    """An answer on its way: its status and size, and headers that every answer has."""
+    """An answer on its way: its status and size, and headers that every answer has.
+
+    `is_last` says, when it begins, whether it is the last one of its connection.
+    """
 
     out: Send
     headers: dict[str, str]
+    is_last: Callable[[], bool]
     status: int = 500
     size: int = 0
     begun: bool = False
@@ -163,7 +165,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun, self.status = True, message["status"]
             own = {k.lower() for k, _ in message["headers"]}
-            more = [(k.encode(), v.encode("latin-1")) for k, v in self.headers.items() if k.encode() not in own]
+            every = {**self.headers, **({"connection": "close"} if self.is_last() else {})}
+            more = [(k.encode(), v.encode("latin-1")) for k, v in every.items() if k.encode() not in own]
             message = {**message, "headers": [*message["headers"], *more]}
         else:
             self.size += len(message.get("body", b""))

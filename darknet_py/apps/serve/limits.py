@@ -29,8 +29,9 @@ class Limits:
     `body` is in bytes, as sent and as unpacked; `pixels` are those of a picture, before it is decoded; `scans` are the
     passes of a progressive JPEG, each of which costs as much as a picture. `queue` pictures of a model wait or are
     computed at a time, `memory` is in bytes of all bodies that are being received or worked on. `head` is in bytes.
-    The rest is seconds: for the head of a request to arrive, for its body, between two requests of a connection, and
-    for what was accepted to be finished when the server is asked to stop.
+    The rest is seconds: for the head of a request to arrive, for its body, for its answer to be taken, between two
+    requests of a connection, and when the server is asked to stop: in which a connection has to be silent to be ended,
+    and for what was accepted to be finished.
     """
 
     body: int = 32 * MEBI
@@ -42,7 +43,9 @@ class Limits:
     head: int = 16 << 10
     head_seconds: float = 10.0
     body_seconds: float = 30.0
+    answer_seconds: float = 60.0
     idle_seconds: float = 15.0
+    silent_seconds: float = 1.0
     stop_seconds: float = 30.0
 
 
@@ -59,6 +62,10 @@ class Budget:
             raise Refusal(503, "the server holds as many bytes of requests as it may", {"Retry-After": "1"})
         self.held += count
 
+    def give_back(self, count: int) -> None:
+        """Hold so many less."""
+        self.held -= count
+
     @contextmanager
     def portion(self) -> Iterator[Portion]:
         """What one request holds; all of it is given back when the block ends."""
@@ -66,7 +73,7 @@ class Budget:
         try:
             yield portion
         finally:
-            self.held -= portion.held
+            self.give_back(portion.held)
 
 
 @dataclass

@@ -22,6 +22,7 @@ FORMATS = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|BM", re.DOTA
 FORMAT_NAMES = "JPEG, PNG, WebP or BMP"
 SCAN = b"\xff\xda"  # what begins a pass over a JPEG; between the bytes of one it cannot stand
 NAME = "picture"
+JPEG_QUALITY = 90
 
 
 def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Picture, np.ndarray]:
@@ -38,7 +39,12 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
     _check_size(size, limits)
     if data.startswith(b"\xff\xd8") and data.count(SCAN) > limits.scans:
         raise Refusal(413, f"a JPEG of more than {limits.scans} scans")
-    return _prepared(Picture(decode(data, contract.shape[0], limits.pixels, NAME), NAME), contract)
+    return _prepared(Picture(encoded_pixels(data, contract, limits), NAME), contract)
+
+
+def encoded_pixels(data: bytes, contract: Contract, limits: Limits) -> np.ndarray:
+    """The pixels of a picture that is fit to be opened."""
+    return decode(data, contract.shape[0], limits.pixels, NAME)
 
 
 def open_pixels(pixels: np.ndarray, contract: Contract, limits: Limits) -> tuple[Picture, np.ndarray]:
@@ -59,6 +65,13 @@ def _prepared(picture: Picture, contract: Contract) -> tuple[Picture, np.ndarray
     rows = np.empty(contract.shape, np.float32)
     prepare(picture, contract, contract.letterbox, rows)
     return picture, rows
+
+
+def write_jpeg(pixels: np.ndarray) -> bytes:
+    """Pixels (h, w, 3), BGR, encoded."""
+    import cv2
+
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def without_pixels(picture: Picture) -> Picture:

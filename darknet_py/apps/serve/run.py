@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from time import monotonic
-from types import FrameType
-from typing import Any
 
 import uvicorn
 
@@ -31,8 +28,10 @@ from .guard import LOOPBACK, Guard
 from .limits import Limits
 from .repository import Repository, check_name, models_in
 from .served import Served, Workers
+from .stopping import Server
+from .tls import secured
 
-BACKLOG = 1024
+BACKLOG, TAKEN = 1024, 128  # connections that the system makes before they are taken, and that are taken at a time
 MAX_TOKEN = 4096  # bytes of its file
 SHORT = 16  # characters of a token that is easily guessed
 
@@ -120,16 +119,20 @@ def run_server(
             say(f"this process {done}")
         scheme, port = "https" if context else "http", listening.getsockname()[1]
         host = f"[{options.host}]" if ":" in options.host else options.host
+        connection = connection_class(options.limits)
         config = uvicorn.Config(
-            guard, options.host, options.port, http=connection_class(options.limits), ws="none",
+            guard, options.host, options.port, loop="asyncio", ws="none",
+            http=secured(connection, context, options.limits) if context else connection,
             lifespan="on", log_config=None, log_level="critical", access_log=False, server_header=False,
-            proxy_headers=False, backlog=BACKLOG,
+            proxy_headers=False, backlog=TAKEN,
             timeout_keep_alive=options.limits.idle_seconds, timeout_graceful_shutdown=options.limits.stop_seconds,
             h11_max_incomplete_event_size=options.limits.head,
         )  # fmt: skip
         config.load()
-        config.ssl = context
-        server = Server(config, guard, options.linger, partial(ready, f"{scheme}://{host}:{port}"))
+        server = Server(
+            config, guard, BACKLOG, options.linger, partial(ready, f"{scheme}://{host}:{port}"),
+            partial(_cannot_serve, options.host, options.port),
+        )  # fmt: skip
         server.run(sockets=[listening])
     finally:
         listening.close()
@@ -189,34 +192,3 @@ def _listen(options: ServerOptions) -> socket.socket:
 
 def _cannot_serve(host: str, port: int, error: OSError) -> DataError:
     return DataError(f"cannot serve at {host}:{port}: {error.strerror or error}")
-
-
-class Server(uvicorn.Server):  # type: ignore[misc]  # uvicorn is not looked into
-    """uvicorn's server, which goes on for a moment after it was asked to stop, and says when it has begun."""
-
-    def __init__(self, config: Any, guard: Guard, linger: float, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._gate, self._linger, self._tell = guard, linger, ready
-        self._end: float | None = None
-
-    async def startup(self, sockets: Any = None) -> None:
-        """Begin to take connections; `DataError` where another process has begun to in the meantime."""
-        try:
-            await super().startup(sockets)
-        except OSError as e:
-            raise _cannot_serve(self.config.host, self.config.port, e) from None
-        self._tell()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal: not ready any more, and in a moment no new connections. A second one does not wait."""
-        if self._gate.is_stopping:
-            self.should_exit = self.force_exit = True
-            return
-        self._gate.is_stopping = True
-        self._end = monotonic() + self._linger
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether the server is to end now."""
-        if self._end is not None and monotonic() >= self._end:
-            self.should_exit = True
-        return bool(await super().on_tick(counter))

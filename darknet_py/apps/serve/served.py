@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
@@ -24,9 +24,9 @@ from ...model.model import Model
 from ...vision.inference import results_of
 from ...vision.picture import Picture
 from ...vision.results import Results
-from .batcher import Batcher, Part
+from .batcher import Batcher, Computed
 from .limits import Limits
-from .pictures import open_picture, open_pixels, without_pixels
+from .pictures import encoded_pixels, open_picture, open_pixels, without_pixels, write_jpeg
 from .protocol import BYTES, NamedTensor
 from .question import Question
 
@@ -140,17 +140,19 @@ class Served:
         assert self._batcher is not None, "start comes first"
         return self._batcher
 
-    async def _compute(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Part | None:
+    async def _compute(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Computed | None:
         whole = rows
         if self.contract.batch and len(rows) < self.contract.batch:
             whole = np.zeros((self.contract.batch, *rows.shape[1:]), np.float32)
             whole[: len(rows)] = rows
-        in_turn = partial(self._run, whole, is_wanted)
-        outputs = await asyncio.get_running_loop().run_in_executor(self.workers.compute, in_turn)
-        return None if outputs is None else partial(self.contract.samples, outputs)
+        return await asyncio.get_running_loop().run_in_executor(self.workers.compute, self._run, whole, is_wanted)
 
-    def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> list[np.ndarray] | None:
-        return self.model.run(rows) if is_wanted() else None
+    def _run(self, rows: np.ndarray, is_wanted: Callable[[], bool]) -> Computed | None:
+        if not is_wanted():
+            return None
+        start = perf_counter()
+        outputs = self.model.run(rows)
+        return Computed(partial(self.contract.samples, outputs), perf_counter() - start)
 
     def admission(self, count: int) -> AbstractContextManager[None]:
         """A place for so many rows, as `Batcher.admission` gives one; `DataError` for none or too many."""
@@ -170,10 +172,8 @@ class Served:
             whole = await self.in_thread(self.model.heads, outputs)
         return _named(self.outputs, whole)
 
-    async def detect(
-        self, pictures: Sequence[bytes | np.ndarray], question: Question, times: Times, *, keep: bool = False
-    ) -> list[Results]:
-        """What is in each picture, encoded or (h, w, c) pixels; `keep` keeps their pixels, to draw on.
+    async def detect(self, pictures: Sequence[bytes | np.ndarray], question: Question, times: Times) -> list[Results]:
+        """What is in each picture, encoded or (h, w, c) pixels.
 
         Raises as `open_picture` does, and `Refusal` (503) for a full queue.
         """
@@ -183,7 +183,7 @@ class Served:
             )
         with self.admission(len(pictures)):
             start = perf_counter()
-            opened = await asyncio.gather(*(self.in_thread(self._open, p, keep) for p in pictures))
+            opened = await asyncio.gather(*(self.in_thread(self._open, p) for p in pictures))
             times.prepare += perf_counter() - start
             rows = opened[0][1][None] if len(opened) == 1 else np.stack([row for _, row in opened])
             start = perf_counter()
@@ -194,10 +194,18 @@ class Served:
             times.boxes += perf_counter() - start
         return found
 
-    def _open(self, picture: bytes | np.ndarray, keep: bool) -> tuple[Picture, np.ndarray]:
+    def _open(self, picture: bytes | np.ndarray) -> tuple[Picture, np.ndarray]:
         opener: Callable[..., tuple[Picture, np.ndarray]] = open_picture if isinstance(picture, bytes) else open_pixels
         opened, row = opener(picture, self.contract, self.limits)
-        return opened if keep else without_pixels(opened), row
+        return without_pixels(opened), row
+
+    def drawn(self, data: bytes, found: Results) -> bytes:
+        """An encoded picture, in which something was found, with the boxes drawn, as a JPEG.
+
+        It is decoded a second time: while requests wait, they hold what was sent and no pixels, which are a hundred
+        times as many.
+        """
+        return write_jpeg(replace(found, orig_img=encoded_pixels(data, self.contract, self.limits)).plot())
 
     def _results(self, pictures: list[Picture], outputs: list[np.ndarray], question: Question) -> list[Results]:
         return [
