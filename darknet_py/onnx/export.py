@@ -18,10 +18,8 @@ from onnx import TensorProto, helper
 from ..contract.contract import ROW, Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
-from ..errors import BackendError, DataError
+from ..errors import DataError
 from ..files import put, scratch
-from ..ir import Graph, Value, check
-from ..ir.builder import Builder
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
@@ -98,7 +96,7 @@ def to_exported(
     tensors: list[str] = []
     extend: Callable[[Emitter], None] | None = None
     if boxes != "raw":
-        graph = with_boxes(Program(graph, program.contract))
+        graph = Program(graph, program.contract).with_boxes().graph
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
         contract = replace(contract, outputs=("boxes", "scores"))
     if boxes == "padded":
@@ -113,34 +111,6 @@ def to_exported(
         extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
     emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
     return Exported(emitter.skeleton(), emitter.arrays, contract)
-
-
-def with_boxes(program: Program) -> Graph:
-    """The graph with two outputs instead of its heads: boxes (n, 4) in pixels of the input, and scores (n, classes).
-
-    Raises `BackendError` if it has no heads.
-    """
-    graph, decoders = program.graph, program.contract.decoders
-    if not decoders:
-        raise BackendError("the network has no layer that gives boxes: export it with boxes=raw")
-    b = Builder()
-    boxes, scores = [], []
-    for index, decoder in zip(graph.heads, decoders, strict=True):
-        info = graph.layer(index)
-        b.enter(index, f"{info.section}.boxes")
-        found = decoder.lower_boxes(b, info.output, program.contract.net_size)
-        boxes.append(found[0])
-        scores.append(found[1])
-    classes = max(s.shape[1] for s in scores)
-    outputs = (b.concat(boxes), b.concat([_widened(b, s, classes) for s in scores]))
-    return check(replace(graph, ops=(*graph.ops, *b.ops), data={**graph.data, **b.data}, outputs=outputs))
-
-
-def _widened(b: Builder, scores: Value, classes: int) -> Value:
-    missing = classes - scores.shape[1]
-    if not missing:
-        return scores
-    return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
 
 
 def _named(e: Emitter, kind: str, inputs: list[str], output: str, **attrs: object) -> str:
