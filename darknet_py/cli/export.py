@@ -30,9 +30,10 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 @click.option("--format", "format_", metavar="NAME", help=f"{', '.join(formats())} (default: what the suffix says).")
 @click.option(
     "--boxes",
-    type=click.Choice(("raw", "decoded", "nms", "padded")),
+    type=click.Choice(("raw", "decoded", "nms", "padded", "efficient-nms", "tensorrt")),
     help="End in the outputs of the heads (default), in boxes and scores, or in what suppression by plain IoU leaves: "
-    "a list for all pictures, or padded for each (default for --format triton).",
+    "a list for all pictures, or padded for each (default for --format triton; efficient-nms is another word for it); "
+    "tensorrt: by TensorRT's own node.",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")

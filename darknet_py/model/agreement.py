@@ -33,6 +33,8 @@ def check_exported(network: Network, path: Path, contract: Contract) -> str:
     """
     if contract.int8:
         return "not checked on random numbers: int8 is judged on pictures, above"
+    if contract.boxes == "tensorrt":
+        return "not checked: that needs TensorRT"
     able = [b for b in readers_of(path.suffix.lower()) if b.installed]
     if not able:
         titles = " or ".join(f"{b.title} (pip install {b.install})" for b in readers_of(path.suffix.lower()))
