@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..contract.contract import Contract
+from ..contract.contract import Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output, put, scratch
+from ..onnx.emitter import output_names
 from ..onnx.export import Exported, is_exported, to_exported
+from ..passes import Pass, optimize
+from ..version import VERSION
 
 
 def export_onnx(
@@ -128,12 +131,47 @@ def notes_of(network: Network, contract: Contract) -> tuple[str, ...]:
 def told_of_half(program: Program) -> tuple[str, ...]:
     """What float16 loses, in sentences: a warning of Python too where it cannot hold the numbers."""
     from ..analysis.half import find_half_loss
-    from ..passes import optimize
 
     found = find_half_loss(optimize(program.graph))
     if found.warnings:
         warnings.warn("\n".join(found.warnings), stacklevel=4)
     return tuple(f"warning: {w}" for w in found.warnings) or (str(found),)
+
+
+def finished(
+    network: Network,
+    passes: Sequence[Pass],
+    *,
+    boxes: str = "raw",
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    batch: int | None = None,
+    half: bool = False,
+    threshold: float = CONF,
+    iou: float = IOU,
+) -> Program:
+    """An open network as a file has it that is written from the graph: optimized, and with a contract that says so.
+
+    It ends in the outputs of the heads, in boxes and scores ('decoded'), or before the heads ('input'). Raises
+    `DataError` for other `boxes`.
+    """
+    program = named(network, names, letterbox)
+    if boxes not in ("raw", "decoded", "input"):
+        raise DataError(f"boxes={boxes!r}: this format has no suppression; 'raw' and 'decoded' are to be had")
+    if boxes == "decoded":
+        program = program.with_boxes()
+    elif boxes == "input":
+        program = program.before_heads()
+    graph = optimize(program.graph, passes)
+    outputs = output_names(graph)
+    count = len(graph.outputs)
+    contract = dataclasses.replace(
+        program.contract, batch=batch, producer=f"darknet-py {VERSION}", threshold=threshold, iou=iou, half=half,
+        input=graph.image.name, outputs=program.contract.outputs or tuple(outputs[:count]),
+        states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
+        diagnostics=(*notes_of(network, program.contract), *(told_of_half(named(network)) if half else ())),
+    )  # fmt: skip
+    return Program(graph, contract)
 
 
 @contextmanager

@@ -69,9 +69,19 @@ class Format:
         known = signature(self.writer).parameters
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
+        self._check_neighbours(path)
         with permitting(path, replace):
             told = self.writer(network, path, **options)
         return (*told, self._checked(network, path)) if check else told
+
+    def _check_neighbours(self, path: Path) -> None:
+        """Raise `DataError` where a file beside `path` would be that of another format, which has the same name."""
+        for other in formats().values():
+            taken = path.with_suffix(other.suffix) if other.suffix and other.suffix != self.suffix else None
+            shared = {*other.beside} & {*self.beside}
+            if taken is not None and shared and taken.is_file():
+                beside = path.with_suffix(shared.pop())
+                raise DataError(f"{beside} belongs to {taken}\n  hint: write to another name or folder")
 
     def _checked(self, network: Network, path: Path) -> str:
         """In a sentence, how what was written agrees with NumPy, or why it was not run."""
