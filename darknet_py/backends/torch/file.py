@@ -36,10 +36,10 @@ class _Plain(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not looked in
         # As constants: what was folded is not read any more, and the names of parameters begin with a digit.
         read = {v for op in graph.ops for v in op.inputs} | {*graph.roots}
         data = {v: array for v, array in graph.data.items() if v in read}
-        self.graph = GraphModule(replace(graph, params=(), data=data)).eval().requires_grad_(False)
+        self.network = GraphModule(replace(graph, params=(), data=data)).eval().requires_grad_(False)
 
     def forward(self, *inputs: torch.Tensor) -> Any:
-        found = tuple(self.graph(*inputs))
+        found = tuple(self.network(*inputs))
         return found if len(found) > 1 else found[0]
 
 
