@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..contract.told import from_text
+from ..contract.told import from_text, to_text
 from ..errors import DataError
 from ..files import reading
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..contract.contract import Contract
 
 ENTRY = "darknet.json"
-MOST = 1 << 24  # bytes of it
+LABELS = "labels.txt"
+MOST = 1 << 24  # bytes of the first
 
 
 def contract_in(path: Path) -> Contract:
@@ -28,3 +29,10 @@ def contract_in(path: Path) -> Contract:
         told = f"no {ENTRY} in it" if isinstance(e, StopIteration) else str(e)
         raise DataError(f"{path} was not exported by darknet-py ({told})") from None
     return from_text(text, path)
+
+
+def append(path: Path, contract: Contract) -> None:
+    """Put an archive with the contract, and the names of the classes in lines, at the end of a file."""
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, text in ((ENTRY, to_text(contract)), (LABELS, "".join(f"{n}\n" for n in contract.names))):
+            archive.writestr(zipfile.ZipInfo(name), text)
