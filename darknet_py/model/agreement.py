@@ -7,7 +7,7 @@ numbers; what comes out is held to NumPy's answer for the graph as it was lowere
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,32 +26,69 @@ SAME_BOX = 0.9  # two boxes of one class are the same from this IoU on
 SEED = 0
 
 
-def check_exported(network: Network, path: Path, contract: Contract) -> str:
-    """How far the outputs of a file are from NumPy's, in a sentence; or why nobody knows.
+@dataclass(frozen=True)
+class Agreement:
+    """How a file agrees with NumPy, in a runtime called `title`; without one nobody knows, and `told` says why.
 
-    Raises `BackendError` where a file of float32 computes something else: by more than `TOLERANCE`, or other boxes.
+    `off` is the largest difference of an output, relative to its scale; where the file suppresses boxes itself it is
+    None, and `missing` of the `boxes` that NumPy's numbers give are not among those that the file `found`.
     """
+
+    told: str = ""
+    title: str = ""
+    off: float | None = None
+    boxes: int = 0
+    found: int = 0
+    missing: int = 0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether there is no difference, or none that float32 does not explain."""
+        if self.off is not None:
+            return self.off <= TOLERANCE
+        return self.missing == 0 and self.found == self.boxes
+
+    def __str__(self) -> str:
+        if not self.title:
+            return f"not checked: {self.told}"
+        if self.off is not None:
+            return f"{self.off:.1e} of the scale from NumPy, on random numbers in {self.title}"
+        if not self.boxes:
+            return f"nothing is found in random numbers, as in NumPy, in {self.title}"
+        return f"{self.boxes - self.missing} of {self.boxes} boxes of random numbers are NumPy's, in {self.title}"
+
+
+def check_exported(network: Network, path: Path, contract: Contract) -> str:
+    """How a file agrees with NumPy, in a sentence.
+
+    Raises `BackendError` where a file of float32 computes something else.
+    """
+    found = compare_exported(network, path, contract)
+    if found.title and not found.is_right and not contract.half:
+        raise BackendError(f"{path} was written, and computes something else: {found}")
+    return f"checked: {found}" if found.title else str(found)
+
+
+def compare_exported(network: Network, path: Path, contract: Contract) -> Agreement:
+    """How a file agrees with NumPy on the network that it was written from. Raises `BackendError` if it cannot run."""
     if contract.int8:
-        return "not checked on random numbers: int8 is judged on pictures, above"
+        return Agreement("int8 is judged on pictures, not on random numbers")
     if contract.boxes == "tensorrt":
-        return "not checked: that needs TensorRT"
-    able = [b for b in readers_of(path.suffix.lower()) if b.installed]
-    if not able:
-        titles = " or ".join(f"{b.title} (pip install {b.install})" for b in readers_of(path.suffix.lower()))
-        return f"not checked: that needs {titles}"
-    backend = able[0]
+        return Agreement("that needs TensorRT")
+    able = readers_of(path.suffix.lower())
+    backend = next((b for b in able if b.installed), None)
+    if backend is None:
+        return Agreement("that needs " + " or ".join(f"{b.title} (pip install {b.install})" for b in able))
     feed = _random(contract)
     wanted = _expected(network, contract, feed)
     if not all(np.isfinite(array).all() for array in wanted):
-        return "not checked: what the network makes of random numbers is NaN or infinite"
+        return Agreement("what the network makes of random numbers is NaN or infinite")
     got = open_file(path, backend.name).run(feed)
     if contract.is_suppressed:
-        return _boxes_told(contract, wanted, got, backend.title)
-    off = max((difference(a, b) for a, b in zip(got, wanted, strict=True)), default=0.0)
-    told = f"{off:.1e} of the scale from NumPy, on random numbers in {backend.title}"
-    if off > TOLERANCE and not contract.half:
-        raise BackendError(f"{path} was written, and computes something else: {told}, where {TOLERANCE:.0e} is allowed")
-    return f"checked: {told}"
+        return _compare_boxes(contract, wanted, got, backend.title)
+    return Agreement(
+        title=backend.title, off=max((difference(a, b) for a, b in zip(got, wanted, strict=True)), default=0.0)
+    )
 
 
 def _random(contract: Contract) -> list[np.ndarray]:
@@ -70,18 +107,18 @@ def _expected(network: Network, contract: Contract, feed: Sequence[np.ndarray]) 
     return open_session(program.graph, "numpy").run(feed)
 
 
-def _boxes_told(contract: Contract, wanted: Sequence[np.ndarray], got: Sequence[np.ndarray], title: str) -> str:
-    """How many of the boxes that NumPy's numbers give the file gives too."""
+def _compare_boxes(
+    contract: Contract, wanted: Sequence[np.ndarray], got: Sequence[np.ndarray], title: str
+) -> Agreement:
+    """How the boxes that the file gives agree with those of NumPy's numbers, of the first sample."""
     plain = replace(contract, boxes="decoded", outputs=("boxes", "scores"), nms_kind="default")
     size = contract.net_size
     expected = plain.decode(plain.sample(wanted[:2], 0), size, letterbox=False)
     found = contract.decode(contract.sample(got[: len(contract.outputs)], 0), size, letterbox=False)
+    if contract.is_full(found):
+        expected = expected[: len(found)]
     missing = 0
     for box, label in zip(expected.xywh, expected.cls, strict=True):
         near = box_iou(box[None], found.xywh[found.cls == label])
         missing += not (near >= SAME_BOX).any()
-    if (missing or len(found) != len(expected)) and not contract.half and not contract.is_full(found):
-        raise BackendError(f"the file finds other boxes than NumPy: {len(found)}, and {missing} of {len(expected)} not")
-    if not len(expected):
-        return f"checked: nothing is found in random numbers, as in NumPy, in {title}"
-    return f"checked: {len(expected) - missing} of {len(expected)} boxes of random numbers are NumPy's, in {title}"
+    return Agreement(title=title, boxes=len(expected), found=len(found), missing=missing)

@@ -23,7 +23,8 @@ WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by c
 class Writer:
     """Lists the layers that compute `ops`, with `gives` as its results; `data` are the arrays of constants.
 
-    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results; `fused` is the
+    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results, and `results`
+    the same for a value that is given more than once; `fused` is the
     activation that each convolution computes itself. With `half`, learned weights are stored in float16.
     """
 
@@ -45,7 +46,8 @@ class Writer:
         for op in ops:
             if op not in inside:
                 self._result(self.fused.get(op, op).output, RULES[op.kind](self, op))
-        self.outputs = {v: self.read(v) for v in gives}
+        self.results = [self.read(v) for v in gives]
+        self.outputs = dict(zip(gives, self.results, strict=True))
 
     def text(self, names: Mapping[str, str] | None = None) -> str:
         """The network in ncnn's text format; `names` replace those of some blobs."""
