@@ -414,7 +414,7 @@ RULES: dict[str, Rule] = {
 }
 
 # In 8 bits: what keeps the scale of its operand, what has one of its own, and what is measured.
-KEPT = ("max_pool", "pad", "reshape", "transpose", "slice", "gather", "upsample")
+KEPT = ("max_pool", "pad", "reshape", "transpose", "slice", "gather", "upsample", "reduce_max")
 FIXED: Mapping[str, Scale] = {
     "sigmoid": Scale((1 / 256,), (LOW,)), "tanh": Scale((1 / 128,), (0,)), "softmax": Scale((1 / 256,), (LOW,)),
 }  # fmt: skip

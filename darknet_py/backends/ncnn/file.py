@@ -25,7 +25,7 @@ class FileSession:
         told = path.with_suffix(TOLD)
         contract = from_text(read_at_most(told, MOST), told)
         self._inputs = [contract.input, *(s.input for s in contract.states)]
-        self._outputs = [*contract.outputs, *(s.output for s in contract.states)]
+        self._outputs = contract.results
         self._lock = Lock()  # as in `session`
         self._net = plain(ncnn.Net(), threads, winograd)
         arrays = path.with_suffix(".bin")
