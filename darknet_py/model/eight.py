@@ -7,7 +7,6 @@ from dataclasses import replace
 from operator import truediv as divide
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from ..contract.program import Program
 from ..contract.thresholds import CONF
 from ..darknet.network import Network
 from ..errors import DataError
+from ..vision.results import Results
 from ..vision.sources import Found
 from .model import Model
 from .opening import from_network
@@ -45,23 +45,20 @@ def in_eight_bits(
     told = [f"in float32 for want of 8 bits: {', '.join(sorted(left))}"] if left else []
     backend = find_backend("litert")
     if not backend.installed:
-        return (
-            model,
-            replace(contract, int8={}),
-            (*told, f"what int8 loses was not measured: pip install {backend.install}"),
-        )
+        unknown = f"what int8 loses was not measured: pip install {backend.install}"
+        return model, replace(contract, int8={}), (*told, unknown)
     from ..backends.litert.session import LiteRTSession
 
     session = LiteRTSession(model, None)
-    wanted, got = from_network(network), Model(session, contract)
-    losses = [loss(_results(wanted, files), _results(got, files)) for files in (held_out, others)]
+    wanted, got = from_network(network, letterbox=contract.letterbox), Model(session, contract)
     plain, _ = to_tflite(graph, contract.results)
     feed = [np.zeros((1, *contract.shape), np.float32)]
     sessions = LiteRTSession(plain, None), session
     speeds = [divide(*(timed(s, feed) for s in sessions)) for _ in range(ROUNDS)]
-    found = Quantization(*losses, speed=median(speeds), runtime=backend.title)
+    lost = [loss(_results(wanted, files), _results(got, files)) for files in (held_out, others)]
+    found = Quantization(lost[0], lost[1], median(speeds), backend.title)
     return model, replace(contract, int8=found.to_dict()), (str(found), *told)
 
 
-def _results(model: Model, files: Sequence[Found]) -> list[Any]:
-    return [result for f in files for result in model(str(f.path), conf=CONF)]
+def _results(model: Model, files: Sequence[Found]) -> list[Results]:
+    return [result for f in files for result in model(f, conf=CONF)]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import DarknetError
@@ -64,7 +65,7 @@ def cells(cfg: Path, wanted: Iterable[Format], halves: bool) -> Iterator[Cell]:
             yield _cell(network, kind, f"{kind.name}, float16", half=True)
 
 
-def _cell(network: Network, kind: Format, form: str, **options: object) -> Cell:
+def _cell(network: Network, kind: Format, form: str, **options: Any) -> Cell:
     name = network.cfg.parent.name if network.cfg.stem == "net" else network.cfg.stem
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
