@@ -98,7 +98,7 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
     held out. Raises `DataError` for too few pictures, and `BackendError` where onnxruntime cannot quantize the model.
     """
-    others, held_out = split(images)
+    others, held_out = split_pictures(images)
     with scratch() as folder:
         plain, small = folder / "float.onnx", folder / "int8.onnx"
         try:
@@ -118,7 +118,7 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
         return onnx.load(small), Quantization(*losses, speed=median(speeds))
 
 
-def split(images: str | Path) -> tuple[list[Found], list[Found]]:
+def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
     """The pictures of a path, folder or glob to calibrate with, and those that are held out.
 
     Raises `DataError` for less than one of each.

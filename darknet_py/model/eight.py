@@ -10,7 +10,7 @@ from statistics import median
 
 import numpy as np
 
-from ..analysis.quantize import ROUNDS, Quantization, loss, split
+from ..analysis.quantize import ROUNDS, Quantization, loss, split_pictures
 from ..analysis.ranges import measure_ranges
 from ..backends.auto import timed
 from ..backends.backend import find_backend
@@ -38,7 +38,7 @@ def in_eight_bits(
     graph, contract = program.graph, program.contract
     if contract.states or len(contract.shape) != 3:
         raise DataError("int8 is for networks of single pictures: this one remembers, or takes numbers")
-    others, held_out = split(images)
+    others, held_out = split_pictures(images)
     floats = {op for op in graph.ops if op.layer in graph.heads} if contract.boxes != "input" else set()
     ranges = measure_ranges(graph, contract, others)
     model, left = to_tflite(graph, contract.results, eight=read_as_eight(graph, ranges, floats))

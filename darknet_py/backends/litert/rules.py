@@ -10,7 +10,7 @@ import numpy as np
 from ...ir.kernels import FLOAT_MIN, KERNELS, batch_norm_affine
 from ...ir.ops import Pads, Pair
 from .schema import NONE, SAME, VALID, Scale
-from .writer import HIGH, LOW, Options, Rule, Writer, quantized
+from .writer import HIGH, LOW, LiteRTWriter, Options, Rule, quantized
 
 LUT = np.arange(LOW, HIGH + 1)
 
@@ -29,7 +29,7 @@ def _is_same(size: Sequence[int], pads: Pads, kernel: Pair, strides: Pair, dilat
     return True
 
 
-def _windowed(w: Writer, kernel: Pair, fill: float, dilations: Pair = (1, 1)) -> tuple[int, int]:
+def _windowed(w: LiteRTWriter, kernel: Pair, fill: float, dilations: Pair = (1, 1)) -> tuple[int, int]:
     """The operand for windows and the padding that is left to the operator; with a border where that has no word."""
     a, x = w.op.attrs, w.x()
     pads: Pads = a["pads"]
@@ -40,7 +40,7 @@ def _windowed(w: Writer, kernel: Pair, fill: float, dilations: Pair = (1, 1)) ->
     return _bordered(w, x, pads, fill), VALID
 
 
-def _bordered(w: Writer, x: int, pads: Pads, fill: float) -> int:
+def _bordered(w: LiteRTWriter, x: int, pads: Pads, fill: float) -> int:
     n, height, width, channels = w.shape_of(x)
     shape = (n, height + pads[0] + pads[2], width + pads[1] + pads[3], channels)
     rows = w.table([(0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)])
@@ -49,7 +49,7 @@ def _bordered(w: Writer, x: int, pads: Pads, fill: float) -> int:
     return w.part("PADV2", [x, rows, w.scalar(fill, x)], shape, x)
 
 
-def _conv(w: Writer) -> None:
+def _conv(w: LiteRTWriter) -> None:
     a = w.op.attrs
     filters, each, *kernel = w.op.inputs[1].shape
     x, padding = _windowed(w, (kernel[0], kernel[1]), 0.0, a["dilations"])
@@ -68,7 +68,7 @@ def _conv(w: Writer) -> None:
     w.result("CONV_2D", operands, options={**shared, **more})
 
 
-def _learned(w: Writer, x: int, array: np.ndarray, bias: np.ndarray, axis: int) -> tuple[int, int]:
+def _learned(w: LiteRTWriter, x: int, array: np.ndarray, bias: np.ndarray, axis: int) -> tuple[int, int]:
     """Weights and bias: in 8 and 32 bits, each index of `axis` with a scale of its own, where the operand has 8."""
     name, bias = w.op.inputs[1].name, np.asarray(bias, np.float32)
     if not w.eight:
@@ -88,7 +88,7 @@ def _learned(w: Writer, x: int, array: np.ndarray, bias: np.ndarray, axis: int) 
     )
 
 
-def _conv_transpose(w: Writer) -> None:
+def _conv_transpose(w: LiteRTWriter) -> None:
     a, x = w.op.attrs, w.x()
     top, left, bottom, right = a["pads"]
     channels, height, width = w.op.output.shape
@@ -115,13 +115,13 @@ def _pool_options(padding: int, kernel: Pair, strides: Pair) -> dict[int, tuple[
     return {0: ("Int8", padding), **sized, 5: ("Int8", NONE)}
 
 
-def _max_pool(w: Writer) -> None:
+def _max_pool(w: LiteRTWriter) -> None:
     kernel, strides = w.op.attrs["kernel"], w.op.attrs["strides"]
     x, padding = _windowed(w, kernel, float(FLOAT_MIN))
     w.result("MAX_POOL_2D", [x], options=_pool_options(padding, kernel, strides))
 
 
-def _avg_pool(w: Writer) -> None:
+def _avg_pool(w: LiteRTWriter) -> None:
     kernel, strides, pads = (w.op.attrs[k] for k in ("kernel", "strides", "pads"))
     x, padding = _windowed(w, kernel, 0.0)
     options = _pool_options(padding, kernel, strides)
@@ -143,7 +143,7 @@ NOT_TURNED: Options = {0: ("Bool", 0), 1: ("Bool", 0)}
 FUSED_NONE: Options = {0: ("Int8", NONE)}
 
 
-def _linear(w: Writer) -> None:
+def _linear(w: LiteRTWriter) -> None:
     x = w.x()
     bias = w.weights(2) if len(w.op.inputs) > 2 else np.zeros(w.op.output.shape, np.float32)
     if w.eight:
@@ -159,11 +159,11 @@ def _linear(w: Writer) -> None:
     w.result("FULLY_CONNECTED", [x, *operands], options={0: ("Int8", NONE), 1: ("Int8", 0), 2: ("Bool", 0)})
 
 
-def _matmul(w: Writer) -> None:
+def _matmul(w: LiteRTWriter) -> None:
     w.result("BATCH_MATMUL", [w.x(0, last=False), w.x(1, last=False)], last=False, options=NOT_TURNED)
 
 
-def _batch_norm(w: Writer) -> None:
+def _batch_norm(w: LiteRTWriter) -> None:
     a = w.op.attrs
     scale, bias, mean, variance = (w.weights(i) for i in range(1, 5))
     factor, offset = batch_norm_affine(scale, bias, mean, variance, a["epsilon"], a["outside"])
@@ -175,7 +175,7 @@ def _batch_norm(w: Writer) -> None:
 def _binary(kind: str) -> Rule:
     options: Options = {} if kind == "MAXIMUM" else FUSED_NONE
 
-    def rule(w: Writer) -> None:
+    def rule(w: LiteRTWriter) -> None:
         last = _last(w)
         operands = [w.x(i, last=last and len(v.shape) == 3) for i, v in enumerate(w.op.inputs)]
         w.result(kind, operands, last=last, options=options)
@@ -183,21 +183,21 @@ def _binary(kind: str) -> Rule:
     return rule
 
 
-def _last(w: Writer) -> bool:
+def _last(w: LiteRTWriter) -> bool:
     """Whether operands are to have their channels last: where one of them has."""
     if len(w.op.output.shape) != 3:
         return False
     return any(w.has(v, last=True) for v in w.op.inputs) or not any(w.has(v, last=False) for v in w.op.inputs)
 
 
-def _rescaled_maximum(w: Writer) -> None:
+def _rescaled_maximum(w: LiteRTWriter) -> None:
     """The operator wants all three in one scale."""
     last = _last(w)
     operands = [_in_scale(w, w.x(i, last=last and len(v.shape) == 3)) for i, v in enumerate(w.op.inputs)]
     w.result("MAXIMUM", operands, last=last)
 
 
-def _in_scale(w: Writer, number: int) -> int:
+def _in_scale(w: LiteRTWriter, number: int) -> int:
     """A tensor in the scale of the result."""
     wanted = w.result_scale()
     if w.scale_of(number) == wanted:
@@ -208,7 +208,7 @@ def _in_scale(w: Writer, number: int) -> int:
 def _unary(kind: str, options: Mapping[int, tuple[str, str]] | None = None) -> Rule:
     """An operator of one operand; options are attributes of the operation."""
 
-    def rule(w: Writer) -> None:
+    def rule(w: LiteRTWriter) -> None:
         last = _last(w)
         told = {slot: (of, float(w.op.attrs[name])) for slot, (of, name) in (options or {}).items()}
         w.result(kind, [w.x(0, last=last)], last=last, options=told)
@@ -216,7 +216,7 @@ def _unary(kind: str, options: Mapping[int, tuple[str, str]] | None = None) -> R
     return rule
 
 
-def _clip(w: Writer) -> None:
+def _clip(w: LiteRTWriter) -> None:
     low, high, last = w.op.attrs["low"], w.op.attrs["high"], _last(w)
     x = w.x(0, last=last)
     if (low, high) in ((0.0, 6.0), (0.0, math.inf)):
@@ -229,7 +229,7 @@ def _clip(w: Writer) -> None:
     w.result(kind, [x, w.scalar(number)], last=last)
 
 
-def _power(w: Writer) -> None:
+def _power(w: LiteRTWriter) -> None:
     last, exponent = _last(w), w.op.attrs["exponent"]
     x = w.x(0, last=last)
     if exponent == 2:
@@ -238,7 +238,7 @@ def _power(w: Writer) -> None:
         w.result("POW", [x, w.scalar(exponent)], last=last)
 
 
-def _elu(w: Writer) -> None:
+def _elu(w: LiteRTWriter) -> None:
     last = _last(w)
     x = w.x(0, last=last)
     shape = w.shape_of(x)
@@ -249,7 +249,7 @@ def _elu(w: Writer) -> None:
     w.result("ADD", [w.part("RELU", [x], shape), scaled], last=last, options=FUSED_NONE)
 
 
-def _mish(w: Writer) -> None:
+def _mish(w: LiteRTWriter) -> None:
     """As in `onnx.operators`: exact at both ends."""
     last = _last(w)
     x = w.x(0, last=last)
@@ -260,13 +260,13 @@ def _mish(w: Writer) -> None:
     w.result("MUL", [x, w.part("DIV", [u, rest], shape, options=FUSED_NONE)], last=last, options=FUSED_NONE)
 
 
-def _swish(w: Writer) -> None:
+def _swish(w: LiteRTWriter) -> None:
     last = _last(w)
     x = w.x(0, last=last)
     w.result("MUL", [x, w.part("LOGISTIC", [x], w.shape_of(x))], last=last, options=FUSED_NONE)
 
 
-def _looked_up(w: Writer) -> None:
+def _looked_up(w: LiteRTWriter) -> None:
     """A function of one number in 8 bits: what it gives for each of the 256."""
     last = _last(w)
     x = w.x(0, last=last)
@@ -284,7 +284,7 @@ def _looked_up(w: Writer) -> None:
 
 
 def _reduce(kind: str) -> Rule:
-    def rule(w: Writer) -> None:
+    def rule(w: LiteRTWriter) -> None:
         last = _last(w)
         axes = sorted(w.axis(a, last=last) for a in w.op.attrs["axes"])
         w.result(kind, [w.x(0, last=last), w.integers(*axes)], last=last, options={0: ("Bool", 1)})
@@ -292,7 +292,7 @@ def _reduce(kind: str) -> Rule:
     return rule
 
 
-def _softmax(w: Writer) -> None:
+def _softmax(w: LiteRTWriter) -> None:
     """The operator works along the last axis."""
     axis, rank = w.op.attrs["axis"], len(w.op.output.shape)
     beta = {0: ("Float32", 1.0)}
@@ -307,7 +307,7 @@ def _softmax(w: Writer) -> None:
     w.result("TRANSPOSE", [y, w.integers(*(order.index(i) for i in range(rank + 1)))], last=False)
 
 
-def _concat(w: Writer) -> None:
+def _concat(w: LiteRTWriter) -> None:
     last = _last(w)
     operands = [w.x(i, last=last) for i in range(len(w.op.inputs))]
     if w.eight:
@@ -316,7 +316,7 @@ def _concat(w: Writer) -> None:
     w.result("CONCATENATION", operands, last=last, options={0: ("Int32", axis), 1: ("Int8", NONE)})
 
 
-def _slice(w: Writer) -> None:
+def _slice(w: LiteRTWriter) -> None:
     a, last = w.op.attrs, _last(w) if len(w.op.output.shape) == 3 else False
     x = w.x(0, last=last)
     shape = w.shape_of(x)
@@ -327,7 +327,7 @@ def _slice(w: Writer) -> None:
     w.result("STRIDED_SLICE", [x, *(w.integers(*n) for n in (starts, stops, steps))], last=last, options=NO_MASKS)
 
 
-def _pad(w: Writer) -> None:
+def _pad(w: LiteRTWriter) -> None:
     pads, value, x = w.op.attrs["pads"], w.op.attrs["value"], w.x()
     rows = w.table([(0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)])
     if value:
@@ -336,7 +336,7 @@ def _pad(w: Writer) -> None:
         w.result("PAD", [x, rows])
 
 
-def _reshape(w: Writer) -> None:
+def _reshape(w: LiteRTWriter) -> None:
     value, shape = w.op.inputs[0], w.op.attrs["shape"]
     pixel = len(value.shape) == 3 and value.shape[1:] == (1, 1)  # in one order either way
     x = w.x(0, last=pixel and w.has(value, last=True))
@@ -345,7 +345,7 @@ def _reshape(w: Writer) -> None:
     w.result("RESHAPE", [x, w.integers(*whole)], last=to_pixel)
 
 
-def _transpose(w: Writer) -> None:
+def _transpose(w: LiteRTWriter) -> None:
     order = w.op.attrs["order"]
     value = w.op.inputs[0]
     last = len(order) == 3 and w.has(value, last=True)
@@ -357,20 +357,20 @@ def _transpose(w: Writer) -> None:
     w.result("TRANSPOSE", [x, w.integers(*moves)], last=False)
 
 
-def _gather(w: Writer) -> None:
+def _gather(w: LiteRTWriter) -> None:
     last = _last(w)
     axis = w.axis(w.op.attrs["axis"], last=last)
     w.result("GATHER", [w.x(0, last=last), w.integers(*w.op.attrs["indices"])], last=last, options={0: ("Int32", axis),
              1: ("Int32", 0)})  # fmt: skip
 
 
-def _upsample(w: Writer) -> None:
+def _upsample(w: LiteRTWriter) -> None:
     _, height, width = w.op.output.shape
     # By the centres of pixels: the others are at whole numbers, where a rounding would choose.
     w.result("RESIZE_NEAREST_NEIGHBOR", [w.x(), w.integers(height, width)], options={0: ("Bool", 0), 1: ("Bool", 1)})
 
 
-def _untile(w: Writer) -> None:
+def _untile(w: LiteRTWriter) -> None:
     (channels, rows, columns), (pixels, points) = (v.shape for v in w.op.inputs)
     each, length, (height, width) = channels // points, math.isqrt(pixels), w.op.attrs["size"]
 
@@ -387,7 +387,7 @@ def _untile(w: Writer) -> None:
     w.result("STRIDED_SLICE", [whole, *cut], last=False, options=NO_MASKS)
 
 
-def _nothing(w: Writer) -> None:
+def _nothing(w: LiteRTWriter) -> None:
     raise AssertionError("repeat_batch is read as the constant that it repeats")
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from ...errors import BackendError
 from ...ir.graph import Graph, Op, Value
 from ...passes import fold_constants
-from .schema import VERSIONS, File, Operator, Scale, Tensor
+from .schema import VERSIONS, Flatbuffer, Operator, Scale, StoredTensor
 
 LAST = (1, 2, 0)  # an image's (channels, height, width) with the channels last
 MOST_AXES = 5  # beside the batch axis, of what is moved
 
 
-Rule = Callable[["Writer"], None]
+Rule = Callable[["LiteRTWriter"], None]
 Options = Mapping[int, tuple[str, float]]  # of an operator: the kind and the number of each slot of its table
 
 
@@ -34,7 +34,7 @@ class Eight:
     floats: Collection[Op] = ()
 
 
-class Writer:
+class LiteRTWriter:
     """Writes the operators of a graph; `op` is the operation that is being written, `eight` whether in 8 bits.
 
     `file` is what is written. `left` are the kinds of operations that were to be in 8 bits, and have no rule for that.
@@ -45,7 +45,7 @@ class Writer:
         eight: Eight | None = None, eight_rules: Mapping[str, Rule] | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph = fold_constants(graph)
-        self.file, self.half, self._quantized = File(), half, eight
+        self.file, self.half, self._quantized = Flatbuffer(), half, eight
         self._rules, self._eight_rules = rules, eight_rules or {}
         self.left: set[str] = set()
         self._held: dict[tuple[Value, bool, bool], int] = {}  # by value, whether channels are last, and in 8 bits
@@ -111,7 +111,7 @@ class Writer:
 
     def counted(self, kind: str, inputs: Sequence[int], shape: Sequence[int], options: Options) -> int:
         """The same of an operator that gives int32."""
-        self.file.tensors.append(Tensor(f"{self.op.output.name}.{kind.lower()}", tuple(shape), "int32"))
+        self.file.tensors.append(StoredTensor(f"{self.op.output.name}.{kind.lower()}", tuple(shape), "int32"))
         number = len(self.file.tensors) - 1
         self._emit(kind, inputs, number, options)
         return number
@@ -151,11 +151,11 @@ class Writer:
 
     def array(self, data: np.ndarray, name: str, scale: Scale | None = None) -> int:
         """A constant; weights of float are stored in float16 where that was asked for."""
-        self.file.tensors.append(Tensor(name, data.shape, str(data.dtype), data, scale))
+        self.file.tensors.append(StoredTensor(name, data.shape, str(data.dtype), data, scale))
         number = len(self.file.tensors) - 1
         if not self.half or data.dtype != np.float32 or data.size < SMALL:
             return number
-        self.file.tensors[number] = Tensor(f"{name}.half", data.shape, "float16", _to_half(data))
+        self.file.tensors[number] = StoredTensor(f"{name}.half", data.shape, "float16", _to_half(data))
         whole = self._tensor(name, data.shape, None)
         self._emit("DEQUANTIZE", [number], whole)
         return whole
@@ -198,7 +198,7 @@ class Writer:
         return (1, *((shape[i] for i in LAST) if last else shape))
 
     def _tensor(self, name: str, shape: tuple[int, ...], scale: Scale | None) -> int:
-        self.file.tensors.append(Tensor(name, shape, "int8" if scale else "float32", None, scale))
+        self.file.tensors.append(StoredTensor(name, shape, "int8" if scale else "float32", None, scale))
         return len(self.file.tensors) - 1
 
     def _emit(self, kind: str, inputs: Sequence[int], output: int, options: Options | None = None) -> None:
@@ -211,7 +211,7 @@ class Writer:
 
     def _stored(self, key: Any, data: np.ndarray, name: str, scale: Scale | None = None) -> int:
         if key not in self._numbers:
-            self.file.tensors.append(Tensor(name, data.shape, str(data.dtype), data, scale))
+            self.file.tensors.append(StoredTensor(name, data.shape, str(data.dtype), data, scale))
             self._numbers[key] = len(self.file.tensors) - 1
         return self._numbers[key]
 

@@ -33,7 +33,7 @@ def _write(
     """
     from ...backends.litert.file import to_tflite
     from ...passes import passes_for
-    from ..archives import append
+    from ..archives import append_contract
     from ..export import finished, placing
 
     if half and int8 is not None:
@@ -52,7 +52,7 @@ def _write(
         model, contract, told = in_eight_bits(network, program, int8)
     with placing(path) as place:
         place.write_bytes(model)
-        append(place, contract)
+        append_contract(place, contract)
     size = "x".join(map(str, (*contract.shape[1:], contract.shape[0])))
     said = f"input {size}, channels last, {contract.resize}, boxes: {contract.boxes}"
     return (*told, said, *contract.diagnostics)
