@@ -27,7 +27,10 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     help="What to write (default: CFG's name with .onnx, or models/).",
 )
 @click.option(
-    "--format", "format_", metavar="NAME", help="onnx, or triton: a folder of models (default: what the suffix says)."
+    "--format",
+    "format_",
+    metavar="NAME",
+    help="onnx, darknet (.cfg), or triton: a folder of models (default: what the suffix says).",
 )
 @click.option(
     "--boxes",
@@ -42,6 +45,8 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     metavar="IMAGES",
     help="8 bits, calibrated on a folder or glob of pictures; prints what is lost on them.",
 )
+@click.option("--fold", is_flag=True, help="With --format darknet: multiply batch normalization into the weights.")
+@click.option("--layers", type=click.IntRange(1), help="With --format darknet: only the first so many layers.")
 @click.option("--external", is_flag=True, help="Keep the weights in a file of their own beside the model.")
 @click.option(
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
@@ -93,6 +98,7 @@ def command(
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
+    darknet-py export csppelee -o for-darknet.cfg
     """
     from ..model.formats import find_format
 

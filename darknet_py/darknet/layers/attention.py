@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
 from .activations import activate
 from .implicit import TorchImplicit
-from .layer import Layer, LayerError, activation, image, layer
+from .layer import Layer, LayerError, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .route import need_layers
 from .training import unused
@@ -107,6 +108,11 @@ class TorchSam(TorchPair):
     dialects = ("pytorch",)
     family = "spatial attention"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if inputs[0] != inputs[1]:
+            raise unspeakable("it multiplies layers of one shape only", "from")
+        return Spelling(options={"activation": "linear"})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
         image(inputs[0])
@@ -121,6 +127,13 @@ class TorchScaleChannels(TorchPair):
     dialects = ("pytorch",)
     family = "channel attention"
     short = "scale"
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        scale, x = inputs
+        if scale not in ((x[0], 1, 1), (1, *x[1:])):
+            raise unspeakable("it scales by one number for each channel, or for each place", "from")
+        by_place = scale != (x[0], 1, 1)
+        return Spelling(options={"activation": "linear", "scale_wh": "1" if by_place else None})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")

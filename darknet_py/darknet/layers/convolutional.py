@@ -9,11 +9,11 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
-from ...ir.ops import Pads
+from ...ir.ops import Pads, Shape
 from ..cfg.options import opt
 from .activations import activate
 from .binary import binarized, packed_conv, sign
-from .layer import Layer, LayerError, Lowered, activation, image, layer
+from .layer import Layer, LayerError, Lowered, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .training import train, unused
 
@@ -285,6 +285,11 @@ class PjreddieConvolutional(Kernels):
     def strides(self) -> tuple[int, int]:
         """The step (down, across)."""
         return self.stride, self.stride
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.xnor:
+            raise unspeakable("it packs bits, which changes what xnor computes", "xnor")
+        return Spelling()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.size == 1 and self.padding and not self.pad:  # this forward skips im2col whatever the stride

@@ -12,10 +12,11 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
 from .activations import activate
 from .heads.yolo import Yolo
-from .layer import Layer, LayerError, activation, image, layer
+from .layer import Layer, LayerError, Spelling, activation, image, layer
 from .lowering import Lowering
 from .training import train, unused
 
@@ -114,6 +115,9 @@ class Logistic(Layer):
 
     sections = ("logistic",)
     dialects = ("pjreddie",)
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling("activation", {"activation": "logistic"})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return b.op("sigmoid", inputs[0])

@@ -13,10 +13,10 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
-from ...ir.ops import Pads, Pair
+from ...ir.ops import Pads, Pair, Shape
 from ..cfg.options import opt
 from .convolutional import blur
-from .layer import Columns, Layer, LayerError, Lowered, image, layer
+from .layer import Columns, Layer, LayerError, Lowered, Spelling, image, layer, unspeakable
 from .lowering import Lowering
 from .training import unused
 
@@ -171,6 +171,9 @@ class PjreddieMaxpool(Window):
     family = "max pool"
     short = "max"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling()
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return self.pool(b, inputs[0], "max_pool", self.strides)
 
@@ -211,6 +214,11 @@ class TorchMaxpool(TorchWindow):
     family = "max pool"
     short = "max"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if (self.size, self.stride) == (2, 1):
+            raise unspeakable("zeros beyond the edge count here, and Darknet's never win")
+        return Spelling(options={"padding": f"{2 * self.padding[0]}"})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
         image(x)
@@ -227,6 +235,11 @@ class TorchLocalAvgpool(TorchWindow):
     dialects = ("pytorch",)
     family = "average pool"
     short = "avg"
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if any(self.padding):
+            raise unspeakable("zeros beyond the edge are counted here, and Darknet counts what lies inside")
+        return Spelling(options={"padding": "0"})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
@@ -261,6 +274,11 @@ class Maxout(Pooling):
 
     out_channels: int | None = opt(None, "channels of the result", low=1)
     groups: int | None = opt(None, "the same as out_channels, under the name that [convolutional] has for it", low=1)
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        count = self.groups if self.out_channels is None else self.out_channels
+        written = {"maxpool_depth": "1", "out_channels": f"{count}", "size": "1", "stride": "1", "groups": None}
+        return Spelling("maxpool", written)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         given = {n for n in (self.out_channels, self.groups) if n is not None}

@@ -15,7 +15,7 @@ from ...errors import Code
 from ...ir.graph import Value
 from ...ir.ops import Shape
 from ..cfg.options import opt
-from .layer import Layer, LayerError, image, layer
+from .layer import Layer, LayerError, Spelling, image, layer, unspeakable
 from .lowering import Lowering
 
 MAX_STRIDE = 4096
@@ -87,6 +87,11 @@ class PjreddieReorg(Reorg):
 
     flatten: int = opt(0, "1: write the channels of each pixel next to each other instead")
     extra: int = opt(0, "write the input unchanged and this many zeros instead", low=0, high=1 << 30)
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.flatten or self.extra:
+            raise unspeakable("it has no such option", "extra" if self.extra else "flatten")
+        return Spelling()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]

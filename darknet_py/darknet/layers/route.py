@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
-from .layer import Columns, Layer, LayerError, layer
+from .layer import Columns, Layer, LayerError, Spelling, layer, unspeakable
 from .lowering import Lowering
 from .training import unused
 
@@ -100,6 +101,9 @@ class PlainRoute(Routing):
     sections = ("route",)
     dialects = ("pjreddie",)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling()
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)
         return b.concat(list(inputs))
@@ -112,6 +116,9 @@ class Route2(Routing):
     sections = ("route2",)
     dialects = ("pytorch",)
     count = 2
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling("route")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if len(inputs) != self.count:
@@ -138,6 +145,11 @@ class RouteLhalf(Routing):
 
     def part(self) -> tuple[int, int] | None:
         return (0, 2) if len(self.layers) == 1 else None
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if any(shape[0] % 2 for shape in inputs):
+            raise unspeakable("it would cut within a channel where their number is odd", "layers")
+        return Spelling("route", {"groups": "2", "group_id": "0"})
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)

@@ -50,6 +50,8 @@ class Format:
         lacks, and where there is such a file.
         """
         known = signature(self.writer).parameters
+        if "replace" in known:  # it writes more files than this one
+            options["replace"] = replace
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
         with permitting(path, replace):
