@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..files import check_output, read_whole, write_whole
 from ..ir.graph import Graph, LayerInfo, Param
 from ..passes.fold_batch_norm import FOLDABLE, fold_batch_norm
 from ..version import VERSION
@@ -23,15 +24,16 @@ from .cfg.options import plain_value, schema
 from .compile import Compilation, compile_cfg
 from .dialects import ALEXEYAB, Dialect
 from .layers import LayerError
-from .layers.heads.tree import find_side_file
+from .layers.heads.tree import MAX_BYTES, find_side_file
 from .layers.layer import Layer, layer_of
 from .layers.net import Net
 from .network import Network
-from .weights import Header, Weights
+from .weights import Header, Weights, write_weights
 
 Options = dict[str, str]
 Arrays = Mapping[tuple[int, str], np.ndarray]  # by layer and role
 
+SUFFIX = ".cfg"
 NORMALIZING = ("batch_normalize", "cbn")
 RENAMED = {"silu": "swish"}  # activations that Darknet has under another name
 OURS = ("hard_sigmoid",)  # and those that it lacks: it would take a ReLU for them
@@ -78,6 +80,51 @@ def in_darknet(network: Network, *, letterbox: bool, fold: bool = False, layers:
     header = network.header if network.header is not None and layers is None else Header()
     weights = Weights(header, {p.value: arrays[p.layer, p.role] for p in graph.params})
     return Rewritten(_text(source, sections), compilation, weights, side)
+
+
+def names_of(network: Network, names: str | Path | None = None) -> tuple[str, ...]:
+    """The class names that belong beside a cfg: none where they are numbers."""
+    known = network.program(names).contract.names
+    return () if known == tuple(map(str, range(len(known)))) else known
+
+
+def write_network(
+    path: Path,
+    text: str,
+    graph: Graph,
+    weights: Weights,
+    *,
+    names: tuple[str, ...] = (),
+    side: Mapping[str, Path] | None = None,
+    sources: Iterable[Path] = (),
+    replace: bool = False,
+) -> tuple[str, ...]:
+    """Write a cfg, and beside it NAME.weights, NAME.names and the files that the text names; a sentence for each.
+
+    `sources` are files that were read. Raises `DataError` where `path` does not end in .cfg, or a file must not be
+    replaced: then none is written.
+    """
+    if path.suffix != SUFFIX:
+        raise DataError(f"{path}: Darknet's weights are found by the name of a cfg that ends in {SUFFIX}")
+    texts, sources = {path: text.encode()}, tuple(sources)
+    if names:
+        texts[path.with_suffix(".names")] = "".join(f"{name}\n" for name in names).encode()
+    for name, own in (side or {}).items():
+        place = path.with_name(name)
+        if place.resolve() != own.resolve():  # else it lies there already
+            texts[place] = read_whole(own, MAX_BYTES, "tree")
+    stored = path.with_suffix(".weights") if graph.params else None
+    for place in (*texts, *((stored,) if stored else ())):
+        check_output(place, replace=replace, sources=sources)
+    told = []
+    if stored:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        write_weights(stored, graph, weights, replace=replace)
+        told.append(f"{stored.name}: {stored.stat().st_size:,} bytes")
+    for place, data in texts.items():
+        write_whole(place, data, replace=replace)
+        told.append(f"{place.name}: {len(data):,} bytes")
+    return tuple(told)
 
 
 def _refused(info: LayerInfo, why: str, key: str | None, cfg: Section) -> DataError:

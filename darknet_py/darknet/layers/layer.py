@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...contract.decoders import Decoder
     from ...ir.graph import LayerInfo, Op, Value
     from ...ir.ops import Shape
+    from .channels import Channels, Flow
     from .lowering import Lowering
 
 
@@ -204,6 +205,13 @@ class Layer(Training):
         if ALEXEYAB.name not in self.dialects:
             raise unspeakable("it has no layer that computes this")
         return Spelling()
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        """What this layer does with the channels that it reads; unless it says so, it needs them all."""
+        why = "all channels are read here"
+        for flow in inputs:
+            c.stay(flow, why)
+        return c.fixed(c.shapes[-1][0], why)
 
     def part(self) -> tuple[int, int] | None:
         """Which part (from 0) of how many it takes of the channels of one layer, and nothing else."""

@@ -14,7 +14,8 @@ from ...errors import Code
 from ...ir.graph import Value
 from ...ir.ops import Shape
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
 from .layer import Layer, LayerError, Lowered, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .route import need_layers
@@ -37,6 +38,17 @@ class Sum(Layer):
 
     def word(self) -> str:
         return "add"
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        x, *terms = inputs
+        zero = list(x.zero)
+        for term in terms:
+            c.pair(x, term)
+            zero[: len(term)] = [a and b for a, b in zip(zero, term.zero, strict=False)]
+        activation = getattr(self, "activation", "linear")
+        if activation in SUMS_OF_CHANNELS:
+            c.stay(x, "an activation across channels")
+        return Flow(x.ids, tuple(zero)).after(activation not in NOT_ZERO_AT_ZERO)
 
 
 @layer
@@ -63,6 +75,11 @@ class Shortcut(Sum):
 
     def spelled(self, *inputs: Shape) -> Spelling:
         return _sum(inputs, {})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if self.weights_type == "per_channel":
+            c.cuts[c.index, "weights"] = {1: inputs[0].ids}
+        return super().channels(c, *inputs)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         check_inputs(b, inputs)
