@@ -79,7 +79,7 @@ CONTRACT: Mapping[str, Test] = {
     "names": texts, "names_origin": text, "outputs": texts, "boxes": one_of("raw", "input", "decoded", "nms", "padded"),
     "threshold": number(0, 1), "iou": number(0, 1), "max_detections": or_none(whole(1, MAX_ELEMENTS)),
     "nms_kind": one_of(*NMS_KINDS), "nms_beta": number(-1e9, 1e9),
-    "batch": or_none(whole(1, MAX_COUNT)), "input": text, "colour": one_of("RGB"), "scale": number(1e-12, 1e12),
+    "batch": or_none(whole(1, MAX_COUNT)), "input": text, "colour": one_of("RGB", "RGBA"), "scale": number(1e-12, 1e12),
     "half": flag, "int8": or_none(lambda v: isinstance(v, dict)), "origin": text, "producer": text, "cfg": text,
     "cfg_sha256": text, "weights_sha256": or_none(text), "dialect": text, "diagnostics": texts,
 }  # fmt: skip

@@ -280,3 +280,10 @@ def test_the_class_tree_travels_with_the_file(tmp_path: Path) -> None:
     wanted = network.program().contract.decode(outputs, (100, 100))
     assert np.array_equal(contract.decode(outputs, (100, 100)).cls, wanted.cls)
     assert isinstance(contract, Contract)
+
+
+def test_a_network_of_four_channels_is_read_back(tmp_path: Path) -> None:
+    cfg = tmp_path / "four.cfg"
+    cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=4\n[convolutional]\nfilters=2\nsize=1\n[avgpool]\n[softmax]\n")
+    export_onnx(open_network(cfg, random=1), tmp_path / "four.onnx")
+    assert read_contract(tmp_path / "four.onnx").colour == "RGBA"
