@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ..contract.thresholds import CONF, IOU
+from ..model.formats import find_format, formats
 from .options import echo, message, network_of, network_options, replace_option, weights_option
 
 PLACE = ("Convert", 1)
@@ -26,17 +27,13 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     type=click.Path(path_type=Path),
     help="What to write (default: CFG's name with .onnx, or models/).",
 )
-@click.option(
-    "--format",
-    "format_",
-    metavar="NAME",
-    help="onnx, darknet (.cfg), or triton: a folder of models (default: what the suffix says).",
-)
+@click.option("--format", "format_", metavar="NAME", help=f"{', '.join(formats())} (default: what the suffix says).")
 @click.option(
     "--boxes",
-    type=click.Choice(("raw", "decoded", "nms", "padded")),
+    type=click.Choice(("raw", "decoded", "nms", "padded", "efficient-nms", "tensorrt")),
     help="End in the outputs of the heads (default), in boxes and scores, or in what suppression by plain IoU leaves: "
-    "a list for all pictures, or padded for each (default for --format triton).",
+    "a list for all pictures, or padded for each (default for --format triton; efficient-nms is another word for it); "
+    "tensorrt: by TensorRT's own node.",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")
@@ -75,6 +72,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
               help="With --format triton: the most pictures at a time.")  # fmt: skip
 @click.option("--model-version", "version", type=click.IntRange(1, 999_999_999), default=1, show_default=True,
               help="With --format triton: the version of the model.")  # fmt: skip
+@click.option("--check/--no-check", default=True, help="Run what was written, beside NumPy (default), or do not.")
 @replace_option
 @network_options
 @click.pass_context
@@ -86,6 +84,7 @@ def command(
     output: Path | None,
     format_: str | None,
     replace: bool,
+    check: bool,
     **options: Any,
 ) -> None:
     """Write the network CFG as an ONNX file.
@@ -100,12 +99,10 @@ def command(
     darknet-py export my.cfg --format triton -o models
     darknet-py export csppelee -o for-darknet.cfg
     """
-    from ..model.formats import find_format
-
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
     path = output or chosen.place(network.cfg.stem)
     given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
-    for sentence in chosen.write(network, path, replace=replace, **given):
+    for sentence in chosen.write(network, path, replace=replace, check=check, **given):
         message(sentence)
     echo(path)

@@ -68,7 +68,7 @@ def test_a_new_back_end_is_one_new_file(slide_rule: str) -> None:
     assert slide_rule in [b.name for b in auto.contenders(threads=None)]
     assert slide_rule in verify(graph, random_inputs(graph, 1)).backends
     assert type(open_session(graph, slide_rule)).__name__ == "SlideRule"
-    with pytest.raises(BackendError, match=r"'slide\.rule' does not run ONNX files"):
+    with pytest.raises(BackendError, match=r"'slide\.rule' does not run .onnx files"):
         open_file("net.onnx", slide_rule)
 
 
@@ -85,7 +85,8 @@ def test_no_runtime_is_imported_to_know_all_back_ends() -> None:
 import sys
 from darknet_py.backends.backend import available_backends, backends
 backends(), available_backends()
-print([m for m in ("numpy", "cv2", "onnx", "onnxruntime", "openvino", "ncnn", "torch") if m in sys.modules])
+heavy = ("numpy", "cv2", "onnx", "onnxruntime", "openvino", "ncnn", "torch", "ai_edge_litert")
+print([m for m in heavy if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -93,7 +94,7 @@ print([m for m in ("numpy", "cv2", "onnx", "onnxruntime", "openvino", "ncnn", "t
 
 def test_the_default_comes_first_and_who_is_not_raced_last() -> None:
     assert next(iter(backends())) == DEFAULT
-    assert [b.name for b in backends().values()][-3:] == ["numpy", "onnx.reference", "torch"]
+    assert [b.name for b in backends().values()][-4:] == ["numpy", "onnx.reference", "litert", "torch"]
     assert AUTO.name not in backends()
 
 
@@ -110,7 +111,7 @@ def test_a_back_end_has_the_functions_that_it_states(backend: Backend) -> None:
         pytest.skip(f"{backend.title} is not installed: pip install {backend.install}")
     module = import_module(backend.module)
     assert callable(module.open_session)
-    assert hasattr(module, "open_file") == backend.reads_onnx
+    assert hasattr(module, "open_file") == bool(backend.reads)
     functions = [getattr(module, f) for f in ("open_session", "open_file") if hasattr(module, f)]
     for function in functions:
         names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]

@@ -22,6 +22,7 @@ def test_what_is_written_finds_what_the_network_found(tmp_path: Path) -> None:
     cfg = write_detector(tmp_path)
     told = export(cfg, "-o", tmp_path / "out/again.cfg")
     assert "again.weights: 132 bytes" in told
+    assert "checked: the same operations on the same numbers" in told
     assert (tmp_path / "out/again.weights").read_bytes() == cfg.with_suffix(".weights").read_bytes()
     assert (tmp_path / "out/again.names").read_text() == "red\nblue\n"
     pixels = picture((1, 2, "red"), (3, 0, "blue"))
@@ -64,3 +65,12 @@ def test_files_of_the_users_stay(tmp_path: Path) -> None:
     export(cfg, "-o", tmp_path / "again.cfg", "--replace")
     assert "was read in this run" in export(cfg, "-o", cfg, "--replace", fails=True)
     assert "ends in .cfg" in export(cfg, "-o", tmp_path / "again", "--format", "darknet", fails=True)
+
+
+def test_another_form_is_run_beside_the_network(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n" + "[convolutional]\nbatch_normalize=1\nfilters=4\n" * 3)
+    whole = export(cfg, "-o", tmp_path / "folded.cfg", "--fold", "--random-weights", "1")
+    part = export(cfg, "-o", tmp_path / "part.cfg", "--fold", "--layers", "2", "--random-weights", "1")
+    for told in (whole, part):
+        assert "of the scale from the network that it was written from" in told

@@ -234,8 +234,8 @@ class _Finder:
         kinds = ("reshape", "slice", "sigmoid", "mul", "sub", "concat", "transpose", "softmax")
         source = self._behind(value, kinds) if self.m.kind(value) in kinds else value
         if source is None:  # what is before the head is of these kinds too
-            inner = [op for op in self._ancestors(value, kinds)
-                     if len(op.output.shape) in (1, 3) and math.prod(op.output.shape) == math.prod(value.shape)]  # fmt: skip
+            count = math.prod(value.shape)
+            inner = (op for op in self._ancestors(value, kinds) if math.prod(op.output.shape) == count)
             flat = [op.inputs[0] for op in inner if op.kind in ("reshape", "transpose")]
             return flat[-1] if flat else value
         return source

@@ -31,4 +31,13 @@ def _write(
     return write_network(path, written.text, graph, written.weights, names=known, side=written.files, replace=replace)
 
 
-FORMAT = Format("darknet", ".cfg", "Darknet", _write)
+def _agreement(network: Network, path: Path) -> str:
+    """How a cfg that was written computes what the network does. Raises `BackendError` where it does not."""
+    from ...darknet.dialects import ALEXEYAB
+    from ...darknet.network import open_network
+    from ..agreement import check_network
+
+    return check_network(network, open_network(path, dialect=ALEXEYAB.name).graph)
+
+
+FORMAT = Format("darknet", ".cfg", "Darknet", _write, agreement=_agreement)
