@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .apps.datasets.check import check_data as check_data
     from .apps.evaluate.classifier import evaluate_classifier as evaluate_classifier
     from .apps.evaluate.run import evaluate as evaluate
+    from .apps.importing.run import import_network as import_network
+    from .apps.prune.run import prune as prune
     from .apps.train.run import train as train
     from .backends.session import open_session as open_session
     from .compat.mmpretrain import inference_model as inference_model
@@ -66,6 +68,8 @@ _HOMES = {
     "apps.datasets.check": ("check_data",),
     "apps.evaluate.classifier": ("evaluate_classifier",),
     "apps.evaluate.run": ("evaluate",),
+    "apps.importing.run": ("import_network",),
+    "apps.prune.run": ("prune",),
     "apps.train.run": ("train",),
     "backends.session": ("open_session",),
     "compat.mmpretrain": ("inference_model",),

@@ -42,6 +42,8 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     metavar="IMAGES",
     help="8 bits, calibrated on a folder or glob of pictures; prints what is lost on them.",
 )
+@click.option("--fold", is_flag=True, help="With --format darknet: multiply batch normalization into the weights.")
+@click.option("--layers", type=click.IntRange(1), help="With --format darknet: only the first so many layers.")
 @click.option("--external", is_flag=True, help="Keep the weights in a file of their own beside the model.")
 @click.option(
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
@@ -95,6 +97,7 @@ def command(
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
+    darknet-py export csppelee -o for-darknet.cfg
     """
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})

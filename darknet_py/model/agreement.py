@@ -19,7 +19,8 @@ from ..contract.nms import box_iou
 from ..contract.program import Program
 from ..darknet.network import Network
 from ..errors import BackendError
-from ..ir.compare import difference
+from ..ir import Graph
+from ..ir.compare import difference, is_same
 
 TOLERANCE = 1e-4  # of the largest number of an output, in float32
 SAME_BOX = 0.9  # two boxes of one class are the same from this IoU on
@@ -58,6 +59,27 @@ class Agreement:
         return f"{self.boxes - self.missing} of {self.boxes} boxes of random numbers are NumPy's, in {self.title}"
 
 
+def check_network(network: Network, written: Graph) -> str:
+    """How a network that was written back agrees with the one that it was written from, or with its first layers.
+
+    Raises `BackendError` where it computes something else.
+    """
+    own = network.graph
+    if len(written.layers) < len(own.layers):
+        own = own.with_outputs(
+            own.layer_output(info.index) for info in written.layers if info.output in written.outputs
+        )
+    if is_same(own, written):
+        return "checked: the same operations on the same numbers"
+    feed = random_inputs(network.program().contract)
+    both = [open_session(graph, "numpy").run(feed) for graph in (own, written)]
+    off = max(map(difference, both[1], both[0]), default=0.0)
+    told = f"{off:.1e} of the scale from the network that it was written from, on random numbers"
+    if not off <= TOLERANCE:
+        raise BackendError(f"{network.cfg} was written back, and computes something else: {told}")
+    return f"checked: {told}"
+
+
 def check_exported(network: Network, path: Path, contract: Contract) -> str:
     """How a file agrees with NumPy, in a sentence.
 
@@ -79,7 +101,7 @@ def compare_exported(network: Network, path: Path, contract: Contract) -> Agreem
     backend = next((b for b in able if b.installed), None)
     if backend is None:
         return Agreement("that needs " + " or ".join(f"{b.title} (pip install {b.install})" for b in able))
-    feed = _random(contract)
+    feed = random_inputs(contract)
     wanted = _expected(network, contract, feed)
     if not all(np.isfinite(array).all() for array in wanted):
         return Agreement("what the network makes of random numbers is NaN or infinite")
@@ -91,7 +113,8 @@ def compare_exported(network: Network, path: Path, contract: Contract) -> Agreem
     )
 
 
-def _random(contract: Contract) -> list[np.ndarray]:
+def random_inputs(contract: Contract) -> list[np.ndarray]:
+    """Random numbers for the inputs of a network, the image and its states."""
     rng = np.random.default_rng(SEED)
     shapes = (contract.shape, *(s.shape for s in contract.states))
     return [rng.random((contract.batch or 1, *shape), np.float32) for shape in shapes]

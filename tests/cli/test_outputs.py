@@ -143,4 +143,4 @@ def test_every_option_that_names_an_output_comes_with_replace() -> None:
         if any(isinstance(a, ast.Constant) and a.value in WRITTEN for n in options for a in n.args):
             found.append(path.stem)
             assert "@replace_option" in path.read_text("utf-8"), path
-    assert sorted(found) == "anchors batch check dump eval export graph partial plot run weights".split()
+    assert sorted(found) == "anchors batch check dump eval export graph import partial plot prune run weights".split()

@@ -222,6 +222,24 @@ def _taken(field: dataclasses.Field[Any], kind: str, option: Option) -> Any:
     return value if not choices or value in choices else field.metadata["fallback"]
 
 
+def plain_value(section: object, option: Option) -> str:
+    """The value of an option as any reader reads it: what is written, if that is read whole, else what was read.
+
+    `section` is what `read` filled, and the option one of its class that has a value.
+    """
+    field, kind = schema(type(section))[option.key]  # type: ignore[arg-type]  # a class is hashable
+    text = option.value or ""
+    if kind == "str" or phase_of(field) != "infer":
+        return text
+    fraction = kind.startswith("float")
+    value = getattr(section, field.name)
+    values = value if isinstance(value, tuple) else (value,)
+    items = text.split(",") if isinstance(value, tuple) else [text]
+    if len(items) == len(values) and all((_FLOAT if fraction else _INT).fullmatch(item) for item in items):
+        return text
+    return ",".join(str(float(v) if fraction else int(v)) for v in values)
+
+
 def _ended(field: dataclasses.Field[Any], option: Option) -> str:
     text = option.value or ""
     return text.partition("#")[0] if field.metadata["comments"] else text

@@ -121,6 +121,12 @@ ACTIVATIONS: dict[str, Function] = {
 }
 
 
+NOT_ZERO_AT_ZERO = frozenset(
+    "logistic plse hard_sigmoid normalize_channels_softmax normalize_channels_softmax_maxval".split()
+)
+SUMS_OF_CHANNELS = frozenset({"normalize_channels_softmax", "normalize_channels_softmax_maxval"})  # 0 counts as 1
+
+
 def activate(b: Builder, x: Value, name: str) -> Value:
     """Apply the activation that a cfg calls `name`."""
     return ACTIVATIONS[name](b, x)

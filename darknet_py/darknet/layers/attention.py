@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
 from .implicit import TorchImplicit
-from .layer import Layer, LayerError, activation, image, layer
+from .layer import Layer, LayerError, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .route import need_layers
 from .training import unused
@@ -32,6 +34,10 @@ class Sam(Layer):
 
     def joined(self) -> tuple[int, ...]:
         return (self.from_,)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        x, a = inputs
+        return _product(c, x, a, self.activation)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, a = inputs
@@ -60,6 +66,13 @@ class ScaleChannels(Layer):
 
     def joined(self) -> tuple[int, ...]:
         return (self.from_,)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        scale, x = inputs
+        if not self.scale_wh:
+            return _product(c, x, scale, self.activation)
+        c.stay(scale, "a number for each place is a single channel")
+        return _activated(c, x, self.activation)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         scale, x = inputs
@@ -107,6 +120,15 @@ class TorchSam(TorchPair):
     dialects = ("pytorch",)
     family = "spatial attention"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if inputs[0] != inputs[1]:
+            raise unspeakable("it multiplies layers of one shape only", "from")
+        return Spelling(options={"activation": "linear"})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        x, a = inputs
+        return _product(c, x, a) if len(x) == len(a) else super().channels(c, x, a)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
         image(inputs[0])
@@ -121,6 +143,17 @@ class TorchScaleChannels(TorchPair):
     dialects = ("pytorch",)
     family = "channel attention"
     short = "scale"
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        scale, x = inputs
+        if scale not in ((x[0], 1, 1), (1, *x[1:])):
+            raise unspeakable("it scales by one number for each channel, or for each place", "from")
+        by_place = scale != (x[0], 1, 1)
+        return Spelling(options={"activation": "linear", "scale_wh": "1" if by_place else None})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        scale, x = inputs
+        return _product(c, x, scale) if len(scale) == len(x) else super().channels(c, scale, x)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         need_layers(b, "from")
@@ -176,6 +209,20 @@ class AlternateChannels(TorchPair):
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, a = self.stretched(b, *inputs)
         return b.concat([_expanded(b, a, x.shape), x])
+
+
+def _product(c: Channels, a: Flow, b: Flow, activation: str = "linear") -> Flow:
+    """The channels of a product, place by place: 0 where one of the two is."""
+    c.pair(a, b)
+    c.gate(a, b)
+    zero = tuple(x or y for x, y in zip(a.zero, b.zero, strict=True))
+    return _activated(c, Flow(a.ids, zero), activation)
+
+
+def _activated(c: Channels, x: Flow, activation: str) -> Flow:
+    if activation in SUMS_OF_CHANNELS:
+        c.stay(x, "an activation across channels")
+    return x.after(activation not in NOT_ZERO_AT_ZERO)
 
 
 def _expanded(b: Lowering, x: Value, shape: tuple[int, ...]) -> Value:

@@ -5,11 +5,13 @@ Decision: `Connection` is the part without activation, because [rnn], [gru] and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
 from .convolutional import batch_norm
 from .layer import Layer, activation, layer
 from .lowering import Lowering
@@ -50,6 +52,16 @@ class Connected(Layer):
     output: int = opt(1, "how many numbers come out", low=1, high=MAX_OUTPUTS)
     activation: str = activation("logistic")
     batch_normalize: int = opt(0, "normalize the result with stored statistics")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        x = inputs[0].repeated(math.prod(c.shapes[0][1:]))
+        if self.activation in SUMS_OF_CHANNELS:
+            return super().channels(c, *inputs)
+        c.sum(x)
+        made = c.new(self.output, zero=self.activation not in NOT_ZERO_AT_ZERO)
+        c.number("output", made.ids)
+        c.product(x, made, {0: made, 1: x}, norm=bool(self.batch_normalize))
+        return made
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = b.flatten(inputs[0])

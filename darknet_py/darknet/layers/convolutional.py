@@ -9,11 +9,12 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
-from ...ir.ops import Pads
+from ...ir.ops import Pads, Shape
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
 from .binary import binarized, packed_conv, sign
-from .layer import Layer, LayerError, Lowered, activation, image, layer
+from .channels import Channels, Flow
+from .layer import Layer, LayerError, Lowered, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .training import train, unused
 
@@ -112,6 +113,39 @@ class Kernels(Layer):
     xnor: int = opt(0, "binarize input and weights")
     binary: int = unused(0, "1: Darknet's GPU code binarizes weights; its CPU code does not")
     dot: float = unused(0.0, "without effect in Darknet")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        (x,) = inputs
+        if self.xnor or self.activation in SUMS_OF_CHANNELS:
+            return super().channels(c, x)  # a sign of 0 is -1
+        made = c.new(self.filters, zero=self.activation not in NOT_ZERO_AT_ZERO)
+        c.number("filters", made.ids)
+        read = self._grouped(c, x, made) if self.groups > 1 else self._summed(c, x)
+        shared = getattr(self, "shared_with", None)
+        if shared is not None:
+            c.share(x, made, shared if shared >= 0 else c.index + shared)
+            return made
+        norm = self.batch_normalize or getattr(self, "cbn", 0)
+        c.product(x, made, {0: made, **read}, norm=bool(norm))
+        return made
+
+    def _summed(self, c: Channels, x: Flow) -> dict[int, Flow]:
+        """A convolution over all channels; along which axis of its weights they lie."""
+        c.sum(x)
+        return {1: x}
+
+    def _grouped(self, c: Channels, x: Flow, made: Flow) -> dict[int, Flow]:
+        """A convolution in groups: whole groups go where there are many, else the same places of each."""
+        per_read, per_made = len(x) // self.groups, len(made) // self.groups
+        if per_read > self.groups:
+            c.sum(x)
+            c.evenly(x, self.groups)
+            c.evenly(made, self.groups)
+            return {1: x.part(0, per_read)}
+        for g in range(self.groups):  # what a group reads nobody else adds up here: it need not be 0
+            c.tie(*x.ids[g * per_read : (g + 1) * per_read], *made.ids[g * per_made : (g + 1) * per_made])
+        c.number("groups", x.ids[::per_read])
+        return {}
 
     def darknet_operations(self, x: Lowered) -> float:
         # convolutional_layer.c: 32 operations on bits are one instruction
@@ -285,6 +319,11 @@ class PjreddieConvolutional(Kernels):
     def strides(self) -> tuple[int, int]:
         """The step (down, across)."""
         return self.stride, self.stride
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.xnor:
+            raise unspeakable("it packs bits, which changes what xnor computes", "xnor")
+        return Spelling()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.size == 1 and self.padding and not self.pad:  # this forward skips im2col whatever the stride

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...ir.graph import Value
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
 from .convolutional import MAX_CHANNELS, batch_norm
 from .layer import Layer, activation, image, layer
 from .lowering import Lowering
@@ -25,6 +26,16 @@ class Deconvolutional(Layer):
     padding: int = opt(0, "what is cut off each side, where pad is 0", low=0, high=4096)
     batch_normalize: int = opt(0, "normalize the result with stored statistics")
     activation: str = activation("logistic")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        (x,) = inputs
+        if self.activation in SUMS_OF_CHANNELS:
+            return super().channels(c, x)
+        c.sum(x)
+        made = c.new(self.filters, zero=self.activation not in NOT_ZERO_AT_ZERO)
+        c.number("filters", made.ids)
+        c.product(x, made, {0: x, 1: made}, norm=bool(self.batch_normalize))
+        return made
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         channels, _, _ = image(inputs[0])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...ir.graph import Value
 from ..cfg.options import opt
+from .channels import Channels, Flow
 from .layer import Layer, layer
 from .lowering import Lowering
 from .training import train
@@ -26,6 +27,12 @@ class Implicit(Layer):
     atoms: int = opt(1, "rows of each channel", low=1, high=MAX_FILTERS)
     mean: float = train(0.0, "mean of the random numbers that training starts from")
     std: float = train(0.2, "standard deviation of the random numbers that training starts from")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        made = c.new(self.filters, zero=True)
+        c.number("filters", made.ids)
+        c.parameters(inputs[0], made, {"weights": {0: made}})
+        return made
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return b.op("repeat_batch", b.param("weights", (self.filters, self.atoms, 1)), inputs[0])

@@ -7,14 +7,14 @@ another layer is one file.
 from __future__ import annotations
 
 import math
-from collections.abc import Set
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from ...errors import Code
 from ..cfg.options import opt
-from ..dialects import DIALECTS
+from ..dialects import ALEXEYAB, DIALECTS
 from .activations import ACTIVATIONS
 from .training import Training
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...contract.decoders import Decoder
     from ...ir.graph import LayerInfo, Op, Value
     from ...ir.ops import Shape
+    from .channels import Channels, Flow
     from .lowering import Lowering
 
 
@@ -70,6 +71,19 @@ class Lowered:
     def read(self) -> int:
         """Numbers that are read."""
         return sum(math.prod(shape) for shape in self.inputs)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How AlexeyAB's Darknet writes a layer: its section, '' for the one that it has, and options to write otherwise.
+
+    An option that is None is left out. `before` names the activation that the layer before has to end in, which is a
+    convolution without one.
+    """
+
+    section: str = ""
+    options: Mapping[str, str | None] = field(default_factory=dict)
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +200,19 @@ class Layer(Training):
         """What drawings call this layer; '': by the name of its section."""
         return ""
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        """How AlexeyAB's Darknet writes this layer, which reads these shapes; `LayerError` where it cannot say it."""
+        if ALEXEYAB.name not in self.dialects:
+            raise unspeakable("it has no layer that computes this")
+        return Spelling()
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        """What this layer does with the channels that it reads; unless it says so, it needs them all."""
+        why = "all channels are read here"
+        for flow in inputs:
+            c.stay(flow, why)
+        return c.fixed(c.shapes[-1][0], why)
+
     def part(self) -> tuple[int, int] | None:
         """Which part (from 0) of how many it takes of the channels of one layer, and nothing else."""
         return None
@@ -203,6 +230,11 @@ def layer_of(info: LayerInfo) -> Layer:
 def section_names(dialect: str | None = None) -> list[str]:
     """Every section name, of one dialect or of all, sorted."""
     return sorted({name for name, d in LAYERS if dialect in (None, d)})
+
+
+def unspeakable(why: str, key: str | None = None) -> LayerError:
+    """The error of a layer that AlexeyAB's Darknet has no words for."""
+    return LayerError(Code.UNKNOWN_SECTION, why, key)
 
 
 def activation(default: str) -> Any:

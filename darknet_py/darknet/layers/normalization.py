@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import Code
 from ...ir.graph import Value
 from ..cfg.options import opt
+from .channels import Channels, Flow
 from .convolutional import batch_norm
 from .layer import Layer, LayerError, image, layer
 from .lowering import Lowering
@@ -19,6 +20,12 @@ class BatchNorm(Layer):
     """Batch normalization with stored statistics, for each channel."""
 
     sections = ("batchnorm",)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        (x,) = inputs
+        made = Flow(x.ids, (True,) * len(x))
+        c.parameters(x, made, {role: {0: x} for role in ("biases", "scales", "mean", "variance")})
+        return made
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         channels, _, _ = image(inputs[0])

@@ -12,10 +12,12 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
-from .activations import activate
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
 from .heads.yolo import Yolo
-from .layer import Layer, LayerError, activation, image, layer
+from .layer import Layer, LayerError, Spelling, activation, image, layer
 from .lowering import Lowering
 from .training import train, unused
 
@@ -43,6 +45,9 @@ class Dropout(Layer):
     dropblock_size_rel: float = train(0.0, "side of a square, in parts of the image")
     dropblock_size_abs: float = train(0.0, "side of a square, in pixels; 7 where neither is given")
 
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0]
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         _after_a_layer(b)
         return inputs[0]
@@ -53,6 +58,9 @@ class Empty(Layer):
     """The identity."""
 
     sections = ("empty", "silence")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0]
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         _after_a_layer(b)
@@ -104,6 +112,11 @@ class Activation(Layer):
 
     activation: str = activation("linear")
 
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if self.activation in SUMS_OF_CHANNELS:
+            return super().channels(c, *inputs)
+        return inputs[0].after(self.activation not in NOT_ZERO_AT_ZERO)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return activate(b, inputs[0], self.activation)
 
@@ -114,6 +127,12 @@ class Logistic(Layer):
 
     sections = ("logistic",)
     dialects = ("pjreddie",)
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling("activation", {"activation": "logistic"})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0].after(False)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return b.op("sigmoid", inputs[0])
@@ -146,6 +165,9 @@ class Crop(Layer):
     saturation: float = train(1.0, "how far saturation is multiplied or divided")
     exposure: float = train(1.0, "how far brightness is multiplied or divided")
     shift: float = train(0.0, "how far colours are shifted")
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0].after(bool(self.noadjust))
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]

@@ -13,10 +13,11 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
-from ...ir.ops import Pads, Pair
+from ...ir.ops import Pads, Pair, Shape
 from ..cfg.options import opt
+from .channels import Channels, Flow
 from .convolutional import blur
-from .layer import Columns, Layer, LayerError, Lowered, image, layer
+from .layer import Columns, Layer, LayerError, Lowered, Spelling, image, layer, unspeakable
 from .lowering import Lowering
 from .training import unused
 
@@ -65,6 +66,9 @@ class Pooling(Layer):
         down, across = self.columns().strides or (1, 1)
         return Fraction(down), Fraction(across)
 
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0]
+
     def word(self) -> str:
         size, strides = self.columns().size, self.columns().strides
         if strides is None:
@@ -96,12 +100,19 @@ class Window(Pooling):
     def columns(self) -> Columns:
         return replace(super().columns(), size=self.side)
 
-    def pool(self, b: Lowering, x: Value, kind: str, strides: Pair) -> Value:
-        """Pool with `kind`, a primitive; an average without anything to average is an error."""
-        _, height, width = image(x)
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        strides = (1, 1) if getattr(self, "antialiasing", 0) else self.strides
+        return inputs[0].after(not any(w.outside for w in self._windows(c.shapes[0], strides)))
+
+    def _windows(self, shape: Shape, strides: Pair) -> tuple[AxisWindows, ...]:
         size = self.side
         padding = size - 1 if self.padding is None else self.padding
-        rows, columns = (AxisWindows.of(n, size, s, padding) for n, s in zip((height, width), strides, strict=True))
+        return tuple(AxisWindows.of(n, size, s, padding) for n, s in zip(shape[1:], strides, strict=True))
+
+    def pool(self, b: Lowering, x: Value, kind: str, strides: Pair) -> Value:
+        """Pool with `kind`, a primitive; an average without anything to average is an error."""
+        size = self.side
+        rows, columns = self._windows(image(x), strides)
         if kind == "avg_pool" and (rows.outside or columns.outside):
             raise LayerError(Code.UNDEFINED, "a window wholly outside the image: Darknet divides 0 by 0", "padding")
         pads: Pads = (rows.before, columns.before, rows.after, columns.after)
@@ -142,6 +153,13 @@ class Maxpool(Strided):
     def word(self) -> str:
         return "maxout" if self.maxpool_depth else super().word()
 
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if not self.maxpool_depth:
+            return super().channels(c, *inputs)
+        if self.out_channels > len(inputs[0]):
+            return Layer.channels(self, c, *inputs)
+        return _largest(c, inputs[0], self.out_channels, ("out_channels",))
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if self.maxpool_depth:
             return self._maxout(b, inputs[0])
@@ -170,6 +188,9 @@ class PjreddieMaxpool(Window):
     dialects = ("pjreddie",)
     family = "max pool"
     short = "max"
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling()
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         return self.pool(b, inputs[0], "max_pool", self.strides)
@@ -211,6 +232,11 @@ class TorchMaxpool(TorchWindow):
     family = "max pool"
     short = "max"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if (self.size, self.stride) == (2, 1):
+            raise unspeakable("zeros beyond the edge count here, and Darknet's never win")
+        return Spelling(options={"padding": f"{2 * self.padding[0]}"})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
         image(x)
@@ -228,6 +254,11 @@ class TorchLocalAvgpool(TorchWindow):
     family = "average pool"
     short = "avg"
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if any(self.padding):
+            raise unspeakable("zeros beyond the edge are counted here, and Darknet counts what lies inside")
+        return Spelling(options={"padding": "0"})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x, pads = inputs[0], self.padding
         image(x)
@@ -243,6 +274,9 @@ class Avgpool(Layer):
     sections = ("avgpool", "avg")
     family = "average pool"
     short = "avg"
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return inputs[0]
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         image(inputs[0])
@@ -262,6 +296,15 @@ class Maxout(Pooling):
     out_channels: int | None = opt(None, "channels of the result", low=1)
     groups: int | None = opt(None, "the same as out_channels, under the name that [convolutional] has for it", low=1)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        count = self.groups if self.out_channels is None else self.out_channels
+        written = {"maxpool_depth": "1", "out_channels": f"{count}", "size": "1", "stride": "1", "groups": None}
+        return Spelling("maxpool", written)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        keys = tuple(key for key in ("out_channels", "groups") if getattr(self, key) is not None)
+        return _largest(c, inputs[0], getattr(self, keys[0]), keys)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         given = {n for n in (self.out_channels, self.groups) if n is not None}
         if not given:
@@ -270,6 +313,15 @@ class Maxout(Pooling):
             message = f"out_channels={self.out_channels} and groups={self.groups} name the same thing"
             raise LayerError(Code.OVERRIDDEN, message, "groups", "remove one of them")
         return maxout(b, inputs[0], given.pop(), "groups" if self.out_channels is None else "out_channels")
+
+
+def _largest(c: Channels, x: Flow, count: int, keys: tuple[str, ...]) -> Flow:
+    """The channels of Maxout: each is the largest of those at its distance, which go with it."""
+    for place in range(count):
+        c.tie(*x.ids[place::count])
+    for key in keys:
+        c.number(key, x.ids[:count])
+    return Flow(x.ids[:count], tuple(all(x.zero[place::count]) for place in range(count)))
 
 
 def maxout(b: Lowering, x: Value, out_channels: int, key: str) -> Value:

@@ -15,7 +15,8 @@ from ...errors import Code
 from ...ir.graph import Value
 from ...ir.ops import Shape
 from ..cfg.options import opt
-from .layer import Layer, LayerError, image, layer
+from .channels import Channels, Flow, joined
+from .layer import Layer, LayerError, Spelling, image, layer, unspeakable
 from .lowering import Lowering
 
 MAX_STRIDE = 4096
@@ -41,6 +42,10 @@ class Upsample(Layer):
     def pitch(self) -> tuple[Fraction, Fraction]:
         factor = Fraction(1, self.stride) if self.stride > 0 else Fraction(-self.stride or 1)
         return factor, factor
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        uneven = self.stride < 0 and any(n % -self.stride for n in c.shapes[0][1:])
+        return super().channels(c, *inputs) if uneven else inputs[0]
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         image(inputs[0])
@@ -88,6 +93,11 @@ class PjreddieReorg(Reorg):
     flatten: int = opt(0, "1: write the channels of each pixel next to each other instead")
     extra: int = opt(0, "write the input unchanged and this many zeros instead", low=0, high=1 << 30)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.flatten or self.extra:
+            raise unspeakable("it has no such option", "extra" if self.extra else "flatten")
+        return Spelling()
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         x = inputs[0]
         shape = image(x)
@@ -121,6 +131,11 @@ class Reorg3d(Layer):
         factor = Fraction(1, self.stride) if self.reverse else Fraction(self.stride)
         return factor, factor
 
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if self.reverse or any(n % self.stride for n in c.shapes[0][1:]):
+            return super().channels(c, *inputs)  # in memory of another shape
+        return joined(list(inputs) * self.stride**2)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         out = _reorged(image(inputs[0]), self.stride, self.reverse)
         return reorg(b, inputs[0], out, out, self.stride, self.reverse)
@@ -139,6 +154,9 @@ class TorchReorg(Layer):
     @property
     def pitch(self) -> tuple[Fraction, Fraction]:
         return Fraction(2), Fraction(2)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return joined([inputs[0]] * 4)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         _, height, width = image(inputs[0])

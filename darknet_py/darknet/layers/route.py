@@ -11,8 +11,10 @@ from dataclasses import replace
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
-from .layer import Columns, Layer, LayerError, layer
+from .channels import Channels, Flow, joined
+from .layer import Columns, Layer, LayerError, Spelling, layer, unspeakable
 from .lowering import Lowering
 from .training import unused
 
@@ -37,6 +39,9 @@ class Routing(Layer):
         if part := self.part():
             return f"part {part[0] + 1} of {part[1]}"
         return "concat" if len(self.layers) > 1 else "route"
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        return joined(inputs)
 
     def check_inputs(self, b: Lowering, inputs: tuple[Value, ...]) -> None:
         """Raise `LayerError` unless the inputs are earlier layers of the same height and width."""
@@ -64,6 +69,11 @@ class Route(Routing):
 
     def columns(self) -> Columns:
         return replace(super().columns(), group=self.group_id if self.groups > 1 else None)
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if any(len(flow) % self.groups for flow in inputs):
+            return Layer.channels(self, c, *inputs)
+        return joined(_part(c, flow, self.groups, self.group_id) for flow in inputs)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)
@@ -100,6 +110,9 @@ class PlainRoute(Routing):
     sections = ("route",)
     dialects = ("pjreddie",)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling()
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)
         return b.concat(list(inputs))
@@ -112,6 +125,9 @@ class Route2(Routing):
     sections = ("route2",)
     dialects = ("pytorch",)
     count = 2
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling("route")
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         if len(inputs) != self.count:
@@ -139,11 +155,28 @@ class RouteLhalf(Routing):
     def part(self) -> tuple[int, int] | None:
         return (0, 2) if len(self.layers) == 1 else None
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if any(shape[0] % 2 for shape in inputs):
+            raise unspeakable("it would cut within a channel where their number is odd", "layers")
+        return Spelling("route", {"groups": "2", "group_id": "0"})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if any(len(flow) % 2 for flow in inputs):
+            return Layer.channels(self, c, *inputs)
+        return joined(_part(c, flow, 2, 0) for flow in inputs)
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         self.check_inputs(b, inputs)
         if any(v.shape[0] < 2 for v in inputs):
             raise LayerError(Code.BAD_SHAPE, "an input of one channel has no half", "layers")
         return b.concat([b.slice(v, 0, 0, v.shape[0] // 2) for v in inputs])
+
+
+def _part(c: Channels, flow: Flow, parts: int, part: int) -> Flow:
+    """One of the equal parts of some channels, which stay equal."""
+    c.evenly(flow, parts)
+    size = len(flow) // parts
+    return flow.part(part * size, (part + 1) * size)
 
 
 def need_layers(b: Lowering, key: str) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from ...errors import Code
 from ...ir.graph import Value
+from ...ir.ops import Shape
 from ..cfg.options import opt
-from .activations import activate
-from .layer import Layer, LayerError, Lowered, activation, image, layer
+from .activations import NOT_ZERO_AT_ZERO, SUMS_OF_CHANNELS, activate
+from .channels import Channels, Flow
+from .layer import Layer, LayerError, Lowered, Spelling, activation, image, layer, unspeakable
 from .lowering import Lowering
 from .route import need_layers
 from .training import unused
@@ -36,6 +38,17 @@ class Sum(Layer):
 
     def word(self) -> str:
         return "add"
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        x, *terms = inputs
+        zero = list(x.zero)
+        for term in terms:
+            c.pair(x, term)
+            zero[: len(term)] = [a and b for a, b in zip(zero, term.zero, strict=False)]
+        activation = getattr(self, "activation", "linear")
+        if activation in SUMS_OF_CHANNELS:
+            c.stay(x, "an activation across channels")
+        return Flow(x.ids, tuple(zero)).after(activation not in NOT_ZERO_AT_ZERO)
 
 
 @layer
@@ -59,6 +72,14 @@ class Shortcut(Sum):
 
     def joined(self) -> tuple[int, ...]:
         return self.from_
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return _sum(inputs, {})
+
+    def channels(self, c: Channels, *inputs: Flow) -> Flow:
+        if self.weights_type == "per_channel":
+            c.cuts[c.index, "weights"] = {1: inputs[0].ids}
+        return super().channels(c, *inputs)
 
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         check_inputs(b, inputs)
@@ -119,6 +140,11 @@ class PjreddieShortcut(Sum):
     def references(self) -> tuple[int, ...]:
         return (-1, self.from_)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if (self.alpha, self.beta) != (1, 1):
+            raise unspeakable("it adds without factors", "beta" if self.alpha == 1 else "alpha")
+        return _sum(inputs, {"alpha": None, "beta": None})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         check_inputs(b, inputs)
         term = inputs[1] if self.beta == 1 else b.mul(inputs[1], self.beta)
@@ -143,6 +169,11 @@ class TorchShortcut(Sum):
     def references(self) -> tuple[int, ...]:
         return (-1, *self.from_)
 
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.weights_type is not None:
+            raise unspeakable("its weights add up to 1, and these do not", "weights_type")
+        return _sum(inputs, {"activation": "linear"})
+
     def lower(self, b: Lowering, *inputs: Value) -> Value:
         check_inputs(b, inputs)
         if any(v.shape[1:] != inputs[0].shape[1:] for v in inputs):
@@ -156,6 +187,13 @@ class TorchShortcut(Sum):
         for term in terms[1:]:
             y = add_common(b, y, term)
         return y
+
+
+def _sum(inputs: tuple[Shape, ...], options: dict[str, str | None]) -> Spelling:
+    """How a sum of these shapes is written."""
+    if len({shape[1:] for shape in inputs}) > 1:
+        raise unspeakable("it stops where the inputs differ in height and width", "from")
+    return Spelling(options=options)
 
 
 def check_inputs(b: Lowering, inputs: tuple[Value, ...]) -> None:

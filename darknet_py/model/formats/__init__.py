@@ -36,8 +36,9 @@ class Format:
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
     they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of the
-    network called `name`, where that is known. `beside` are the suffixes of files that belong to one,
-    and `also` other names of the format.
+    network called `name`, where that is known. `beside` are the suffixes of files that belong to one, and `also` other
+    names of the format. `agreement` says of a network and the file written of it, in a sentence, how the two agree,
+    where the file is a network itself.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Format:
     entry: Callable[[Path, str | None], Path | None] | None = None
     beside: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    agreement: Callable[[Network, Path], str] | None = None
 
     def place(self, stem: str) -> Path:
         """Where the network of a cfg is written if nobody says."""
@@ -69,6 +71,8 @@ class Format:
         computes something else.
         """
         known = signature(self.writer).parameters
+        if "replace" in known:  # it writes more files than this one
+            options["replace"] = replace
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
         self._check_neighbours(path)
@@ -90,6 +94,8 @@ class Format:
         if self.entry is not None:
             inside = self.entry(path, network.cfg.stem)
             return find_format(inside)._checked(network, inside) if inside else f"not checked: {self.home}"
+        if self.agreement is not None:
+            return self.agreement(network, path)
         if self.contract is None:
             return f"not checked: {self.home}"
         from ..agreement import check_exported

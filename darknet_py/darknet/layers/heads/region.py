@@ -14,8 +14,9 @@ from ....contract.decoders.region import BEFORE, BOX
 from ....contract.tree import Tree
 from ....errors import Code
 from ....ir.graph import Value
+from ....ir.ops import Shape
 from ...cfg.options import opt
-from ..layer import Decoded, LayerError, image, layer
+from ..layer import Decoded, LayerError, Spelling, image, layer, unspeakable
 from ..lowering import Lowering
 from ..softmax import softmax_by_groups
 from ..training import GridTraining, train, unused
@@ -116,6 +117,13 @@ class PjreddieRegion(Region):
     def entries(self) -> int:
         """Numbers for a box."""
         return self.coords + 1 + self.classes
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        if self.coords != BOX:
+            raise unspeakable(f"it decodes {BOX} numbers for each box", "coords")
+        if not self.softmax and self.tree is None:
+            raise unspeakable("it leaves class scores as they are, without a logistic")
+        return Spelling(options={"classfix": None})
 
     def lower(self, b: Lowering, *inputs: Value) -> Decoded:
         x, at = inputs[0], self.coords

@@ -11,7 +11,7 @@ from ....contract.decoders import Yolo as Decoder
 from ....contract.nms import NMS_KINDS
 from ....errors import Code
 from ...cfg.options import opt
-from ..layer import Decoded, LayerError, image, layer
+from ..layer import Decoded, LayerError, Spelling, image, layer
 from ..training import YoloTraining, unused
 from .head import (
     DEFAULT_ANCHOR,
@@ -25,6 +25,7 @@ from .head import (
 
 if TYPE_CHECKING:
     from ....ir.graph import Value
+    from ....ir.ops import Shape
     from ..lowering import Lowering
 
 
@@ -148,6 +149,9 @@ class PytorchYolo(Yolo):
 
     sections = ("yolo",)
     dialects = ("pytorch",)
+
+    def spelled(self, *inputs: Shape) -> Spelling:
+        return Spelling(options={"new_coords": "1", "scale_x_y": "2.0"}, before="logistic")
 
     @property
     def decoder(self) -> Decoder:

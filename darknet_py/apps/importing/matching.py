@@ -1,0 +1,153 @@
+"""Whether some operations compute what a section of a cfg does: the section is lowered, and held against them.
+
+Decision: no layer is described a second time. Its own lowering is the pattern, so whatever a section can say that our
+exporter writes is recognized, and what is recognized means exactly that section.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ...darknet.compile import compile_cfg
+from ...darknet.layers.activations import ACTIVATIONS
+from ...ir import Graph, Op, Value
+from ...ir.builder import Builder
+from ...ir.ops import Shape
+
+CLOSE = 1e-4  # relative: other programs write 1.67326 for Darknet's 1.6732
+MAX_PATTERN = 20_000  # operations
+
+# Darknet's names for one function each, the plainest first; `linear` is none.
+NAMES = tuple(n for n in ACTIVATIONS if n not in ("linear", "revleaky", "silu", "hard_sigmoid"))
+COMMUTING = frozenset({"add", "mul", "maximum"})
+
+
+class _Expanding(Builder):
+    """A builder that writes some primitives as ONNX files have them (onnx/operators.py)."""
+
+    def op(self, kind: str, *inputs: Value | float, **attrs: Any) -> Value:
+        """The same value in other operations."""
+        if kind == "mish":
+            t = super().op("sigmoid", inputs[0])
+            u = self.mul(t, self.sub(2, t))
+            return self.mul(inputs[0], super().op("div", u, self.sub(2, u)))
+        if kind == "swish":
+            return self.mul(inputs[0], super().op("sigmoid", inputs[0]))
+        if kind == "tanh":
+            return super().op("tanh", super().op("clip", inputs[0], low=-10.0, high=10.0))
+        if kind == "power" and attrs == {"exponent": 2.0}:
+            return self.mul(inputs[0], inputs[0])
+        return super().op(kind, *inputs, **attrs)
+
+
+@cache
+def activations(kind: str) -> tuple[tuple[str, Graph], ...]:
+    """The activation functions whose last operation is of a kind: Darknet's name, and what it computes of an image.
+
+    Long ones come first, because a short one may be the end of it.
+    """
+    found = []
+    for name in NAMES:
+        for builder in (Builder(), _Expanding()):
+            x = builder.input("x", (2, 2, 2))
+            graph = builder.graph(x, ACTIVATIONS[name](builder, x))
+            if graph.ops[-1].kind == kind:
+                found.append((name, graph))
+    return tuple(sorted(found, key=lambda pair: -len(pair[1].ops)))
+
+
+@cache
+def lowered(section: str, shape: Shape, dialect: str = "alexeyab") -> Graph | None:
+    """What a section computes of an input of that shape, or None where it cannot stand there."""
+    size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
+    compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect)
+    return None if compiled.errors else compiled.graph
+
+
+class Matcher:
+    """The operations of a graph, to be held against patterns."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.producers = graph.producers()
+        self._patterns: dict[Graph, Mapping[Value, Op]] = {}
+
+    def kind(self, value: Value) -> str:
+        """The operation that computes a value; '' for an input or a constant."""
+        return self.producers[value].kind if value in self.producers else ""
+
+    def constant(self, value: Value) -> np.ndarray | None:
+        """The numbers of a constant."""
+        return self.graph.data.get(value)
+
+    def source(self, pattern: Graph, value: Value) -> Value | None:
+        """The value of which the graph computes `value` as the pattern computes its output of its input, or None."""
+        if pattern not in self._patterns:
+            self._patterns[pattern] = pattern.producers()
+        made = self._patterns[pattern]
+        bound: dict[Value, Value] = {}
+        pairs = [(pattern.outputs[0], value)]
+        while pairs:
+            if len(bound) > MAX_PATTERN:
+                return None
+            wanted, got = pairs.pop()
+            if wanted in bound:
+                if bound[wanted] is not got:
+                    return None
+                continue
+            if wanted in pattern.data:
+                if not self._is_same(pattern.data[wanted], got):
+                    return None
+                continue
+            bound[wanted] = got
+            if wanted is pattern.image:
+                continue
+            op = made[wanted]
+            if op.kind == "repeat_batch" and got in self.graph.data:  # read at a batch of one
+                pairs.append((op.inputs[0], got))
+                continue
+            other = self.producers.get(got)
+            if other is None or not _is_alike(op, other):
+                return None
+            pairs.extend(self._paired(op, other, made, pattern))
+        return bound.get(pattern.image)
+
+    def _paired(self, op: Op, other: Op, made: Mapping[Value, Op], pattern: Graph) -> list[tuple[Value, Value]]:
+        """The operands of two operations that belong together."""
+        theirs = list(other.inputs)
+        if op.kind in COMMUTING and not all(
+            self._may_be(w, g, made, pattern) for w, g in zip(op.inputs, theirs, strict=True)
+        ):
+            theirs.reverse()
+        return list(zip(op.inputs, theirs, strict=True))
+
+    def _may_be(self, wanted: Value, got: Value, made: Mapping[Value, Op], pattern: Graph) -> bool:
+        if wanted in pattern.data or (wanted in made and made[wanted].kind == "repeat_batch"):
+            return got in self.graph.data
+        return wanted not in made or made[wanted].kind == self.kind(got)
+
+    def _is_same(self, wanted: np.ndarray, got: Value) -> bool:
+        numbers = self.graph.data.get(got)
+        if numbers is None:
+            return False
+        if wanted.size == 1 or numbers.size == 1:
+            return bool(np.allclose(wanted, numbers, CLOSE, 1e-7))
+        return wanted.size == numbers.size and bool(np.allclose(wanted.ravel(), numbers.ravel(), CLOSE, 1e-7))
+
+
+def _is_alike(op: Op, other: Op) -> bool:
+    """Whether two operations are the same one on their operands."""
+    if op.kind != other.kind or len(op.inputs) != len(other.inputs) or op.attrs.keys() != other.attrs.keys():
+        return False
+    return all(_is_close(v, other.attrs[k]) for k, v in op.attrs.items())
+
+
+def _is_close(a: Any, b: Any) -> bool:
+    if isinstance(a, float) or isinstance(b, float):
+        return math.isclose(a, b, rel_tol=CLOSE, abs_tol=1e-9)
+    return bool(a == b)

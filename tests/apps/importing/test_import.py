@@ -1,0 +1,245 @@
+"""`darknet-py import`: what was exported comes back, other programs' files too, and what no cfg says is named."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from goldens import Golden, goldens
+from networks import picture, write_classifier, write_detector, write_recurrent
+from onnx import TensorProto, helper, numpy_helper
+
+from darknet_py import export_onnx, load
+from darknet_py.apps.importing.run import import_network
+from darknet_py.cli import main
+from darknet_py.darknet.compile import compile_file
+from darknet_py.darknet.network import open_network
+from darknet_py.errors import DataError
+
+CASES = [c for c in goldens().values() if c.ran]
+
+# What an ONNX file no longer shows, by the beginning of the name of the case: the node that is named, or why there is
+# none to name.
+NOT_SAID = {
+    "conv_xnor": r"node '\d_convolutional\.(pad|ceil)' .*cannot be said in a cfg",
+    "conv_lstm": "recurrent", "convlstm": "recurrent", "crnn": "recurrent", "gru": "recurrent", "lstm": "recurrent",
+    "rnn": "recurrent",
+    "history": r"node '1_history\.concat' \(Concat\)",
+    "local": r"node '1_local\.add' \(Add\) .* a constant for each place",
+    "lrn_size1": r"node '1_normalization\.power' \(Pow\)",
+    "max_pad_huge": r"node '1_maxpool\.max_pool\.padded' \(Pad\) .* no layer that pads",
+    "region_tree": r"node '3_region\.reshape_2' \(Reshape\) .* a tree",
+    "route_groups_uneven": r"node '1_route\.slice' \(Slice\) .* equal parts of the channels",
+    "short_w_diffc": r"node '3_shortcut\.slice_6' \(Slice\)",
+    "softmax_tree": r"node '4_softmax\.slice_3' \(Slice\)",
+}  # fmt: skip
+
+
+def not_said(case: Golden) -> str | None:
+    return next((told for name, told in NOT_SAID.items() if case.name.startswith(name)), None)
+
+
+def exported(case: Golden, folder: Path) -> Path:
+    network = open_network(case.folder / "net.cfg", case.folder / "net.weights", dialect="alexeyab", as_darknet=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_onnx(network, folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not not_said(c)], ids=lambda c: c.name)
+def test_what_was_exported_computes_the_same_again(case: Golden, tmp_path: Path) -> None:
+    done = import_network(exported(case, tmp_path), tmp_path / "net.cfg")
+    assert done.worst < 1e-3
+    assert done.layers >= 1
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not_said(c)], ids=lambda c: c.name)
+def test_what_an_onnx_file_no_longer_shows_is_refused_by_node(case: Golden, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=not_said(case)):
+        import_network(exported(case, tmp_path), tmp_path / "net.cfg")
+    assert not (tmp_path / "net.cfg").exists()
+
+
+def test_boxes_and_names_come_back(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    export_onnx(cfg, tmp_path / "net.onnx", letterbox=True)
+    told = CliRunner().invoke(main, ["import", str(tmp_path / "net.onnx"), "-o", str(tmp_path / "again/my.cfg")])
+    assert told.exit_code == 0, told.output
+    assert "3 layers, 28 parameters" in told.output
+    pixels = picture((1, 2, "red"), (3, 0, "blue"))
+    again, own = load(tmp_path / "again/my.cfg"), load(tmp_path / "net.onnx")
+    assert (again.names[1], again.contract.letterbox) == ("blue", True)
+    np.testing.assert_allclose(again(pixels)[0].boxes.xyxy, own(pixels)[0].boxes.xyxy, atol=1e-3)
+
+
+def test_layers_come_back_as_they_were_written(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text(
+        "[net]\nwidth=16\nheight=16\nchannels=3\n[convolutional]\nfilters=8\nsize=3\npad=1\nactivation=mish\n"
+        "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
+        "[shortcut]\nfrom=-2\nactivation=swish\n[route]\nlayers=-1,0\n[maxout]\ngroups=6\n[upsample]\nstride=2\n"
+    )
+    export_onnx(open_network(cfg, random=1), tmp_path / "net.onnx")
+    import_network(tmp_path / "net.onnx", tmp_path / "again.cfg")
+    before, after = (compile_file(p).graph.layers for p in (cfg, tmp_path / "again.cfg"))
+    assert [i.inputs for i in after] == [i.inputs for i in before]
+    sections = ["maxpool" if i.section == "maxout" else i.section for i in before]
+    assert [i.section for i in after] == sections
+
+
+def test_a_class_scores_network_comes_back(tmp_path: Path) -> None:
+    cfg = write_classifier(tmp_path)
+    export_onnx(cfg, tmp_path / "net.onnx")
+    import_network(tmp_path / "net.onnx", tmp_path / "again.cfg")
+    assert load(tmp_path / "again.cfg").names[0] == "red"
+    assert not (tmp_path / "again.weights").exists()
+
+
+@pytest.mark.parametrize("boxes", ["decoded", "nms"])
+def test_a_file_that_ends_in_boxes_is_refused(tmp_path: Path, boxes: str) -> None:
+    export_onnx(write_detector(tmp_path), tmp_path / "net.onnx", boxes=boxes)
+    with pytest.raises(DataError, match="export it with --boxes raw"):
+        import_network(tmp_path / "net.onnx", tmp_path / "again.cfg")
+
+
+def test_half_precision_and_memory_are_refused(tmp_path: Path) -> None:
+    export_onnx(write_detector(tmp_path), tmp_path / "half.onnx", half=True)
+    with pytest.raises(DataError, match="in 16 or 8 bits"):
+        import_network(tmp_path / "half.onnx", tmp_path / "again.cfg")
+    export_onnx(write_recurrent(tmp_path), tmp_path / "memory.onnx")
+    with pytest.raises(DataError, match="recurrent"):
+        import_network(tmp_path / "memory.onnx", tmp_path / "again.cfg")
+
+
+def test_boxes_of_the_pytorch_code_come_back_as_new_coords(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text(
+        "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=7\nactivation=linear\n[yolo]\nclasses=2\nnum=1\n"
+        "mask=0\nanchors=4,6\n"
+    )
+    export_onnx(open_network(cfg, random=1, dialect="pytorch"), tmp_path / "net.onnx")
+    import_network(tmp_path / "net.onnx", tmp_path / "again.cfg")
+    text = (tmp_path / "again.cfg").read_text()
+    assert "activation=logistic" in text
+    assert "new_coords=1" in text
+
+
+# -- files of other programs ---------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(4)
+
+
+def written(
+    folder: Path,
+    nodes: Sequence[onnx.NodeProto],
+    shape: Sequence[int | str] = ("N", 3, 8, 8),
+    output: str = "y",
+    **arrays: object,
+) -> Path:
+    """A file with these nodes from `x` to `output`."""
+    stored = [numpy_helper.from_array(np.asarray(a, getattr(a, "dtype", np.float32)), n) for n, a in arrays.items()]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    y = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "net", [x], [y], stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    onnx.save(model, folder / "other.onnx")
+    return folder / "other.onnx"
+
+
+def node(kind: str, inputs: str, output: str, **attrs: object) -> onnx.NodeProto:
+    return helper.make_node(kind, inputs.split(), output.split(), name=f"the_{kind}_{output}", **attrs)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def test_batch_normalization_of_another_program_keeps_its_statistics(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        [node("Conv", "x w", "a", auto_pad="SAME_UPPER", strides=[1, 1]),
+         node("BatchNormalization", "a scale bias mean variance", "b", epsilon=1e-3),
+         node("LeakyRelu", "b", "y", alpha=0.1)],
+        w=weights(4, 3, 3, 3), scale=weights(4), bias=weights(4), mean=weights(4), variance=np.abs(weights(4)) + 0.1,
+    )  # fmt: skip
+    import_network(file, tmp_path / "net.cfg")
+    (layer,) = compile_file(tmp_path / "net.cfg").graph.layers
+    assert "batch_normalize=1" in (tmp_path / "net.cfg").read_text()
+    assert layer.section == "convolutional"
+
+
+def test_a_classifier_of_another_program(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        [node("Conv", "x w b", "a", pads=[1, 1, 1, 1], strides=[2, 2]), node("Softplus", "a", "s"),
+         node("Tanh", "s", "t"), node("Mul", "t a", "m"), node("Split", "m", "l r", axis=1),
+         node("Concat", "r l", "c", axis=1), node("Add", "c m", "d"), node("Sigmoid", "d", "e"),
+         node("Mul", "e d", "f"), node("MaxPool", "f", "g", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1),
+         node("GlobalAveragePool", "g", "h"), node("Flatten", "h", "i"), node("Gemm", "i v", "j", transB=1),
+         node("Softmax", "j", "y", axis=1)],
+        w=weights(4, 3, 3, 3), b=weights(4), v=weights(5, 4),
+    )  # fmt: skip
+    done = import_network(file, tmp_path / "net.cfg")
+    sections = [info.section for info in compile_file(done.cfg).graph.layers]
+    assert sections == [
+        "convolutional", "route", "route", "route", "shortcut", "maxpool", "avgpool", "connected", "softmax",
+    ]  # fmt: skip
+
+
+def test_the_image_may_be_read_twice(tmp_path: Path) -> None:
+    file = written(tmp_path, [node("Conv", "x w", "a"), node("Add", "a x", "y")], w=weights(3, 3, 1, 1))
+    import_network(file, tmp_path / "net.cfg")
+    assert [i.section for i in compile_file(tmp_path / "net.cfg").graph.layers] == [
+        "upsample",
+        "convolutional",
+        "shortcut",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ([node("HardSwish", "x", "y")], r"node 'the_HardSwish_y' \(HardSwish\) .*nothing that computes this"),
+        ([node("LeakyRelu", "x", "y", alpha=0.2)], r"the_LeakyRelu_y.* a slope of 0.2, and Darknet has 0.1"),
+        ([node("Conv", "x w", "y", pads=[0, 0, 1, 1])], r"the_Conv_y.* paddings of \(0, 0, 1, 1\)"),
+        ([node("Resize", "x none scales", "y", mode="linear")], r"the_Resize_y.* repeats pixels"),
+        ([node("Add", "x places", "y")], r"the_Add_y.* a constant for each place"),
+        ([node("Transpose", "x", "y", perm=[0, 2, 3, 1])], r"the_Transpose_y"),
+        ([node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)],
+         "counts the padding"),
+        ([node("MaxPool", "x", "y", kernel_shape=[2, 3])], r"the_MaxPool_y.*square"),
+        ([node("Slice", "x one three axis", "y")], r"the_Slice_y.*channels 1 to 2 of 3"),
+    ],
+    ids=lambda v: v[0].op_type if isinstance(v, list) else "",
+)  # fmt: skip
+def test_what_a_cfg_has_no_words_for_is_an_error_with_the_node(
+    nodes: list[onnx.NodeProto], told: str, tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path, nodes, w=weights(2, 3, 2, 2), places=weights(1, 3, 8, 8), none=np.zeros(0, np.float32),
+        scales=np.array([1, 1, 2, 2], np.float32), one=np.array([1]), three=np.array([3]), axis=np.array([1]),
+    )  # fmt: skip
+    with pytest.raises(DataError, match=told):
+        import_network(file, tmp_path / "net.cfg")
+
+
+def test_an_open_size_is_asked_for(tmp_path: Path) -> None:
+    file = written(tmp_path, [node("Conv", "x w", "y")], ("N", 3, "h", "w_"), w=weights(2, 3, 1, 1))
+    with pytest.raises(DataError, match="no fixed shape\n  hint: --size"):
+        import_network(file, tmp_path / "net.cfg")
+    import_network(file, tmp_path / "net.cfg", size=(8, 16))
+    assert compile_file(tmp_path / "net.cfg").net.shape == (3, 8, 16)
+
+
+def test_what_is_no_onnx_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"no")
+    with pytest.raises(DataError, match="no ONNX file"):
+        import_network(tmp_path / "net.onnx", tmp_path / "net.cfg")
+    with pytest.raises(DataError, match=r"nothing\.onnx"):
+        import_network(tmp_path / "nothing.onnx", tmp_path / "net.cfg")
