@@ -27,7 +27,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     help="What to write (default: CFG's name with .onnx, or models/).",
 )
 @click.option(
-    "--format", "format_", metavar="NAME", help="onnx, or triton: a folder of models (default: what the suffix says)."
+    "--format", "format_", metavar="NAME", help="onnx; triton: a folder of models; web: a page (default: what the suffix says)."
 )
 @click.option(
     "--boxes",
@@ -70,6 +70,8 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
               help="With --format triton: the most pictures at a time.")  # fmt: skip
 @click.option("--model-version", "version", type=click.IntRange(1, 999_999_999), default=1, show_default=True,
               help="With --format triton: the version of the model.")  # fmt: skip
+@click.option("--runtime", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="With --format web: where npm has put onnxruntime-web (default: node_modules, here or above).")  # fmt: skip
 @replace_option
 @network_options
 @click.pass_context
