@@ -123,7 +123,7 @@ export function toObjects(contract, boxes, scores, [h, w], threshold) {
       if (!(confidence > least)) continue;
       if (place === null) {
         const [left, top, right, bottom] = [0, 1, 2, 3].map((i) => f(boxes[n * 4 + i] / (i % 2 ? netH : netW)));
-        const centre = [(left + right) / 2, (top + bottom) / 2].map((v, i) => f((v - border[i]) / ratio[i]));
+        const centre = [f(left + right) / 2, f(top + bottom) / 2].map((v, i) => f((v - border[i]) / ratio[i]));
         place = [...centre, f((right - left) / ratio[0]), f((bottom - top) / ratio[1])];
       }
       if (place.every(Number.isFinite) && Number.isFinite(confidence)) found[c].push({ class_id: c, confidence, place });
@@ -131,10 +131,11 @@ export function toObjects(contract, boxes, scores, [h, w], threshold) {
   }
   const surest = (a, b) => b.confidence - a.confidence;
   const kept = found.flatMap((ones) => suppressed(contract, ones.sort(surest))).sort(surest);
-  return kept.map(({ class_id, confidence, place: [x, y, bw, bh] }) => ({
+  const objects = kept.map(({ class_id, confidence, place: [x, y, bw, bh] }) => ({
     class_id, name: named(contract, class_id), confidence,
-    box: [(x - bw / 2) * w, (y - bh / 2) * h, (x + bw / 2) * w, (y + bh / 2) * h],
+    box: [f(x - bw / 2) * w, f(y - bh / 2) * h, f(x + bw / 2) * w, f(y + bh / 2) * h].map(f),
   }));
+  return objects.filter((one) => one.box.every(Number.isFinite)); // of a network that has learned nothing
 }
 
 // The five best classes of a picture, of the outputs of a classifier.

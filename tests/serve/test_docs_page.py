@@ -15,9 +15,12 @@ import click
 import cv2
 import pytest
 from networks import picture, write_detector
+
 from serving import ROOT, Live, encoded, serving
 
 from darknet_py.cli.serve import command
+
+from .test_page import FILES
 
 PAGE = (ROOT / "tools/docs/serve.md").read_text("utf-8")
 
@@ -102,5 +105,5 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
                  f"at most {own.head >> 10} kB", f"{own.body_seconds:g} for a body",
                  f"for at most {own.stop_seconds:g} seconds"):  # fmt: skip
         assert text in told, text
-    size = sum(path.stat().st_size for path in (ROOT / "darknet_py/apps/serve/page").iterdir())
+    size = sum(path.stat().st_size for path in FILES)
     assert f"is {round(size / 1000)} kB" in told
