@@ -83,7 +83,7 @@ def open_file(
     Who takes one sample at a time is left out, unless the file does so too.
     """
     contract = read_contract(path)
-    able = [b for b in contenders(threads) if b.reads_onnx and (b.any_batch or contract.batch is not None)]
+    able = [b for b in contenders(threads) if ".onnx" in b.reads and (b.any_batch or contract.batch is not None)]
     openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
     return fastest(openers, shapes, f"{sha256_of(path)}\n{threads}", explain, remember, contract.batch or 1, say)

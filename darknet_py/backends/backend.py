@@ -26,9 +26,9 @@ NOT_BACK_ENDS = frozenset(("auto", "backend", "device", "session"))  # what else
 class Backend:
     """A back end.
 
-    `module` has `open_session(graph, **options)`, and `open_file(path, **options)` where it `reads_onnx`; `package` is
-    what it imports, one of `distributions` brings that, and `extra` is the one of this project that does, None if it is
-    installed with it.
+    `module` has `open_session(graph, **options)`, and `open_file(path, **options)` for files with the suffixes that it
+    `reads`; `package` is what it imports, one of `distributions` brings that, and `extra` is the one of this project
+    that does, None if it is installed with it.
 
     `threads` says what the option of that name sets: one 'session', the whole 'process', or 'none' where there is no
     such option. One that is not `fast` is there for something else, such as to say what is right: it is timed when
@@ -43,7 +43,7 @@ class Backend:
     package: str
     distributions: tuple[str, ...]
     extra: str | None = None
-    reads_onnx: bool = False
+    reads: tuple[str, ...] = ()
     threads: Literal["session", "process", "none"] = "session"
     fast: bool = True
     any_batch: bool = True
@@ -63,7 +63,7 @@ class Backend:
 
 
 # The fastest of those that are installed, measured by `auto.py`: opened as they are, and in none of the lists.
-AUTO = Backend("auto", "the fastest", f"{__package__}.auto", "numpy", ("numpy",), reads_onnx=True)
+AUTO = Backend("auto", "the fastest", f"{__package__}.auto", "numpy", ("numpy",), reads=(".onnx",))
 
 
 @cache
@@ -87,6 +87,15 @@ def find_backend(name: str) -> Backend:
         hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
         raise BackendError(f"no back end {name!r}; {hint}")
     return known[name]
+
+
+def readers_of(suffix: str) -> tuple[Backend, ...]:
+    """The back ends that run files with that suffix, in the order of `backends`.
+
+    >>> readers_of(".onnx")[0].name
+    'onnxruntime'
+    """
+    return tuple(b for b in backends().values() if suffix in b.reads)
 
 
 def available_backends() -> tuple[str, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..ir.graph import Graph, Op, Value
 
 BACKEND = Backend(
-    "onnx.reference", "onnx.reference", __name__, package="onnx", distributions=("onnx",), reads_onnx=True,
+    "onnx.reference", "onnx.reference", __name__, package="onnx", distributions=("onnx",), reads=(".onnx",),
     threads="none", fast=False,
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""What every back end offers: a graph, or an exported ONNX file, made into a session that maps arrays to arrays.
+"""What every back end offers: a graph, or an exported file, made into a session that maps arrays to arrays.
 
-Decision: a back end is one function `Graph → Session`, and one `Path → Session` where it reads ONNX. They are imported
+Decision: a back end is one function `Graph → Session`, and one `Path → Session` where it reads files. They are imported
 when they are called, so a runtime that is not installed costs nothing until it is asked for.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BackendError
 from ..files import check_file
-from .backend import AUTO, DEFAULT, Backend, backends, find_backend
+from .backend import AUTO, DEFAULT, Backend, find_backend, readers_of
 from .device import choose
 
 if TYPE_CHECKING:
@@ -50,18 +50,29 @@ def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Ses
 
 
 def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Session:
-    """Open an exported ONNX file in a back end that reads such files, or in the fastest of them with "auto".
+    """Open an exported file in a back end that reads such files, or, for ONNX, in the fastest of them with "auto".
 
-    Raises `BackendError` as `open_session` does, and for a back end that reads graphs only; `DataError` for what is no
-    file.
+    Where the default does not read them, it is the first that does. Raises `BackendError` as `open_session` does, and
+    for a back end that does not read such files; `DataError` for what is no file.
     """
     backend, options = choose(backend, options)
-    known = find_backend(backend)
-    if not known.reads_onnx:
-        others = ", ".join(b.name for b in (AUTO, *backends().values()) if b.reads_onnx)
-        raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {others}")
-    check_file(path, "ONNX file")
-    return _open(known, "open_file", Path(path), options)
+    if find_backend(backend).reads:
+        check_file(path, "file of a network")
+    return _open(reader(Path(path), backend), "open_file", Path(path), options)
+
+
+def reader(path: Path, backend: str = DEFAULT) -> Backend:
+    """The back end that `open_file` takes for a file. Raises `BackendError` if that does not read such files."""
+    suffix = path.suffix.lower()
+    known, able = find_backend(backend), readers_of(suffix)
+    if suffix in known.reads:
+        return known
+    if backend == DEFAULT and able:
+        return next((b for b in able if b.installed), able[0])
+    others = ", ".join(b.name for b in (AUTO, *able) if suffix in b.reads)
+    raise BackendError(
+        f"the back end {backend!r} does not run {suffix} files; use {others or 'one that `darknet-py export` wrote'}"
+    )
 
 
 def initial_states(graph: Graph, batch: int = 1) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ..contract.thresholds import CONF, IOU
+from ..model.formats import find_format, formats
 from .options import echo, message, network_of, network_options, replace_option, weights_option
 
 PLACE = ("Convert", 1)
@@ -26,14 +27,13 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     type=click.Path(path_type=Path),
     help="What to write (default: CFG's name with .onnx, or models/).",
 )
-@click.option(
-    "--format", "format_", metavar="NAME", help="onnx; triton: a folder of models; web: a page (default: what the suffix says)."
-)
+@click.option("--format", "format_", metavar="NAME", help=f"{', '.join(formats())} (default: what the suffix says).")
 @click.option(
     "--boxes",
-    type=click.Choice(("raw", "decoded", "nms", "padded")),
+    type=click.Choice(("raw", "decoded", "nms", "padded", "efficient-nms", "tensorrt")),
     help="End in the outputs of the heads (default), in boxes and scores, or in what suppression by plain IoU leaves: "
-    "a list for all pictures, or padded for each (default for --format triton).",
+    "a list for all pictures, or padded for each (default for --format triton; efficient-nms is another word for it); "
+    "tensorrt: by TensorRT's own node.",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option("--half", is_flag=True, help="Store and compute in float16.")
@@ -72,6 +72,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
               help="With --format triton: the version of the model.")  # fmt: skip
 @click.option("--runtime", type=click.Path(path_type=Path), metavar="FOLDER",
               help="With --format web: where npm has put onnxruntime-web (default: node_modules, here or above).")  # fmt: skip
+@click.option("--check/--no-check", default=True, help="Run what was written, beside NumPy (default), or do not.")
 @replace_option
 @network_options
 @click.pass_context
@@ -83,6 +84,7 @@ def command(
     output: Path | None,
     format_: str | None,
     replace: bool,
+    check: bool,
     **options: Any,
 ) -> None:
     """Write the network CFG as an ONNX file.
@@ -96,12 +98,10 @@ def command(
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
     """
-    from ..model.formats import find_format
-
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
     path = output or chosen.place(network.cfg.stem)
     given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
-    for sentence in chosen.write(network, path, replace=replace, **given):
+    for sentence in chosen.write(network, path, replace=replace, check=check, **given):
         message(sentence)
     echo(path)

@@ -43,7 +43,7 @@ def command(
     For each layer its filters, window, input, output and BFLOPs as Darknet prints them, then the totals: memory access
     of convolutions beside its lower bound, activations that live at once, and how many pixels a cell of each head
     sees. Needs no weights. Of a cfg with errors, the layers that could be built are printed, and the exit status is 1.
-    Of an ONNX file that `darknet-py export` wrote: what goes in and what comes out.
+    Of a file that `darknet-py export` wrote: what goes in and what comes out.
 
     \b
     darknet-py summary yolov4-tiny.cfg
@@ -53,14 +53,14 @@ def command(
     from ..analysis.cost import cost, table
     from ..analysis.summary import describe_contract, summarize
     from ..darknet.compile import compile_file
+    from ..model.formats import find_exported
     from ..zoo.find import find_cfg
 
-    if Path(cfg).suffix.lower() == ".onnx" and Path(cfg).is_file():
-        from ..onnx.metadata import read_contract
-
+    written = find_exported(Path(cfg)) if Path(cfg).exists() else None
+    if written and written[0].contract is not None:
         if used := [name for name in _OF_CFGS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]:
             raise click.UsageError(f"{cfg} is a finished network, and {used[0]!r} is asked of its cfg", ctx)
-        contract = read_contract(cfg)
+        contract = written[0].contract(written[1])
         return write_json(contract.to_dict()) if as_json else echo(describe_contract(contract))
     compilation = compile_file(find_cfg(cfg, message), dialect=dialect, size=size, as_darknet=as_darknet)
     show(compilation.diagnostics)

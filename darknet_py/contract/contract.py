@@ -22,7 +22,8 @@ from .selection import ALL, Selection
 from .thresholds import CONF, IOU
 from .trust import CONTRACT, STATE, believe
 
-SUPPRESSED = ("nms", "padded")  # of `boxes`: the network suppresses itself
+BATCHED = ("padded", "tensorrt")  # of `boxes`: the network suppresses itself, each sample for itself
+SUPPRESSED = ("nms", *BATCHED)
 ROW = 7  # numbers of an object where boxes='nms': sample, left, top, right, bottom, score, class
 
 
@@ -50,8 +51,8 @@ class Contract:
     the input), and `interpolation` one of `INTERPOLATIONS`. `class_names` is the list of names that the network itself
     asks for. `outputs` are the names of what comes out, and `boxes` is what that is: 'raw' (the
     outputs of the heads, which `decoders` read, or of the last layer where there are none), 'input' (the inputs of
-    those heads that decoders can read as well), 'decoded', 'nms' or 'padded'; see `export_onnx`. `batch` is the only
-    number of samples that is taken, None: any. The rest says where the network is from.
+    those heads that decoders can read as well), 'decoded', 'nms', 'padded' or 'tensorrt'; see `export_onnx`. `batch` is
+    the only number of samples that is taken, None: any. The rest says where the network is from.
     """
 
     shape: tuple[int, ...]
@@ -68,7 +69,7 @@ class Contract:
     boxes: str = "raw"
     threshold: float = CONF
     iou: float = IOU
-    max_detections: int | None = None  # of a sample, where boxes='padded', and of a class of it, where boxes='nms'
+    max_detections: int | None = None  # of a sample; where boxes='nms' of a class of it
     nms_kind: str = "default"
     nms_beta: float = 0.6
     batch: int | None = None
@@ -183,7 +184,7 @@ class Contract:
         """Whether the network may have left objects out: there are as many as its own suppression lets pass."""
         if not self.is_suppressed or self.max_detections is None:
             return False
-        if self.boxes == "padded":
+        if self.boxes in BATCHED:
             return len(boxes) >= self.max_detections
         return int(np.bincount(boxes.cls, minlength=1).max()) >= self.max_detections
 
@@ -273,7 +274,7 @@ class Contract:
             raise ValueError(f"{self.classes} classes, and decoders for {[d.classes for d in self.decoders]}")
         if self.boxes in ("decoded", *SUPPRESSED) and not self.decoders:
             raise ValueError(f"boxes={self.boxes!r} without a decoder")
-        counts = {"decoded": 2, "nms": 1, "padded": 4}
+        counts = {"decoded": 2, "nms": 1, **dict.fromkeys(BATCHED, 4)}
         wanted = counts.get(self.boxes, len(self.decoders) or len(self.outputs))
         if self.outputs and len(self.outputs) != wanted:
             raise ValueError(f"{len(self.outputs)} outputs where there are {wanted}")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from ..errors import BackendError
+from ..ir.builder import Builder
 from ..ir.check import check
 from ..ir.graph import Graph, Value
 from .contract import Contract
@@ -34,6 +38,27 @@ class Program:
             return self
         return Program(self.graph.with_outputs(self.sources), replace(self.contract, boxes="input"))
 
+    def with_boxes(self) -> Program:
+        """The same program, ending in two outputs: boxes (n, 4) in pixels of the input, and scores (n, classes).
+
+        Raises `BackendError` if it has no heads.
+        """
+        graph, decoders = self.graph, self.contract.decoders
+        if not decoders:
+            raise BackendError("the network has no layer that gives boxes: export it with boxes=raw")
+        b = Builder()
+        boxes, scores = [], []
+        for index, decoder in zip(graph.heads, decoders, strict=True):
+            info = graph.layer(index)
+            b.enter(index, f"{info.section}.boxes")
+            found = decoder.lower_boxes(b, info.output, self.contract.net_size)
+            boxes.append(found[0])
+            scores.append(found[1])
+        classes = max(s.shape[1] for s in scores)
+        outputs = (b.concat(boxes), b.concat([_widened(b, s, classes) for s in scores]))
+        whole = replace(graph, ops=(*graph.ops, *b.ops), data={**graph.data, **b.data}, outputs=outputs)
+        return Program(check(whole), replace(self.contract, boxes="decoded", outputs=("boxes", "scores")))
+
     def tails(self) -> list[Graph | None]:
         """The operations of each head after its source; None where that is its output."""
         return [self._tail(*pair) for pair in zip(self.graph.heads, self.sources, strict=True)]
@@ -45,3 +70,10 @@ class Program:
         ops = tuple(op for op in graph.ops if op.layer == index)
         data = {v: graph.data[v] for op in ops for v in op.inputs if v in graph.data}
         return check(replace(graph, image=source, ops=ops, params=(), states=(), outputs=(output,), data=data))
+
+
+def _widened(b: Builder, scores: Value, classes: int) -> Value:
+    missing = classes - scores.shape[1]
+    if not missing:
+        return scores
+    return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)

@@ -76,10 +76,11 @@ DECODER: Mapping[str, Test] = {
 
 CONTRACT: Mapping[str, Test] = {
     "shape": shape, "classes": whole(0, MAX_ELEMENTS), "resize": one_of("stretch", "letterbox", "crop"),
-    "names": texts, "names_origin": text, "outputs": texts, "boxes": one_of("raw", "input", "decoded", "nms", "padded"),
+    "names": texts, "names_origin": text, "outputs": texts,
+    "boxes": one_of("raw", "input", "decoded", "nms", "padded", "tensorrt"),
     "threshold": number(0, 1), "iou": number(0, 1), "max_detections": or_none(whole(1, MAX_ELEMENTS)),
     "nms_kind": one_of(*NMS_KINDS), "nms_beta": number(-1e9, 1e9),
-    "batch": or_none(whole(1, MAX_COUNT)), "input": text, "colour": one_of("RGB"), "scale": number(1e-12, 1e12),
+    "batch": or_none(whole(1, MAX_COUNT)), "input": text, "colour": one_of("RGB", "RGBA"), "scale": number(1e-12, 1e12),
     "half": flag, "int8": or_none(lambda v: isinstance(v, dict)), "origin": text, "producer": text, "cfg": text,
     "cfg_sha256": text, "weights_sha256": or_none(text), "dialect": text, "diagnostics": texts,
 }  # fmt: skip

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..contract.contract import Contract
+from ..contract.contract import Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
-from ..files import check_output
+from ..files import check_output, put, scratch
+from ..onnx.emitter import output_names
 from ..onnx.export import Exported, is_exported, to_exported
+from ..passes import Pass, optimize
+from ..version import VERSION
 
 
 def export_onnx(
@@ -50,7 +56,9 @@ def export_onnx(
 
     - 'padded': the same with a batch axis, as servers want it: `num_dets` (N, 1) int32, `boxes` (N, m, 4), `scores`
       (N, m) and `classes` (N, m) int32, best first, zeros after the last; m is `max_detections`, of all classes
-      together, or as many as there can be.
+      together, or as many as there can be;
+      'efficient-nms' is another word for it;
+    - 'tensorrt': the same outputs from the node of TensorRT's plug-in EfficientNMS, for TensorRT alone.
 
     `half` stores and computes in float16, with float32 at both ends and in decoding; what that loses on random numbers
     is in the `diagnostics` of the result, and weights or values that no float16 holds are warned of. `int8` is a
@@ -67,42 +75,123 @@ def export_onnx(
     >>> export_onnx(folder / "tiny.cfg", folder / "tiny.onnx").shape
     (3, 8, 8)
     """
-    if half and int8 is not None:
-        raise DataError("half and int8 exclude each other")
     if not isinstance(network, Network):
         network = open_network(network, weights)
     elif weights is not None:
         raise DataError("an open network has its weights already")
     sources = [p for p in (network.cfg, network.weights, names, int8) if p is not None]
     check_output(path, replace=replace, sources=sources, own=is_exported)
+    exported = exported_of(
+        network, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
+        iou=iou, max_detections=max_detections,
+    )  # fmt: skip
+    return exported.save(path, external=external, replace=replace, sources=sources)
+
+
+def exported_of(
+    network: Network,
+    *,
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    half: bool = False,
+    int8: str | Path | None = None,
+    **options: Any,
+) -> Exported:
+    """An open network as ONNX, not yet written; `options` are those of `to_exported`.
+
+    The `diagnostics` of its contract are about the names and about what float16 loses.
+    """
+    if half and int8 is not None:
+        raise DataError("half and int8 exclude each other")
+    program = named(network, names, letterbox)
+    exported = to_exported(program, half=half, **options)
+    if int8 is not None:
+        exported = _quantized(exported, int8)
+    exported.model.graph.name = network.cfg.stem
+    told = (*notes_of(network, program.contract), *(told_of_half(program) if half else ()))
+    return dataclasses.replace(exported, contract=dataclasses.replace(exported.contract, diagnostics=told))
+
+
+def named(network: Network, names: str | Path | None = None, letterbox: bool | None = None) -> Program:
+    """The program of a network with all that a file says of it: names of classes, and the hashes of cfg and weights."""
     program = network.program(names, letterbox)
     contract = dataclasses.replace(
         program.contract, cfg_sha256=network.cfg_sha256,
         weights_sha256=hash_weights(network.compilation.graph, network.loaded) if network.loaded else None,
     )  # fmt: skip
-    exported = to_exported(
-        Program(program.graph, contract), batch=batch, boxes=boxes, half=half,
-        threshold=threshold, iou=iou, max_detections=max_detections,
-    )  # fmt: skip
-    if int8 is not None:
-        exported = _quantized(exported, int8)
-    exported.model.graph.name = network.cfg.stem
-    saved = exported.save(path, external=external, replace=replace, sources=sources)
-    saved = _told_of_half(saved, program) if half else saved
-    compiled = {str(d) for d in told_once(network.compilation.diagnostics)}  # told where the network was opened
-    of_names = tuple(d for d in contract.diagnostics if d not in compiled)
-    return dataclasses.replace(saved, diagnostics=(*of_names, *saved.diagnostics))
+    return Program(program.graph, contract)
 
 
-def _told_of_half(saved: Contract, program: Program) -> Contract:
-    """The contract with what float16 loses: a warning of Python too where it cannot hold the numbers."""
+def notes_of(network: Network, contract: Contract) -> tuple[str, ...]:
+    """What is to be said of a contract and was not yet, when its network was opened: of the names of classes."""
+    compiled = {str(d) for d in told_once(network.compilation.diagnostics)}
+    return tuple(d for d in contract.diagnostics if d not in compiled)
+
+
+def told_of_half(program: Program) -> tuple[str, ...]:
+    """What float16 loses, in sentences: a warning of Python too where it cannot hold the numbers."""
     from ..analysis.half import find_half_loss
-    from ..passes import optimize
 
     found = find_half_loss(optimize(program.graph))
     if found.warnings:
-        warnings.warn("\n".join(found.warnings), stacklevel=3)
-    return dataclasses.replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
+        warnings.warn("\n".join(found.warnings), stacklevel=4)
+    return tuple(f"warning: {w}" for w in found.warnings) or (str(found),)
+
+
+def finished(
+    network: Network,
+    passes: Sequence[Pass],
+    *,
+    boxes: str = "raw",
+    names: str | Path | None = None,
+    letterbox: bool | None = None,
+    batch: int | None = None,
+    half: bool = False,
+    threshold: float = CONF,
+    iou: float = IOU,
+) -> Program:
+    """An open network as a file has it that is written from the graph: optimized, and with a contract that says so.
+
+    It ends in the outputs of the heads, in boxes and scores ('decoded'), or before the heads ('input'). Raises
+    `DataError` for other `boxes`.
+    """
+    program = named(network, names, letterbox)
+    if boxes not in ("raw", "decoded", "input"):
+        raise DataError(f"boxes={boxes!r}: this format has no suppression; 'raw' and 'decoded' are to be had")
+    if boxes == "decoded":
+        program = program.with_boxes()
+    elif boxes == "input":
+        program = program.before_heads()
+    graph = optimize(program.graph, passes)
+    outputs = output_names(graph)
+    count = len(graph.outputs)
+    contract = dataclasses.replace(
+        program.contract, batch=batch, producer=f"darknet-py {VERSION}", threshold=threshold, iou=iou, half=half,
+        input=graph.image.name, outputs=program.contract.outputs or tuple(outputs[:count]),
+        states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
+        diagnostics=(*notes_of(network, program.contract), *(told_of_half(named(network)) if half else ())),
+    )  # fmt: skip
+    return Program(graph, contract)
+
+
+@contextmanager
+def placing(path: Path, *beside: str) -> Iterator[Path]:
+    """A path in a folder beside `path`: what is written there is put in its place when the block ends.
+
+    `beside` are the suffixes of files that are written with it, and put first. Raises `DataError` where `check_output`
+    does for any of them, and for a path that cannot be written.
+    """
+    places = [*(path.with_suffix(suffix) for suffix in beside), path]
+    for place in places:
+        check_output(place)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(path.parent) as folder:
+            yield folder / path.name
+            for place in places:
+                put(folder / place.name, place)
+    except OSError as e:
+        raise DataError(f"cannot write {path}: {e.strerror or e}") from None
 
 
 def _quantized(exported: Exported, images: str | Path) -> Exported:

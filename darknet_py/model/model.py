@@ -90,7 +90,7 @@ class Model:
 
     @property
     def network(self) -> Network | None:
-        """The compiled cfg with its weights; None for an ONNX file. Opened now where a finished one was at hand."""
+        """The compiled cfg with its weights; None for an exported file. Opened now where a finished one was at hand."""
         if callable(self._network):
             self._network = self._network()
         return self._network
@@ -111,12 +111,12 @@ class Model:
 
         `options` are those of the format; for ONNX those of `export_onnx`. `replace` allows a file at `path` to go that
         this package did not write. Raises `DataError` for such a file, for a format or an option that does not exist,
-        or a model that comes from an ONNX file.
+        or a model that comes from an exported file.
         """
         from .formats import find_format
 
         if self.network is None:
-            raise DataError("this model comes from an ONNX file: copy that")
+            raise DataError("this model comes from an exported file: copy that")
         find_format(Path(path), format).write(self.network, Path(path), replace=replace, **options)
 
     def forward(self, inputs: np.ndarray) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""`load`: a model from a cfg, from one that was compiled before, from a model of the zoo, or from an ONNX file."""
+"""`load`: a model from a cfg, from one that was compiled before, from a model of the zoo, or from an exported file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backends.backend import AUTO, DEFAULT, find_backend
-from ..backends.session import Session, open_file, open_session
+from ..backends.backend import AUTO, DEFAULT
+from ..backends.session import Session, open_file, open_session, reader
 from ..contract.contract import Contract
 from ..errors import DataError, to_nobody
+from .formats import find_exported
 from .model import Model, to_stderr
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..darknet.reading import Reading
     from ..errors import Say
     from ..zoo.find import Found
+    from .formats import Format
     from .kept import Recipe
 
 
@@ -41,7 +43,7 @@ def load(
     quiet: bool = False,
     **options: object,
 ) -> Model:
-    r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or an ONNX file that `export_onnx` wrote.
+    r"""Open a network: a cfg file, a model of the zoo ('yolov4-tiny'), or a file or folder that `Model.export` wrote.
 
     Weights are looked for by the name of the cfg unless given, names beside it (`names`: a .names or .data file).
     `backend` is one of `available_backends`, as 'opencv' or 'numpy', or 'auto' (the fastest here, measured the first
@@ -98,14 +100,14 @@ def _load(
 ) -> Model:
     if backend == AUTO.name:
         options = {**options, "say": say}
-    if Path(cfg).suffix.lower() == ".onnx":
+    if written := find_exported(Path(cfg)):
         cfg_only = dict(
             weights=weights, dialect=dialect, size=size, random_weights=random_weights,
             allow_partial=allow_partial or None,
         )  # fmt: skip
         if wrong := [k for k, v in cfg_only.items() if v is not None]:
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
-        return _load_onnx(cfg, backend, names, letterbox, options)
+        return _load_written(*written, backend, names, letterbox, options)
     from ..darknet.reading import Reading
     from ..zoo.find import find_network
 
@@ -204,20 +206,26 @@ def from_network(
     return Model(open_session(program.graph, backend, **options), program.contract, network)
 
 
-def _load_onnx(
-    path: str | Path, backend: str, names: str | Path | None, letterbox: bool | None, options: dict[str, object]
+def _load_written(
+    written: Format,
+    path: Path,
+    backend: str,
+    names: str | Path | None,
+    letterbox: bool | None,
+    options: dict[str, object],
 ) -> Model:
     from ..contract.contract import resized
-    from ..onnx.metadata import read_contract
     from ..zoo.names import find_names
 
-    contract = replace(read_contract(path), origin="ONNX", names_origin=str(path))
+    if written.contract is None:
+        raise DataError(f"{path} is {written.title}, which is not run here: {written.home}")
+    contract = replace(written.contract(path), origin=written.title, names_origin=str(path))
     if names is not None:
         known = find_names(contract.classes, given=names)
         told = tuple(f"warning: {note}" for note in known.notes)
         contract = replace(contract, names=known.names, names_origin=known.origin, diagnostics=told)
     if letterbox is not None:
         contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
-    if contract.batch is None and not find_backend(backend).any_batch:
+    if contract.batch is None and not reader(path, backend).any_batch:
         contract = replace(contract, batch=1)
     return Model(open_file(path, backend, **options), contract)

@@ -6,33 +6,34 @@ every runtime can run and check it, and only `NonMaxSuppression` is written as O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..contract.contract import ROW, Contract, StateSpec
+from ..contract.contract import BATCHED, ROW, Contract, StateSpec
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
-from ..errors import BackendError, DataError
+from ..errors import DataError
 from ..files import put, scratch
-from ..ir import Graph, Value, check
-from ..ir.builder import Builder
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
 from .metadata import PREFIX, read_onnx, to_metadata
-from .operators import write_onnx
+from .operators import Emit, write_onnx
 from .stream import assemble, check_model, fits, write_sealed
 
-BOXES = ("raw", "decoded", "nms", "padded")
+BOXES = ("raw", "decoded", "nms", "padded")  # what every runtime runs
+SAME_AS = {"efficient-nms": "padded"}  # what TensorRT's plug-in gives, in ONNX's own operators
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 TABLE = "nms.table"  # the detections and a row of zeros
 PADDED = ("num_dets", "boxes", "scores", "classes")
+PLUGINS = "trt.plugins"  # the domain in which onnxruntime looks for TensorRT's; TensorRT itself goes by the name alone
 
 
 @dataclass
@@ -75,13 +76,15 @@ def to_exported(
     threshold: float = CONF,
     iou: float = IOU,
     max_detections: int = 300,
+    emitters: Mapping[str, Emit] | None = None,
 ) -> Exported:
-    """A program with its parameters loaded as ONNX; the options are those of `export_onnx`.
+    """A program with its parameters loaded as ONNX; the options are those of `export_onnx`, and `write_onnx`.
 
     Raises `DataError` for bad options and `BackendError` where boxes cannot be expressed.
     """
-    if boxes not in BOXES:
-        raise DataError(f"boxes={boxes!r} is none of {', '.join(BOXES)}")
+    boxes = SAME_AS.get(boxes, boxes)
+    if boxes not in (*BOXES, *BATCHED):
+        raise DataError(f"boxes={boxes!r} is none of {', '.join((*BOXES, *SAME_AS, 'tensorrt'))}")
     if batch is not None and batch < 1:
         raise DataError(f"a batch of {batch} is empty")
     graph = optimize(program.graph)
@@ -98,49 +101,25 @@ def to_exported(
     tensors: list[str] = []
     extend: Callable[[Emitter], None] | None = None
     if boxes != "raw":
-        graph = with_boxes(Program(graph, program.contract))
+        graph = Program(graph, program.contract).with_boxes().graph
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
         contract = replace(contract, outputs=("boxes", "scores"))
-    if boxes == "padded":
+    if boxes in BATCHED:
         count, classes = graph.outputs[1].shape
         most = min(max_detections, count * classes)
         # What is left has other names than the tables that it is taken from.
         tensors[:2] = ["all.boxes", "all.scores"]
         contract = replace(contract, nms_kind="default", outputs=PADDED, max_detections=most)
-        extend = partial(_to_padded, count=count, classes=classes, threshold=threshold, iou=iou, most=most)
+        limits: dict[str, Any] = dict(threshold=threshold, iou=iou, most=most)
+        extend = partial(_to_tensorrt if boxes == "tensorrt" else _to_padded, count=count, classes=classes, **limits)
     if boxes == "nms":
         contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
         extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
-    emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
-    return Exported(emitter.skeleton(), emitter.arrays, contract)
-
-
-def with_boxes(program: Program) -> Graph:
-    """The graph with two outputs instead of its heads: boxes (n, 4) in pixels of the input, and scores (n, classes).
-
-    Raises `BackendError` if it has no heads.
-    """
-    graph, decoders = program.graph, program.contract.decoders
-    if not decoders:
-        raise BackendError("the network has no layer that gives boxes: export it with boxes=raw")
-    b = Builder()
-    boxes, scores = [], []
-    for index, decoder in zip(graph.heads, decoders, strict=True):
-        info = graph.layer(index)
-        b.enter(index, f"{info.section}.boxes")
-        found = decoder.lower_boxes(b, info.output, program.contract.net_size)
-        boxes.append(found[0])
-        scores.append(found[1])
-    classes = max(s.shape[1] for s in scores)
-    outputs = (b.concat(boxes), b.concat([_widened(b, s, classes) for s in scores]))
-    return check(replace(graph, ops=(*graph.ops, *b.ops), data={**graph.data, **b.data}, outputs=outputs))
-
-
-def _widened(b: Builder, scores: Value, classes: int) -> Value:
-    missing = classes - scores.shape[1]
-    if not missing:
-        return scores
-    return b.concat([scores, b.const(np.zeros((scores.shape[0], missing)))], axis=1)
+    emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend, emitters=emitters)
+    model = emitter.skeleton()
+    if boxes == "tensorrt":
+        model.opset_import.append(helper.make_opsetid(PLUGINS, 1))
+    return Exported(model, emitter.arrays, contract)
 
 
 def _named(e: Emitter, kind: str, inputs: list[str], output: str, **attrs: object) -> str:
@@ -202,6 +181,26 @@ def _to_padded(e: Emitter, *, count: int, classes: int, threshold: float, iou: f
     corners = node("GatherND", ["all.boxes", index], "nms.corners", batch_dims=1)
     mask = node("Unsqueeze", [is_one, e.integers(2)], "nms.mask")
     node("Where", [mask, corners, e.floats(0.0)], "boxes")
+    _declare_padded(e, most)
+
+
+def _to_tensorrt(e: Emitter, *, count: int, classes: int, threshold: float, iou: float, most: int) -> None:
+    """Write the node of TensorRT's plug-in EfficientNMS after boxes and scores.
+
+    Its attributes, and the types and shapes of its results, are those of its documentation: corners, no background, and
+    scores that are probabilities already. It looks at the 4096 best scores of a sample.
+    """
+    attributes = dict(
+        plugin_version="1", score_threshold=threshold, iou_threshold=iou, max_output_boxes=most, background_class=-1,
+        score_activation=0, class_agnostic=0, box_coding=0,
+    )  # fmt: skip
+    inputs = ["all.boxes", "all.scores"]
+    e.nodes.append(helper.make_node("EfficientNMS_TRT", inputs, PADDED, name="nms", domain=PLUGINS, **attributes))
+    _declare_padded(e, most)
+
+
+def _declare_padded(e: Emitter, most: int) -> None:
+    """Say that the outputs are the padded ones, and then the states."""
     batch = e.outputs[0].type.tensor_type.shape.dim[0]
     axis = batch.dim_param or batch.dim_value
     kinds = (TensorProto.INT32, TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.INT32)

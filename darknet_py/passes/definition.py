@@ -14,8 +14,9 @@ from ..ir.graph import Graph
 # Who runs a graph: a back end, and what of it matters here. "file" is an exported one, for any runtime.
 UNTOUCHED = ("numpy", "onnx.reference")  # they say what is right: each operation as it was lowered
 ONNXRUNTIME, BLOCKED = "onnxruntime", "onnxruntime, blocked"  # on a GPU; on a CPU, in blocks of channels
-NCNN, OPENVINO, OPENCV_4, OPENCV_5, TORCH = "ncnn", "openvino", "opencv 4", "opencv 5", "torch"
-FOLDING = ("file", "numpy, exact", OPENVINO, NCNN, TORCH, ONNXRUNTIME, BLOCKED, OPENCV_4, OPENCV_5)
+NCNN, OPENVINO, OPENCV_4, OPENCV_5 = "ncnn", "openvino", "opencv 4", "opencv 5"
+TORCH, LITERT = "torch", "litert"
+FOLDING = ("file", "numpy, exact", OPENVINO, NCNN, TORCH, LITERT, ONNXRUNTIME, BLOCKED, OPENCV_4, OPENCV_5)
 TAKERS = (*UNTOUCHED, *FOLDING)
 
 

@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from goldens import goldens
+from networks import write_detector
 
 from darknet_py import export_onnx
 from darknet_py.backends.session import open_session
@@ -280,3 +281,38 @@ def test_the_class_tree_travels_with_the_file(tmp_path: Path) -> None:
     wanted = network.program().contract.decode(outputs, (100, 100))
     assert np.array_equal(contract.decode(outputs, (100, 100)).cls, wanted.cls)
     assert isinstance(contract, Contract)
+
+
+def test_efficient_nms_is_another_word_for_padded(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    contract = export_onnx(cfg, tmp_path / "net.onnx", boxes="efficient-nms")
+    assert contract.boxes == "padded"
+    assert contract.outputs == ("num_dets", "boxes", "scores", "classes")
+
+
+def test_the_node_of_tensorrt_is_as_its_documentation_says(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    contract = export_onnx(
+        cfg, tmp_path / "net.onnx", boxes="tensorrt", threshold=0.3, iou=0.4, max_detections=7, replace=True
+    )
+    model = onnx.load(tmp_path / "net.onnx")
+    (node,) = (n for n in model.graph.node if n.op_type == "EfficientNMS_TRT")
+    shapes = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
+    count = shapes["all.boxes"].type.tensor_type.shape.dim[1].dim_value
+    assert [d.dim_value for d in shapes["all.scores"].type.tensor_type.shape.dim][1:] == [count, contract.classes]
+    told = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    assert told.pop("score_threshold") == pytest.approx(0.3)
+    assert told.pop("iou_threshold") == pytest.approx(0.4)
+    assert told == {
+        "max_output_boxes": 7, "background_class": -1, "score_activation": 0, "class_agnostic": 0, "box_coding": 0,
+        "plugin_version": b"1",
+    }  # fmt: skip
+    found = [
+        (o.name, o.type.tensor_type.elem_type, [d.dim_param or d.dim_value for d in o.type.tensor_type.shape.dim])
+        for o in model.graph.output
+    ]
+    assert found == [
+        ("num_dets", onnx.TensorProto.INT32, ["N", 1]), ("boxes", onnx.TensorProto.FLOAT, ["N", 7, 4]),
+        ("scores", onnx.TensorProto.FLOAT, ["N", 7]), ("classes", onnx.TensorProto.INT32, ["N", 7]),
+    ]  # fmt: skip
+    assert read_contract(tmp_path / "net.onnx").boxes == "tensorrt"

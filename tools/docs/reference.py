@@ -366,7 +366,7 @@ def _backends_page() -> str:
             f"`{b.name}`",
             prose(b.title),
             f"`pip install '.[{b.extra}]'`" if b.extra else "installed with this package",
-            "yes" if b.reads_onnx else "no",
+            ", ".join(f"`{s}`" for s in b.reads) or "no",
             {"session": "each session", "process": "the whole process", "none": "no such option"}[b.threads],
         )
         for b in backends().values()

@@ -185,11 +185,13 @@ def _files_of(job: Job) -> list[str]:
     """The hashes of the files that the network is made of."""
     from ...errors import WeightsError
     from ...holding.hashes import sha256_of
+    from ...model.formats import find_exported
     from ...zoo.find import find_network, find_weights
 
     cfg, weights = job.network["cfg"], job.network.get("weights")
-    if Path(cfg).suffix.lower() == ".onnx":
-        return [sha256_of(Path(cfg))]
+    if written := find_exported(Path(cfg)):
+        kind, path = written
+        return [sha256_of(p) for p in kind.files(path)]
     trained = job.network.get("random_weights") is None
     files = find_network(cfg, trained=trained)
     found = [sha256_of(files.cfg)]

@@ -2,4 +2,6 @@
 
 from ..backend import Backend
 
-BACKEND = Backend("ncnn", "ncnn", f"{__name__}.session", package="ncnn", distributions=("ncnn",), extra="ncnn")
+BACKEND = Backend(
+    "ncnn", "ncnn", f"{__name__}.session", package="ncnn", distributions=("ncnn",), extra="ncnn", reads=(".param",)
+)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import ncnn
 import numpy as np
@@ -20,6 +22,7 @@ from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
+from ..session import Session
 from . import BACKEND
 from .writer import Writer, has_layer
 
@@ -58,10 +61,34 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
     Without `winograd`, 3x3 convolutions are slower and a few times as exact. Raises `BackendError` for a release
     of ncnn that computes something else.
     """
-    if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
-        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
+    check_version()
     need_weights(graph)
     return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd)
+
+
+def open_file(path: Path, *, threads: int | None = None, winograd: bool = True) -> Session:
+    """ncnn on a .param file; the options are those of `open_session`."""
+    from .file import FileSession
+
+    check_version()
+    return FileSession(path, threads, winograd)
+
+
+def check_version() -> None:
+    """Raise `BackendError` for a release of ncnn that computes something else."""
+    if tuple(map(int, re.findall(r"\d+", ncnn.__version__)[:3])) < OLDEST:
+        raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
+
+
+def plain(net: Any, threads: int | None, winograd: bool) -> Any:
+    """A network of ncnn that computes in float32."""
+    options = net.opt
+    if threads is not None:
+        options.num_threads = threads
+    options.use_winograd_convolution = winograd
+    options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+    options.use_bf16_packed = options.use_bf16_storage = False
+    return net
 
 
 def _parts(graph: Graph, wanted: Sequence[Value]) -> Iterator[tuple[bool, list[Op], list[Value]]]:
@@ -82,13 +109,7 @@ class _NcnnPart:
         self, ops: list[Op], gives: list[Value], data: Mapping[Value, np.ndarray], threads: int | None, winograd: bool
     ) -> None:
         self._writer = written = Writer(ops, gives, data)
-        self._net = ncnn.Net()
-        options = self._net.opt
-        if threads is not None:
-            options.num_threads = threads
-        options.use_winograd_convolution = winograd
-        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
-        options.use_bf16_packed = options.use_bf16_storage = False
+        self._net = plain(ncnn.Net(), threads, winograd)
         self._arrays = b"".join(written.arrays) or bytes(4)  # ncnn reads there as long as it lives
         if self._net.load_param_mem(written.text()):
             raise BackendError("ncnn refuses the network")

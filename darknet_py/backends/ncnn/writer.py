@@ -12,7 +12,9 @@ from ...ir.kernels import batch_norm_affine
 
 MAGIC = "7767517"  # the first line of the text format
 RAW = bytes(4)  # in front of weights: float32, not compressed
+HALF = (0x01306B47).to_bytes(4, "little")  # or float16, filled up to a multiple of 4 bytes
 MOST_AXES = 3
+HALF_MAX = 65504.0  # the largest float16
 ADD, SUB, MUL, DIV, MAX, RSUB, RDIV = 0, 1, 2, 3, 4, 7, 8  # BinaryOp
 SUM, MEAN, LARGEST = 0, 3, 4  # Reduction
 WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by constants
@@ -21,12 +23,15 @@ WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by c
 class Writer:
     """Lists the layers that compute `ops`, with `gives` as its results; `data` are the arrays of constants.
 
-    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results; `fused` is the
-    activation that each convolution computes itself.
+    `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results, and `results`
+    the same for a value that is given more than once; `fused` is the
+    activation that each convolution computes itself. With `half`, learned weights are stored in float16.
     """
 
-    def __init__(self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray]) -> None:
-        self.data, self.arrays = data, list[bytes | memoryview]()
+    def __init__(
+        self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray], *, half: bool = False
+    ) -> None:
+        self.data, self.arrays, self.half = data, list[bytes | memoryview](), half
         self._layers: list[str] = []
         self._blobs = 0
         self._same = {op.output: op.inputs[0] for op in ops if op.kind == "repeat_batch"}
@@ -41,11 +46,15 @@ class Writer:
         for op in ops:
             if op not in inside:
                 self._result(self.fused.get(op, op).output, RULES[op.kind](self, op))
-        self.outputs = {v: self.read(v) for v in gives}
+        self.results = [self.read(v) for v in gives]
+        self.outputs = dict(zip(gives, self.results, strict=True))
 
-    def text(self) -> str:
-        """The network in ncnn's text format."""
-        return "\n".join([MAGIC, f"{len(self._layers)} {self._blobs}", *self._layers, ""])
+    def text(self, names: Mapping[str, str] | None = None) -> str:
+        """The network in ncnn's text format; `names` replace those of some blobs."""
+        lines = self._layers
+        if names:
+            lines = [" ".join(names.get(word, word) for word in line.split(" ")) for line in lines]
+        return "\n".join([MAGIC, f"{len(lines)} {self._blobs}", *lines, ""])
 
     def layer(self, kind: str, inputs: Sequence[str], results: int = 1, /, **parameters: object) -> list[str]:
         """Write a layer, and name its results. Parameters are called `p` and ncnn's number for them."""
@@ -110,6 +119,14 @@ def _parameter(key: int, value: object) -> str:
     return f"{key}={value:.9e}" if isinstance(value, float) else f"{key}={value}"
 
 
+def _stored(weights: np.ndarray, *, half: bool) -> tuple[bytes | memoryview, ...]:
+    """Weights, and before them how they are stored."""
+    if not half:
+        return RAW, _flat(weights)
+    data = np.clip(weights, -HALF_MAX, HALF_MAX).astype("<f2").tobytes()
+    return HALF, data, bytes(-len(data) % 4)
+
+
 def _flat(array: np.ndarray) -> memoryview:
     return np.ascontiguousarray(array, np.float32).data
 
@@ -136,7 +153,7 @@ FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
 def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
     """Write the weights of a layer, and its bias if it has one; whether it has."""
     biases = op.inputs[2:]
-    w.arrays += [RAW, _flat(weights), *(_flat(w.data[v]) for v in biases)]
+    w.arrays += [*_stored(weights, half=w.half), *(_flat(w.data[v]) for v in biases)]
     return len(biases)
 
 

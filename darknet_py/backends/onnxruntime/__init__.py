@@ -8,7 +8,7 @@ BACKEND = Backend(
     f"{__name__}.session",
     package="onnxruntime",
     distributions=("onnxruntime", "onnxruntime-gpu"),
-    reads_onnx=True,
+    reads=(".onnx",),
     devices={
         "cuda": "onnxruntime-gpu",
         "tensorrt": "onnxruntime-gpu",

@@ -10,7 +10,7 @@ BACKEND = Backend(
     distributions=(
         "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
     ),
-    reads_onnx=True,
+    reads=(".onnx",),
     threads="process",
     any_batch=False,
 )  # fmt: skip

@@ -9,6 +9,6 @@ BACKEND = Backend(
     package="openvino",
     distributions=("openvino",),
     extra="openvino",
-    reads_onnx=True,
+    reads=(".onnx", ".xml"),
     devices={"openvino": "openvino"},
 )

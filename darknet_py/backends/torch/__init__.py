@@ -14,5 +14,6 @@ BACKEND = Backend(
     extra="torch",
     threads="process",
     fast=False,
+    reads=(".torchscript", ".pt2"),
     devices={"cuda": "torch", "mps": "torch"},
 )

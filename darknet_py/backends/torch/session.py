@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from ...ir.graph import Graph
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
 from ..device import CPU, Device, needs
+from ..session import Session
 from . import BACKEND
 from .module import GraphModule
 
@@ -44,6 +46,15 @@ def open_session(graph: Graph, *, threads: int | None = None, device: Device | N
         return TorchSession(optimize(graph, passes_for("torch")), device_of(device))
     except RuntimeError as e:
         raise BackendError(f"PyTorch refuses the network: {e}") from e
+
+
+def open_file(path: Path, *, threads: int | None = None, device: Device | None = None) -> Session:
+    """PyTorch on a TorchScript or an exported program; the options are those of `open_session`."""
+    from .file import FileSession
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return FileSession(path, device_of(device))
 
 
 def device_of(device: Device | None) -> torch.device:

@@ -1,7 +1,8 @@
 """What a network can be written as: each format a file of this folder that states itself.
 
-Decision: the table is read off the folder, so a new format is one new file; the command line, `Model.export` and the
-errors ask here. A file that is asked for by its suffix is never written as something else.
+Decision: the table is read off the folder, so a new format is one new file; the command line, `load`, `Model.export`
+and the errors ask here. A file that is asked for by its suffix is never written as something else, and what was written
+is run before anybody is told that it is done.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ...errors import DataError, did_you_mean
 from ...files import permitting
 
 if TYPE_CHECKING:
+    from ...contract.contract import Contract
     from ...darknet.network import Network
 
 
@@ -31,6 +33,10 @@ class Format:
 
     `writer(network, path, *, ...)` writes an open network and returns sentences about what it wrote; its keywords are
     the options of the format.
+
+    `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
+    they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of the
+    network called `name`, where that is known. `beside` are the suffixes of files that belong to one.
     """
 
     name: str
@@ -38,22 +44,55 @@ class Format:
     title: str
     writer: Callable[..., tuple[str, ...]]
     default: str = ""
+    contract: Callable[[Path], Contract] | None = None
+    home: str = ""
+    entry: Callable[[Path, str | None], Path | None] | None = None
+    beside: tuple[str, ...] = ()
 
     def place(self, stem: str) -> Path:
         """Where the network of a cfg is written if nobody says."""
         return Path(self.default or f"{stem}{self.suffix}")
 
-    def write(self, network: Network, path: Path, *, replace: bool = False, **options: Any) -> tuple[str, ...]:
-        """Write the network; what there is to say about it.
+    def files(self, path: Path) -> tuple[Path, ...]:
+        """A file of this format and those that belong to it."""
+        return (path, *(p for suffix in self.beside if (p := path.with_suffix(suffix)).is_file()))
 
-        `replace` allows a file to go that this package did not write. Raises `DataError` for options that the format
-        lacks, and where there is such a file.
+    def write(
+        self, network: Network, path: Path, *, replace: bool = False, check: bool = True, **options: Any
+    ) -> tuple[str, ...]:
+        """Write the network, and run what was written beside NumPy; what there is to say about it.
+
+        `replace` allows a file to go that this package did not write; without `check` it is not run. Raises `DataError`
+        for options that the format lacks, and where there is such a file, and `BackendError` where what was written
+        computes something else.
         """
         known = signature(self.writer).parameters
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
+        self._check_neighbours(path)
         with permitting(path, replace):
-            return self.writer(network, path, **options)
+            told = self.writer(network, path, **options)
+        return (*told, self._checked(network, path)) if check else told
+
+    def _check_neighbours(self, path: Path) -> None:
+        """Raise `DataError` where a file beside `path` would be that of another format, which has the same name."""
+        for other in formats().values():
+            taken = path.with_suffix(other.suffix) if other.suffix and other.suffix != self.suffix else None
+            shared = {*other.beside} & {*self.beside}
+            if taken is not None and shared and taken.is_file():
+                beside = path.with_suffix(shared.pop())
+                raise DataError(f"{beside} belongs to {taken}\n  hint: write to another name or folder")
+
+    def _checked(self, network: Network, path: Path) -> str:
+        """In a sentence, how what was written agrees with NumPy, or why it was not run."""
+        if self.entry is not None:
+            inside = self.entry(path, network.cfg.stem)
+            return find_format(inside)._checked(network, inside) if inside else f"not checked: {self.home}"
+        if self.contract is None:
+            return f"not checked: {self.home}"
+        from ..agreement import check_exported
+
+        return check_exported(network, path, self.contract(path))
 
 
 @cache
@@ -66,6 +105,26 @@ def formats() -> Mapping[str, Format]:
     names = sorted(m.name for m in pkgutil.iter_modules(import_module(__name__).__path__))
     found = [import_module(f"{__name__}.{name}").FORMAT for name in names]
     return MappingProxyType({f.name: f for f in found})
+
+
+def find_exported(path: Path) -> tuple[Format, Path] | None:
+    """The format of a network that was written for other programs, and the file of it that is run.
+
+    None for a cfg, and for what is no such file or folder; a file with such a suffix need not be there.
+
+    >>> find_exported(Path("net.onnx"))[0].name
+    'onnx'
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".cfg":
+        return None
+    known = formats().values()
+    if own := next((f for f in known if f.suffix and f.suffix == suffix), None):
+        return own, path
+    if not path.is_dir():
+        return None
+    inside = (entry for f in known if f.entry and (entry := f.entry(path, None)))
+    return next(filter(None, map(find_exported, inside)), None)
 
 
 def find_format(path: Path, name: str | None = None) -> Format:

@@ -10,6 +10,7 @@ from ...contract.thresholds import CONF, IOU
 from . import Format
 
 if TYPE_CHECKING:
+    from ...contract.contract import Contract
     from ...darknet.network import Network
 
 
@@ -46,4 +47,10 @@ def _write(
     return (str(Quantization.of(contract.int8)), *told)
 
 
-FORMAT = Format("onnx", ".onnx", "ONNX", _write)
+def _contract(path: Path) -> Contract:
+    from ...onnx.metadata import read_contract
+
+    return read_contract(path)
+
+
+FORMAT = Format("onnx", ".onnx", "ONNX", _write, contract=_contract, beside=(".onnx.data",))

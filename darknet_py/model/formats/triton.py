@@ -99,4 +99,13 @@ def _quoted(text: str) -> str:
     return '"' + "".join(plain.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text.encode()) + '"'
 
 
-FORMAT = Format("triton", "", "a folder of models for Triton", _write, default="models")
+def _entry(path: Path, name: str | None) -> Path | None:
+    """The newest version of a model: of the one called `name`, of the only one, or of that whose folder this is."""
+    found = [p for pattern in (f"*/{FILE}", f"*/*/{FILE}") for p in path.glob(pattern) if p.parent.name.isdecimal()]
+    own = [p for p in found if name in (None, p.parent.parent.name)]
+    if len({p.parent.parent for p in own}) != 1:
+        return None
+    return max(own, key=lambda p: int(p.parent.name))
+
+
+FORMAT = Format("triton", "", "a folder of models for Triton", _write, default="models", entry=_entry)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGE = "onnxruntime-web"
 # The script, its loader and what they run: of one release, in one folder.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-MODEL = "model.onnx"
+MODEL, CONTRACT = "model.onnx", "contract.json"
 MAX_RUNTIME = 1 << 27  # bytes of one file of it
 CHANNELS = (1, 3)  # of what a canvas gives
 
@@ -59,7 +59,7 @@ def _write(
     contract = written_contract(path / MODEL)
     parts = {name: page.part(name) for name in (*page.LOOK, *page.NETWORK)}
     parts |= {name: page.complete(page.part(f"web/{name}")) for name in ("index.html", "page.js")}
-    parts["contract.json"] = json.dumps(contract.to_dict(), ensure_ascii=False, indent=1).encode()
+    parts[CONTRACT] = json.dumps(contract.to_dict(), ensure_ascii=False, indent=1).encode()
     for name, data in {**parts, **{file.name: read_whole(file, MAX_RUNTIME, f"file of {PACKAGE}") for file in files}}.items():
         write_whole(path / name, data)
     return (f"{path / MODEL}: {first}", *told, f"look at it: python -m http.server --directory {path}")
@@ -109,4 +109,9 @@ def _check(contract: Contract) -> None:
         raise DataError(f"pictures for this network are resized as Pillow does ({contract.interpolation}), not the page")
 
 
-FORMAT = Format("web", "", "a page for browsers", _write, default="web")
+def _entry(folder: Path, name: str | None) -> Path | None:
+    """The network in a page; it has one."""
+    return folder / MODEL if (folder / CONTRACT).is_file() and (folder / MODEL).is_file() else None
+
+
+FORMAT = Format("web", "", "a page for browsers", _write, default="web", home="a browser runs it", entry=_entry)

@@ -348,7 +348,7 @@ def _check_file(compiled: Compilation, graph: Graph, how: How, folder: Path, wan
     for backend in backends().values():
         if not backend.fast and (uneven or _costly(graph, how)):  # onnx.reference mixes up the sides of `pads`
             continue
-        if backend.reads_onnx and backend.installed and (backend.any_batch or len(wanted.feeds[0][0]) == 1):
+        if ".onnx" in backend.reads and backend.installed and (backend.any_batch or len(wanted.feeds[0][0]) == 1):
             _compare_file(path, backend, wanted)
     # Without a logistic an objectness may be negative or above 1, and a score alone no longer says what it was.
     if contract.decoders and all(getattr(d, "squashes", True) for d in contract.decoders):

@@ -1,0 +1,35 @@
+"""A contract as one JSON text, for files that have a place for one; `onnx.metadata` has an entry for each field."""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import DataError
+from .contract import Contract
+from .trust import CONTRACT, believe
+
+# What a file does not say of itself: where it lies the reader knows.
+UNTOLD = frozenset(("origin", "names_origin", "diagnostics"))
+
+
+def to_text(contract: Contract) -> str:
+    """The contract as JSON.
+
+    >>> from_text(to_text(Contract((3, 8, 8), 2, names=("a", "b"))), "here").names
+    ('a', 'b')
+    """
+    told = {k: v for k, v in contract.to_dict().items() if k not in UNTOLD}
+    return json.dumps({"darknet-py": told}, ensure_ascii=False)
+
+
+def from_text(text: str | bytes, where: object) -> Contract:
+    """The contract again. Raises `DataError`, which names the file, for any other text."""
+    try:
+        contract = Contract.of(json.loads(text)["darknet-py"])
+        believe(contract, CONTRACT)
+        if len(contract.names) != contract.classes:
+            raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
+    except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
+        told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
+        raise DataError(f"{where} was not exported by darknet-py, or by another version of it ({told})") from None
+    return contract
