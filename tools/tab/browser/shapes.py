@@ -33,6 +33,9 @@ class Array:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __setitem__(self, place: Any, values: Any) -> None:
+        """Nothing: there are no contents."""
+
     def __getattr__(self, name: str) -> Any:
         raise _missing(name)
 
