@@ -108,7 +108,7 @@ def test_without_numpy_all_that_needs_no_numbers_goes_on(tmp_path: Path) -> None
         if "svg" in found:
             assert (found["svg"], found["totals"]) == (right["svg"], right["totals"])
             whole += 1
-    assert whole > len(cfgs) / 2
+    assert whole > sum("svg" in right for right in with_numpy) / 2
     (refused,) = ask(f"{OTHERS},numpy", ("export", str(cfgs[0]), str(cfgs[0].with_suffix(".weights")), None, str(tmp_path / "o")))
     assert "needs NumPy, which could not be loaded" in refused["error"]
 
