@@ -72,12 +72,13 @@ class Quantization:
     held_out: Loss
     calibration: Loss
     speed: float
+    runtime: str = "onnxruntime"
 
     def __str__(self) -> str:
         return (
             f"int8 against float32, pictures held out: {self.held_out}\n"
             f"int8 against float32, pictures of the calibration: {self.calibration}\n"
-            f"int8 is {self.speed:.2f} times as fast as float32 in onnxruntime on this machine"
+            f"int8 is {self.speed:.2f} times as fast as float32 in {self.runtime} on this machine"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,7 +88,8 @@ class Quantization:
     @classmethod
     def of(cls, data: dict[str, Any]) -> Quantization:
         """The figures again."""
-        return cls(Loss(**data["held_out"]), Loss(**data["calibration"]), data["speed"])
+        losses = Loss(**data["held_out"]), Loss(**data["calibration"])
+        return cls(*losses, data["speed"], data.get("runtime", cls.runtime))
 
 
 def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProto, Quantization]:
@@ -96,11 +98,7 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
     held out. Raises `DataError` for too few pictures, and `BackendError` where onnxruntime cannot quantize the model.
     """
-    files = expand(images, videos=False)
-    held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
-    others = [f for f in files if f not in held_out]
-    if not others:
-        raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
+    others, held_out = split_pictures(images)
     with scratch() as folder:
         plain, small = folder / "float.onnx", folder / "int8.onnx"
         try:
@@ -118,6 +116,19 @@ def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProt
         speeds = [divide(*(timed(s, reference.inputs) for s in sessions)) for _ in range(ROUNDS)]
         losses = loss(*zip(*pairs, strict=True)), loss(calibration.found, again)
         return onnx.load(small), Quantization(*losses, speed=median(speeds))
+
+
+def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
+    """The pictures of a path, folder or glob to calibrate with, and those that are held out.
+
+    Raises `DataError` for less than one of each.
+    """
+    files = expand(images, videos=False)
+    held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
+    others = [f for f in files if f not in held_out]
+    if not others:
+        raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
+    return others, held_out
 
 
 def loss(wanted: Sequence[Results], got: Sequence[Results]) -> Loss:

@@ -103,6 +103,11 @@ class Contract:
             raise DataError(f"the network takes {self.shape[0]} numbers, no picture: boxes have nothing to be in")
         return self.shape[1], self.shape[2]
 
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of all that comes out: the outputs, then the states."""
+        return (*self.outputs, *(s.output for s in self.states))
+
     def sample(self, outputs: Sequence[np.ndarray], index: int) -> list[np.ndarray]:
         """What the outputs of a batch say about one sample."""
         if self.boxes == "nms":

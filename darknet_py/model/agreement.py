@@ -71,7 +71,7 @@ def check_exported(network: Network, path: Path, contract: Contract) -> str:
 
 def compare_exported(network: Network, path: Path, contract: Contract) -> Agreement:
     """How a file agrees with NumPy on the network that it was written from. Raises `BackendError` if it cannot run."""
-    if contract.int8:
+    if contract.int8 is not None:
         return Agreement("int8 is judged on pictures, not on random numbers")
     if contract.boxes == "tensorrt":
         return Agreement("that needs TensorRT")

@@ -31,7 +31,7 @@ def contract_in(path: Path) -> Contract:
     return from_text(text, path)
 
 
-def append(path: Path, contract: Contract) -> None:
+def append_contract(path: Path, contract: Contract) -> None:
     """Put an archive with the contract, and the names of the classes in lines, at the end of a file."""
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in ((ENTRY, to_text(contract)), (LABELS, "".join(f"{n}\n" for n in contract.names))):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...ir.graph import Graph
 from ...onnx.operators import need_weights
 from .rules import EIGHT, RULES
-from .writer import Eight, Writer
+from .writer import Eight, LiteRTWriter
 
 DESCRIPTION = "written by darknet-py"
 
@@ -21,5 +21,5 @@ def to_tflite(
     in 8 bits and are in float, because there is no rule for them. Raises `BackendError` for what LiteRT cannot express.
     """
     need_weights(graph)
-    written = Writer(graph, names, RULES, half=half, eight=eight, eight_rules=EIGHT)
+    written = LiteRTWriter(graph, names, RULES, half=half, eight=eight, eight_rules=EIGHT)
     return written.file.to_bytes(DESCRIPTION), frozenset(written.left)

@@ -61,7 +61,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class StoredTensor:
     """A tensor: its name, shape and type, its numbers if they are constant, and its scale if they are of 8 bits."""
 
     name: str
@@ -83,10 +83,10 @@ class Operator:
 
 
 @dataclass
-class File:
+class Flatbuffer:
     """What is written: tensors, operators in order, and which tensors go in and come out, by name."""
 
-    tensors: list[Tensor] = field(default_factory=list)
+    tensors: list[StoredTensor] = field(default_factory=list)
     operators: list[Operator] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class File:
         b.Finish(model, IDENTIFIER)
         return bytes(b.Output())
 
-    def _tensor(self, b: Any, tensor: Tensor, buffer: int) -> int:
+    def _tensor(self, b: Any, tensor: StoredTensor, buffer: int) -> int:
         fields: list[tuple[int, str, Any]] = [
             (0, "UOffsetTRelative", _integers(b, tensor.shape)), (1, "Int8", TYPES[tensor.type]),
             (2, "Uint32", buffer), (3, "UOffsetTRelative", b.CreateString(tensor.name)), (8, "Bool", True),

@@ -66,7 +66,7 @@ def _read(array: np.ndarray, told: dict[str, Any]) -> np.ndarray:
     return np.array(array.transpose(0, 3, 1, 2) if array.ndim == 4 else array, np.float32, order="C")
 
 
-class GraphSession(LiteRTSession):
+class LiteRTGraphSession(LiteRTSession):
     """A graph in LiteRT."""
 
     def __init__(self, graph: Graph, threads: int | None) -> None:
@@ -79,9 +79,9 @@ class GraphSession(LiteRTSession):
         return super().run(list(feed(self._graph, inputs).values()))
 
 
-def open_session(graph: Graph, *, threads: int | None = None) -> GraphSession:
+def open_session(graph: Graph, *, threads: int | None = None) -> LiteRTGraphSession:
     """LiteRT on a graph with its parameters loaded; `threads` None: one."""
-    return GraphSession(optimize(graph, passes_for("litert")), threads)
+    return LiteRTGraphSession(optimize(graph, passes_for("litert")), threads)
 
 
 def open_file(path: Path, *, threads: int | None = None) -> LiteRTSession:

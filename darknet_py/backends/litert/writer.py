@@ -16,13 +16,14 @@ import numpy as np
 from ...errors import BackendError
 from ...ir.graph import Graph, Op, Value
 from ...passes import fold_constants
-from .schema import VERSIONS, File, Operator, Scale, Tensor
+from .schema import VERSIONS, Flatbuffer, Operator, Scale, StoredTensor
 
 LAST = (1, 2, 0)  # an image's (channels, height, width) with the channels last
 MOST_AXES = 5  # beside the batch axis, of what is moved
 
 
-Rule = Callable[["Writer"], None]
+Rule = Callable[["LiteRTWriter"], None]
+Options = Mapping[int, tuple[str, float]]  # of an operator: the kind and the number of each slot of its table
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Eight:
     floats: Collection[Op] = ()
 
 
-class Writer:
+class LiteRTWriter:
     """Writes the operators of a graph; `op` is the operation that is being written, `eight` whether in 8 bits.
 
     `file` is what is written. `left` are the kinds of operations that were to be in 8 bits, and have no rule for that.
@@ -44,7 +45,7 @@ class Writer:
         eight: Eight | None = None, eight_rules: Mapping[str, Rule] | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph = fold_constants(graph)
-        self.file, self.half, self._quantized = File(), half, eight
+        self.file, self.half, self._quantized = Flatbuffer(), half, eight
         self._rules, self._eight_rules = rules, eight_rules or {}
         self.left: set[str] = set()
         self._held: dict[tuple[Value, bool, bool], int] = {}  # by value, whether channels are last, and in 8 bits
@@ -85,9 +86,9 @@ class Writer:
         return array if order is None else np.ascontiguousarray(array.transpose(order))
 
     def result(
-        self, kind: str, inputs: Sequence[int], *, last: bool | None = None, **options: tuple[str, float]
-    ) -> None:
-        """Write the operator that gives the result of the operation; `options` are called `o` and their slot."""
+        self, kind: str, inputs: Sequence[int], *, last: bool | None = None, options: Options | None = None
+    ) -> None:  # fmt: skip
+        """Write the operator that gives the result of the operation."""
         value = self.op.output
         last = len(value.shape) == 3 if last is None else last
         scale = self._scale_of(value) if self.eight else None
@@ -95,8 +96,10 @@ class Writer:
         self._emit(kind, inputs, number, options)
         self._held[value, last, self.eight] = number
 
-    def part(self, kind: str, inputs: Sequence[int], shape: Sequence[int], like: int | None = None,
-             **options: tuple[str, float]) -> int:  # fmt: skip
+    def part(
+        self, kind: str, inputs: Sequence[int], shape: Sequence[int], like: int | None = None,
+        options: Options | None = None,
+    ) -> int:  # fmt: skip
         """Write an operator on the way to the result: its number; `shape` is with the batch axis.
 
         In 8 bits it has the scale of the tensor `like`.
@@ -106,9 +109,9 @@ class Writer:
         self._emit(kind, inputs, number, options)
         return number
 
-    def counted(self, kind: str, inputs: Sequence[int], shape: Sequence[int], **options: tuple[str, float]) -> int:
+    def counted(self, kind: str, inputs: Sequence[int], shape: Sequence[int], options: Options) -> int:
         """The same of an operator that gives int32."""
-        self.file.tensors.append(Tensor(f"{self.op.output.name}.{kind.lower()}", tuple(shape), "int32"))
+        self.file.tensors.append(StoredTensor(f"{self.op.output.name}.{kind.lower()}", tuple(shape), "int32"))
         number = len(self.file.tensors) - 1
         self._emit(kind, inputs, number, options)
         return number
@@ -122,7 +125,7 @@ class Writer:
     def rescaled(self, number: int, scale: Scale) -> int:
         """A tensor of 8 bits in another scale."""
         made = self._tensor(f"{self.file.tensors[number].name}.rescaled", self.shape_of(number), scale)
-        self._emit("QUANTIZE", [number], made, {})
+        self._emit("QUANTIZE", [number], made)
         return made
 
     def same(self, number: int, *, last: bool) -> None:
@@ -148,13 +151,13 @@ class Writer:
 
     def array(self, data: np.ndarray, name: str, scale: Scale | None = None) -> int:
         """A constant; weights of float are stored in float16 where that was asked for."""
-        self.file.tensors.append(Tensor(name, data.shape, str(data.dtype), data, scale))
+        self.file.tensors.append(StoredTensor(name, data.shape, str(data.dtype), data, scale))
         number = len(self.file.tensors) - 1
         if not self.half or data.dtype != np.float32 or data.size < SMALL:
             return number
-        self.file.tensors[number] = Tensor(f"{name}.half", data.shape, "float16", _to_half(data))
+        self.file.tensors[number] = StoredTensor(f"{name}.half", data.shape, "float16", _to_half(data))
         whole = self._tensor(name, data.shape, None)
-        self._emit("DEQUANTIZE", [number], whole, {})
+        self._emit("DEQUANTIZE", [number], whole)
         return whole
 
     def scale_of(self, number: int) -> Scale:
@@ -195,20 +198,20 @@ class Writer:
         return (1, *((shape[i] for i in LAST) if last else shape))
 
     def _tensor(self, name: str, shape: tuple[int, ...], scale: Scale | None) -> int:
-        self.file.tensors.append(Tensor(name, shape, "int8" if scale else "float32", None, scale))
+        self.file.tensors.append(StoredTensor(name, shape, "int8" if scale else "float32", None, scale))
         return len(self.file.tensors) - 1
 
-    def _emit(self, kind: str, inputs: Sequence[int], output: int, options: Mapping[str, tuple[str, float]]) -> None:
+    def _emit(self, kind: str, inputs: Sequence[int], output: int, options: Options | None = None) -> None:
         types = [self.file.tensors[i].type for i in inputs[:1] if i >= 0]
         version = max([1, *(VERSIONS.get((kind, t), 1) for t in types)])
         if kind == "CONV_2D" and self.shape_of(inputs[0])[3] != self.shape_of(inputs[1])[3]:
             version = GROUPED
-        told = tuple((int(key[1:]), *value) for key, value in options.items())
+        told = tuple((slot, *value) for slot, value in (options or {}).items())
         self.file.operators.append(Operator(kind, tuple(inputs), (output,), version, told))
 
     def _stored(self, key: Any, data: np.ndarray, name: str, scale: Scale | None = None) -> int:
         if key not in self._numbers:
-            self.file.tensors.append(Tensor(name, data.shape, str(data.dtype), data, scale))
+            self.file.tensors.append(StoredTensor(name, data.shape, str(data.dtype), data, scale))
             self._numbers[key] = len(self.file.tensors) - 1
         return self._numbers[key]
 
@@ -236,14 +239,14 @@ class Writer:
 
     def _moved(self, kind: str, number: int, how: int, shape: tuple[int, ...], name: str) -> int:
         moved = self._tensor(f"{name}.moved", shape, self.file.tensors[number].scale)
-        self._emit(kind, [number, how], moved, {})
+        self._emit(kind, [number, how], moved)
         return moved
 
     def _converted(self, value: Value, number: int, eight: bool) -> int:
         tensor = self.file.tensors[number]
         made = self._tensor(f"{value.name}.{'int8' if eight else 'float'}", tensor.shape,
                             self._scale_of(value) if eight else None)  # fmt: skip
-        self._emit("QUANTIZE" if eight else "DEQUANTIZE", [number], made, {})
+        self._emit("QUANTIZE" if eight else "DEQUANTIZE", [number], made)
         return made
 
     def _output(self, value: Value) -> int:

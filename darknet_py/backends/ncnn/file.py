@@ -12,22 +12,22 @@ import numpy as np
 from ...contract.told import from_text
 from ...errors import BackendError
 from ...files import check_file, read_at_most
-from .session import plain
+from .session import in_float32
 
 TOLD = ".json"
 MOST = 1 << 24  # bytes of what a file says of itself
 
 
-class FileSession:
+class NcnnFileSession:
     """A file in ncnn; samples of a batch are computed one after another."""
 
     def __init__(self, path: Path, threads: int | None, winograd: bool) -> None:
         told = path.with_suffix(TOLD)
         contract = from_text(read_at_most(told, MOST), told)
         self._inputs = [contract.input, *(s.input for s in contract.states)]
-        self._outputs = [*contract.outputs, *(s.output for s in contract.states)]
+        self._outputs = contract.results
         self._lock = Lock()  # as in `session`
-        self._net = plain(ncnn.Net(), threads, winograd)
+        self._net = in_float32(ncnn.Net(), threads, winograd)
         arrays = path.with_suffix(".bin")
         check_file(arrays, "file of weights")
         if self._net.load_param(str(path)) or self._net.load_model(str(arrays)):

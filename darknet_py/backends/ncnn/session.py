@@ -68,10 +68,10 @@ def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = T
 
 def open_file(path: Path, *, threads: int | None = None, winograd: bool = True) -> Session:
     """ncnn on a .param file; the options are those of `open_session`."""
-    from .file import FileSession
+    from .file import NcnnFileSession
 
     check_version()
-    return FileSession(path, threads, winograd)
+    return NcnnFileSession(path, threads, winograd)
 
 
 def check_version() -> None:
@@ -80,7 +80,7 @@ def check_version() -> None:
         raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
 
 
-def plain(net: Any, threads: int | None, winograd: bool) -> Any:
+def in_float32(net: Any, threads: int | None, winograd: bool) -> Any:
     """A network of ncnn that computes in float32."""
     options = net.opt
     if threads is not None:
@@ -109,7 +109,7 @@ class _NcnnPart:
         self, ops: list[Op], gives: list[Value], data: Mapping[Value, np.ndarray], threads: int | None, winograd: bool
     ) -> None:
         self._writer = written = Writer(ops, gives, data)
-        self._net = plain(ncnn.Net(), threads, winograd)
+        self._net = in_float32(ncnn.Net(), threads, winograd)
         self._arrays = b"".join(written.arrays) or bytes(4)  # ncnn reads there as long as it lives
         if self._net.load_param_mem(written.text()):
             raise BackendError("ncnn refuses the network")

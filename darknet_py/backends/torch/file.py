@@ -60,7 +60,7 @@ def write_pt2(graph: Graph, path: Path, text: str) -> None:
         torch.export.save(program, str(path), extra_files={ENTRY: text})
 
 
-class FileSession:
+class TorchFileSession:
     """A file in PyTorch; it keeps nothing between runs, so threads share it without a lock."""
 
     def __init__(self, path: Path, device: torch.device) -> None:

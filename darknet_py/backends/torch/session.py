@@ -50,11 +50,11 @@ def open_session(graph: Graph, *, threads: int | None = None, device: Device | N
 
 def open_file(path: Path, *, threads: int | None = None, device: Device | None = None) -> Session:
     """PyTorch on a TorchScript or an exported program; the options are those of `open_session`."""
-    from .file import FileSession
+    from .file import TorchFileSession
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return FileSession(path, device_of(device))
+    return TorchFileSession(path, device_of(device))
 
 
 def device_of(device: Device | None) -> torch.device:

@@ -50,8 +50,7 @@ def _write(
     graph, contract = program.graph, program.contract
     written = Writer(graph.ops, graph.roots, graph.data, half=half)
     given = dict(zip((written.inputs.get(v, "") for v in graph.inputs), (v.name for v in graph.inputs), strict=True))
-    taken = (*contract.outputs, *(s.output for s in contract.states))
-    results = dict(zip(written.results, taken, strict=True))
+    results = dict(zip(written.results, contract.results, strict=True))
     with placing(path, ".bin", TOLD) as place:
         place.write_text(written.text(given | results), encoding="utf-8")
         with place.with_suffix(".bin").open("wb") as file:
