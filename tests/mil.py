@@ -107,8 +107,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv": conv,
     "conv_transpose": conv_transpose,
     "linear": lambda x, weight, bias=0: x @ weight.T + bias,
-    "matmul": lambda x, y, transpose_x, transpose_y: (x.swapaxes(-1, -2) if transpose_x else x)
-    @ (y.swapaxes(-1, -2) if transpose_y else y),
+    "matmul": lambda x, y, transpose_x, transpose_y: (
+        (x.swapaxes(-1, -2) if transpose_x else x) @ (y.swapaxes(-1, -2) if transpose_y else y)
+    ),
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,

@@ -49,7 +49,19 @@ OUTSIDE = {
     "contract": {"numpy"}, "zoo": set(), "darknet": {"numpy", "lark"}, "onnx": {"numpy", "onnx"},
     "coreml": {"numpy", "coremltools"},
 }  # fmt: skip
-RUNTIMES = {"numpy", "onnx", "onnxruntime", "cv2", "openvino", "ncnn", "lark", "click", "torch", "matplotlib", "coremltools"}
+RUNTIMES = {
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "cv2",
+    "openvino",
+    "ncnn",
+    "lark",
+    "click",
+    "torch",
+    "matplotlib",
+    "coremltools",
+}
 
 
 def module_of(path: Path) -> str:

@@ -34,7 +34,11 @@ def main() -> None:
     import coremltools
 
     model = coremltools.models.MLModel(str(given.package))
-    said = {k.removeprefix("darknet."): json.loads(v) for k, v in model.user_defined_metadata.items() if k.startswith("darknet.")}
+    said = {
+        k.removeprefix("darknet."): json.loads(v)
+        for k, v in model.user_defined_metadata.items()
+        if k.startswith("darknet.")
+    }
     if set(said["outputs"]) == {"coordinates", "confidence"}:
         compare_boxes(model, said, given)
     else:
@@ -71,10 +75,17 @@ def compare_boxes(model: Any, said: dict[str, Any], given: argparse.Namespace) -
 
     ours = load(given.cfg, given.weights, letterbox=False)
     _, height, width = said["shape"]
-    pixels = np.asarray(Image.open(given.picture).convert("RGB").resize((width, height))) if given.picture else noise(tuple(said["shape"]))
+    pixels = (
+        np.asarray(Image.open(given.picture).convert("RGB").resize((width, height)))
+        if given.picture
+        else noise(tuple(said["shape"]))
+    )
     wanted = ours(np.ascontiguousarray(pixels[..., ::-1]), conf=said["threshold"])[0].boxes
     found = model.predict({said["input"]: as_image(pixels)})
-    rows = [(int(score.argmax()), float(score.max()), box) for score, box in zip(found["confidence"], found["coordinates"], strict=True)]
+    rows = [
+        (int(score.argmax()), float(score.max()), box)
+        for score, box in zip(found["confidence"], found["coordinates"], strict=True)
+    ]
     print(f"{len(rows)} boxes in Core ML, {len(wanted)} here (whose suppression is {ours.contract.nms_kind})")
     for label, confidence, box in rows:
         same = [float(box_iou(np.float32(box), np.float32(own))) for own in wanted.xywhn[wanted.cls == label]]

@@ -58,7 +58,6 @@ def to_mlmodel(graph: Graph, contract: Contract, *, half: bool = False, flat: bo
     Raises `BackendError` without coremltools, or for what Core ML cannot say.
     """
     tools = _tools()
-    from coremltools.converters.mil import Builder
 
     from coremltools.converters.mil import Builder as Mil
     from coremltools.converters.mil.mil import Function, Program

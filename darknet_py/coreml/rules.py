@@ -108,9 +108,7 @@ def _conv_transpose(w: Writer) -> Any:
     pads = w.op.attrs["pads"]
     weight, *bias = w.weights()
     given = {"bias": bias[0]} if bias else {}
-    whole = w.mil.conv_transpose(
-        x=w.x(), weight=weight, strides=list(w.op.attrs["strides"]), pad_type="valid", **given
-    )
+    whole = w.mil.conv_transpose(x=w.x(), weight=weight, strides=list(w.op.attrs["strides"]), pad_type="valid", **given)
     # To pad the gradient of a convolution is to crop.
     starts = (0, 0, *pads[:2])
     stops = [start + n for start, n in zip(starts, shape_of(w.op.output), strict=True)]
@@ -167,7 +165,12 @@ def _pool(name: str, **more: Any) -> Rule:
             x, pads = _pad(w, x, pads, FLOAT_MIN), (0, 0, 0, 0)  # a window that lies wholly outside
         pool = getattr(w.mil, name)
         return pool(
-            x=x, kernel_sizes=list(a["kernel"]), strides=list(a["strides"]), pad_type="custom", pad=by_axis(pads), **more
+            x=x,
+            kernel_sizes=list(a["kernel"]),
+            strides=list(a["strides"]),
+            pad_type="custom",
+            pad=by_axis(pads),
+            **more,
         )
 
     return write

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from agree import random_inputs
-
 from click.testing import CliRunner
 from goldens import error, goldens
 from mil import evaluate
@@ -25,8 +24,6 @@ from darknet_py.errors import BackendError, DataError
 from darknet_py.ir import PRIMITIVES, Graph
 from darknet_py.model.formats import find_format
 from darknet_py.vision.preprocess import to_input
-
-
 
 VARIANTS = [pytest.param(*case, id=f"{kind}-{i}") for kind, cases in CASES.items() for i, case in enumerate(cases)]
 # Networks that have most of what a Darknet network can have.

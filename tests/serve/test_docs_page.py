@@ -15,7 +15,6 @@ import click
 import cv2
 import pytest
 from networks import picture, write_detector
-
 from serving import ROOT, Live, encoded, serving
 
 from darknet_py.cli.serve import command

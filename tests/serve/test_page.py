@@ -19,7 +19,10 @@ from darknet_py import page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CORE = Path(os.environ.get("PLAYWRIGHT_CORE") or ROOT / ".serve-npm/node_modules/playwright-core")
-FILES = [*(ROOT / "darknet_py/apps/serve/page").iterdir(), *(page.FOLDER / name for name in (*page.LOOK, "picture.html"))]
+FILES = [
+    *(ROOT / "darknet_py/apps/serve/page").iterdir(),
+    *(page.FOLDER / name for name in (*page.LOOK, "picture.html")),
+]
 BALLS = ((1, 1, (0, 0, 255)), (2, 2, (255, 0, 0)))  # row and column of a cell, and a colour
 
 

@@ -68,12 +68,16 @@ def test_it_is_written_again_over_itself_and_over_nothing_else(tmp_path: Path, r
     for _ in range(2):
         export(cfg, "-o", tmp_path / "web", "--runtime", runtime)
     (tmp_path / "web/index.html").write_text("mine")
-    done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(tmp_path / "web"), "--format", "web", "--runtime", str(runtime)])
+    done = CliRunner().invoke(
+        main, ["export", str(cfg), "-o", str(tmp_path / "web"), "--format", "web", "--runtime", str(runtime)]
+    )
     assert done.exit_code == 1
     assert "index.html" in done.output
 
 
-def test_the_runtime_is_found_above_or_asked_for(tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_runtime_is_found_above_or_asked_for(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (runtime / "a/b").mkdir(parents=True)
     monkeypatch.chdir(runtime / "a/b")
     assert [path.name for path in runtime_files()] == list(RUNTIME)
@@ -121,7 +125,9 @@ def test_pictures_are_resized_to_the_same_numbers() -> None:
             data = {"data": pixels.reshape(-1).tolist(), "width": w, "height": h}
             cases.append({"contract": contract, "pixels": data})
             rgb = np.ascontiguousarray(pixels[..., :3])
-            wanted.append(to_center(rgb, shape, edge=edge) if resize == "crop" else to_input(rgb, shape, resize == "letterbox"))
+            wanted.append(
+                to_center(rgb, shape, edge=edge) if resize == "crop" else to_input(rgb, shape, resize == "letterbox")
+            )
     for case, found, right in zip(cases, in_node(cases), wanted, strict=True):
         one = 1e-6 if right.shape[0] == 3 else 1.01 / 255  # OpenCV rounds grey its own way
         np.testing.assert_allclose(np.reshape(found, right.shape), right, atol=one, err_msg=str(case["contract"]))

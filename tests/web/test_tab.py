@@ -67,11 +67,17 @@ def test_without_onnx_it_writes_the_same_bytes(tmp_path: Path) -> None:
     from darknet_py.onnx.stream import write_model
 
     cfgs = [write_detector(tmp_path), write_classifier(tmp_path)]
-    cfgs += [folder / "net.cfg" for folder in sorted((ROOT / "tests/golden").iterdir())[::12] if (folder / "net.weights").is_file()]
+    cfgs += [
+        folder / "net.cfg"
+        for folder in sorted((ROOT / "tests/golden").iterdir())[::12]
+        if (folder / "net.weights").is_file()
+    ]
     questions = []
     for i, cfg in enumerate(cfgs):
         weights = cfg.with_suffix(".weights")
-        questions.append(("export", str(cfg), str(weights) if weights.is_file() else None, None, str(tmp_path / f"{i}.onnx")))
+        questions.append(
+            ("export", str(cfg), str(weights) if weights.is_file() else None, None, str(tmp_path / f"{i}.onnx"))
+        )
     answers = ask(OTHERS, *questions)
     written = 0
     for i, (cfg, answer) in enumerate(zip(cfgs, answers, strict=True)):
@@ -109,7 +115,9 @@ def test_without_numpy_all_that_needs_no_numbers_goes_on(tmp_path: Path) -> None
             assert (found["svg"], found["totals"]) == (right["svg"], right["totals"])
             whole += 1
     assert whole > sum("svg" in right for right in with_numpy) / 2
-    (refused,) = ask(f"{OTHERS},numpy", ("export", str(cfgs[0]), str(cfgs[0].with_suffix(".weights")), None, str(tmp_path / "o")))
+    (refused,) = ask(
+        f"{OTHERS},numpy", ("export", str(cfgs[0]), str(cfgs[0].with_suffix(".weights")), None, str(tmp_path / "o"))
+    )
     assert "needs NumPy, which could not be loaded" in refused["error"]
 
 
@@ -127,12 +135,17 @@ def test_what_is_wrong_comes_with_a_caret_and_a_remedy(tmp_path: Path) -> None:
 def npm(tmp_path: Path) -> Path:
     """A folder that looks as npm leaves it, with small files."""
     runtime, python = (tmp_path / "npm/node_modules" / name for name in ("onnxruntime-web/dist", "pyodide"))
-    for folder, names in ((runtime, RUNTIME), (python, ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"))):
+    for folder, names in (
+        (runtime, RUNTIME),
+        (python, ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")),
+    ):
         folder.mkdir(parents=True)
         for name in names:
             (folder / name).write_bytes(name.encode())
     entry = {"name": "numpy", "file_name": "numpy-2.whl", "sha256": "00", "depends": []}
-    (python / "pyodide-lock.json").write_text(json.dumps({"info": {"version": "1.2"}, "packages": {"numpy": entry, "scipy": {}}}))
+    (python / "pyodide-lock.json").write_text(
+        json.dumps({"info": {"version": "1.2"}, "packages": {"numpy": entry, "scipy": {}}})
+    )
     (python / "package.json").write_text('{"version": "1.2"}')
     return tmp_path / "npm"
 
@@ -140,10 +153,25 @@ def npm(tmp_path: Path) -> Path:
 def test_the_folder_has_what_the_page_asks_for(tmp_path: Path, npm: Path) -> None:
     assert sum(map(len, build(tmp_path / "out", npm))) > 100_000
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"index.html", "tab.js", "worker.js", "compiler.zip", "packages.json", "NOTICE.txt", "look.js", "pyodide.asm.js", *RUNTIME} <= names
+    assert {
+        "index.html",
+        "tab.js",
+        "worker.js",
+        "compiler.zip",
+        "packages.json",
+        "NOTICE.txt",
+        "look.js",
+        "pyodide.asm.js",
+        *RUNTIME,
+    } <= names
     with zipfile.ZipFile(tmp_path / "out/compiler.zip") as archive:
         inside = set(archive.namelist())
-    assert {"darknet_py/darknet/compile.py", "darknet_py/darknet/cfg/grammar.lark", "lark/lark.py", "browser/tab.py"} <= inside
+    assert {
+        "darknet_py/darknet/compile.py",
+        "darknet_py/darknet/cfg/grammar.lark",
+        "lark/lark.py",
+        "browser/tab.py",
+    } <= inside
     assert not any(name.startswith(("darknet_py/apps/", "darknet_py/cli/")) or "__pycache__" in name for name in inside)
     assert compiler() == compiler()
     assert list(build(tmp_path / "out", npm)), "written again over itself"

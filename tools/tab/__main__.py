@@ -52,7 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.tab", description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--npm", type=Path, default=Path(), help=f"where npm has put {PACKAGE} and pyodide")
-    parser.add_argument("--numpy", default=ADDRESS, help="address of the folder that has NumPy for it; {} is its release")
+    parser.add_argument(
+        "--numpy", default=ADDRESS, help="address of the folder that has NumPy for it; {} is its release"
+    )
     given = parser.parse_args()
     try:
         size = sum(len(data) for data in build(given.out, given.npm, given.numpy))
@@ -82,7 +84,9 @@ def python_of(folder: Path, numpy: str) -> Python:
     glue = tuple(name for name in GLUE if (folder / name).is_file())
     names = (*PYODIDE, *glue[:1])
     if not glue or any(not (folder / name).is_file() for name in (*names, LIST)):
-        raise DataError(f"no pyodide in {folder}\n  hint: npm install pyodide {PACKAGE}, and name the folder with --npm")
+        raise DataError(
+            f"no pyodide in {folder}\n  hint: npm install pyodide {PACKAGE}, and name the folder with --npm"
+        )
     whole = json.loads((folder / LIST).read_text("utf-8"))
     release = json.loads((folder / "package.json").read_text("utf-8"))["version"]
     entry = whole["packages"]["numpy"]

@@ -78,7 +78,7 @@ function show({ diagnostics, layers, totals, svg, error }) {
 function rowOf(layer) {
   const row = document.createElement("tr"), size = (shape) => (shape || []).join(" x ");
   const window = layer.size ? `${layer.size} / ${[...new Set(layer.stride)].join(" x ")}` : "";
-  const cells = [layer.index, layer.type, layer.filters ?? "", window, (layer.from || []).join(", "), size(layer.in), size(layer.out),
+  const cells = [layer.index, layer.type, layer.filters ?? "", window, (layer.from || []).map((one) => (one < 0 ? "the picture" : one)).join(", "), size(layer.in), size(layer.out),
     layer.bflops ? layer.bflops.toFixed(3) : "", layer.params ? layer.params.toLocaleString("en") : ""];
   for (const text of cells) row.insertCell().textContent = text;
   return row;

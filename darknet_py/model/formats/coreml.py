@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".mlpackage"
 
+
 def _write(
     network: Network,
     path: Path,
@@ -29,7 +30,15 @@ def _write(
     iou: float = IOU,
 ) -> tuple[str, ...]:
     """The network as a package; `boxes` is 'nms' (for networks with heads, unless said otherwise) or 'raw'."""
-    from ...coreml.package import CONFIDENCE, COORDINATES, as_centres, save, to_mlmodel, with_legal_names, with_suppression
+    from ...coreml.package import (
+        CONFIDENCE,
+        COORDINATES,
+        as_centres,
+        save,
+        to_mlmodel,
+        with_legal_names,
+        with_suppression,
+    )
     from ...onnx.metadata import to_metadata
     from ...passes import passes_for
     from ..export import finished

@@ -60,7 +60,10 @@ def _write(
     parts = {name: page.part(name) for name in (*page.LOOK, *page.NETWORK)}
     parts |= {name: page.complete(page.part(f"web/{name}")) for name in ("index.html", "page.js")}
     parts[CONTRACT] = json.dumps(contract.to_dict(), ensure_ascii=False, indent=1).encode()
-    for name, data in {**parts, **{file.name: read_whole(file, MAX_RUNTIME, f"file of {PACKAGE}") for file in files}}.items():
+    for name, data in {
+        **parts,
+        **{file.name: read_whole(file, MAX_RUNTIME, f"file of {PACKAGE}") for file in files},
+    }.items():
         write_whole(path / name, data)
     return (f"{path / MODEL}: {first}", *told, f"look at it: python -m http.server --directory {path}")
 
@@ -106,7 +109,9 @@ def _check(contract: Contract) -> None:
     if contract.states:
         raise DataError("a recurrent network remembers from picture to picture, which the page does not")
     if contract.interpolation != "darknet":
-        raise DataError(f"pictures for this network are resized as Pillow does ({contract.interpolation}), not the page")
+        raise DataError(
+            f"pictures for this network are resized as Pillow does ({contract.interpolation}), not the page"
+        )
 
 
 def _entry(folder: Path, name: str | None) -> Path | None:
