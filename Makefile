@@ -10,6 +10,7 @@ TRAIN  := .train-venv
 BATCH  := .batch-venv
 SERVE  := .serve-venv
 NPM    := .serve-npm
+WEBNPM := .web-npm
 FORMATS := .formats-venv
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
@@ -114,6 +115,17 @@ formats-test: $(FORMATS)/.ready  ## the tests of export formats, and of pages, w
 formats-check: $(FORMATS)/.ready  ## every golden network in every format, run beside NumPy; writes the table (half an hour)
 	$(FORMATS)/bin/python -m tools.formats --half --write
 
+# Pyodide of the release that the page is tested with.
+$(WEBNPM)/.ready:
+	npm install --silent --no-audit --no-fund --prefix $(WEBNPM) onnxruntime-web pyodide@0.27.7 playwright-core jpeg-js
+	@touch $@
+
+tab: $(READY) $(WEBNPM)/.ready  ## the page that compiles in a browser tab, as the folder .tab for any static host
+	$(BIN)/python -m tools.tab .tab --npm $(WEBNPM)
+
+web-test: $(READY) $(WEBNPM)/.ready  ## the tests of pages that run the network and the compiler, in Node and Chromium
+	$(BIN)/python -m pytest tests/web
+
 claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
@@ -157,9 +169,9 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) $(FORMATS) .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) $(WEBNPM) $(FORMATS) .tab .docs .bench build dist *.egg-info
 
 .PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
 	batch-test batch-kill batch-scale formats-test formats-check serve-test serve-load serve-hostile serve-stops \
-	lint format docs cfgs corpus fuzz \
+	tab web-test lint format docs cfgs corpus fuzz \
 	bench bench-table5 bench-training bench-linear claims clean

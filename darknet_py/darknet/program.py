@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from ..contract.contract import Contract, StateSpec, resized
 from ..contract.program import Program
@@ -17,7 +17,7 @@ def program_of(compilation: Compilation, graph: Graph | None = None) -> Program:
     """The program of a compiled cfg, with the graph that has its parameters, if there is one; without class names."""
     graph = compilation.graph if graph is None else graph
     decoders, net = compilation.decoders, compilation.net
-    classes = max((d.classes for d in decoders), default=int(np.prod(graph.outputs[-1].shape)))
+    classes = max((d.classes for d in decoders), default=math.prod(graph.outputs[-1].shape))
     # classifier.c never looks at letter_box
     asked = bool(decoders and net.letter_box) or compilation.dialect.name in LETTERBOXING
     kind, beta = decoders[-1].suppression if decoders else ("default", 0.6)  # detector.c test_detector: of the last

@@ -15,8 +15,8 @@ from ..ir.graph import Graph
 UNTOUCHED = ("numpy", "onnx.reference")  # they say what is right: each operation as it was lowered
 ONNXRUNTIME, BLOCKED = "onnxruntime", "onnxruntime, blocked"  # on a GPU; on a CPU, in blocks of channels
 NCNN, OPENVINO, OPENCV_4, OPENCV_5 = "ncnn", "openvino", "opencv 4", "opencv 5"
-TORCH, LITERT = "torch", "litert"
-FOLDING = ("file", "numpy, exact", OPENVINO, NCNN, TORCH, LITERT, ONNXRUNTIME, BLOCKED, OPENCV_4, OPENCV_5)
+TORCH, LITERT, COREML = "torch", "litert", "coreml"
+FOLDING = ("file", "numpy, exact", OPENVINO, NCNN, TORCH, LITERT, COREML, ONNXRUNTIME, BLOCKED, OPENCV_4, OPENCV_5)
 TAKERS = (*UNTOUCHED, *FOLDING)
 
 

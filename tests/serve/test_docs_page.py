@@ -19,6 +19,8 @@ from serving import ROOT, Live, encoded, serving
 
 from darknet_py.cli.serve import command
 
+from .test_page import FILES
+
 PAGE = (ROOT / "tools/docs/serve.md").read_text("utf-8")
 
 
@@ -103,5 +105,5 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
                  f"for at most {own.stop_seconds:g} seconds", f"{own.answer_seconds:g} for an answer",
                  f"{own.memory // MEBI} MB of answers"):  # fmt: skip
         assert text in told, text
-    size = sum(path.stat().st_size for path in (ROOT / "darknet_py/apps/serve/page").iterdir())
+    size = sum(path.stat().st_size for path in FILES)
     assert f"is {round(size / 1000)} kB" in told

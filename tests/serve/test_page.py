@@ -15,9 +15,14 @@ import numpy as np
 import pytest
 from serving import PATIENCE, ROOT, Live, encoded
 
+from darknet_py import page
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CORE = Path(os.environ.get("PLAYWRIGHT_CORE") or ROOT / ".serve-npm/node_modules/playwright-core")
-FILES = ROOT / "darknet_py/apps/serve/page"
+FILES = [
+    *(ROOT / "darknet_py/apps/serve/page").iterdir(),
+    *(page.FOLDER / name for name in (*page.LOOK, "picture.html")),
+]
 BALLS = ((1, 1, (0, 0, 255)), (2, 2, (255, 0, 0)))  # row and column of a cell, and a colour
 
 
@@ -33,11 +38,10 @@ def balls() -> np.ndarray:
 
 
 def test_the_page_is_small_and_needs_nothing_else() -> None:
-    sizes = {path.name: path.stat().st_size for path in FILES.iterdir()}
-    assert set(sizes) == {"index.html", "page.css", "page.js"}
-    assert sum(sizes.values()) < 16_000
-    for name in sizes:
-        assert not re.search("https?:|@import|eval|innerHTML|document.write", (FILES / name).read_text()), name
+    assert {path.name for path in FILES} == {"index.html", "page.js", "look.css", "look.js", "picture.html"}
+    assert sum(path.stat().st_size for path in FILES) < 16_000
+    for path in FILES:
+        assert not re.search("https?:|@import|eval|innerHTML|document.write", path.read_text()), path.name
 
 
 @pytest.fixture(scope="module")

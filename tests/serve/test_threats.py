@@ -96,7 +96,7 @@ def test_without_the_token_nothing_is_done_or_told(
 @threat(1)
 def test_with_the_token_it_is(guarded: Live) -> None:
     assert guarded.ask("POST", "/detect", PNG, showing())[0] == 200
-    for public in ("/", "/page.js", "/page.css", "/v2/health/live", "/v2/health/ready", "/openapi.json"):
+    for public in ("/", "/page.js", "/look.js", "/look.css", "/v2/health/live", "/v2/health/ready", "/openapi.json"):
         assert guarded.ask("GET", public)[0] == 200
 
 

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from ... import page
 from ...errors import DataError, shorten
 from ...version import PROJECT, VERSION
 from ...vision.results import Results
@@ -32,11 +33,8 @@ from .repository import Repository
 from .served import PICTURES, Served, Times, picture_tensors, pictures_of
 
 PAGE = Path(__file__).with_name("page")
-FILES = {
-    "/": ("index.html", "text/html"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/page.css": ("page.css", "text/css"),
-}
+PAGE_FILES = ("index.html", "page.js", *page.LOOK)
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics", "parameters")
 SMALL = 1024  # bytes of an answer that is not packed, whatever the client accepts
 JSON = "application/json"
@@ -58,7 +56,7 @@ class Application:
         model, version = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
         get, post = partial(_route, "GET"), partial(_route, "POST")
         routes = [
-            *(get(path, partial(self._file, path)) for path in FILES),
+            *(get(f"/{name}".removesuffix("index.html"), partial(self._file, name)) for name in PAGE_FILES),
             get("/openapi.json", self._openapi),
             get("/metrics", self._metrics),
             post("/detect", self._detect),
@@ -227,9 +225,9 @@ class Application:
     async def _openapi(self, _: Request) -> Response:
         return _json(openapi(self.limits))
 
-    async def _file(self, path: str, _: Request) -> Response:
-        name, kind = FILES[path]
-        return _bytes((PAGE / name).read_bytes(), f"{kind}; charset=utf-8")
+    async def _file(self, name: str, _: Request) -> Response:
+        body = page.part(name) if name in page.LOOK else page.complete((PAGE / name).read_bytes())
+        return _bytes(body, f"{KINDS[Path(name).suffix]}; charset=utf-8")
 
 
 def _route(method: str, path: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Route:

@@ -339,7 +339,8 @@ def blur(b: Lowering, x: Value, kind: int, strides: tuple[int, int]) -> Value:
     if kind not in (1, 2):
         b.warn(Code.ODD_NUMBER, f"antialiasing={kind} means the same as 1", "antialiasing")
     box = kind == 2  # make_convolutional_layer and make_maxpool_layer look for no other number
-    kernel = np.full((2, 2), 0.25) if box else np.outer([1, 2, 1], [1, 2, 1]) / 16
+    line = (0.5, 0.5) if box else (0.25, 0.5, 0.25)
+    kernel = np.float32([[down * across for across in line] for down in line])
     channels, p = x.shape[0], int(not box)
     weights = b.const(np.broadcast_to(kernel, (channels, 1, *kernel.shape)))
     pads: Pads = (p, p, p, p)

@@ -1,0 +1,72 @@
+// What a person does with the page that compiles: node tab.mjs CHROMIUM PLAYWRIGHT-CORE URL FOLDER STEPS
+// STEPS is JSON: lists of files that are dropped one after another, and a picture. Prints what was seen as one JSON object.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+const [chromium, core, url, folder, steps] = process.argv.slice(2);
+const { chromium: browserType } = createRequire(join(core, "package.json"))(core);
+const { drops, picture } = JSON.parse(steps);
+const browser = await browserType.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+const seen = { drops: [], asked: [], errors: [] };
+try {
+  const context = await browser.newContext({ viewport: { width: 900, height: 1000 }, acceptDownloads: true });
+  const page = await context.newPage();
+  page.setDefaultTimeout(300000);
+  context.on("request", (request) => seen.asked.push(`${request.method()} ${request.url()}`));
+  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+  page.on("pageerror", (error) => seen.errors.push(String(error)));
+  await page.addInitScript(() => document.addEventListener("found", (event) => { window.lastFound = event.detail; }));
+  await page.goto(url);
+  await page.waitForFunction(() => !document.getElementById("network").textContent.endsWith("…"));
+  seen.network = await page.locator("#network").textContent();
+  const asked = seen.asked.length;
+  for (const files of drops) {
+    const given = files.map((path) => ({ name: basename(path), data: readFileSync(path).toString("base64") }));
+    await page.evaluate((all) => {
+      const transfer = new DataTransfer();
+      for (const { name, data } of all) transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
+      document.getElementById("told").textContent = "…";
+      document.getElementById("drop-network").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }, given);
+    await page.waitForFunction(() => !document.getElementById("told").textContent.endsWith("…"));
+    seen.drops.push(await page.evaluate(() => {
+      const text = (id) => document.getElementById(id).textContent, hidden = (id) => document.getElementById(id).hidden;
+      return {
+        told: text("told"), wrong: document.getElementById("told").classList.contains("wrong"), diagnostics: text("diagnostics"),
+        totals: text("totals"), layers: document.querySelectorAll("#layer-rows tr").length, drawn: !hidden("drawing-part"),
+        drawing: document.getElementById("drawing").naturalWidth, runs: !hidden("picture-part"), saves: !document.getElementById("save").disabled,
+      };
+    }));
+  }
+  await page.screenshot({ path: join(folder, "compiled.png"), fullPage: true });
+  if (picture) {
+    await page.locator("#file").setInputFiles(picture);
+    await page.waitForFunction(() => /^(Found|This)/.test(document.getElementById("status").textContent));
+    seen.found = await page.evaluate(() => window.lastFound || null);
+    const saving = page.waitForEvent("download");
+    await page.locator("#save").click();
+    const saved = await saving;
+    seen.saved = saved.suggestedFilename();
+    await saved.saveAs(join(folder, "saved.onnx"));
+    await page.screenshot({ path: join(folder, "tab.png"), fullPage: true });
+  }
+  seen.later = seen.asked.slice(asked).filter((one) => !/ (blob|data):/.test(one));
+  // The page may send nothing: the browser itself stops what would.
+  seen.refused = await page.evaluate(async () => {
+    const tries = { fetch: () => fetch("http://127.0.0.1:9/"), beacon: async () => { if (!navigator.sendBeacon("http://127.0.0.1:9/", "x")) throw 0; } };
+    const failed = {};
+    document.addEventListener("securitypolicyviolation", (event) => { failed[event.violatedDirective] = (failed[event.violatedDirective] || 0) + 1; });
+    for (const go of Object.values(tries)) await go().catch(() => {});
+    await new Promise((done) => setTimeout(done, 300));
+    return failed;
+  });
+  seen.errors = seen.errors.filter((text) => !text.includes("127.0.0.1:9"));
+  seen.unlabelled = await page.evaluate(() => [...document.querySelectorAll("input:not([hidden]),select,button,canvas,img")]
+    .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel || one.alt)).map((one) => one.id));
+  await page.setViewportSize({ width: 360, height: 700 });
+  seen.wide = await page.evaluate(() => document.documentElement.scrollWidth);
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(seen));

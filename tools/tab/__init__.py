@@ -1,0 +1,1 @@
+"""The page that compiles in a browser tab, and what builds its folder."""
