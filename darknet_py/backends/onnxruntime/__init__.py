@@ -9,6 +9,7 @@ BACKEND = Backend(
     package="onnxruntime",
     distributions=("onnxruntime", "onnxruntime-gpu"),
     reads_onnx=True,
+    at_once="runs",
     devices={
         "cuda": "onnxruntime-gpu",
         "tensorrt": "onnxruntime-gpu",
