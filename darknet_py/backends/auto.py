@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -198,14 +198,15 @@ def measurements() -> Path:
 
 def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
     """The file for a network on this machine with these versions."""
-    return measured_at(backends().values(), *openers, str(batch), network)
+    return place_of(*openers, str(batch), network)
 
 
-def measured_at(timed: Iterable[Backend], *what: str) -> Path:
-    """The file of a measurement of some back ends on this machine with these versions; `what` else decides about it."""
-    distributions = dict.fromkeys(d for b in timed for d in b.distributions)
+def place_of(*parts: str) -> Path:
+    """The file for what was measured of something on this machine with these versions."""
+    distributions = dict.fromkeys(d for b in backends().values() for d in b.distributions)
     versions = [f"{name} {v}" for name in distributions if (v := _version(name))]
-    text = "\n".join([VERSION, *versions, cpu(), str(cores()), *what])
+    machine = [cpu(), str(cores())]
+    text = "\n".join([VERSION, *versions, *machine, *parts])
     return measurements() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 

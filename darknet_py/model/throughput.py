@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..backends.auto import measured_at, read_measurement, write_measurement
-from ..backends.backend import find_backend
+from ..backends.auto import place_of, read_measurement, write_measurement
 from ..errors import DataError
 from ..holding.hashes import sha256_of
 from ..machine import cores
@@ -190,8 +189,7 @@ def _place(model: Model) -> Path | None:
     if not source.is_file():
         return None
     given["cfg"] = sha256_of(source)
-    backend = find_backend(given["backend"])
-    return measured_at([backend], "throughput", repr(sorted(given.items(), key=str)), repr(model.contract.shape))
+    return place_of("throughput", repr(sorted(given.items(), key=str)), repr(model.contract.shape))
 
 
 def _recall(path: Path) -> Measured | None:
