@@ -20,7 +20,8 @@ import numpy as np
 COLOR, MONOCHROME, WITH_ALPHA = 3, 1, 4
 REMAPPED = (COLOR, MONOCHROME, WITH_ALPHA)  # numbers of channels
 BYTE = np.float32(255)  # image.c divides in double; in float32 the quotient is the same for all 256
-TILE = 32  # rows of the result at a time
+TILE = 32  # rows of the result at a time in NumPy
+LARGE_TILE = 64  # in OpenCV, which keeps less of them at a time
 PLANS = 64  # sizes of pictures that are remembered
 WIDE = 6  # times as wide as the result: from here on it is cheaper to pick the columns of a picture than to convert all
 SMALL = 1 << 15  # `remap` has the numbers of rows and columns in 16 bits (imgwarp.cpp, an assertion)
@@ -89,11 +90,11 @@ def _columns(old: int, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(PLANS)
-def _tiles(old: int, part: Part) -> tuple[_Tile, ...]:
+def _tiles(old: int, part: Part, tile: int) -> tuple[_Tile, ...]:
     axis = _axis(old, part)
     tiles = []
-    for start in range(0, part.count, TILE):
-        rows = slice(start, min(start + TILE, part.count))
+    for start in range(0, part.count, tile):
+        rows = slice(start, min(start + tile, part.count))
         source, places = np.unique(np.concatenate([axis.before[rows], axis.after[rows]]), return_inverse=True)
         dense = source[-1] - source[0] + 1 == len(source)
         parts = np.concatenate([axis.near[rows], axis.far[rows]])[:, None]
@@ -131,7 +132,7 @@ _memory = _Memory()
 def stretch_in_numpy(image: np.ndarray, planes: np.ndarray, rows: Part, columns: Part) -> None:
     """`stretch`, bit by bit as Darknet."""
     taken, parts = _columns(image.shape[1], columns)
-    tiles = _tiles(image.shape[0], rows)
+    tiles = _tiles(image.shape[0], rows, TILE)
     channels, width = image.shape[2], columns.count
     for tile in tiles:
         both = _memory.array("pixels", channels, tile.height, 2 * width)
@@ -178,7 +179,7 @@ class _Strip:
 @lru_cache(PLANS)
 def _strips(old: int, part: Part) -> tuple[_Strip, ...]:
     strips = []
-    for tile in _tiles(old, part):
+    for tile in _tiles(old, part, LARGE_TILE):
         count = len(tile.places) // 2
         far = tile.parts[count:]
         parts = tile.parts[:count] + far
@@ -208,7 +209,7 @@ def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: Part, columns
     channels = image.shape[2]
     # Four channels are mixed at once, and in half the time of three.
     depth = MONOCHROME if channels == MONOCHROME else WITH_ALPHA
-    at = _memory.array("at", 2, min(TILE, rows.count), columns.count)
+    at = _memory.array("at", 2, min(LARGE_TILE, rows.count), columns.count)
     at[0] = x
     each = [number for channel in range(channels) for number in (channel, channel)]
     for strip in strips:

@@ -10,7 +10,6 @@ pool of processes with a thread each) and a plain loop, as most programs have it
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ class Sender(Protocol):
 
 
 class Ours:
-    """This package, left to find out how."""
+    """Ours, left to find out how."""
 
     def __init__(self, job: Job, backend: str) -> None:
         from darknet_py import load
@@ -43,11 +42,12 @@ class Ours:
         self._model = load(job["cfg"], job["weights"], backend)
 
     def send(self, files: Sequence[str]) -> int:
+        """Boxes in all files."""
         return sum(len(one.boxes) for one in self._model((file for file in files), workers="auto"))
 
 
 class OneByOne:
-    """This package on one thread, one thing after the other: the processor seconds that all stages take together."""
+    """Ours on one thread, one thing after the other: the processor seconds that all stages take together."""
 
     def __init__(self, job: Job, backend: str) -> None:
         from darknet_py import load
@@ -56,6 +56,7 @@ class OneByOne:
         self._model = load(job["cfg"], job["weights"], backend, threads=1)
 
     def send(self, files: Sequence[str]) -> int:
+        """Boxes in all files."""
         return sum(len(one.boxes) for one in self._model(file for file in files))
 
 
@@ -66,6 +67,7 @@ class Loop:
         self._engine, self._read = OnnxRuntime(job), import_module("cv2").imread
 
     def send(self, files: Sequence[str]) -> int:
+        """Boxes in all files."""
         return sum(self._engine.detect(self._read(file)) for file in files)
 
 
@@ -76,6 +78,7 @@ class Pool:
         self._pool = get_context("spawn").Pool(job["threads"], _begin, ({**job, "threads": 1},))
 
     def send(self, files: Sequence[str]) -> int:
+        """Boxes in all files."""
         return sum(self._pool.imap(_one, files, CHUNK))
 
 
@@ -96,15 +99,15 @@ class Queue:
 
     def __init__(self, job: Job) -> None:
         openvino = import_module("openvino")
-        settings = {
-            "INFERENCE_NUM_THREADS": job["threads"], "PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32",
-        }  # fmt: skip
+        settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+        settings["INFERENCE_NUM_THREADS"] = job["threads"]
         compiled = openvino.Core().compile_model(job["onnx"], "CPU", settings)
         self._job, self._cv2, self._found = job, import_module("cv2"), list[int]()
         self._queue = openvino.AsyncInferQueue(compiled)
         self._queue.set_callback(self._done)
 
     def send(self, files: Sequence[str]) -> int:
+        """Boxes in all files."""
         self._found.clear()
         height, width = self._job["size"]
         for file in files:
@@ -153,7 +156,6 @@ class Contestant:
 
 def main(name: str, path: str) -> None:
     """Serve the pipes of this process."""
-    os.environ.setdefault("PYTHONPATH", os.getcwd())  # for the processes of a pool
     contestant = Contestant(name, json.loads(Path(path).read_text("utf-8")))
     serve_pipes({"open": contestant.open, "send": contestant.send})
 
