@@ -31,7 +31,7 @@ from darknet_py.darknet.layers.heads.tree import read_tree
 from darknet_py.darknet.network import open_network
 from darknet_py.darknet.weights import random_weights, read_weights, write_weights
 from darknet_py.errors import DarknetError, DataError
-from darknet_py.files import LIST, check_output, one_run, opening, replacing, scratch, write_whole
+from darknet_py.files import LIST, check_output, one_run, opening, read_at_most, replacing, scratch, write_whole
 from darknet_py.ir import Graph
 from darknet_py.machine import host, is_alive
 from darknet_py.onnx.metadata import read_onnx
@@ -600,3 +600,10 @@ def test_only_one_room_opens_the_users_files() -> None:
     found = set(opened())
     assert found - set(ALLOWED) == set(), "open it with darknet_py.files, or say here why not"
     assert set(ALLOWED) - found == set(), "which is not there any more"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, whose files say that they are empty")
+def test_a_file_that_says_no_size_is_read_whole() -> None:
+    path = Path("/proc/self/mounts")
+    assert read_at_most(path, 1 << 20) == path.read_bytes()
+    assert read_at_most(path, 5) == path.read_bytes()[:5]

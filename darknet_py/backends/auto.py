@@ -126,8 +126,7 @@ def fastest(
     tell(str(choice))
     if remember:
         try:
-            make_private(path.parent)
-            write_cached(path, json.dumps(vars(choice), indent=2).encode())
+            write_measurement(path, json.dumps(vars(choice), indent=2))
         except OSError as e:
             tell(f"cannot remember that in {path}: {e.strerror or e}")
     return session
@@ -199,11 +198,27 @@ def measurements() -> Path:
 
 def _place(network: str, batch: int, openers: Mapping[str, Opener]) -> Path:
     """The file for a network on this machine with these versions."""
+    return place_of(*openers, str(batch), network)
+
+
+def place_of(*parts: str) -> Path:
+    """The file for what was measured of something on this machine with these versions."""
     distributions = dict.fromkeys(d for b in backends().values() for d in b.distributions)
     versions = [f"{name} {v}" for name in distributions if (v := _version(name))]
     machine = [cpu(), str(cores())]
-    text = "\n".join([VERSION, *versions, *machine, *openers, str(batch), network])
+    text = "\n".join([VERSION, *versions, *machine, *parts])
     return measurements() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+
+
+def write_measurement(path: Path, text: str) -> None:
+    """Write down what was measured."""
+    make_private(path.parent)
+    write_cached(path, text.encode())
+
+
+def read_measurement(path: Path) -> bytes:
+    """What was written down. Raises `OSError` or `DataError` if there is nothing."""
+    return read_at_most(path, MOST)
 
 
 def _version(distribution: str) -> str | None:
@@ -216,7 +231,7 @@ def _version(distribution: str) -> str | None:
 def _recall(path: Path) -> Choice | None:
     """What is written there; None if there is nothing, or nothing of use."""
     try:
-        found = Choice(**json.loads(read_at_most(path, MOST)))
+        found = Choice(**json.loads(read_measurement(path)))
         str(found)
     except (OSError, DataError, ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -31,10 +31,12 @@ class Backend:
     that does, None if it is installed with it.
 
     `threads` says what the option of that name sets: one 'session', the whole 'process', or 'none' where there is no
-    such option. One that is not `fast` is there for something else, such as to say what is right: it is timed when
-    asked for, and never chosen for its speed. Without `any_batch`, files whose batch axis is free are run one sample at
-    a time. `devices` are the kinds of devices besides the processor that it computes on, each with the distribution
-    that can; its functions take such a `device` then.
+    such option. `at_once` says who computes several runs at a time: 'sessions', one each; one with so many 'streams',
+    an option; or one for as many 'runs' as come, where each is on the thread that asks for it. One that is not `fast`
+    is there for something else, such as to say what is right: it is timed when asked for, and never chosen for its
+    speed. Without `any_batch`, files whose batch axis is free are run one sample at a time. `devices` are the kinds of
+    devices besides the processor that it computes on, each with the distribution that can; its functions take such a
+    `device` then.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Backend:
     extra: str | None = None
     reads: tuple[str, ...] = ()
     threads: Literal["session", "process", "none"] = "session"
+    at_once: Literal["sessions", "streams", "runs"] = "sessions"
     fast: bool = True
     any_batch: bool = True
     devices: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -9,7 +9,7 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..errors import counted
-from .options import device_option, echo, message, network_options, replace_option, write_json
+from .options import WorkersParam, device_option, echo, message, network_options, replace_option, write_json
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ PLACE = ("Check and compare", 0)
 )
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
 @click.option(
-    "--workers", type=click.IntRange(0), default=1, show_default=True, help="Threads that read pictures meanwhile."
+    "--workers",
+    type=WorkersParam(),
+    default="auto",
+    show_default=True,
+    help="Threads that read pictures meanwhile; auto: what sends most through, measured the first time.",
 )
 @click.option("--no-resume", is_flag=True, help="Do not go on where the same evaluation was stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")

@@ -40,6 +40,16 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return tuple(int(n) for n in numbers)
 
 
+class WorkersParam(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
+    """A number of threads, or "auto"."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`int`, or the word."""
+        return value if value == "auto" else click.IntRange(0).convert(value, param, ctx)
+
+
 def _remember_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.meta[VERBOSE] = value  # shared with the group, which prints errors
 

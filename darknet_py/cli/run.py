@@ -16,7 +16,15 @@ from click.core import ParameterSource
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
 from ..errors import to_nobody
-from .options import device_option, is_verbose, message, network_options, replace_option, weights_option
+from .options import (
+    WorkersParam,
+    device_option,
+    is_verbose,
+    message,
+    network_options,
+    replace_option,
+    weights_option,
+)
 from .result_options import (
     CONSOLE,
     check_sinks,
@@ -32,7 +40,7 @@ from .videos import FrameProgress, chosen, recordings, video_options, video_path
 if TYPE_CHECKING:
     from ..apps.run.sinks import Sink
     from ..errors import DataError, Say
-    from ..model.model import Model
+    from ..model.model import Model, Workers
     from ..vision.results import Results
     from ..vision.sources import Source
     from ..vision.video.video import Video
@@ -65,8 +73,9 @@ SHOWN = 3  # paths of drawn pictures
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
 @click.option(
     "--workers",
-    type=click.IntRange(0),
-    help="Threads that read pictures and decode boxes while the network runs (default: 0, for video files 1).",
+    type=WorkersParam(),
+    help="Threads that read pictures and decode boxes while the network runs; auto: what sends most pictures through, "
+    "measured the first time (default: auto for more than 32 pictures, else 0; for video files 1).",
 )
 @click.option(
     "--threads",
@@ -309,6 +318,7 @@ def _results(
 
     What is wrong with the others is told and listed in `broken`.
     """
+    from ..model.model import FEW
     from ..vision.video.frames import Streams
     from ..vision.video.video import Video
 
@@ -316,7 +326,7 @@ def _results(
         message(f"error: {error}")
         broken.append(error)
 
-    def results(source: Any, workers: int) -> Iterator[Results]:
+    def results(source: Any, workers: Workers) -> Iterator[Results]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the file cannot give, which was told as a message
             found: Iterator[Results] = model(
@@ -330,7 +340,9 @@ def _results(
     others = [file for file in files if not (isinstance(file, Video) and file.is_live)]
     asked = options["workers"]
     for video, group in groupby(others, lambda file: file if isinstance(file, Video) else None):
-        source, workers = (iter(list(group)), 0) if video is None else (video, 1)
+        some = list(group)
+        many: Workers = "auto" if len(some) > FEW else 0
+        source, workers = (iter(some), many) if video is None else (video, 1)
         for one in results(source, workers if asked is None else asked):
             yield (video if isinstance(video, Video) else None), one
     if live:

@@ -54,7 +54,9 @@ def read_at_most(path: str | Path, limit: int, what: str = "") -> bytes:
     if stat.S_ISREG(status.st_mode):
         note_read(status)
         with os.fdopen(descriptor, "rb") as file:
-            return file.read(limit)
+            # Memory for all that it may have would take longer to get than a picture to read. It may be growing.
+            data = file.read(min(limit, status.st_size + 1))
+            return data + file.read(limit - len(data)) if status.st_size < len(data) < limit else data
     try:
         if os.name != "posix" or not (stat.S_ISCHR(status.st_mode) or _is_open_pipe(path, status)):
             raise _no_file(path, what, status)

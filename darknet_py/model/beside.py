@@ -15,17 +15,13 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
-from ..backends.backend import AUTO, find_backend
-from ..errors import DarknetError
 from ..machine import cores
 from ..vision.video.ahead import step_back
+from .at_once import opener_of
 from .pipeline import ordered
 
 if TYPE_CHECKING:
     from ..backends.session import Session
-    from ..contract.contract import Contract
     from .model import Model
 
 A = TypeVar("A")
@@ -36,15 +32,14 @@ WINDOW = 24  # runs of one turn
 FIRST = 8  # runs of a turn that do not count: what the other one left is still on its way
 TURNS = 6  # every other one with a frame on each core; the quickest of each counts, as the others were disturbed
 LEAD = 1.1  # so much quicker all cores at one frame have to be: a busy machine disturbs those who wait for one another
-CLOSE = 1e-5  # of the largest answer: what another number of threads may change
 SLOW = 0.1  # seconds a run: such a network has nothing to gain from what is beside it
 
 
 class Sharing:
     """Which session computes the next run of a network, and how many may be under way at a time.
 
-    `open_single` opens a session that computes in the thread that calls it, when its first turn comes; without that,
-    or where it gives None, there is no choice. `clock` is in seconds. Until it `is_settled`, it is for one thread at a
+    `open_single` opens a session that computes a run on each core, when its first turn comes; without that, or where it
+    gives None, there is no choice. `clock` is in seconds. Until it `is_settled`, it is for one thread at a
     time.
     """
 
@@ -102,33 +97,9 @@ class Sharing:
 
 
 def single_opener(model: Model) -> Callable[[], Session | None] | None:
-    """How to open a model's network with one thread; None where somebody said how many, or where that is not known."""
-    if model.again is None or cores() == 1 or model.contract.states:
-        return None
-    given = model.again.keywords
-    if given.get("threads") or given.get("device", "cpu") != "cpu" or given["backend"] == AUTO.name:
-        return None
-    if find_backend(given["backend"]).threads != "session":
-        return None
-    return partial(_open_single, model.session, model.contract, partial(model.again, threads=1, quiet=True))
-
-
-def _open_single(own: Session, contract: Contract, again: Callable[[], Model]) -> Session | None:
-    """The session that `again` opens, unless its answers are others: files may be gone or changed since they were read.
-
-    A training writes its last weights every few minutes, for one.
-    """
-    noise = np.random.default_rng(0).random((contract.batch or 1, *contract.shape), np.float32)
-    try:
-        session = again().session
-        answers, wanted = session.run([noise]), own.run([noise])
-    except DarknetError:
-        return None
-    return session if len(answers) == len(wanted) and all(map(_is_close, answers, wanted)) else None
-
-
-def _is_close(answer: np.ndarray, wanted: np.ndarray) -> bool:
-    return answer.shape == wanted.shape and bool(np.allclose(answer, wanted, rtol=0, atol=CLOSE * np.abs(wanted).max()))
+    """How to open a model's network for a run on each core; None where there is no choice."""
+    opener = opener_of(model)
+    return partial(opener, cores(), 1) if opener else None
 
 
 def computed(items: Iterable[A], run: Callable[[A, Session | None], B], sharing: Sharing) -> Iterator[B]:

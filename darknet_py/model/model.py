@@ -12,18 +12,19 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
-from ..contract.selection import ClassName, Conf, Selection, select
+from ..contract.selection import ALL, ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
+from ..machine import cores
 from ..vision.inference import prepare, results_of
 from ..vision.picture import Picture
 from ..vision.results import Results
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Say
     from .beside import Sharing
+    from .throughput import Team
 
 Skip = Callable[[DataError], None]
+Workers = int | Literal["auto"]
 
+FEW = 32  # pictures that go through before it is found out how many go quickest
 FILM = 8  # frames of a file that wait for the network, and as many for the one who takes the results
 
 
@@ -71,6 +75,8 @@ class Model:
         self.again: partial[Model] | None = None  # opens it anew, with what was said to `load`
         self.tell: Say = to_stderr
         self._sharing: Sharing | None = None  # what computes beside a video, once that is settled
+        self._team: Team | tuple[()] | None = None  # who computes many pictures: () is nobody else
+        self._finding = Lock()  # of the team
         self._said: set[str] = set()
         self.reset()
 
@@ -169,13 +175,13 @@ class Model:
     @overload
     def __call__(
         self, source: Iterator[Any] | Video | int, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1,
-        workers: int = 0, letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
+        workers: Workers = 0, letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
         classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> Iterator[Results]: ...  # fmt: skip
 
     @overload
     def __call__(
-        self, source: Any, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: int = 0,
+        self, source: Any, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: Workers = 0,
         letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
         classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> list[Results]: ...  # fmt: skip
@@ -187,7 +193,7 @@ class Model:
         iou: float = IOU,
         *,
         batch: int = 1,
-        workers: int = 0,
+        workers: Workers = 0,
         letterbox: bool | None = None,
         skip: Skip | None = None,
         max_pixels: int | None = None,
@@ -204,10 +210,13 @@ class Model:
         the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time (recurrent
         networks: always one). `workers` threads read and prepare pictures and decode boxes while the network runs, in
         order, at most `batch` x (2 `workers` + 2) pictures at a time (of a video file, with one worker, some 20 frames
-        or 6 x `batch`); 0 does one thing after the other. `letterbox` pads pictures to the shape of the network;
-        without it they are stretched, or for classifiers scaled and cut; None does what the cfg says. `skip` is told of
-        what is no picture, which is left out; without it that raises `DataError`. A picture of more than `max_pixels`
-        is not decoded, and counts as none (None: as many as the variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
+        or 6 x `batch`); 0 does one thing after the other. "auto" is for many pictures: after the first 32 each goes
+        from its file to its boxes in one thread, and how many at once, on how many threads and in what batches (unless
+        `batch` says it) is measured once for a network and a machine, and remembered. `letterbox` pads pictures to the
+        shape of the network; without it they are stretched, or for classifiers scaled and cut; None does what the cfg
+        says. `skip` is told of what is no picture, which is left out; without it that raises `DataError`. A picture of
+        more than `max_pixels` is not decoded, and counts as none (None: as many as the variable DARKNET_PY_MAX_PIXELS
+        says, or 178,956,970).
 
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
         the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
@@ -219,8 +228,8 @@ class Model:
             raise DataError(f"iou is between 0 and 1, not {iou}")
         if batch < 1:
             raise DataError(f"batch is at least 1, not {batch}")
-        if workers < 0:
-            raise DataError(f"workers is at least 0, not {workers}")
+        if workers != "auto" and (isinstance(workers, str) or workers < 0):
+            raise DataError(f'workers is at least 0, or "auto", not {workers!r}')
         # The defaults are nobody's wish: a file with limits of its own keeps them then.
         least = min((threshold, *(own for _, own in selection.thresholds)))
         asked = least if least != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
@@ -230,6 +239,8 @@ class Model:
         if is_live(source):
             batch = 1  # what is read ahead is old when its turn comes
             workers = 0
+        if workers == "auto" and isinstance(source, Video):
+            workers = 1
         film = workers == 1 and isinstance(source, Video) and not source.is_live
         loads = loaders(source, self.contract.shape[0], max_pixels, ahead=not film)
         results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection, film)
@@ -249,17 +260,28 @@ class Model:
         )
 
     def _stream(
-        self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: int, letterbox: bool | None,
+        self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: Workers, letterbox: bool | None,
         skip: Skip | None, selection: Selection, film: bool,
     ) -> Iterator[Results]:  # fmt: skip
         shape = self.contract.shape
         if len(shape) != 3:
             raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
         padded = self.contract.letterbox if letterbox is None else letterbox
-        count = 1 if self.contract.states else self.contract.batch or batch
-        groups = _grouped(loads, count)
         first = partial(self._read, padded=padded, skip=skip)
         last = partial(self._results, conf=conf, iou=iou, padded=padded, selection=selection)
+        if workers == "auto":
+            workers = cores()
+            if self._team is None:  # to find it out takes as long as some pictures
+                few = islice(loads, FEW)
+                yield from self._stream(few, conf, iou, batch, workers, letterbox, skip, selection, film)
+            more = next(loads, None)
+            loads = chain((more,), loads) if more else iter(())
+            if more and (team := self._team_for_many()):
+                groups = _grouped(loads, self.contract.batch or (team.way.batch if batch == 1 else batch))
+                yield from self._sent(groups, team, first, last)
+                return
+        count = 1 if self.contract.states else self.contract.batch or batch
+        groups = _grouped(loads, count)
         if not workers:
             for group in groups:
                 yield from last(self._infer(first(group)))
@@ -286,6 +308,37 @@ class Model:
             outputs = ordered(one, self._infer, inputs, 2)
             for results in ordered(pool, last, outputs, workers):
                 yield from results
+
+    def _team_for_many(self) -> Team | None:
+        """Who computes many pictures, found out and opened once."""
+        from .throughput import made_up_file, team_of
+
+        def send(team: Team, count: int) -> None:
+            loads = loaders([file] * count, self.contract.shape[0], None)
+            groups = _grouped(loads, self.contract.batch or team.way.batch)
+            first = partial(self._read, padded=self.contract.letterbox, skip=None)
+            last = partial(self._results, conf=CONF, iou=IOU, padded=self.contract.letterbox, selection=ALL)
+            for _ in self._sent(groups, team, first, last):
+                pass
+
+        with self._finding:
+            if self._team is None:
+                file = made_up_file()
+                self._team = team_of(self, send, self.tell) or ()
+            return self._team or None
+
+    def _sent(
+        self, groups: Iterator[list[Loader]], team: Team,
+        first: Callable[[list[Loader]], _Group], last: Callable[[_Group], list[Results]],
+    ) -> Iterator[Results]:  # fmt: skip
+        """The results of groups of pictures that a team sends through, each from its files to its boxes in a thread."""
+        from .throughput import together
+
+        def whole(group: list[Loader]) -> list[Results]:
+            return last(self._infer(first(group), team.session))
+
+        for results in together(groups, whole, team.way.hands):
+            yield from results
 
     def _read(self, group: list[Loader], padded: bool, skip: Skip | None) -> _Group:
         """The pictures of a group, decoded, and the input of the network that they make."""

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .preprocess import BYTE, PLANS, fit
+from .preprocess import fit
+from .stretch import BYTE, PLANS
 
 BITS = 22  # of a weight after its point (Pillow's Resample.c: 32 - 8 - 2)
 BLOCK = 16  # pixels of the result that are computed from one strip

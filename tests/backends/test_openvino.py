@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_it_computes_in_float32_with_the_threads_given(graph: Graph) -> None:
 
     session = open_session(graph, "openvino", threads=1)
     assert isinstance(session, GraphSession)
-    compiled = session._request.get_compiled_model()
+    compiled = session._free.get().get_compiled_model()
     assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
 
@@ -62,6 +63,23 @@ def test_any_batch_and_models_of_any_size_are_taken(graph: Graph, monkeypatch: p
     agree(graph, batches=(1, 3, 2, 1), runtimes=("openvino",))
     monkeypatch.setattr(onnx_stream, "PROTOBUF_LIMIT", 100)
     agree(graph, runtimes=("openvino",))
+
+
+@needs_openvino
+def test_each_stream_has_its_threads_and_takes_runs_of_its_own(graph: Graph) -> None:
+    from darknet_py.backends.openvino.session import GraphSession
+
+    session = open_session(graph, "openvino", threads=1, streams=2)
+    assert isinstance(session, GraphSession)
+    request = session._free.get()
+    assert request.get_compiled_model().get_property("NUM_STREAMS") == 2
+    assert request.get_compiled_model().get_property("INFERENCE_NUM_THREADS") == 2
+    session._free.put(request)
+    inputs = [random_inputs(graph, 1 + i % 2, seed=i) for i in range(12)]
+    wanted = [open_session(graph, "openvino").run(one)[0] for one in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for found, expected in zip(pool.map(session.run, inputs), wanted, strict=True):
+            np.testing.assert_allclose(found[0], expected, rtol=1e-5, atol=1e-6)
 
 
 @needs_openvino

@@ -29,7 +29,8 @@ CFG = "[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n"
 
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.model.beside.cores", lambda: 4)
+    for module in ("beside", "at_once"):
+        monkeypatch.setattr(f"darknet_py.model.{module}.cores", lambda: 4)
 
 
 class Fake:
@@ -244,7 +245,7 @@ def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(cfg: Path, optio
 
 
 def test_a_single_core_is_all_there_is(cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darknet_py.model.beside.cores", lambda: 1)
+    monkeypatch.setattr("darknet_py.model.at_once.cores", lambda: 1)
     assert single_opener(load(cfg, quiet=True)) is None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...analysis.evaluate.classify import Accuracy, open_classified
 from ...errors import DataError
-from ...model.model import Model
+from ...model.model import Model, Workers
 from ...model.opening import load
 from ...vision.results import Results
 from ...zoo.names import read_options
@@ -21,7 +21,7 @@ def evaluate_classifier(
     data: str | Path,
     *,
     batch: int = 1,
-    workers: int = 0,
+    workers: Workers = 0,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
     **options: Any,

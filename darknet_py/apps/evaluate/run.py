@@ -20,7 +20,7 @@ from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import Detected, append, evaluations, recorded
 from ...analysis.evaluate.score import IOU, score
 from ...errors import DataError, counted
-from ...model.model import Model
+from ...model.model import Model, Workers
 from ...model.opening import load
 from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Fault, Labels
@@ -93,7 +93,7 @@ def evaluate(
     coco: bool | None = None,
     clip: bool = True,
     batch: int = 1,
-    workers: int = 0,
+    workers: Workers = 0,
     resume: bool = True,
     recipe: tuple[str | Path, dict[str, Any]] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -177,7 +177,7 @@ def _stamp(path: object) -> tuple[int, int] | None:
 
 
 def _detect(
-    model: Model, dataset: Dataset, iou: float, batch: int, workers: int, record: Path | None,
+    model: Model, dataset: Dataset, iou: float, batch: int, workers: Workers, record: Path | None,
     progress: Callable[[int, int], None] | None, say: Say | None,
 ) -> list[Detected]:  # fmt: skip
     """The detections of every picture, from the record where it has them."""
@@ -200,7 +200,7 @@ def _run(
     todo: list[int],
     iou: float,
     batch: int,
-    workers: int,
+    workers: Workers,
     record: Path | None,
     whole: int,
 ) -> Iterator[Detected]:

@@ -9,6 +9,7 @@ BACKEND = Backend(
     package="onnxruntime",
     distributions=("onnxruntime", "onnxruntime-gpu"),
     reads=(".onnx",),
+    at_once="runs",
     devices={
         "cuda": "onnxruntime-gpu",
         "tensorrt": "onnxruntime-gpu",

@@ -10,5 +10,6 @@ BACKEND = Backend(
     distributions=("openvino",),
     extra="openvino",
     reads=(".onnx", ".xml"),
+    at_once="streams",
     devices={"openvino": "openvino"},
 )

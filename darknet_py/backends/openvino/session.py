@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -43,23 +44,31 @@ ov = _import()
 
 
 class OpenVINOSession:
-    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size, and one request.
+    """An ONNX model in OpenVINO; keeps what was compiled for the last batch size, and a request for each stream.
 
-    A second request would not be faster: tuned for latency, one run takes all the threads there are.
+    More requests than streams would not be faster: each takes all the threads of its stream.
     """
 
     def __init__(
-        self, model: bytes | Path, threads: int | None, cache: str | Path | None, device: Device | None = None
+        self,
+        model: bytes | Path,
+        threads: int | None,
+        cache: str | Path | None,
+        device: Device | None = None,
+        streams: int = 1,
     ) -> None:
         self._core = ov.Core()
         self._device = _device_name(self._core, device)
         self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        self._streams = streams
+        if streams > 1:
+            self._config |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
         if threads is not None:
-            self._config["INFERENCE_NUM_THREADS"] = threads
+            self._config["INFERENCE_NUM_THREADS"] = threads * streams
         if cache is not None:
             self._config["CACHE_DIR"] = str(cache)
         self._batch: int | None = None
-        self._lock = Lock()  # from the batch size to the copies of the results
+        self._lock = Lock()  # of the batch size, and what was compiled for it
         try:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
@@ -75,21 +84,28 @@ class OpenVINOSession:
         with self._lock:
             if len(inputs[0]) != self._batch:
                 self._open(len(inputs[0]))
-            try:
-                self._request.infer(list(inputs), share_inputs=True)
-                return [np.array(self._request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
-            except Exception as e:  # as above
-                raise BackendError(f"OpenVINO fails: {e}") from e
+            free = self._free
+        request = free.get()
+        try:
+            request.infer(list(inputs), share_inputs=True)
+            return [np.array(request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
+        except Exception as e:  # as above
+            raise BackendError(f"OpenVINO fails: {e}") from e
+        finally:
+            free.put(request)
 
     def _open(self, batch: int) -> None:
         shapes = {port: [batch, *list(port.partial_shape)[1:]] for port in self._model.inputs}
         try:
             if any(port.partial_shape != ov.PartialShape(shape) for port, shape in shapes.items()):
                 self._model.reshape(shapes)
-            self._request = self._core.compile_model(self._model, self._device, self._config).create_infer_request()
+            compiled = self._core.compile_model(self._model, self._device, self._config)
+            free: SimpleQueue[Any] = SimpleQueue()
+            for _ in range(self._streams):
+                free.put(compiled.create_infer_request())
         except Exception as e:  # as above
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
-        self._batch = batch
+        self._batch, self._free = batch, free
 
 
 def _device_name(core: Any, device: Device | None) -> str:
@@ -113,11 +129,13 @@ def _gives_one_number(op: Any) -> bool:
 class GraphSession(OpenVINOSession):
     """A graph in OpenVINO."""
 
-    def __init__(self, graph: Graph, threads: int | None, cache: str | Path | None, device: Device | None) -> None:
+    def __init__(
+        self, graph: Graph, threads: int | None, cache: str | Path | None, device: Device | None, streams: int
+    ) -> None:
         self._graph = graph
         written = write_onnx(graph, emitters={"mish": mish_of_softplus})
         with readable(written.skeleton(), written.arrays) as model:
-            super().__init__(model, threads, cache, device)
+            super().__init__(model, threads, cache, device, streams)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
@@ -125,17 +143,28 @@ class GraphSession(OpenVINOSession):
 
 
 def open_session(
-    graph: Graph, *, threads: int | None = None, cache: str | Path | None = None, device: Device | None = None
+    graph: Graph,
+    *,
+    threads: int | None = None,
+    cache: str | Path | None = None,
+    device: Device | None = None,
+    streams: int = 1,
 ) -> GraphSession:
     """OpenVINO on a graph with its parameters loaded, on the processor unless a `device` is given.
 
     `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
+    `streams` runs go at a time, on `threads` each.
     """
-    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache, device)
+    return GraphSession(optimize(graph, passes_for("openvino")), threads, cache, device, streams)
 
 
 def open_file(
-    path: Path, *, threads: int | None = None, cache: str | Path | None = None, device: Device | None = None
+    path: Path,
+    *,
+    threads: int | None = None,
+    cache: str | Path | None = None,
+    device: Device | None = None,
+    streams: int = 1,
 ) -> OpenVINOSession:
     """OpenVINO on an ONNX file."""
-    return OpenVINOSession(path, threads, cache, device)
+    return OpenVINOSession(path, threads, cache, device, streams)

@@ -1,0 +1,204 @@
+"""Many pictures in as little time as they take: which way does that is measured once for a network and a machine.
+
+Decision: a picture goes from its file to its boxes in one thread, and as many threads are at it as keep all cores busy;
+so nobody waits for another's step. How many runs of the network go at once, on how many threads each, and with how many
+pictures, is found by sending pictures through all of it, because decoding and resizing want the cores as well.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..backends.auto import place_of, read_measurement, write_measurement
+from ..errors import DataError
+from ..holding.hashes import sha256_of
+from ..machine import cores
+from .at_once import Opener, opener_of
+from .pipeline import ordered
+
+if TYPE_CHECKING:
+    from ..backends.session import Session
+    from ..errors import Say
+    from .model import Model
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+BATCHES = (1, 4)  # pictures of a run that are tried
+SECONDS = 0.3  # of pictures in one turn
+ROUNDS = 3  # turns of each way that is not far behind
+HOPELESS = 1.3  # who takes this many times as long as the best in its first turn has no second one
+LEAD = 1.03  # a way before another, which needs less memory, stays unless the other is faster by more than this
+PHOTO = (480, 640)  # height and width of the picture that is sent through
+QUALITY = 90  # of its JPEG
+
+
+class Way(NamedTuple):
+    """So many runs of the network at once, each on `threads` cores and of `batch` pictures."""
+
+    runs: int
+    threads: int
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{self.runs} x {self.threads} threads x batch {self.batch}"
+
+    @property
+    def hands(self) -> int:
+        """Threads that have a picture each: one more than runs where a run keeps several cores busy."""
+        return self.runs if self.threads == 1 else self.runs + 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The way that was found, and pictures a second of each that was tried."""
+
+    way: Way
+    rates: Mapping[str, float]
+
+    def __str__(self) -> str:
+        told = sorted(self.rates.items(), key=lambda item: -item[1])
+        return f"pictures a second: {', '.join(f'{name}: {rate:.0f}' for name, rate in told)}; taken: {self.way}"
+
+
+class Team(NamedTuple):
+    """A way, and the session that does it."""
+
+    way: Way
+    session: Session
+
+
+def ways_of(count: int, is_any_batch: bool) -> tuple[Way, ...]:
+    """What is tried on so many cores: those that need less memory first.
+
+    >>> [str(way) for way in ways_of(2, False)]
+    ['1 x 2 threads x batch 1', '2 x 1 threads x batch 1']
+    """
+    runs = [1]
+    while runs[-1] * 2 <= count:
+        runs.append(runs[-1] * 2)
+    if runs[-1] != count:
+        runs.append(count)
+    batches = BATCHES if is_any_batch else BATCHES[:1]
+    return tuple(Way(n, count // n, batch) for batch in batches for n in runs)
+
+
+def team_of(model: Model, send: Callable[[Team, int], None], say: Say) -> Team | None:
+    """The team for many pictures through a model; None where there is no choice.
+
+    `send` sends so many pictures through a team. `say` is told before something is measured. The way is remembered.
+    """
+    opener = opener_of(model)
+    if opener is None:
+        return None
+    path = _place(model)
+    if path and (known := _recall(path)) and (session := opener(known.way.runs, known.way.threads)):
+        return Team(known.way, session)
+    tried = ways_of(cores(), is_any_batch=model.contract.batch is None)
+    say(
+        f"timing {len(tried)} ways of sending many pictures through this network"
+        + f"; remembered in {path}" * bool(path)
+    )
+    measured = quickest(tried, opener, send)
+    if measured is None:
+        return None
+    if path:
+        with suppress(OSError):  # then it is measured the next time too
+            write_measurement(path, json.dumps({"way": measured[0].way, "rates": measured[0].rates}))
+    return measured[1]
+
+
+def quickest(
+    tried: tuple[Way, ...], opener: Opener, send: Callable[[Team, int], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[Measured, Team] | None:  # fmt: skip
+    """The best of some ways, in turns; None where none can be opened."""
+    sessions: dict[tuple[int, int], Session | None] = {}
+    each: dict[Way, list[float]] = {}
+    counts: dict[Way, int] = {}
+
+    def team(way: Way) -> Team | None:
+        key = way.runs, way.threads
+        if key not in sessions:
+            sessions[key] = opener(*key)
+        session = sessions[key]
+        return Team(way, session) if session else None
+
+    def seconds(one: Team, count: int) -> float:
+        start = clock()
+        send(one, count)
+        return (clock() - start) / count
+
+    for way in tried:
+        if one := team(way):
+            few = 2 * way.hands * way.batch
+            send(one, few)  # its first runs prepare what the others find
+            counts[way] = max(few, int(SECONDS / max(seconds(one, few), 1e-6)))
+            each[way] = [seconds(one, counts[way])]
+    if not each:
+        return None
+    best = min(taken[0] for taken in each.values())
+    racing = [way for way, taken in each.items() if taken[0] <= HOPELESS * best]
+    for _ in range(ROUNDS - 1):
+        for way in racing:
+            if one := team(way):
+                each[way].append(seconds(one, counts[way]))
+    medians = {way: median(each[way]) for way in racing}
+    least = min(medians.values())
+    chosen = next(way for way in tried if way in medians and medians[way] <= LEAD * least)
+    found = team(chosen)
+    assert found, "it was timed"
+    return Measured(chosen, {str(way): 1 / median(taken) for way, taken in each.items()}), found
+
+
+def together(groups: Iterator[A], whole: Callable[[A], B], hands: int) -> Iterator[B]:
+    """`whole` of each group, in order: each in one thread, so many at a time; one more waits."""
+    with ThreadPoolExecutor(hands, "darknet-py-picture") as pool:
+        yield from ordered(pool, whole, groups, ahead=hands + 1)
+
+
+def made_up_file() -> bytes:
+    """A JPEG of usual size, with what a photo has: smooth parts, edges, noise."""
+    import cv2
+
+    rng = np.random.default_rng(0)
+    height, width = PHOTO
+    blobs = cv2.resize(rng.integers(0, 256, (height // 32, width // 32, 3), np.uint8), (width, height))
+    pixels = cv2.add(blobs, rng.integers(0, 24, (height, width, 3), np.uint8))
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return bytes(data)
+
+
+def _place(model: Model) -> Path | None:
+    """The file for this network on this machine; None if it has no file, or nothing is to be kept."""
+    assert model.again, "there is no choice without"
+    given = {key: value for key, value in model.again.keywords.items() if key not in ("weights", "names", "quiet")}
+    if not given["cache"]:
+        return None
+    source = Path(model.contract.origin) if Path(model.contract.origin).is_file() else Path(str(given["cfg"]))
+    if not source.is_file():
+        return None
+    given["cfg"] = sha256_of(source)
+    return place_of("throughput", repr(sorted(given.items(), key=str)), repr(model.contract.shape))
+
+
+def _recall(path: Path) -> Measured | None:
+    """What is written there; None if there is nothing, or nothing of use."""
+    try:
+        found = json.loads(read_measurement(path))
+        way = Way(*found["way"])
+        if not all(type(n) is int and n > 0 for n in way) or way.runs * way.threads > cores():
+            return None
+        return Measured(way, dict(found["rates"]))
+    except (OSError, DataError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
