@@ -23,6 +23,14 @@ def cpu() -> str:
     return named[1] if named else platform.processor() or platform.machine()
 
 
+@cache
+def features() -> frozenset[str] | None:
+    """What the processor has, as Linux calls it ('avx512_bf16', 'asimdhp'); None where that is not known."""
+    info = Path("/proc/cpuinfo")
+    named = re.search(r"^(?:flags|Features)\s*: (.+)", info.read_text(), re.MULTILINE) if info.is_file() else None
+    return frozenset(named[1].split()) if named else None
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,6 +15,7 @@ import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph, Op
+from ..ir.int8 import Plan
 from ..ir.kernels import batch_norm_affine
 from ..passes import fold_constants
 from ..passes.fold_batch_norm import FOLDABLE
@@ -51,11 +52,12 @@ def write_onnx(
     names: Iterable[str] = (),
     emitters: Mapping[str, Emit] | None = None,
     extend: Emit | None = None,
+    int8: Plan | None = None,
 ) -> Emitter:
     """What `to_onnx` makes, still in parts: `Emitter.skeleton` and `Emitter.arrays`."""
     need_weights(graph)
     graph = fold_constants(graph)
-    emitter = Emitter(graph, batch, half, list(names) or output_names(graph))
+    emitter = Emitter(graph, batch, half, list(names) or output_names(graph), int8)
     emitter.write({**EMITTERS, **(emitters or {})})
     if extend:
         extend(emitter)
