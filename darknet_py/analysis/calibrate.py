@@ -8,7 +8,7 @@ the calibration: their labels are not looked at. What was tried beside it is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import sqrt
@@ -18,6 +18,7 @@ import numpy as np
 from ..backends.precision import INT8, Precision
 from ..backends.session import Session, initial_states, open_session
 from ..contract.program import Program
+from ..errors import Say, to_nobody
 from ..ir.graph import Graph, Op, Value
 from ..ir.int8 import (
     CARRIERS,
@@ -39,14 +40,14 @@ from ..vision.sources import Found, pictures
 BINS = 2048  # of the numbers of a value
 SAMPLED = 1 << 16  # numbers of a value that are counted in each picture; the extremes are those of all
 LOWER, UPPER = np.linspace(0.04, 1, 17), np.linspace(0.2, 1, 25)  # parts of the extremes that are tried
-CLOSE = 0.03  # of their root mean square, what the outputs may be off by before layers stay in float32
+CLOSE = 0.04  # of their root mean square, what the outputs may be off by before layers stay in float32
 LOOKED_AT = 6  # pictures on which that is measured
 
 Inputs = list[np.ndarray]
 
 
 def calibrate(
-    program: Program, files: Sequence[Found], backend: str, close: float = CLOSE, tell: Callable[[str], None] = str
+    program: Program, files: Sequence[Found], backend: str, close: float = CLOSE, tell: Say = to_nobody
 ) -> Calibration:
     """What pictures say of a program with its parameters loaded, for int8 in a back end.
 
@@ -63,7 +64,7 @@ def calibrate(
     off = partial(_off, seen, wanted)
     names = [op.output.name for op in quantizable(graph)]
     total = off(open_with(whole))
-    tell(f"int8 in {backend}: outputs off by {total:.1%} with all {len(names)} layers but the heads in 8 bits")
+    tell(f"int8 in {backend}: outputs off by {total:.1%} of their scale, on the pictures of the calibration")
     if total <= close:
         return whole
     alone = {name: off(open_with(replace(whole, in_float=frozenset(names) - {name}))) for name in names}
@@ -173,7 +174,9 @@ class _Numbers:
         steps = weight_scales(weights).reshape(-1, *[1] * (weights.ndim - 1))
         off = (weights - whole_weights(weights, weight_scales(weights)) * steps).reshape(*weights.shape[:2], -1).sum(2)
         means, groups = self.means[op.inputs[0]], op.attrs.get("groups", 1)
-        own = np.repeat(means.reshape(groups, -1), len(weights) // groups, 0)  # of each filter, the channels that it reads
+        own = np.repeat(
+            means.reshape(groups, -1), len(weights) // groups, 0
+        )  # of each filter, the channels that it reads
         return (off * own).sum(1)
 
 

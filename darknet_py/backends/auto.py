@@ -29,7 +29,7 @@ from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
 from ..version import VERSION
 from .backend import Backend, backends
-from .precision import Precision
+from .precision import WHOLE, Precision
 from .session import Session
 from .session import open_file as open_in
 from .session import open_session as open_graph_in
@@ -39,7 +39,7 @@ HOPELESS = 2.0  # who takes this many times as long as the fastest at first is n
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
 MOST = 1 << 16  # bytes of what was written down
-SAME = Precision().tolerance  # a back end whose outputs differ by more of their scale computes something else
+SAME = WHOLE.tolerance  # a back end whose outputs differ by more of their scale computes something else
 
 Opener = Callable[[], Session]
 
@@ -61,7 +61,7 @@ class Choice:
 
 def open_session(
     graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None, precision: Precision = Precision(),
+    say: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end on a graph with its parameters loaded.
 
@@ -79,7 +79,7 @@ def open_session(
 
 def open_file(
     path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None, precision: Precision = Precision(),
+    say: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end that reads an exported ONNX file; the options are those of `open_session`.
 
@@ -94,7 +94,7 @@ def open_file(
     return fastest(openers, shapes, network, explain, remember, contract.batch or 1, say, precision.tolerance)
 
 
-def contenders(threads: int | None, precision: Precision = Precision()) -> list[Backend]:
+def contenders(threads: int | None, precision: Precision = WHOLE) -> list[Backend]:
     """The fast back ends that are installed, the default first, and can be timed with so many threads.
 
     To time somebody else must not change what the whole process does, and would not be undone when he loses.

@@ -42,10 +42,8 @@ class Precision:
     calibration: Calibration | None = field(default=None, hash=False, repr=False)
 
     @classmethod
-    def of(cls, given: Precision | str) -> Precision:
+    def of(cls, given: str) -> Precision:
         """The precision of that name. Raises `BackendError` if there is none."""
-        if isinstance(given, Precision):
-            return given
         if given not in KINDS:
             hint = did_you_mean(given, KINDS) or f"one of {', '.join(KINDS)}"
             raise BackendError(f"no precision {given!r}\n  hint: {hint}")
@@ -89,11 +87,21 @@ class Precision:
 
     def _hint(self) -> str:
         able = [b.name for b in backends().values() if b.installed and self.find_lack(b) is None]
-        return f"--backend {able[0]} has {self.kind} here" if able else f"no back end here has {self.kind}: leave it out"
+        return (
+            f"--backend {able[0]} has {self.kind} here" if able else f"no back end here has {self.kind}: leave it out"
+        )
 
 
-def options_with(precision: Precision | str, backend: Backend, options: Mapping[str, object]) -> dict[str, object]:
-    """The options of a back end, with the precision where it is not float32. Raises `BackendError` as `check` does."""
-    wanted = Precision.of(precision)
+WHOLE = Precision()
+
+
+def with_precision(backend: Backend, options: Mapping[str, object]) -> dict[str, object]:
+    """The options of a back end, the `precision` in them as a value, or left out where it is float32.
+
+    Raises `BackendError` as `Precision.check` does.
+    """
+    given = options.get("precision", WHOLE)
+    wanted = given if isinstance(given, Precision) else Precision.of(str(given))
     wanted.check(backend)
-    return {**options} if wanted.is_whole else {**options, "precision": wanted}
+    others = {key: value for key, value in options.items() if key != "precision"}
+    return others if wanted.is_whole else {**others, "precision": wanted}

@@ -17,7 +17,7 @@ from ..errors import BackendError
 from ..files import check_file
 from .backend import AUTO, DEFAULT, Backend, backends, find_backend
 from .device import choose
-from .precision import F32, INT8, Precision, options_with
+from .precision import INT8, with_precision
 
 if TYPE_CHECKING:
     from ..ir.graph import Graph
@@ -39,23 +39,19 @@ class Session(Protocol):
         ...
 
 
-def open_session(
-    graph: Graph, backend: str = DEFAULT, *, precision: Precision | str = F32, **options: object
-) -> Session:  # fmt: skip
+def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Session:
     """Open `graph`, which must have its parameters loaded, in a back end, or in the fastest with "auto".
 
-    `precision` is what it computes in; `options` are those of the back end; `device`, as 'cpu' or 'cuda:0' (see `device.Device`), says where it computes.
-    Raises `BackendError` if it is unknown, not installed, or refuses the network, and for a device or a precision that
-    is not to be had.
+    `options` are those of the back end; `precision` is what it computes in, as 'bf16' or a `precision.Precision`, and
+    `device`, as 'cpu' or 'cuda:0' (see `device.Device`), says where. Raises `BackendError` if it is unknown, not
+    installed, or refuses the network, and for a device or a precision that is not to be had.
     """
     backend, options = choose(backend, options)
     known = find_backend(backend)
-    return _open(known, "open_session", graph, options_with(precision, known, options))
+    return _open(known, "open_session", graph, with_precision(known, options))
 
 
-def open_file(
-    path: str | Path, backend: str = DEFAULT, *, precision: Precision | str = F32, **options: object
-) -> Session:  # fmt: skip
+def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Session:
     """Open an exported ONNX file in a back end that reads such files, or in the fastest of them with "auto".
 
     Raises `BackendError` as `open_session` does, and for a back end that reads graphs only; `DataError` for what is no
@@ -67,9 +63,9 @@ def open_file(
         others = ", ".join(b.name for b in (AUTO, *backends().values()) if b.reads_onnx)
         raise BackendError(f"the back end {backend!r} does not run ONNX files; use one of {others}")
     check_file(path, "ONNX file")
-    if Precision.of(precision).kind == INT8:
+    if options.get("precision") == INT8:
         raise BackendError(f"{path} is a finished network: one of 8 bits is exported so, with --precision int8")
-    return _open(known, "open_file", Path(path), options_with(precision, known, options))
+    return _open(known, "open_file", Path(path), with_precision(known, options))
 
 
 def initial_states(graph: Graph, batch: int = 1) -> list[np.ndarray]:

@@ -16,7 +16,16 @@ from click.core import ParameterSource
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU, RANDOM_CONF
 from ..errors import to_nobody
-from .options import device_option, is_verbose, message, network_options, replace_option, weights_option
+from .options import (
+    device_option,
+    is_verbose,
+    message,
+    network_options,
+    precision_of,
+    precision_options,
+    replace_option,
+    weights_option,
+)
 from .result_options import (
     CONSOLE,
     check_sinks,
@@ -59,6 +68,7 @@ SHOWN = 3  # paths of drawn pictures
     help="What computes; auto: the fastest here, measured the first time.",
 )
 @device_option
+@precision_options
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -285,6 +295,7 @@ def _load(cfg: str, options: dict[str, Any], note_it: Say, *, verbose: bool) -> 
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
         say=note_it,
+        **precision_of(options),
         **options_of_backend,
     )
     for diagnostic in model.contract.diagnostics:

@@ -1,13 +1,14 @@
 """Which operations of a graph compute in 8 bits, and on which grids their numbers lie.
 
-Decision: the graph stays as it is; a `Plan` beside it says what an executor writes in 8 bits, as `half` does of float16.
-Weights lie on a grid for each output channel, symmetric around 0. Activations lie on one of 256 steps, with 0 on it, and
-values that are only moved about (by a concatenation, a pool, a slice) share theirs: so nothing is rounded twice.
+Decision: the graph stays as it is; a `Plan` beside it says what an executor writes in 8 bits, as `half` does of
+float16. Weights lie on a grid for each output channel, symmetric around 0. Activations lie on one of 256 steps, with 0
+on it, and values that are only moved about (by a concatenation, a pool, a slice) share theirs: nothing is
+rounded twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from .graph import Graph, Op, Value
 
 STEPS = 255  # between the first and the last of 256 numbers
+FEWEST = 8  # input channels of a product that is faster in 8 bits
 WEIGHT = 127  # the largest weight: -128 is left out, so that the grid is symmetric
 PRODUCTS = frozenset(("conv", "linear"))
 CARRIERS = frozenset(("concat", "max_pool", "slice", "upsample", "reshape"))  # their results are among their operands
@@ -105,7 +107,8 @@ def quantizable(graph: Graph) -> tuple[Op, ...]:
     last = heads(graph)
     return tuple(
         op for op in graph.ops
-        if op.kind in PRODUCTS and op not in last and op.inputs[0].batched and all(v in graph.data for v in op.inputs[1:])
+        if op.kind in PRODUCTS and op not in last and op.inputs[0].batched
+        and all(v in graph.data for v in op.inputs[1:])
     )  # fmt: skip
 
 
@@ -130,40 +133,65 @@ def plan(graph: Graph, calibration: Calibration, whole: bool) -> Plan:
     """What computes in 8 bits.
 
     `whole` is for executors that keep numbers of 8 bits between operations only where each of these is said to compute
-    on them: activations and additions too. Others fuse these to the product before, which is rounded once then.
+    on them: activations and additions too. Others fuse these to the product before, which is rounded once then, and
+    lose time with products of few channels (depthwise ones, the first of a network), which stay in float.
     """
-    products = {op for op in quantizable(graph) if op.output.name not in calibration.in_float}
     shared = families(graph)
-    members: dict[Value, list[Value]] = {}
-    for value, family in shared.items():
-        members.setdefault(family, []).append(value)
+    ranges = _ranges(calibration, shared)
+    products = {
+        op for op in quantizable(graph)
+        if op.output.name not in calibration.in_float and shared[op.inputs[0]] in ranges
+        and (whole or op.inputs[1].shape[1] >= FEWEST)
+    }  # fmt: skip
     ops, wanted = set(products), {shared[op.inputs[0]] for op in products}
-    for op in graph.ops:
-        if op.kind in CARRIERS and shared[op.output] in wanted and all(v.batched for v in op.inputs):
-            ops.add(op)
     if whole:
-        producers = graph.producers()
-        for op in reversed(graph.ops):
-            made = [producers[v] for v in op.inputs if v in producers]
-            if op.kind in JOINED and op.inputs[0].batched and (shared[op.output] in wanted or made and all(m in products for m in made)):
-                if all(v.batched for v in op.inputs):
-                    ops.add(op)
-                    wanted |= {shared[v] for v in op.inputs}
-    ranges = {family: _joined(calibration.ranges[v.name] for v in values if v.name in calibration.ranges)
-              for family, values in members.items() if family in wanted}
+        ops |= _joined(graph, products, shared, wanted, ranges)
+        wanted |= {shared[v] for op in ops - products for v in op.inputs}
+    ops |= {op for op in graph.ops if op.kind in CARRIERS and shared[op.output] in wanted and _is_batched(op)}
     read = {v for op in ops for v in op.inputs[: 1 if op.kind in PRODUCTS else None]}
     read |= {op.output for op in ops if op.kind in CARRIERS}
-    limits = {v: ranges[shared[v]] for v in read}
-    grids = {v: Grid.over(limits[v]) for v in read}
-    grids = {v: Grid.of_step(limits[v], step) for v, step in _steps(graph, ops, shared, grids).items()}
+    grids = {v: Grid.over(ranges[shared[v]]) for v in read}
+    steps = _steps(ops, shared, grids)
+    grids = {v: Grid.of_step(ranges[shared[v]], step) for v, step in steps.items()}
     biases = {
         op.inputs[2]: graph.data[op.inputs[2]] + np.array(calibration.biases[op.output.name], np.float32)
-        for op in products if len(op.inputs) > 2 and op.output.name in calibration.biases
+        for op in products
+        if len(op.inputs) > 2 and op.output.name in calibration.biases
     }
     return Plan(graph.with_data(biases), frozenset(ops), grids)
 
 
-def _steps(graph: Graph, ops: set[Op], shared: Mapping[Value, Value], grids: Mapping[Value, Grid]) -> dict[Value, float]:
+def _ranges(calibration: Calibration, shared: Mapping[Value, Value]) -> dict[Value, Range]:
+    """The range of each family that was calibrated."""
+    found: dict[Value, Range] = {}
+    for value, family in shared.items():
+        if value.name in calibration.ranges:
+            low, high = calibration.ranges[value.name]
+            before = found.get(family, (low, high))
+            found[family] = min(low, before[0]), max(high, before[1])
+    return found
+
+
+def _joined(
+    graph: Graph, products: set[Op], shared: Mapping[Value, Value], wanted: set[Value], ranges: Mapping[Value, Range]
+) -> set[Op]:
+    """Activations and additions between numbers of 8 bits: what reads nothing but products, or is read in 8 bits."""
+    producers, found, seen = graph.producers(), set[Op](), set(wanted)
+    for op in reversed(graph.ops):
+        if op.kind not in JOINED or not _is_batched(op) or any(shared[v] not in ranges for v in op.inputs):
+            continue
+        after_products = all(producers.get(v) in products for v in op.inputs)
+        if shared[op.output] in seen or after_products:
+            found.add(op)
+            seen |= {shared[v] for v in op.inputs}
+    return found
+
+
+def _is_batched(op: Op) -> bool:
+    return all(v.batched for v in op.inputs)
+
+
+def _steps(ops: set[Op], shared: Mapping[Value, Value], grids: Mapping[Value, Grid]) -> dict[Value, float]:
     """The step of each value: that of its own grid, or of the coarser one of what an activation makes of it.
 
     With the same step on both sides, what is positive passes a leaky activation without being rounded again.
@@ -176,11 +204,6 @@ def _steps(graph: Graph, ops: set[Op], shared: Mapping[Value, Value], grids: Map
             alike = {shared[x], shared[y]}
             steps.update({v: max(both, step) for v, step in steps.items() if shared[v] in alike})
     return steps
-
-
-def _joined(ranges: Iterable[Range]) -> Range:
-    lows, highs = zip(*ranges, strict=True)
-    return min(lows), max(highs)
 
 
 def weight_scales(weights: np.ndarray) -> np.ndarray:

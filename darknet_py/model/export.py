@@ -13,7 +13,7 @@ from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output
-from ..onnx.export import Exported, is_exported, to_exported
+from ..onnx.export import is_exported, to_exported
 
 
 def export_onnx(
@@ -80,12 +80,16 @@ def export_onnx(
         program.contract, cfg_sha256=network.cfg_sha256,
         weights_sha256=hash_weights(network.compilation.graph, network.loaded) if network.loaded else None,
     )  # fmt: skip
+    calibration = None
+    if int8 is not None:
+        from ..analysis.quantize import quantize
+
+        calibration, found = quantize(program, int8)
+        contract = dataclasses.replace(contract, int8=found.to_dict())
     exported = to_exported(
         Program(program.graph, contract), batch=batch, boxes=boxes, half=half,
-        threshold=threshold, iou=iou, max_detections=max_detections,
+        threshold=threshold, iou=iou, max_detections=max_detections, calibration=calibration,
     )  # fmt: skip
-    if int8 is not None:
-        exported = _quantized(exported, int8)
     exported.model.graph.name = network.cfg.stem
     saved = exported.save(path, external=external, replace=replace, sources=sources)
     saved = _told_of_half(saved, program) if half else saved
@@ -103,10 +107,3 @@ def _told_of_half(saved: Contract, program: Program) -> Contract:
     if found.warnings:
         warnings.warn("\n".join(found.warnings), stacklevel=3)
     return dataclasses.replace(saved, diagnostics=tuple(f"warning: {w}" for w in found.warnings) or (str(found),))
-
-
-def _quantized(exported: Exported, images: str | Path) -> Exported:
-    from ..analysis.quantize import quantize
-
-    model, found = quantize(exported.whole(), images)
-    return Exported(model, {}, dataclasses.replace(exported.contract, int8=found.to_dict()))

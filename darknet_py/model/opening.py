@@ -55,9 +55,9 @@ def load(
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
     layers (a trained backbone) and leaves the others random. `precision` is 'f32', 'bf16', 'f16' or 'int8', or 'auto':
     the fastest here whose mAP is at most `max_loss` (0.005) lower on the pictures `data` (a .data file, a list, a
-    folder), of which int8 takes some to be calibrated on; what it costs is said each time. What is done unasked (a download, a measurement, random
-    parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told. Raises `CfgError`, `WeightsError`,
-    `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
+    folder), of which int8 takes some to be calibrated on; what it costs is said each time. What is done unasked (a
+    download, a measurement, random parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told.
+    Raises `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
 
     >>> import tempfile, pathlib
     >>> import numpy as np
@@ -227,9 +227,9 @@ def from_network(
     if precision == F32 and data is None and max_loss is None:
         session = open_session(program.graph, backend, **_told(backend, say), **options)
         return Model(session, program.contract, network)
-    from .precision import choose
+    from .precision import find_precision
 
-    chosen = choose(program, backend, precision, data, max_loss, say, options)
+    chosen = find_precision(program, backend, precision, data, max_loss, say, options)
     session = open_session(
         program.graph, chosen.backend, precision=chosen.precision, **_told(chosen.backend, say), **options
     )

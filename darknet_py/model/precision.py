@@ -1,4 +1,4 @@
-"""`load(precision=…)`: int8 calibrated on pictures, or the fastest precision whose loss is bearable, found by measuring.
+"""`load(precision=…)`: int8 calibrated on pictures, or the fastest precision that loses little, found by measuring.
 
 Decision: what pictures say of a network is kept, filed under the network with its weights, the pictures, the back end
 and its version; so the second start reads a small file. Pictures that a loss is measured on are never those of the
@@ -25,7 +25,7 @@ from ..files import read_at_most, write_cached
 from ..holding.private import make_private
 
 if TYPE_CHECKING:
-    from ..analysis.evaluate.loss import Loss
+    from ..analysis.evaluate.loss import PrecisionLoss
     from ..ir.int8 import Calibration
     from ..vision.datasets import Dataset, Example
 
@@ -47,7 +47,7 @@ class Chosen:
     told: tuple[str, ...] = ()
 
 
-def choose(
+def find_precision(
     program: Program, backend: str, precision: str, data: str | Path | None, max_loss: float | None, say: Say | None,
     options: Mapping[str, object],
 ) -> Chosen:  # fmt: skip
@@ -89,7 +89,9 @@ class _Pictures:
         if others:
             return cls(path, _spread(others, CALIBRATED), _spread(examples, SCORED), labelled)
         if len(examples) < 2:
-            raise DataError(f"{path} has one picture: one is needed to calibrate with, and one to measure the loss with")
+            raise DataError(
+                f"{path} has one picture: one is needed to calibrate with, and one to measure the loss with"
+            )
         first = tuple(e.picture for e in examples[::2])
         return cls(path, _spread(first, CALIBRATED), _spread(examples[1::2], SCORED), labelled)
 
@@ -163,7 +165,7 @@ class Search:
 
     def _first(self, candidates: Sequence[tuple[str, str, float]], max_loss: float | None) -> Chosen:
         """The first that loses at most `max_loss`; float32 loses nothing."""
-        told = []
+        told: list[str] = []
         for backend, kind, seconds in candidates:
             time = f" {seconds * 1e3:.1f} ms" if seconds else ""
             if kind == F32:
@@ -190,7 +192,9 @@ class Search:
         return sorted(((*by_name[n], s) for n, s in seconds.items()), key=lambda t: t[2])
 
     def _measured(self, pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
-        self._say(f"timing {counted(len(pairs), 'way')} to compute this network, to take the fastest that is good enough")
+        self._say(
+            f"timing {counted(len(pairs), 'way')} to compute this network, to take the fastest that is good enough"
+        )
         openers = {f"{b} {k}": partial(self._open, b, k) for b, k in pairs}
         choice, _ = auto.measure(openers, [v.shape for v in self._program.graph.inputs], same=SIMILAR)
         return dict(choice.seconds)
@@ -216,15 +220,15 @@ class Search:
         self._say(f"calibrating int8 for {backend} on {counted(len(files), 'picture')} of {self._pictures.path}")
         return calibrate(self._program, files, backend, tell=self._say)
 
-    def _loss(self, backend: str, precision: Precision) -> Loss:
-        from ..analysis.evaluate.loss import Loss
+    def _loss(self, backend: str, precision: Precision) -> PrecisionLoss:
+        from ..analysis.evaluate.loss import PrecisionLoss
 
         own = f"{backend} {precision.kind} {precision.calibration}"
         compute = partial(self._compared, backend, precision)
-        return self._kept("loss", own, compute, asdict, lambda data: Loss(**data))
+        return self._kept("loss", own, compute, asdict, lambda data: PrecisionLoss(**data))
 
-    def _compared(self, backend: str, precision: Precision) -> Loss:
-        from ..analysis.evaluate.loss import Loss, agreement, map_of
+    def _compared(self, backend: str, precision: Precision) -> PrecisionLoss:
+        from ..analysis.evaluate.loss import PrecisionLoss, agreement, map_of
         from ..analysis.evaluate.record import Detected
 
         count = len(self._pictures.scored)
@@ -232,13 +236,13 @@ class Search:
         got = list(self._results(session))
         contract = self._program.contract
         if not (self._pictures.labelled and contract.decoders):
-            return Loss(count, 1.0, agreement(self._wanted, got), is_map=False)
+            return PrecisionLoss(count, 1.0, agreement(self._wanted, got), is_map=False)
         names = contract.names
         labels = [example.read(names)[0] for example in self._pictures.scored]
         before, after = (
             map_of([Detected.of(one) for one in results], labels, contract.classes) for results in (self._wanted, got)
         )
-        return Loss(count, before, after, is_map=True)
+        return PrecisionLoss(count, before, after, is_map=True)
 
     @cached_property
     def _wanted(self) -> list[Any]:
@@ -266,7 +270,9 @@ class Search:
         digest.update(repr(self._options.get("threads")).encode())
         return digest.hexdigest()
 
-    def _kept(self, what: str, of: str, compute: Callable[[], T], to_json: Callable[[T], Any], read: Callable[[Any], T]) -> T:
+    def _kept(
+        self, what: str, of: str, compute: Callable[[], T], to_json: Callable[[T], Any], read: Callable[[Any], T]
+    ) -> T:
         """What was computed before of this network and these pictures, else now; where it cannot be kept it is told."""
         path = auto.place_of(f"precision {what}", of, self._network)
         try:

@@ -94,15 +94,17 @@ class Emitter:
         assert self.int8 is not None
         grid, key = self.int8.grids[value], ("grid", value)
         if key not in self._interned:
-            step = self.scalar(grid.scale)
-            zero = self._interned.setdefault(("zero", grid.zero), "") or self.initializer(
-                np.array(grid.zero, np.uint8), f"const.u{grid.zero}"
-            )
-            self._interned["zero", grid.zero] = zero
-            whole = self._plain("QuantizeLinear", [name, step, zero], f"{value.name}.int8")
-            self._interned[key] = self._plain("DequantizeLinear", [whole, step, zero], f"{value.name}.on_grid")
+            steps = [self.scalar(grid.scale), self._byte(grid.zero)]
+            whole = self._plain("QuantizeLinear", [name, *steps], f"{value.name}.int8")
+            self._interned[key] = self._plain("DequantizeLinear", [whole, *steps], f"{value.name}.on_grid")
             self._dtypes[self._interned[key]] = np.float32
         return self._interned[key]
+
+    def _byte(self, number: int) -> str:
+        """A number of 8 bits as a tensor without axes."""
+        if ("byte", number) not in self._interned:
+            self._interned["byte", number] = self.initializer(np.array(number, np.uint8), f"const.u{number}")
+        return self._interned["byte", number]
 
     def _whole_weights(self, step: float) -> list[str]:
         """The weights of a product as int8, and its biases as int32, with the steps of both."""

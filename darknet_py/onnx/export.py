@@ -22,6 +22,7 @@ from ..errors import BackendError, DataError
 from ..files import put, scratch
 from ..ir import Graph, Value, check
 from ..ir.builder import Builder
+from ..ir.int8 import Calibration, plan
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
@@ -75,8 +76,11 @@ def to_exported(
     threshold: float = CONF,
     iou: float = IOU,
     max_detections: int = 300,
+    calibration: Calibration | None = None,
 ) -> Exported:
-    """A program with its parameters loaded as ONNX; the options are those of `export_onnx`.
+    """A program with its parameters loaded as ONNX, of 8 bits with a `calibration`.
+
+    The other options are those of `export_onnx`.
 
     Raises `DataError` for bad options and `BackendError` where boxes cannot be expressed.
     """
@@ -111,7 +115,10 @@ def to_exported(
     if boxes == "nms":
         contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
         extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
-    emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend)
+    small = plan(graph, calibration, whole=True) if calibration else None
+    emitter = write_onnx(
+        small.graph if small else graph, batch=batch, half=body, names=tensors, extend=extend, int8=small
+    )
     return Exported(emitter.skeleton(), emitter.arrays, contract)
 
 

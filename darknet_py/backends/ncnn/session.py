@@ -20,7 +20,7 @@ from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
-from ..precision import BF16, Precision
+from ..precision import BF16, WHOLE, Precision
 from . import BACKEND
 from .writer import Writer, has_layer
 
@@ -54,7 +54,7 @@ class NcnnSession:
 
 
 def open_session(
-    graph: Graph, *, threads: int | None = None, winograd: bool = True, precision: Precision = Precision()
+    graph: Graph, *, threads: int | None = None, winograd: bool = True, precision: Precision = WHOLE
 ) -> NcnnSession:
     """ncnn on a graph with its parameters loaded; `threads` None: one for each core; `precision` f32 or bf16.
 

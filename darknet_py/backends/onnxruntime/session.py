@@ -16,7 +16,7 @@ from ...onnx.operators import feed, write_onnx
 from ...onnx.stream import declare
 from ...passes import optimize, passes_for
 from ..device import Device
-from ..precision import Precision
+from ..precision import WHOLE, Precision
 from .blocked import block_size, write_blocked
 from .file import FileSession, open_model, session_options, write_optimized
 
@@ -69,7 +69,7 @@ def open_session(
     device: Device | None = None,
     save: Path | None = None,
     winograd: bool = True,
-    precision: Precision = Precision(),
+    precision: Precision = WHOLE,
 ) -> OnnxRuntimeSession:
     """onnxruntime on a graph with its parameters loaded; `threads` None: one for each core,
     `device` None: the processor.
