@@ -25,8 +25,8 @@ from ..ir.int8 import (
     JOINED,
     PRODUCTS,
     STEPS,
+    ByteGrid,
     Calibration,
-    Grid,
     Range,
     families,
     quantizable,
@@ -40,7 +40,7 @@ from ..vision.sources import Found, pictures
 BINS = 2048  # of the numbers of a value
 SAMPLED = 1 << 16  # numbers of a value that are counted in each picture; the extremes are those of all
 LOWER, UPPER = np.linspace(0.04, 1, 17), np.linspace(0.2, 1, 25)  # parts of the extremes that are tried
-CLOSE = 0.04  # of their root mean square, what the outputs may be off by before layers stay in float32
+CLOSE = 0.05  # of their root mean square, what the outputs may be off by before layers stay in float32
 LOOKED_AT = 6  # pictures on which that is measured
 
 Inputs = list[np.ndarray]
@@ -198,6 +198,6 @@ def best_range(histogram: np.ndarray, extremes: Range, slope: float = 1.0) -> Ra
 
 
 def _error(numbers: np.ndarray, counts: np.ndarray, limits: Range) -> float:
-    grid = Grid.over(limits)
+    grid = ByteGrid.over(limits)
     steps = np.clip(np.rint(numbers / grid.scale), -grid.zero, STEPS - grid.zero) * grid.scale
     return float((counts * np.square(steps - numbers)).sum())

@@ -1,6 +1,6 @@
 """Which operations of a graph compute in 8 bits, and on which grids their numbers lie.
 
-Decision: the graph stays as it is; a `Plan` beside it says what an executor writes in 8 bits, as `half` does of
+Decision: the graph stays as it is; an `Int8Plan` beside it says what an executor writes in 8 bits, as `half` does of
 float16. Weights lie on a grid for each output channel, symmetric around 0. Activations lie on one of 256 steps, with 0
 on it, and values that are only moved about (by a concatenation, a pool, a slice) share theirs: nothing is
 rounded twice.
@@ -27,25 +27,25 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Grid:
+class ByteGrid:
     """The numbers (q - zero) * scale for q from 0 to 255.
 
-    >>> Grid.over((-1.0, 4.1))
-    Grid(scale=0.02, zero=50)
+    >>> ByteGrid.over((-1.0, 4.1))
+    ByteGrid(scale=0.02, zero=50)
     """
 
     scale: float
     zero: int
 
     @classmethod
-    def over(cls, limits: Range) -> Grid:
+    def over(cls, limits: Range) -> ByteGrid:
         """The finest grid that holds 0 and reaches over a range."""
         low, high = min(limits[0], 0.0), max(limits[1], 0.0)
         scale = (high - low) / STEPS or 1.0
         return cls(round(scale, 12) if scale > 1e-6 else scale, int(np.clip(round(-low / scale), 0, STEPS)))
 
     @classmethod
-    def of_step(cls, limits: Range, step: float) -> Grid:
+    def of_step(cls, limits: Range, step: float) -> ByteGrid:
         """The grid of a step, at least that of `over`, which reaches over a range."""
         return cls(step, int(np.clip(round(-min(limits[0], 0.0) / step), 0, STEPS)))
 
@@ -79,12 +79,12 @@ class Calibration:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Int8Plan:
     """The operations that read numbers of 8 bits, and the grid of each value that is read so."""
 
     graph: Graph
     ops: frozenset[Op]
-    grids: Mapping[Value, Grid]
+    grids: Mapping[Value, ByteGrid]
 
 
 def heads(graph: Graph) -> frozenset[Op]:
@@ -129,7 +129,7 @@ def families(graph: Graph) -> dict[Value, Value]:
     return {v: first(v) for v in values}
 
 
-def plan(graph: Graph, calibration: Calibration, whole: bool) -> Plan:
+def plan(graph: Graph, calibration: Calibration, whole: bool) -> Int8Plan:
     """What computes in 8 bits.
 
     `whole` is for executors that keep numbers of 8 bits between operations only where each of these is said to compute
@@ -150,15 +150,15 @@ def plan(graph: Graph, calibration: Calibration, whole: bool) -> Plan:
     ops |= {op for op in graph.ops if op.kind in CARRIERS and shared[op.output] in wanted and _is_batched(op)}
     read = {v for op in ops for v in op.inputs[: 1 if op.kind in PRODUCTS else None]}
     read |= {op.output for op in ops if op.kind in CARRIERS}
-    grids = {v: Grid.over(ranges[shared[v]]) for v in read}
+    grids = {v: ByteGrid.over(ranges[shared[v]]) for v in read}
     steps = _steps(ops, shared, grids)
-    grids = {v: Grid.of_step(ranges[shared[v]], step) for v, step in steps.items()}
+    grids = {v: ByteGrid.of_step(ranges[shared[v]], step) for v, step in steps.items()}
     biases = {
         op.inputs[2]: graph.data[op.inputs[2]] + np.array(calibration.biases[op.output.name], np.float32)
         for op in products
         if len(op.inputs) > 2 and op.output.name in calibration.biases
     }
-    return Plan(graph.with_data(biases), frozenset(ops), grids)
+    return Int8Plan(graph.with_data(biases), frozenset(ops), grids)
 
 
 def _ranges(calibration: Calibration, shared: Mapping[Value, Value]) -> dict[Value, Range]:
@@ -191,7 +191,7 @@ def _is_batched(op: Op) -> bool:
     return all(v.batched for v in op.inputs)
 
 
-def _steps(ops: set[Op], shared: Mapping[Value, Value], grids: Mapping[Value, Grid]) -> dict[Value, float]:
+def _steps(ops: set[Op], shared: Mapping[Value, Value], grids: Mapping[Value, ByteGrid]) -> dict[Value, float]:
     """The step of each value: that of its own grid, or of the coarser one of what an activation makes of it.
 
     With the same step on both sides, what is positive passes a leaky activation without being rounded again.

@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..ir.graph import Graph, Op, Value
-from ..ir.int8 import PRODUCTS, Plan, weight_scales, whole_weights
+from ..ir.int8 import PRODUCTS, Int8Plan, weight_scales, whole_weights
 from .stream import assemble
 
 OPSET = (
@@ -47,7 +47,7 @@ class Emitter:
     """Writes nodes and initializers; `op` is the operation that is being written."""
 
     def __init__(
-        self, graph: Graph, batch: int | None, half: Container[Op], names: list[str], int8: Plan | None = None
+        self, graph: Graph, batch: int | None, half: Container[Op], names: list[str], int8: Int8Plan | None = None
     ) -> None:
         self.graph, self.batch, self.half, self.int8 = graph, batch, half, int8
         self.nodes: list[onnx.NodeProto] = []

@@ -15,7 +15,7 @@ import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph, Op
-from ..ir.int8 import Plan
+from ..ir.int8 import Int8Plan
 from ..ir.kernels import batch_norm_affine
 from ..passes import fold_constants
 from ..passes.fold_batch_norm import FOLDABLE
@@ -52,7 +52,7 @@ def write_onnx(
     names: Iterable[str] = (),
     emitters: Mapping[str, Emit] | None = None,
     extend: Emit | None = None,
-    int8: Plan | None = None,
+    int8: Int8Plan | None = None,
 ) -> Emitter:
     """What `to_onnx` makes, still in parts: `Emitter.skeleton` and `Emitter.arrays`."""
     need_weights(graph)

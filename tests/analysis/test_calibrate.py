@@ -58,7 +58,7 @@ def test_outputs_are_close_and_their_mean_stays(program: Program, photos: list[P
     (want,), (got,) = (
         open_session(program.graph, precision=p).run(x) for p in (Precision(), Precision("int8", found))
     )  # fmt: skip
-    assert 0 < np.abs(got - want).max()
+    assert np.abs(got - want).max() > 0
     assert np.sqrt(np.square(got - want).mean() / np.square(want).mean()) < 0.1
     assert "off by" in told[0]
 

@@ -42,7 +42,7 @@ def test_what_a_back_end_has_here_is_computed_in_fewer_bits(name: str, kind: str
 def test_what_a_processor_lacks_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "features", lambda: frozenset({"avx2"}))
     monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
-    with pytest.raises(BackendError, match="bf16 needs a processor with avx512_bf16 or amx_bf16, which .* lacks"):
+    with pytest.raises(BackendError, match=r"bf16 needs a processor with avx512_bf16 or amx_bf16, which .* lacks"):
         Precision("bf16").check(find_backend("openvino"))
     assert Precision("int8").find_lack(find_backend("openvino")) is not None
 
@@ -53,7 +53,7 @@ def test_where_features_are_not_known_the_runtime_decides(monkeypatch: pytest.Mo
 
 
 def test_what_a_back_end_lacks_is_refused_and_another_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match="'opencv' computes in f32\n  hint: "):
+    with pytest.raises(BackendError, match=r"'opencv' computes in f32\n  hint: "):
         load(write_detector(tmp_path), backend="opencv", precision="bf16")
     with pytest.raises(BackendError, match="no precision 'fp32'"):
         load(write_detector(tmp_path), precision="fp32")

@@ -7,7 +7,7 @@ import pytest
 
 from darknet_py.ir import Graph, Value
 from darknet_py.ir.builder import Builder
-from darknet_py.ir.int8 import Calibration, Grid, heads, plan, quantizable, weight_scales, whole_weights
+from darknet_py.ir.int8 import ByteGrid, Calibration, heads, plan, quantizable, weight_scales, whole_weights
 
 RNG = np.random.default_rng(3)
 
@@ -35,7 +35,7 @@ def all_from(graph: Graph, limits: tuple[float, float] = (-2.0, 6.0), **more: ob
 
 @pytest.mark.parametrize("limits", [(-1.0, 3.0), (0.0, 1.0), (-5.0, 0.0), (0.5, 2.0), (0.0, 0.0)])
 def test_a_grid_holds_zero_and_reaches_over_its_range(limits: tuple[float, float]) -> None:
-    grid = Grid.over(limits)
+    grid = ByteGrid.over(limits)
     assert grid.rounded(np.zeros(1, np.float32)) == 0
     ends = np.array(limits, np.float32)
     assert np.abs(grid.rounded(ends) - ends).max() <= grid.scale
@@ -62,7 +62,7 @@ def test_what_is_moved_about_shares_a_grid() -> None:
     ranges = {**all_from(graph).ranges, graph.ops[1].output.name: (0.0, 30.0)}
     found = plan(graph, Calibration(ranges), whole=False)
     first, second, route, pool = (graph.ops[i].output for i in (1, 3, 4, 5))
-    assert {found.grids[v] for v in (first, second, route, pool)} == {Grid.over((-2.0, 30.0))}
+    assert {found.grids[v] for v in (first, second, route, pool)} == {ByteGrid.over((-2.0, 30.0))}
 
 
 def test_activations_are_part_of_it_only_where_the_executor_wants_them_named() -> None:
