@@ -528,7 +528,6 @@ LOADERS = {"np.load", "onnx.load", "json.load", "pickle.load"}
 ALLOWED = {
     "analysis/dump.py np.load": "of a file that `reading` opened", "analysis/dump.py np.savez": "into `replacing`",
     "analysis/plot.py figure.savefig": "into `replacing`",
-    "analysis/quantize.py plain.write_bytes": "into `scratch`", "analysis/quantize.py onnx.load": "from `scratch`",
     "apps/bench/process.py os.fdopen": "its own stdout", "apps/bench/process.py log.open": "into `scratch`",
     "apps/bench/process.py self._log.read_text": "from `scratch`", "apps/bench/process.py status.read_text": "of /proc",
     "apps/bench/profile.py Path(traces[-1].end_profiling()).read_text": "from `scratch`",

@@ -1,4 +1,4 @@
-"""Static int8: an exported network with its convolutions in 8 bits, and what that costs in what it finds.
+"""Static int8: a network with its convolutions in 8 bits, and what that costs in what it finds.
 
 Decision: nobody gets an int8 network without its loss. Some pictures are kept out of the calibration; on these both
 networks are run, matched and timed, and the figures are part of the result and of the file. From the last convolutions
@@ -7,9 +7,7 @@ on (the heads) everything stays in float32: there a rounding moves a box or turn
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from operator import truediv as divide
 from pathlib import Path
@@ -17,28 +15,26 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import onnx
 
 from ..backends.auto import timed
-from ..backends.session import Session, open_file
+from ..backends.backend import DEFAULT
+from ..backends.precision import INT8, Precision
+from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.nms import box_iou
+from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
-from ..errors import BackendError, DataError, counted
-from ..files import scratch
-from ..onnx.metadata import contract_of
+from ..errors import DataError, counted
+from ..ir.int8 import Calibration
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
 from ..vision.sources import Found, expand, pictures
 from ..zoo.names import ByNumber
+from .calibrate import calibrate
 
 HELD_OUT = 4  # every fourth picture
 ROUNDS = 5  # of the timing
 OVERLAP = 0.5  # two boxes of one class are the same object from this IoU on
-LEARNED = frozenset(("Conv", "Gemm", "MatMul"))
-# What has an 8-bit kernel in onnxruntime. With convolutions alone yolov4-tiny takes 1.2 times as long. Accuracy is no
-# clear reason: on 32 pictures yolov4-tiny finds 89 % again with them alone and 85 % with all, MobileNetV2 79 and 93 %.
-OPERATORS = (*sorted(LEARNED), "Add", "Clip", "Concat", "LeakyRelu", "MaxPool", "Relu", "Resize", "Slice")
 
 
 @dataclass(frozen=True)
@@ -92,30 +88,22 @@ class Quantization:
         return cls(*losses, data["speed"], data.get("runtime", cls.runtime))
 
 
-def quantize(model: onnx.ModelProto, images: str | Path) -> tuple[onnx.ModelProto, Quantization]:
-    """The int8 form (QDQ, weights by channel) of a model that `export_onnx` made, and what it loses.
+def quantize(program: Program, images: str | Path) -> tuple[Calibration, Quantization]:
+    """What pictures tell of a program with its parameters loaded, for int8 in onnxruntime, and what int8 loses then.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
-    held out. Raises `DataError` for too few pictures, and `BackendError` where onnxruntime cannot quantize the model.
+    held out. Raises `DataError` for too few pictures.
     """
     others, held_out = split_pictures(images)
-    with scratch() as folder:
-        plain, small = folder / "float.onnx", folder / "int8.onnx"
-        try:
-            plain.write_bytes(model.SerializeToString())
-        except ValueError as e:  # what does not fit into protobuf's 2 GB
-            raise BackendError(f"the network cannot be quantized: {e}") from None
-        contract = contract_of(model)
-        reference = _Opened(open_file(plain), contract)
-        calibration = _Calibration(reference, [i.name for i in model.graph.input], others)
-        _quantize(model, plain, small, calibration)
-        candidate = _Opened(open_file(small), contract)
-        pairs = [(reference.look(f), candidate.look(f)) for f in held_out]
-        again = [candidate.look(f) for f in others]
-        sessions = reference.session, candidate.session
-        speeds = [divide(*(timed(s, reference.inputs) for s in sessions)) for _ in range(ROUNDS)]
-        losses = loss(*zip(*pairs, strict=True)), loss(calibration.found, again)
-        return onnx.load(small), Quantization(*losses, speed=median(speeds))
+    program = program.before_heads()
+    calibration = calibrate(program, others, DEFAULT)
+    reference = _Opened(open_session(program.graph), program.contract)
+    candidate = _Opened(open_session(program.graph, precision=Precision(INT8, calibration)), program.contract)
+    parts = [[(reference.look(f), candidate.look(f)) for f in some] for some in (held_out, others)]
+    sessions = reference.session, candidate.session
+    speeds = [divide(*(timed(s, reference.inputs) for s in sessions)) for _ in range(ROUNDS)]
+    first, second = (loss(*zip(*pairs, strict=True)) for pairs in parts)
+    return calibration, Quantization(first, second, speed=median(speeds))
 
 
 def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
@@ -161,7 +149,7 @@ def _compare_boxes(a: Results, b: Results) -> Iterator[tuple[float, float]]:
 
 
 class _Opened:
-    """An exported network in onnxruntime, and the inputs that its last picture became."""
+    """A network in onnxruntime, and the inputs that its last picture became."""
 
     def __init__(self, session: Session, contract: Contract) -> None:
         self.session, self.contract = session, contract
@@ -174,60 +162,6 @@ class _Opened:
         batch = np.zeros((contract.batch or 1, *contract.shape), np.float32)
         prepare(picture, contract, contract.letterbox, batch[0])
         self.inputs = [batch, *(np.zeros((len(batch), *s.shape), np.float32) for s in contract.states)]
-        outputs = contract.sample(self.session.run(self.inputs)[: len(contract.outputs)], 0)
+        results = self.session.run(self.inputs)
+        outputs = contract.sample(results[: len(results) - len(contract.states)], 0)
         return results_of(outputs, picture, contract, ByNumber(contract.names), threshold=CONF, iou=IOU)
-
-
-class _Calibration:
-    """What onnxruntime asks for the inputs: those that the float network gets for each picture."""
-
-    def __init__(self, reference: _Opened, names: Sequence[str], files: Iterable[Found]) -> None:
-        self._reference, self._names, self._files = reference, names, iter(files)
-        self.found: list[Results] = []
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        file = next(self._files, None)
-        if file is None:
-            return None
-        self.found.append(self._reference.look(file))
-        return dict(zip(self._names, self._reference.inputs, strict=True))
-
-
-def _quantize(model: onnx.ModelProto, plain: Path, small: Path, reader: _Calibration) -> None:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-
-    with _quiet():
-        try:
-            quantize_static(
-                plain, small, reader, quant_format=QuantFormat.QDQ, per_channel=True,
-                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                op_types_to_quantize=list(OPERATORS), nodes_to_exclude=sorted(heads(model)),
-            )  # fmt: skip
-        except (ValueError, RuntimeError, TypeError) as e:
-            raise BackendError(f"onnxruntime cannot quantize the network: {e}") from e
-
-
-def heads(model: onnx.ModelProto) -> set[str]:
-    """The names of the nodes from the last convolutions (or products) on, these included."""
-    producers = {output: node for node in model.graph.node for output in node.output}
-    todo = [producers[o.name] for o in model.graph.output if o.name in producers]
-    found: dict[str, onnx.NodeProto] = {}
-    while todo:
-        node = todo.pop()
-        if node.name in found:
-            continue
-        found[node.name] = node
-        if node.op_type not in LEARNED:
-            todo += [producers[i] for i in node.input if i in producers]
-    return set(found)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the advice that onnxruntime logs for people who call it themselves."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

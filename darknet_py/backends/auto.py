@@ -29,6 +29,7 @@ from ..machine import REST, cores, cpu
 from ..onnx.metadata import read_contract
 from ..version import VERSION
 from .backend import Backend, backends
+from .precision import WHOLE, Precision
 from .session import Session
 from .session import open_file as open_in
 from .session import open_session as open_graph_in
@@ -38,7 +39,7 @@ HOPELESS = 2.0  # who takes this many times as long as the fastest at first is n
 ROUNDS = (3, 15)  # at least, at most
 SECONDS = 2.0  # no further round begins after so long
 MOST = 1 << 16  # bytes of what was written down
-SAME = 1e-3  # a back end whose outputs differ by more of their scale computes something else
+SAME = WHOLE.tolerance  # a back end whose outputs differ by more of their scale computes something else
 
 Opener = Callable[[], Session]
 
@@ -60,7 +61,7 @@ class Choice:
 
 def open_session(
     graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None,
+    say: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end on a graph with its parameters loaded.
 
@@ -68,33 +69,39 @@ def open_session(
     chosen and why, and `say` only that something is to be measured, before it is; without `remember` it is measured
     whatever is known, and not written down. Raises `BackendError` if no back end takes the network.
     """
-    openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads) for b in contenders(threads)}
+    able = contenders(threads, precision)
+    openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads, precision=precision) for b in able}
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
-    return fastest(openers, shapes, f"{network}\n{threads}", explain, remember, say=say)
+    own = "" if precision.is_whole else f"\n{precision}{precision.calibration}"
+    return fastest(openers, shapes, f"{network}\n{threads}{own}", explain, remember, say=say, same=precision.tolerance)
 
 
 def open_file(
     path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None,
+    say: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end that reads an exported ONNX file; the options are those of `open_session`.
 
     Who takes one sample at a time is left out, unless the file does so too.
     """
     contract = read_contract(path)
-    able = [b for b in contenders(threads) if ".onnx" in b.reads and (b.any_batch or contract.batch is not None)]
-    openers = {b.name: partial(open_in, path, b.name, threads=threads) for b in able}
+    able = [
+        b for b in contenders(threads, precision) if ".onnx" in b.reads and (b.any_batch or contract.batch is not None)
+    ]
+    openers = {b.name: partial(open_in, path, b.name, threads=threads, precision=precision) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
-    return fastest(openers, shapes, f"{sha256_of(path)}\n{threads}", explain, remember, contract.batch or 1, say)
+    own = "" if precision.is_whole else f"\n{precision}"
+    network = f"{sha256_of(path)}\n{threads}{own}"
+    return fastest(openers, shapes, network, explain, remember, contract.batch or 1, say, precision.tolerance)
 
 
-def contenders(threads: int | None) -> list[Backend]:
+def contenders(threads: int | None, precision: Precision = WHOLE) -> list[Backend]:
     """The fast back ends that are installed, the default first, and can be timed with so many threads.
 
     To time somebody else must not change what the whole process does, and would not be undone when he loses.
     """
-    able = [b for b in backends().values() if b.fast and b.installed]
+    able = [b for b in backends().values() if b.fast and b.installed and precision.find_lack(b) is None]
     return [b for b in able if threads is None or b.threads == "session"]
 
 
@@ -106,6 +113,7 @@ def fastest(
     remember: bool = True,
     batch: int = 1,
     say: Say | None = None,
+    same: float = SAME,
 ) -> Session:
     """The session of the fastest of some back ends: the one remembered for `network`, else the one that is measured.
 
@@ -122,7 +130,7 @@ def fastest(
     if say and len(openers) > 1:
         kept = f"; remembered in {path}" if remember else ""
         say(f"timing {', '.join(openers)} on this network, to take the fastest{kept}")
-    choice, session = measure(openers, shapes, batch)
+    choice, session = measure(openers, shapes, batch, same)
     tell(str(choice))
     if remember:
         try:
@@ -132,7 +140,9 @@ def fastest(
     return session
 
 
-def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], batch: int = 1) -> tuple[Choice, Session]:
+def measure(
+    openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], batch: int = 1, same: float = SAME
+) -> tuple[Choice, Session]:
     """Time back ends in turn on the same random input; the choice, and the winner's session.
 
     Raises `BackendError` if none can run.
@@ -140,7 +150,7 @@ def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], ba
     rng = np.random.default_rng(0)
     feed = [rng.random((batch, *shape), np.float32) for shape in shapes]
     left_out: dict[str, str] = {}
-    sessions = _opened(openers, feed, left_out)
+    sessions = _opened(openers, feed, left_out, same)
     if not sessions:
         raise BackendError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
     times = {name: [timed(session, feed)] for name, session in sessions.items()}
@@ -160,7 +170,9 @@ def measure(openers: Mapping[str, Opener], shapes: Sequence[tuple[int, ...]], ba
     return Choice(winner, seconds, left_out), sessions[winner]
 
 
-def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dict[str, str]) -> dict[str, Session]:
+def _opened(
+    openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dict[str, str], same: float
+) -> dict[str, Session]:
     """The sessions that run and agree with the first of them."""
     from ..ir.compare import difference
 
@@ -174,7 +186,7 @@ def _opened(openers: Mapping[str, Opener], feed: list[np.ndarray], left_out: dic
             left_out[name] = str(e)
             continue
         off = max((difference(a, b) for a, b in zip(found, expected, strict=False)), default=0.0)
-        if off > SAME:
+        if off > same:
             left_out[name] = f"its outputs differ from those of {next(iter(sessions))} by {off:.1e} of their scale"
             continue
         expected = expected or found

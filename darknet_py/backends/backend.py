@@ -19,7 +19,7 @@ from typing import Literal
 from ..errors import BackendError, did_you_mean
 
 DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
-NOT_BACK_ENDS = frozenset(("auto", "backend", "device", "session"))  # what else is in this folder
+NOT_BACK_ENDS = frozenset(("auto", "backend", "device", "precision", "session"))  # what else is in this folder
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Backend:
     fast: bool = True
     any_batch: bool = True
     devices: Mapping[str, str] = field(default_factory=dict, hash=False)
+    precisions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict, hash=False)
 
     @property
     def installed(self) -> bool:

@@ -17,6 +17,7 @@ from ..errors import BackendError
 from ..files import check_file
 from .backend import AUTO, DEFAULT, Backend, find_backend, readers_of
 from .device import choose
+from .precision import INT8, with_precision
 
 if TYPE_CHECKING:
     from ..ir.graph import Graph
@@ -41,12 +42,13 @@ class Session(Protocol):
 def open_session(graph: Graph, backend: str = DEFAULT, **options: object) -> Session:
     """Open `graph`, which must have its parameters loaded, in a back end, or in the fastest with "auto".
 
-    `options` are those of the back end; `device`, as 'cpu' or 'cuda:0' (see `device.Device`), says where it computes.
-    Raises `BackendError` if it is unknown, not installed, or refuses the network, and for a device that is not to be
-    had.
+    `options` are those of the back end; `precision` is what it computes in, as 'bf16' or a `precision.Precision`, and
+    `device`, as 'cpu' or 'cuda:0' (see `device.Device`), says where. Raises `BackendError` if it is unknown, not
+    installed, or refuses the network, and for a device or a precision that is not to be had.
     """
     backend, options = choose(backend, options)
-    return _open(find_backend(backend), "open_session", graph, options)
+    known = find_backend(backend)
+    return _open(known, "open_session", graph, with_precision(known, options))
 
 
 def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Session:
@@ -58,7 +60,10 @@ def open_file(path: str | Path, backend: str = DEFAULT, **options: object) -> Se
     backend, options = choose(backend, options)
     if find_backend(backend).reads:
         check_file(path, "file of a network")
-    return _open(reader(Path(path), backend), "open_file", Path(path), options)
+    known = reader(Path(path), backend)
+    if options.get("precision") == INT8:
+        raise BackendError(f"{path} is a finished network: one of 8 bits is exported so, with --precision int8")
+    return _open(known, "open_file", Path(path), with_precision(known, options))
 
 
 def reader(path: Path, backend: str = DEFAULT) -> Backend:

@@ -16,6 +16,8 @@ from .options import (
     message,
     network_options,
     overwrite,
+    precision_of,
+    precision_options,
     replace_option,
     weights_option,
     write_json,
@@ -47,6 +49,7 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
 )
 @click.option("--backend", type=click.Choice(backends()), default=DEFAULT, show_default=True, help="What computes.")
 @device_option
+@precision_options
 @click.option("--format", "form", type=click.Choice(("jsonl", "parquet")), default="jsonl", show_default=True,
               help="How rows are written; Parquet needs the extra [batch].")  # fmt: skip
 @click.option("--column", metavar="NAME", help="The column of Parquet files that holds the pictures' bytes.")
@@ -100,7 +103,7 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
         raise click.UsageError("--pictures and --cores are for --plan")
     from ..apps.batch.run import batch, batch_plan
 
-    network = {key: options.pop(key) for key in NETWORK}
+    network = {key: options.pop(key) for key in NETWORK} | precision_of(options)
     if (random := options.pop("random")) is not None:
         network["random_weights"] = random
     if device := options.pop("device"):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import DIALECTS, Size, echo, message, verbose_option, write_json
+from .options import DIALECTS, Size, echo, message, precision_of, precision_options, verbose_option, write_json
 
 PLACE = ("Check and compare", 5)
 
@@ -24,12 +25,13 @@ WORST_LAYERS = 20
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
 @click.option("--random-weights", "random", type=click.IntRange(0), metavar="SEED", help="Random numbers as weights.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@precision_options
 @verbose_option
 @click.pass_context
 def command(
-    ctx: click.Context, cfg: str, weights: Path | None, backends: tuple[str, ...], rounds: int | None,
+    ctx: click.Context, /, cfg: str, weights: Path | None, backends: tuple[str, ...], rounds: int | None,
     threads: int | None, layers: bool, size: tuple[int, int] | None, dialect: str | None, random: int | None,
-    as_json: bool,
+    as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Time CFG in every back end that is installed, side by side.
 
@@ -48,7 +50,7 @@ def command(
     found = find_network(cfg, message, trained=random is None)
     result = bench(
         found.cfg, weights or found.weights, backends=backends, rounds=rounds, threads=threads, layers=layers,
-        size=size, dialect=dialect, random_weights=random,
+        size=size, dialect=dialect, random_weights=random, **precision_of(options),
     )  # fmt: skip
     if as_json:
         write_json(plain(result))

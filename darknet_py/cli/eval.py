@@ -9,7 +9,17 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..errors import counted
-from .options import WorkersParam, device_option, echo, message, network_options, replace_option, write_json
+from .options import (
+    WorkersParam,
+    device_option,
+    echo,
+    message,
+    network_options,
+    precision_of,
+    precision_options,
+    replace_option,
+    write_json,
+)
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -46,6 +56,7 @@ PLACE = ("Check and compare", 0)
     "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
 )
 @device_option
+@precision_options
 @click.option(
     "-n",
     "--names",
@@ -98,7 +109,7 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     network = {key: options.pop(key) for key in ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")}
     opened = dict(
         weights=weights, backend=options.pop("backend"), names=names, letterbox=options.pop("letterbox"),
-        random_weights=network.pop("random"), **network,
+        random_weights=network.pop("random"), **network, **precision_of(options),
     )  # fmt: skip
     if device := options.pop("device"):
         opened["device"] = device

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ..backends.precision import F16, F32, INT8
 from ..contract.thresholds import CONF, IOU
 from ..model.formats import find_format, formats
 from .options import echo, message, network_of, network_options, replace_option, weights_option
@@ -36,12 +37,16 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     "tensorrt: by TensorRT's own node.",
 )
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
-@click.option("--half", is_flag=True, help="Store and compute in float16.")
 @click.option(
-    "--int8",
-    metavar="IMAGES",
-    help="8 bits, calibrated on a folder or glob of pictures; prints what is lost on them.",
+    "--precision",
+    type=click.Choice((F32, F16, INT8)),
+    default=F32,
+    show_default=True,
+    help="What the file stores and computes in; int8 is calibrated on --data, and what is lost is printed.",
 )
+@click.option("--data", metavar="PICTURES", help="Pictures for --precision int8: a folder, a list or a glob.")
+@click.option("--half", is_flag=True, help="The same as --precision f16.")
+@click.option("--int8", metavar="PICTURES", help="The same as --precision int8 --data PICTURES.")
 @click.option("--fold", is_flag=True, help="With --format darknet: multiply batch normalization into the weights.")
 @click.option("--layers", type=click.IntRange(1), help="With --format darknet: only the first so many layers.")
 @click.option("--external", is_flag=True, help="Keep the weights in a file of their own beside the model.")
@@ -104,7 +109,22 @@ def command(
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
     path = output or chosen.place(network.cfg.stem)
-    given = {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
+    _say_precision(options)
+    given = {k: v for k, v in options.items() if v and k in ("half", "int8")}
+    given |= {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
     for sentence in chosen.write(network, path, replace=replace, check=check, **given):
         message(sentence)
     echo(path)
+
+
+def _say_precision(options: dict[str, Any]) -> None:
+    """Say `--precision` in the words of the formats. Raises `UsageError` for two precisions, or int8 without data."""
+    precision, data = options.pop("precision"), options.pop("data")
+    if (precision == INT8) != (data is not None):
+        raise click.UsageError(
+            "--precision int8 needs pictures to be calibrated on, --data PICTURES, and nothing else does"
+        )
+    if precision != F32 and (options["half"] or options["int8"]):
+        raise click.UsageError("--half and --int8 are precisions: leave out --precision")
+    options["half"] = options["half"] or precision == F16
+    options["int8"] = options["int8"] or data

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..backends.backend import AUTO
+from ..backends.precision import F32, KINDS
 from ..darknet import dialects
 from ..errors import json_escaped, printable
 
@@ -108,6 +110,36 @@ device_option = click.option(
     metavar="DEVICE",
     help="Where it computes: cpu, cuda[:N], tensorrt[:N], directml[:N], coreml, openvino:GPU … (default: cpu).",
 )
+
+_PRECISION = (
+    click.option(
+        "--precision", type=click.Choice((*KINDS, AUTO.name)), default=F32, show_default=True,
+        help="What it computes in; int8 is calibrated on --data; auto: the fastest here that loses at most --max-loss.",
+    ),
+    click.option(
+        "--data", "precision_data", type=click.Path(path_type=Path), metavar="PICTURES",
+        help="Pictures for --precision int8 and auto: a .data file, a list, a folder; best with labels.",
+    ),
+    click.option(
+        "--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
+        help="How much mAP --precision may cost (default for auto: 0.005; for int8 it is only told).",
+    ),
+)  # fmt: skip
+
+
+def precision_options(command: F) -> F:
+    """The options of what a network computes in; `precision_of` takes them out again."""
+    for option in reversed(_PRECISION):
+        command = option(command)
+    return command
+
+
+def precision_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `load` that `precision_options` say, taken out of the options; what is a default is left out."""
+    precision, data, max_loss = (options.pop(key) for key in ("precision", "precision_data", "max_loss"))
+    given = {"precision": precision if precision != F32 else None, "data": data, "max_loss": max_loss}
+    return {key: value for key, value in given.items() if value is not None}
+
 
 weights_option = click.option(
     "-w",

@@ -22,6 +22,8 @@ from .options import (
     is_verbose,
     message,
     network_options,
+    precision_of,
+    precision_options,
     replace_option,
     weights_option,
 )
@@ -67,6 +69,7 @@ SHOWN = 3  # paths of drawn pictures
     help="What computes; auto: the fastest here, measured the first time.",
 )
 @device_option
+@precision_options
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -294,6 +297,7 @@ def _load(cfg: str, options: dict[str, Any], note_it: Say, *, verbose: bool) -> 
         allow_partial=options["allow_partial"],
         cache=not options["no_cache"],
         say=note_it,
+        **precision_of(options),
         **options_of_backend,
     )
     for diagnostic in model.contract.diagnostics:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..apps.serve.limits import MEBI, Limits
-from .options import device_option, echo, message, network_options
+from .options import device_option, echo, message, network_options, precision_of, precision_options
 
 if TYPE_CHECKING:
     from ..apps.serve.run import ServerOptions
@@ -54,6 +54,7 @@ OF_A_CFG = ("name", "names", "letterbox", "dialect", "size", "random", "allow_pa
 @click.option("--user", help="Whom the process becomes when the models are open, where root starts it.")
 @click.option("--backend", default="onnxruntime", show_default=True, help="Which runtime computes.")
 @device_option
+@precision_options
 @click.option("-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside CFG).")
 @click.option("--letterbox/--no-letterbox", default=None, help="How pictures are fitted (default: as the cfg says).")
 @click.option("-q", "--quiet", is_flag=True, help="No line for each request.")
@@ -75,13 +76,13 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
         raise click.UsageError(f"{told}: of a CFG, and the models of a folder are as they were exported")
     from ..apps.serve.run import run_server
 
-    given = {key: options.pop(key) for key in ("backend", "device", *OF_A_CFG)}
+    precision = precision_of(options)
+    given = {**precision, **{key: options.pop(key) for key in ("backend", "device", *OF_A_CFG)}}
     name, given["random_weights"] = given.pop("name"), given.pop("random")
     own = [(name or Path(cfg).stem, partial(_load, cfg, weights, given))] if cfg is not None else []
     log = (lambda _: None) if quiet else message
-    run_server(
-        own, partial(_load_file, given["backend"], given["device"]), _options(options), say=message, log=log, ready=echo
-    )
+    of_files = {"backend": given["backend"], "device": given["device"], **precision}
+    run_server(own, partial(_load_file, of_files), _options(options), say=message, log=log, ready=echo)
 
 
 def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -> Model:
@@ -94,8 +95,8 @@ def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -
     return load(cfg, weights, **own, say=message)
 
 
-def _load_file(backend: str, device: str | None, path: Path, threads: int) -> Model:
-    return _load(str(path), None, {"backend": backend, "device": device}, threads)
+def _load_file(given: dict[str, Any], path: Path, threads: int) -> Model:
+    return _load(str(path), None, given, threads)
 
 
 def _options(given: dict[str, Any]) -> ServerOptions:

@@ -104,10 +104,13 @@ def exported_of(
     """
     if half and int8 is not None:
         raise DataError("half and int8 exclude each other")
-    program = named(network, names, letterbox)
-    exported = to_exported(program, half=half, **options)
+    program, calibration = named(network, names, letterbox), None
     if int8 is not None:
-        exported = _quantized(exported, int8)
+        from ..analysis.quantize import quantize
+
+        calibration, found = quantize(program, int8)
+        program = Program(program.graph, dataclasses.replace(program.contract, int8=found.to_dict()))
+    exported = to_exported(program, half=half, calibration=calibration, **options)
     exported.model.graph.name = network.cfg.stem
     told = (*notes_of(network, program.contract), *(told_of_half(program) if half else ()))
     return dataclasses.replace(exported, contract=dataclasses.replace(exported.contract, diagnostics=told))
@@ -203,10 +206,3 @@ def placing(path: Path, *beside: str) -> Iterator[Path]:
                 put(folder / place.name, place)
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror or e}") from None
-
-
-def _quantized(exported: Exported, images: str | Path) -> Exported:
-    from ..analysis.quantize import quantize
-
-    model, found = quantize(exported.whole(), images)
-    return Exported(model, {}, dataclasses.replace(exported.contract, int8=found.to_dict()))

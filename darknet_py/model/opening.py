@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backends.backend import AUTO, DEFAULT
+from ..backends.precision import F32
 from ..backends.session import Session, open_file, open_session, reader
 from ..contract.contract import Contract
 from ..errors import DataError, to_nobody
@@ -39,6 +40,9 @@ def load(
     as_darknet: bool = False,
     allow_partial: bool = False,
     cache: bool = True,
+    precision: str = F32,
+    data: str | Path | None = None,
+    max_loss: float | None = None,
     say: Say | None = None,
     quiet: bool = False,
     **options: object,
@@ -51,9 +55,11 @@ def load(
     `dialect`, `size`, `strict` and `as_darknet` are those of `Reading`;
     `size` is (height, width), as arrays are, and 608x352, width first, is the command line's word for (352, 608).
     `random_weights` is a seed for random numbers instead of weights; `allow_partial` takes a weights file of the first
-    layers (a trained backbone) and leaves the others random. What is done unasked (a download, a measurement, random
-    parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told. Raises `CfgError`, `WeightsError`,
-    `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
+    layers (a trained backbone) and leaves the others random. `precision` is 'f32', 'bf16', 'f16' or 'int8', or 'auto':
+    the fastest here whose mAP is at most `max_loss` (0.005) lower on the pictures `data` (a .data file, a list, a
+    folder), of which int8 takes some to be calibrated on; what it costs is said each time. What is done unasked (a
+    download, a measurement, random parameters) is a line on stderr, or told to `say`; with `quiet` nobody is told.
+    Raises `CfgError`, `WeightsError`, `DataError`, `BackendError` or `ZooError`, which are all `DarknetError`.
 
     >>> import tempfile, pathlib
     >>> import numpy as np
@@ -64,7 +70,8 @@ def load(
     """
     given: dict[str, Any] = dict(
         names=names, dialect=dialect, size=size, random_weights=random_weights, letterbox=letterbox, strict=strict,
-        as_darknet=as_darknet, allow_partial=allow_partial, cache=cache,
+        as_darknet=as_darknet, allow_partial=allow_partial, cache=cache, precision=precision, data=_absolute(data),
+        max_loss=max_loss,
     )  # fmt: skip
     tell = say or (to_nobody if quiet else to_stderr)
     model = _load(cfg, weights, backend, **given, say=tell, options=options)
@@ -95,11 +102,12 @@ def _load(
     as_darknet: bool,
     allow_partial: bool,
     cache: bool,
+    precision: str,
+    data: str | Path | None,
+    max_loss: float | None,
     say: Say | None,
     options: dict[str, Any],
 ) -> Model:
-    if backend == AUTO.name:
-        options = {**options, "say": say}
     if written := find_exported(Path(cfg)):
         cfg_only = dict(
             weights=weights, dialect=dialect, size=size, random_weights=random_weights,
@@ -107,7 +115,11 @@ def _load(
         )  # fmt: skip
         if wrong := [k for k, v in cfg_only.items() if v is not None]:
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
-        return _load_written(*written, backend, names, letterbox, options)
+        if data is not None or max_loss is not None or precision == AUTO.name:
+            raise DataError(f"{cfg} is a finished network: its precision can be named, not found: leave out data, auto")
+        return _load_written(
+            *written, backend, names, letterbox, {**_told(backend, say), **options, "precision": precision}
+        )
     from ..darknet.reading import Reading
     from ..zoo.find import find_network
 
@@ -122,10 +134,19 @@ def _load(
     if options.get("device") == "cpu":
         options = {key: value for key, value in options.items() if key != "device"}
     # Of all back ends only onnxruntime writes down what it made of a network; see `kept`.
-    if cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
+    plain = precision == F32 and data is None and max_loss is None
+    if plain and cache and backend == "onnxruntime" and not allow_partial and options.keys() <= {"threads"}:
         recipe = _recipe(files, weights, random_weights, reading, say)
         return _load_compiled(recipe, compiled, names or files.names, letterbox, options, say)
-    return from_network(compiled(), backend, names=names, letterbox=letterbox, **options)
+    return from_network(
+        compiled(), backend, names=names, letterbox=letterbox, precision=precision, data=data, max_loss=max_loss,
+        say=say, **options,
+    )  # fmt: skip
+
+
+def _told(backend: str, say: Say | None) -> dict[str, Any]:
+    """The option with which the search for the fastest back end says that it measures."""
+    return {"say": say} if backend == AUTO.name else {}
 
 
 def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading, say: Say | None) -> Recipe:
@@ -199,11 +220,24 @@ def from_network(
     *,
     names: str | Path | None = None,
     letterbox: bool | None = None,
+    precision: str = F32,
+    data: str | Path | None = None,
+    max_loss: float | None = None,
+    say: Say | None = None,
     **options: object,
 ) -> Model:
-    """A model of a network that is already open."""
+    """A model of a network that is already open; the options are those of `load`."""
     program = network.program(names, letterbox).before_heads()
-    return Model(open_session(program.graph, backend, **options), program.contract, network)
+    if precision == F32 and data is None and max_loss is None:
+        session = open_session(program.graph, backend, **_told(backend, say), **options)
+        return Model(session, program.contract, network)
+    from .precision import find_precision
+
+    chosen = find_precision(program, backend, precision, data, max_loss, say, options)
+    session = open_session(
+        program.graph, chosen.backend, precision=chosen.precision, **_told(chosen.backend, say), **options
+    )
+    return Model(session, program.contract, network)
 
 
 def _load_written(

@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..ir.graph import Graph, Op, Value
+from ..ir.int8 import PRODUCTS, Int8Plan, weight_scales, whole_weights
 from .stream import assemble
 
 OPSET = (
@@ -45,8 +46,10 @@ def output_names(graph: Graph) -> list[str]:
 class Emitter:
     """Writes nodes and initializers; `op` is the operation that is being written."""
 
-    def __init__(self, graph: Graph, batch: int | None, half: Container[Op], names: list[str]) -> None:
-        self.graph, self.batch, self.half = graph, batch, half
+    def __init__(
+        self, graph: Graph, batch: int | None, half: Container[Op], names: list[str], int8: Int8Plan | None = None
+    ) -> None:
+        self.graph, self.batch, self.half, self.int8 = graph, batch, half, int8
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.arrays: dict[str, np.ndarray] = {}  # the large initializers, not yet copied
@@ -76,11 +79,47 @@ class Emitter:
         if value in self.graph.data:
             shape = (1, *(value.shape or [1] * len(self.op.output.shape)))
             return self.array(self.graph.data[value].reshape(shape), (value, shape), value.name)
-        return self.cast(self._name_of[value], self.dtype)
+        name = self.cast(self._name_of[value], self.dtype)
+        is_whole = self.int8 is not None and self.op in self.int8.ops and value in self.int8.grids
+        return self._on_grid(value, name) if is_whole else name
 
     def weights(self, start: int = 1) -> list[str]:
-        """The operands from `start` on as they are, without a batch axis."""
+        """The operands from `start` on as they are, without a batch axis; those of a product of 8 bits on grids."""
+        if self.int8 is not None and self.op in self.int8.ops and self.op.kind in PRODUCTS:
+            return self._whole_weights(self.int8.grids[self.op.inputs[0]].scale)
         return [self.array(self.graph.data[v], (v,), v.name) for v in self.op.inputs[start:]]
+
+    def _on_grid(self, value: Value, name: str) -> str:
+        """A value in 8 bits, and as float32 again: runtimes take the two out where what is between can do without."""
+        assert self.int8 is not None
+        grid, key = self.int8.grids[value], ("grid", value)
+        if key not in self._interned:
+            steps = [self.scalar(grid.scale), self._byte(grid.zero)]
+            whole = self._plain("QuantizeLinear", [name, *steps], f"{value.name}.int8")
+            self._interned[key] = self._plain("DequantizeLinear", [whole, *steps], f"{value.name}.on_grid")
+            self._dtypes[self._interned[key]] = np.float32
+        return self._interned[key]
+
+    def _byte(self, number: int) -> str:
+        """A number of 8 bits as a tensor without axes."""
+        if ("byte", number) not in self._interned:
+            self._interned["byte", number] = self.initializer(np.array(number, np.uint8), f"const.u{number}")
+        return self._interned["byte", number]
+
+    def _whole_weights(self, step: float) -> list[str]:
+        """The weights of a product as int8, and its biases as int32, with the steps of both."""
+        weights, *biases = (self.graph.data[v] for v in self.op.inputs[1:])
+        scales = weight_scales(weights)
+        result = self.op.output.name
+        named = self.initializer(scales, f"{result}.steps")
+        whole = self.initializer(whole_weights(weights, scales), f"{result}.weights.int8")
+        found = [self._plain("DequantizeLinear", [whole, named], f"{result}.weights.on_grid", axis=0)]
+        for bias in biases:
+            steps = (scales * np.float32(step)).astype(np.float32)
+            sums = np.rint(np.clip(bias / steps, -(2**31) + 1, 2**31 - 129)).astype(np.int32)
+            inputs = [self.initializer(sums, f"{result}.biases.int32"), self.initializer(steps, f"{result}.bias_steps")]
+            found.append(self._plain("DequantizeLinear", inputs, f"{result}.biases.on_grid", axis=0))
+        return found
 
     def node(self, kind: str, inputs: list[str], suffix: str = "", **attrs: Any) -> str:
         """A node; without `suffix` its result is the result of the current operation."""

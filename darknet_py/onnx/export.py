@@ -21,6 +21,7 @@ from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..files import put, scratch
+from ..ir.int8 import Calibration, plan
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
@@ -76,9 +77,12 @@ def to_exported(
     threshold: float = CONF,
     iou: float = IOU,
     max_detections: int = 300,
+    calibration: Calibration | None = None,
     emitters: Mapping[str, Emit] | None = None,
 ) -> Exported:
-    """A program with its parameters loaded as ONNX; the options are those of `export_onnx`, and `write_onnx`.
+    """A program with its parameters loaded as ONNX, of 8 bits with a `calibration`.
+
+    The other options are those of `export_onnx`, and `write_onnx`.
 
     Raises `DataError` for bad options and `BackendError` where boxes cannot be expressed.
     """
@@ -115,7 +119,11 @@ def to_exported(
     if boxes == "nms":
         contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
         extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
-    emitter = write_onnx(graph, batch=batch, half=body, names=tensors, extend=extend, emitters=emitters)
+    small = plan(graph, calibration, whole=True) if calibration else None
+    emitter = write_onnx(
+        small.graph if small else graph, batch=batch, half=body, names=tensors, extend=extend, emitters=emitters,
+        int8=small,
+    )  # fmt: skip
     model = emitter.skeleton()
     if boxes == "tensorrt":
         model.opset_import.append(helper.make_opsetid(PLUGINS, 1))

@@ -15,6 +15,7 @@ import onnx
 
 from ..errors import BackendError
 from ..ir.graph import Graph, Op
+from ..ir.int8 import Int8Plan
 from ..ir.kernels import batch_norm_affine
 from ..passes import fold_constants
 from ..passes.fold_batch_norm import FOLDABLE
@@ -23,9 +24,9 @@ from .emitter import Emitter, input_names, output_names
 # Every operator that a model may contain; export adds those of its suppression for boxes="nms" and "padded".
 OPERATORS = frozenset(
     """
-    Add AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose Div Elu Exp Expand Floor Gather Gemm
-    Identity LeakyRelu MatMul Max MaxPool Mul Pad Pow ReduceMax ReduceMean ReduceSum Relu Reshape Resize Shape Sigmoid
-    Slice Softmax Sqrt Sub Tanh Transpose
+    Add AveragePool BatchNormalization Cast Ceil Clip Concat Conv ConvTranspose DequantizeLinear Div Elu Exp Expand
+    Floor Gather Gemm Identity LeakyRelu MatMul Max MaxPool Mul Pad Pow QuantizeLinear ReduceMax ReduceMean ReduceSum
+    Relu Reshape Resize Shape Sigmoid Slice Softmax Sqrt Sub Tanh Transpose
     """.split()
 )
 
@@ -37,8 +38,8 @@ def to_onnx(graph: Graph, **options: Any) -> onnx.ModelProto:
 
     Inputs and outputs are float32 with the batch axis in front: `batch` samples, or a symbolic number of them. Outputs
     are called `names` or, without these, as `output_names` says. Operations in `half` compute in float16. `emitters`
-    replace some of `EMITTERS`; `extend` may write nodes after the last and change `outputs`. Raises `BackendError` if
-    parameters are missing.
+    replace some of `EMITTERS`; what a plan `int8` has is in 8 bits; `extend` may write nodes after the last and change
+    `outputs`. Raises `BackendError` if parameters are missing.
     """
     return write_onnx(graph, **options).model()
 
@@ -51,11 +52,12 @@ def write_onnx(
     names: Iterable[str] = (),
     emitters: Mapping[str, Emit] | None = None,
     extend: Emit | None = None,
+    int8: Int8Plan | None = None,
 ) -> Emitter:
     """What `to_onnx` makes, still in parts: `Emitter.skeleton` and `Emitter.arrays`."""
     need_weights(graph)
     graph = fold_constants(graph)
-    emitter = Emitter(graph, batch, half, list(names) or output_names(graph))
+    emitter = Emitter(graph, batch, half, list(names) or output_names(graph), int8)
     emitter.write({**EMITTERS, **(emitters or {})})
     if extend:
         extend(emitter)

@@ -177,7 +177,7 @@ def check_contract(contract: Contract) -> None:
 def network_hash(model: Model, job: Job) -> str:
     """A hash of the files of a network, and of what goes in and comes out."""
     said = {k: v for k, v in model.contract.to_dict().items() if k not in ("origin", "names_origin", "diagnostics")}
-    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights")}
+    extra = {k: v for k, v in job.network.items() if k in ("device", "random_weights", "precision")}
     return _digest([said, _files_of(job), extra])
 
 

@@ -163,6 +163,8 @@ def job_of(
     """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
     if backend == AUTO.name:
         raise DataError("batch work needs one back end for all pictures: 'auto' may choose another tomorrow; name one")
+    if network.get("precision") == AUTO.name:
+        raise DataError("batch work needs one precision for all pictures: 'auto' may choose another tomorrow; name one")
     check_least(1, batch=batch, threads=threads)
     check_least(0, workers=workers)
     row_format(format)

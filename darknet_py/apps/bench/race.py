@@ -110,9 +110,9 @@ def compare(folder: Path, wanted: Sequence[np.ndarray]) -> float:
     return max(difference(a.reshape(w.shape), w) for a, w in zip(found, wanted, strict=True))
 
 
-def agree(folder: Path, wanted: Sequence[np.ndarray]) -> float:
+def agree(folder: Path, wanted: Sequence[np.ndarray], tolerance: float = TOLERANCE) -> float:
     """`compare`, with a `SideError` if what was computed is something else."""
     off = compare(folder, wanted)
-    if not off <= TOLERANCE:
+    if not off <= tolerance:
         raise SideError(f"computes something else: off by {off:.1e} of the largest number")
     return off

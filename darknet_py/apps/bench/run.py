@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from ...analysis.cost import cost
+from ...backends.backend import AUTO
 from ...backends.backend import backends as known_backends
+from ...backends.precision import F32, WHOLE, Precision
 from ...darknet.network import Network, open_network
+from ...errors import DataError
 from ...files import scratch
 from ...machine import cpu, thread_environment
 from ...vision.preprocess import to_input
@@ -54,9 +57,9 @@ class BenchResult:
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
-def installed() -> list[str]:
-    """The back ends whose packages are installed, without the slow references."""
-    return [b.name for b in known_backends().values() if b.fast and b.installed]
+def installed(precision: Precision = WHOLE) -> list[str]:
+    """The back ends whose packages are installed and that have a precision here, without the slow references."""
+    return [b.name for b in known_backends().values() if b.fast and b.installed and not precision.find_lack(b)]
 
 
 def bench(
@@ -70,25 +73,36 @@ def bench(
     size: tuple[int, int] | None = None,
     dialect: str | None = None,
     random_weights: int | None = None,
+    precision: str = F32,
+    data: str | Path | None = None,
+    max_loss: float | None = None,
 ) -> BenchResult:
     """Time a network in `backends` (default: all fast ones installed), each in a process of its own.
 
     Before anything is timed, outputs are compared with those of the first back end. `rounds` is chosen by the cost of a
     run unless given; `threads` is the number of cores unless given; `layers` times every layer where the back end can.
+    `precision`, `data` and `max_loss` are those of `load`; default back ends are those that have the precision here.
     Raises as `load` does for a network that cannot be opened; a back end that fails is in `failures`.
     """
     network = open_network(cfg, weights, size=size, dialect=dialect, random=random_weights)
     count = threads or os.cpu_count() or 1
     options: dict[str, Any] = {"cfg": str(network.cfg), "weights": str(network.weights) if network.weights else None}
     options |= {"size": size, "dialect": dialect, "random_weights": random_weights}
+    if precision == AUTO.name:
+        raise DataError("bench times one precision in all back ends: name it")
+    wanted = Precision.of(precision)
+    names = list(backends) or installed(wanted)
+    if not names:
+        raise DataError(f"no back end that is installed here has the precision {precision}")
+    if not wanted.is_whole:
+        options |= {"precision": precision, "data": str(data) if data else None, "max_loss": max_loss}
     with scratch() as folder, ExitStack() as stack:
         _write_inputs(network, folder)
         environment = {**thread_environment(count), "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
         failures: dict[str, str] = {}
-        names = list(backends) or installed()
         sides = {b: _side(stack, folder, b, environment) for b in [*names, "peak"]}
         peak = sides.pop("peak")
-        versions = _open(sides, folder, count, options, failures)
+        versions = _open(sides, folder, count, options, failures, wanted.tolerance)
         detects = bool(network.graph.heads) and len(network.graph.image.shape) == 3
         measures = dict.fromkeys(sides, ("network", "detect") if detects else ("network",))
         done = race(sides, measures, rounds=rounds, threads=count, peak=peak)
@@ -113,8 +127,9 @@ def bench(
     machine = {"cpu": cpu(), "cores": os.cpu_count(), "threads": count, "load": os.getloadavg()[0]}
     shape = "x".join(map(str, network.graph.image.shape))
     rows.sort(key=lambda r: r.network.median)
+    computed = "" if wanted.is_whole else f" in {precision}"
     return BenchResult(
-        f"{network.cfg.stem}, input {shape}", machine, flops / 1e9, done.rounds, tuple(rows), peaks, failures
+        f"{network.cfg.stem}, input {shape}{computed}", machine, flops / 1e9, done.rounds, tuple(rows), peaks, failures
     )
 
 
@@ -135,8 +150,9 @@ def _side(stack: ExitStack, folder: Path, name: str, environment: Mapping[str, s
 
 
 def _open(
-    sides: dict[str, Side], folder: Path, threads: int, options: dict[str, Any], failures: dict[str, str]
-) -> dict[str, str]:
+    sides: dict[str, Side], folder: Path, threads: int, options: dict[str, Any], failures: dict[str, str],
+    tolerance: float,
+) -> dict[str, str]:  # fmt: skip
     """Open the network everywhere; who fails or disagrees with the first moves to `failures`. Versions."""
     versions: dict[str, str] = {}
     first: list[np.ndarray] = []
@@ -149,7 +165,7 @@ def _open(
             if not first:
                 with np.load(own / "outputs.npz") as arrays:
                     first = [arrays[name] for name in arrays.files]
-            agree(own, first)
+            agree(own, first, tolerance)
         except SideError as e:
             failures[backend] = str(e)
             del sides[backend]

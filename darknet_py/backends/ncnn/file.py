@@ -12,7 +12,7 @@ import numpy as np
 from ...contract.told import from_text
 from ...errors import BackendError
 from ...files import check_file, read_at_most
-from .session import in_float32
+from .session import configured
 
 TOLD = ".json"
 MOST = 1 << 24  # bytes of what a file says of itself
@@ -27,7 +27,7 @@ class NcnnFileSession:
         self._inputs = [contract.input, *(s.input for s in contract.states)]
         self._outputs = contract.results
         self._lock = Lock()  # as in `session`
-        self._net = in_float32(ncnn.Net(), threads, winograd)
+        self._net = configured(ncnn.Net(), threads, winograd)
         arrays = path.with_suffix(".bin")
         check_file(arrays, "file of weights")
         if self._net.load_param(str(path)) or self._net.load_model(str(arrays)):

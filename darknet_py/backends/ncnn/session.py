@@ -1,8 +1,8 @@
 """ncnn, the extra `[ncnn]`: it multiplies 3x3 kernels by Winograd's method, which pays where arithmetic is scarce.
 
 Decision: no detour over ONNX. A graph has one sample, as ncnn's layers have, and its primitives are few; what ncnn has
-no layer for, NumPy computes between two parts of ncnn. Numbers are float32 throughout: half precision, ncnn's default,
-is another result. Samples of a batch are computed one after another.
+no layer for, NumPy computes between two parts of ncnn. Numbers are float32 throughout unless bfloat16 is asked for:
+half precision, ncnn's default, is another result. Samples of a batch are computed one after another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ...ir.graph import Graph, Op, Value
 from ...ir.kernels import run_op
 from ...onnx.operators import feed, need_weights
 from ...passes import optimize, passes_for
+from ..precision import BF16, WHOLE, Precision
 from ..session import Session
 from . import BACKEND
 from .writer import Writer, has_layer
@@ -34,12 +35,12 @@ OLDEST = (1, 0, 20261020)  # the release of May 2026, and those before, clip wro
 class NcnnSession:
     """A graph in ncnn, which keeps nothing between runs: each sample has an extractor, with memory of its own."""
 
-    def __init__(self, graph: Graph, threads: int | None, winograd: bool) -> None:
+    def __init__(self, graph: Graph, threads: int | None, winograd: bool, precision: Precision) -> None:
         self._graph = graph
         self._wanted = graph.roots
         self._lock = Lock()  # extractors share the allocators and threads of their network
         self._parts = [
-            _NcnnPart(ops, gives, graph.data, threads, winograd) if inside else _NumpyPart(ops, graph.data)
+            _NcnnPart(ops, gives, graph.data, threads, winograd, precision) if inside else _NumpyPart(ops, graph.data)
             for inside, ops, gives in _parts(graph, self._wanted)
         ]
 
@@ -55,15 +56,17 @@ class NcnnSession:
         return [known[v] if v in known else np.repeat(data[v][None], batch, 0) for v in self._wanted]
 
 
-def open_session(graph: Graph, *, threads: int | None = None, winograd: bool = True) -> NcnnSession:
-    """ncnn on a graph with its parameters loaded; `threads` None: one for each core.
+def open_session(
+    graph: Graph, *, threads: int | None = None, winograd: bool = True, precision: Precision = WHOLE
+) -> NcnnSession:
+    """ncnn on a graph with its parameters loaded; `threads` None: one for each core; `precision` f32 or bf16.
 
     Without `winograd`, 3x3 convolutions are slower and a few times as exact. Raises `BackendError` for a release
     of ncnn that computes something else.
     """
     check_version()
     need_weights(graph)
-    return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd)
+    return NcnnSession(optimize(graph, passes_for("ncnn")), threads, winograd, precision)
 
 
 def open_file(path: Path, *, threads: int | None = None, winograd: bool = True) -> Session:
@@ -80,14 +83,15 @@ def check_version() -> None:
         raise BackendError(f"ncnn {ncnn.__version__} clips wrongly: pip install --upgrade {BACKEND.install}")
 
 
-def in_float32(net: Any, threads: int | None, winograd: bool) -> Any:
-    """A network of ncnn that computes in float32."""
+def configured(net: Any, threads: int | None, winograd: bool, precision: Precision = WHOLE) -> Any:
+    """A network of ncnn that computes in a precision, and in no other unasked."""
     options = net.opt
     if threads is not None:
         options.num_threads = threads
     options.use_winograd_convolution = winograd
     options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
-    options.use_bf16_packed = options.use_bf16_storage = False
+    options.use_bf16_packed = False
+    options.use_bf16_storage = precision.kind == BF16
     return net
 
 
@@ -106,10 +110,11 @@ class _NcnnPart:
     """Some operations in ncnn."""
 
     def __init__(
-        self, ops: list[Op], gives: list[Value], data: Mapping[Value, np.ndarray], threads: int | None, winograd: bool
-    ) -> None:
+        self, ops: list[Op], gives: list[Value], data: Mapping[Value, np.ndarray], threads: int | None, winograd: bool,
+        precision: Precision,
+    ) -> None:  # fmt: skip
         self._writer = written = Writer(ops, gives, data)
-        self._net = in_float32(ncnn.Net(), threads, winograd)
+        self._net = configured(ncnn.Net(), threads, winograd, precision)
         self._arrays = b"".join(written.arrays) or bytes(4)  # ncnn reads there as long as it lives
         if self._net.load_param_mem(written.text()):
             raise BackendError("ncnn refuses the network")

@@ -16,4 +16,6 @@ BACKEND = Backend(
         "directml": "onnxruntime-directml",
         "coreml": "onnxruntime",
     },
+    # Without VNNI a processor adds pairs of products in 16 bits, which do not hold them.
+    precisions={"int8": {"x86_64": ("avx512_vnni", "avx_vnni")}},
 )

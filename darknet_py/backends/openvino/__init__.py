@@ -12,4 +12,9 @@ BACKEND = Backend(
     reads=(".onnx", ".xml"),
     at_once="streams",
     devices={"openvino": "openvino"},
+    precisions={
+        "bf16": {"x86_64": ("avx512_bf16", "amx_bf16"), "aarch64": ("bf16",)},
+        "f16": {"x86_64": ("avx512_fp16", "amx_fp16"), "aarch64": ("asimdhp",)},
+        "int8": {"x86_64": ("avx512_vnni", "avx_vnni", "amx_int8")},
+    },
 )

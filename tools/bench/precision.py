@@ -1,0 +1,151 @@
+"""What fewer bits cost and gain here: `python -m tools.bench.precision` prints the tables of tools/docs/precision.md.
+
+Speeds are processor seconds of one thread, because other programs of a machine change these least; each ratio is the
+median of pairs, one run of either side after the other. The loss is COCO's AP50 on one half of the pictures, int8
+calibrated on the other half, and the halves swapped; labels of the pictures that calibrate are not looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from darknet_py.analysis.calibrate import CLOSE, calibrate
+from darknet_py.analysis.evaluate.coco import coco_numbers
+from darknet_py.analysis.evaluate.record import Detected
+from darknet_py.backends.backend import backends
+from darknet_py.backends.precision import BF16, F32, INT8, KINDS, Precision
+from darknet_py.backends.session import Session, open_session
+from darknet_py.contract.program import Program
+from darknet_py.darknet.network import open_network
+from darknet_py.errors import DarknetError
+from darknet_py.machine import cpu
+from darknet_py.model.model import Model
+from darknet_py.vision.datasets import Dataset, open_dataset
+from darknet_py.vision.sources import PictureFile
+
+from .performance.networks import NETWORKS, find_cfg
+
+SHARED = Path(__file__).parents[3] / "shared"
+PAIRS = 7
+RECORDED = 0.001
+
+
+@dataclass(frozen=True)
+class Half:
+    """Pictures of a data set by their numbers: those that calibrate, those that are scored."""
+
+    calibration: tuple[int, ...]
+    scored: tuple[int, ...]
+
+
+def halves(count: int) -> tuple[Half, Half]:
+    """Every second picture for either, and swapped.
+
+    >>> halves(4)[1]
+    Half(calibration=(1, 3), scored=(0, 2))
+    """
+    even, odd = tuple(range(0, count, 2)), tuple(range(1, count, 2))
+    return Half(even, odd), Half(odd, even)
+
+
+def map_on(program: Program, session: Session, dataset: Dataset, numbers: Sequence[int]) -> float:
+    """The AP50 of a session on some pictures."""
+    model = Model(session, program.contract)
+    examples = [dataset.examples[i] for i in numbers]
+    found = [Detected.of(one) for one in model((str(e.picture) for e in examples), RECORDED)]
+    labels = [e.read(program.contract.names)[0] for e in examples]
+    return coco_numbers(found, labels, program.contract.classes)["AP50"] or 0.0
+
+
+def seconds(session: Session, feed: list[np.ndarray]) -> float:
+    """Processor seconds of a run."""
+    start = time.process_time()
+    session.run(feed)
+    return time.process_time() - start
+
+
+def ratio(slow: Session, fast: Session, feed: list[np.ndarray], pairs: int = PAIRS) -> float:
+    """How many times as fast the second session is: the median of pairs."""
+    for session in (slow, fast):
+        session.run(feed)
+    return median(seconds(slow, feed) / seconds(fast, feed) for _ in range(pairs))
+
+
+def losses(cfg: Path, dataset: Dataset, close: float, say: Callable[[str], None]) -> None:
+    """Print what each precision of each back end loses, and how fast it is, for one network."""
+    program = open_network(cfg, next(cfg.parent.glob("*.weights"))).program().before_heads()
+    feed = [np.random.default_rng(0).random((1, *program.contract.shape), np.float32)]
+    both = halves(len(dataset))
+    whole = open_session(program.graph)
+    before = [map_on(program, whole, dataset, half.scored) for half in both]
+    say(f"| {cfg.stem} | f32 | | | {' / '.join(f'{b:.4f}' for b in before)} |")
+    for backend in (b for b in backends().values() if b.fast and b.installed):
+        for kind in (k for k in KINDS if k in backend.precisions and Precision(k).find_lack(backend) is None):
+            found, kept = [], 0
+            for half in both if kind == INT8 else both[:1]:
+                precision = Precision(kind)
+                if kind == INT8:
+                    files = [PictureFile(dataset.examples[i].picture) for i in half.calibration]
+                    told = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+                    precision = Precision(kind, calibrate(program, files, backend.name, close, told))
+                    kept = len(precision.calibration.in_float) if precision.calibration else 0
+                session = open_session(program.graph, backend.name, threads=1, precision=precision)
+                for own, b in zip(both, before, strict=True):
+                    if kind != INT8 or own is half:
+                        found.append(map_on(program, session, dataset, own.scored) - b)
+            own_f32 = open_session(program.graph, backend.name, threads=1)
+            faster = ratio(own_f32, session, feed)
+            lost = " / ".join(f"{d:+.4f}" for d in found)
+            say(f"| {cfg.stem} | {backend.title} {kind}, {kept} in float32 | {faster:.2f} | {lost} | |")
+
+
+def speeds(say: Callable[[str], None]) -> None:
+    """Print how much faster bfloat16 is in OpenVINO, for the networks of the benchmark."""
+    found = []
+    for network in NETWORKS[:13]:
+        try:
+            cfg = find_cfg(network.name, [SHARED])
+            if cfg is None:
+                say(f"{network.name}: its cfg is not in {SHARED}")
+                continue
+            size = (network.size, network.size) if network.size else None
+            graph = open_network(cfg, random=0, size=size).program().before_heads().graph
+            feed = [np.random.default_rng(0).random((1, *graph.image.shape), np.float32)]
+            sessions = [open_session(graph, "openvino", threads=1, precision=kind) for kind in (F32, BF16)]
+        except DarknetError as e:
+            say(f"{network.name}: {e}")
+            continue
+        found.append(ratio(sessions[0], sessions[1], feed, 3))
+        say(f"| {network.name} | {found[-1]:.2f} |")
+    say(f"| geometric mean | {exp(sum(map(log, found)) / len(found)):.2f} |")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="*", type=Path, help="cfgs with their weights beside them")
+    parser.add_argument("--data", type=Path, default=SHARED / "images/coco64/images")
+    parser.add_argument("--close", type=float, default=CLOSE)
+    parser.add_argument("--bf16", action="store_true", help="the speed of the 13 networks of the benchmark in bfloat16")
+    args = parser.parse_args()
+    say = lambda text: print(text, flush=True)  # noqa: E731
+    say(f"{cpu()}; {', '.join(b.title for b in backends().values() if b.fast and b.installed)}")
+    if args.bf16:
+        speeds(say)
+        return
+    dataset = open_dataset(args.data)
+    for cfg in args.networks:
+        losses(cfg, dataset, args.close, say)
+
+
+if __name__ == "__main__":
+    main()
