@@ -32,7 +32,7 @@ def test_the_example_for_spark_makes_rows(tmp_path: Path) -> None:
     settings = {"PYTHONPATH": root, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
         [sys.executable, "example.py"], cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True,
-        check=False, timeout=300,
+        check=False, timeout=900,  # a JVM on a busy machine
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     rows = sorted(parquet.read_table(tmp_path / "spark_rows").to_pylist(), key=lambda row: row["path"])
