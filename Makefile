@@ -102,6 +102,13 @@ serve-hostile: $(SERVE)/.ready  ## ten thousand malformed requests: CFG=... WEIG
 claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
+conformance: $(READY) $(OTHERS)/.ready $(TRAIN)/.ready  ## the conformance kit run on every program that is here, and its scoreboard (minutes)
+	CONFORMANCE_RUNTIMES=$(CURDIR)/$(OTHERS) CONFORMANCE_TORCH=$(CURDIR)/$(TRAIN)/bin/python \
+		$(BIN)/python -m tools.conformance score --write
+
+conformance-wheel: $(READY)  ## the conformance kit as a wheel, in dist
+	$(BIN)/python -m tools.conformance build --wheel dist
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -145,5 +152,5 @@ clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) .docs .bench build dist *.egg-info
 
 .PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
-	batch-test batch-kill batch-scale serve-test serve-load serve-hostile lint format docs cfgs corpus fuzz \
+	batch-test batch-kill batch-scale serve-test serve-load serve-hostile conformance conformance-wheel lint format docs cfgs corpus fuzz \
 	bench bench-table5 bench-training bench-linear claims clean
