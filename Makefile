@@ -129,6 +129,13 @@ web-test: $(READY) $(WEBNPM)/.ready  ## the tests of pages that run the network 
 claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
+conformance: $(READY) $(OTHERS)/.ready $(TRAIN)/.ready  ## the conformance kit run on every program that is here, and its scoreboard (minutes)
+	CONFORMANCE_RUNTIMES=$(CURDIR)/$(OTHERS) CONFORMANCE_TORCH=$(CURDIR)/$(TRAIN)/bin/python \
+		$(BIN)/python -m tools.conformance score --write
+
+conformance-wheel: $(READY)  ## the conformance kit as a wheel, in dist
+	$(BIN)/python -m tools.conformance build --wheel dist
+
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -171,7 +178,4 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 clean:  ## remove what was built here
 	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) $(WEBNPM) $(FORMATS) .tab .docs .bench build dist *.egg-info
 
-.PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
-	batch-test batch-kill batch-scale formats-test formats-check serve-test serve-load serve-hostile serve-stops \
-	tab web-test lint format docs cfgs corpus fuzz \
-	bench bench-table5 bench-training bench-linear claims clean
+.PHONY: $(shell awk -F: '/^[a-z0-9-]+:/ { print $$1 }' $(firstword $(MAKEFILE_LIST)))
