@@ -28,7 +28,7 @@ TITLES = {
     "models": "fetched models",
     "checkpoints": "fetched checkpoints of other programs",
     "imported": "weights made of checkpoints",
-    "measurements": "measurements of --backend auto",
+    "measurements": "measurements of --backend auto and --precision",
     "evaluations": "evaluations that were stopped",
     "hashes": "checksums of files",
 }
