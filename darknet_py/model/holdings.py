@@ -28,7 +28,7 @@ TITLES = {
     "models": "fetched models",
     "checkpoints": "fetched checkpoints of other programs",
     "imported": "weights made of checkpoints",
-    "measurements": "measurements of --backend auto and --workers auto",
+    "measurements": "measurements of --backend auto, --workers auto and --precision",
     "evaluations": "evaluations that were stopped",
     "hashes": "checksums of files",
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
@@ -80,7 +80,7 @@ def ratio(slow: Session, fast: Session, feed: list[np.ndarray], pairs: int = PAI
     return median(seconds(slow, feed) / seconds(fast, feed) for _ in range(pairs))
 
 
-def losses(cfg: Path, dataset: Dataset, close: float, say: Callable[[str], None]) -> None:
+def losses(cfg: Path, dataset: Dataset, close: float) -> None:
     """Print what each precision of each back end loses, and how fast it is, for one network."""
     program = open_network(cfg, next(cfg.parent.glob("*.weights"))).program().before_heads()
     feed = [np.random.default_rng(0).random((1, *program.contract.shape), np.float32)]
@@ -95,8 +95,7 @@ def losses(cfg: Path, dataset: Dataset, close: float, say: Callable[[str], None]
                 precision = Precision(kind)
                 if kind == INT8:
                     files = [PictureFile(dataset.examples[i].picture) for i in half.calibration]
-                    told = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-                    precision = Precision(kind, calibrate(program, files, backend.name, close, told))
+                    precision = Precision(kind, calibrate(program, files, backend.name, close, _tell))
                     kept = len(precision.calibration.in_float) if precision.calibration else 0
                 session = open_session(program.graph, backend.name, threads=1, precision=precision)
                 for own, b in zip(both, before, strict=True):
@@ -108,7 +107,7 @@ def losses(cfg: Path, dataset: Dataset, close: float, say: Callable[[str], None]
             say(f"| {cfg.stem} | {backend.title} {kind}, {kept} in float32 | {faster:.2f} | {lost} | |")
 
 
-def speeds(say: Callable[[str], None]) -> None:
+def speeds() -> None:
     """Print how much faster bfloat16 is in OpenVINO, for the networks of the benchmark."""
     found = []
     for network in NETWORKS[:13]:
@@ -129,6 +128,15 @@ def speeds(say: Callable[[str], None]) -> None:
     say(f"| geometric mean | {exp(sum(map(log, found)) / len(found)):.2f} |")
 
 
+def say(text: str) -> None:
+    """A line of a table."""
+    print(text, flush=True)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,14 +145,13 @@ def main() -> None:
     parser.add_argument("--close", type=float, default=CLOSE)
     parser.add_argument("--bf16", action="store_true", help="the speed of the 13 networks of the benchmark in bfloat16")
     args = parser.parse_args()
-    say = lambda text: print(text, flush=True)  # noqa: E731
     say(f"{cpu()}; {', '.join(b.title for b in backends().values() if b.fast and b.installed)}")
     if args.bf16:
-        speeds(say)
+        speeds()
         return
     dataset = open_dataset(args.data)
     for cfg in args.networks:
-        losses(cfg, dataset, args.close, say)
+        losses(cfg, dataset, args.close)
 
 
 if __name__ == "__main__":

@@ -368,10 +368,11 @@ def _backends_page() -> str:
             f"`pip install '.[{b.extra}]'`" if b.extra else "installed with this package",
             ", ".join(f"`{s}`" for s in b.reads) or "no",
             {"session": "each session", "process": "the whole process", "none": "no such option"}[b.threads],
+            ", ".join(f"`{kind}`" for kind in ("f32", *b.precisions)),
         )
         for b in backends().values()
     ]
-    heads = ("`--backend`", "what it is", "how to get it", "runs exported files", "`threads` is for")
+    heads = ("`--backend`", "what it is", "how to get it", "runs exported files", "`threads` is for", "`--precision`")
     return f"# Back ends\n\n{table(heads, rows)}\n\n`auto` times those that are here and remembers the fastest.\n"
 
 
