@@ -16,13 +16,17 @@ from darknet_py.contract.thresholds import CONF, IOU
 from darknet_py.darknet.compile import compile_file
 from darknet_py.model.opening import load
 from tools.bench.environments import dependencies, library_path
+from tools.bench.performance import around, machines
 from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
 from tools.bench.performance.foreign import Contestant as Foreign
+from tools.bench.performance.machines import results_in, side_by_side, slug
+from tools.bench.performance.many import Contestant as Sending
 from tools.bench.performance.networks import NETWORKS, OURS, Entry, find_cfg, find_weights
 from tools.bench.performance.plot import draw, speeds
 from tools.bench.performance.prepare import BOXES, Prepared, made_up_photo, plain_onnx, prepare, resized
 from tools.bench.performance.report import markdown
 from tools.bench.performance.sides import CONTESTANTS
+from tools.bench.performance.throughput import folder_of_pictures
 
 # -- files -----------------------------------------------------------------------------------------------------------
 
@@ -202,7 +206,7 @@ def test_the_report_says_what_was_not_timed_and_why() -> None:
     assert "| pixels | 1,024 | 40000.00 | 3.91e+07 ns |" in text
     assert "| 2,000 | 100.0 |" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| ") and "not timed" in line}
-    assert widths == {10}
+    assert widths == {11}
 
 
 def test_the_picture_shows_the_fastest_first(tmp_path: Path) -> None:
@@ -210,6 +214,101 @@ def test_the_picture_shows_the_fastest_first(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra [plot] draws")
     draw(RESULT, tmp_path / "performance.svg")
     assert "yolov4 (416): images a second" in (tmp_path / "performance.svg").read_text("utf-8")
+
+
+def sent(*seconds: float, used: float = 0.01) -> dict[str, Any]:
+    return {"seconds": list(seconds), "used": [used] * len(seconds), "found": 1234}
+
+
+MANY_PICTURES = {
+    "title": "yolov4 (416)", "pictures": 1000, "threads": 2, "failed": {"a pool": "the process ended with -9"},
+    "sides": {
+        OURS: sent(0.010, 0.020, 0.010), "OpenVINO, AsyncInferQueue": sent(0.012, 0.024, 0.013),
+        "a loop": sent(0.03, 0.03, 0.03), f"stages of {OURS}": sent(0.02, 0.02, 0.02, used=0.016),
+    },
+}  # fmt: skip
+AROUND = {
+    "is exact": True, "resizes": {"a photo to 320": {"ratio": 1.7, "off": 1.8e-7}},
+    "imports": {"packages": {"numpy": 60.0}, "modules": {"darknet_py.errors": 1.5}, "count": 79},
+}  # fmt: skip
+
+
+def test_many_pictures_are_held_against_the_best_of_the_others_and_against_what_their_stages_take() -> None:
+    found = {bar["title"]: bar for bar in bars({**RESULT, "throughput": [MANY_PICTURES], "around": AROUND})}
+    beside = found["many JPEGs to boxes, darknet-py (best back end) / best other side"]
+    assert (beside["value"], beside["met"]) == (pytest.approx(1.2), True)
+    waste = found["wall time of that / processor seconds of its stages on one thread, by cores"]
+    assert (waste["value"], waste["met"]) == (pytest.approx(1.25), False)
+    assert found["resize / blobFromImage, with OpenCV 5"]["value"] == 1.7
+    assert found["its numbers, off from Darknet's"]["met"]
+    coarse = {bar["title"]: bar for bar in bars({**RESULT, "around": {**AROUND, "is exact": False}})}
+    assert coarse["resize / blobFromImage, with OpenCV 5"]["value"] is None
+
+
+def test_small_networks_have_a_bar_of_their_own() -> None:
+    small = {**network("tiny (320)", ours=(1.0, 1.0, 1.0), plain=(0.95, 0.95, 0.95)), "gflops": 0.5}
+    found = [bar for bar in bars({**RESULT, "networks": [*RESULT["networks"], small]}) if "smaller" in bar["title"]]
+    assert [(bar["value"], bar["met"]) for bar in found] == [(0.95, True)]
+
+
+def test_other_precisions_are_held_against_each_other_only() -> None:
+    one = network("yolov4 (416)", ours=(1.0, 1.0, 1.0), plain=(0.5, 0.5, 0.5))
+    one["sides"][PLAIN]["precision"] = "bf16"
+    one["sides"]["darknet-py on OpenVINO"] = {**one["sides"][OURS], "precision": "bf16"}
+    assert best_of(one, "network", False) is None
+    assert ratio_of(one, "darknet-py on OpenVINO", PLAIN, "network") == 0.5
+    (bar,) = (bar for bar in bars({**RESULT, "networks": [one]}) if "at bf16" in bar["title"])
+    assert bar["value"] == 0.5
+
+
+def test_the_report_has_many_pictures_and_what_is_around_the_network() -> None:
+    result = {**RESULT, "throughput": [MANY_PICTURES], "around": AROUND}
+    text = markdown({**result, "bars": bars(result)})
+    assert f"| {OURS} | 100.0 | 10.00 | 10.00 | 1,234 |" in text
+    assert "a pool: the process ended with -9" in text
+    assert "| a photo to 320 | 1.70 | 1.8e-07 |" in text
+    assert "79 modules of ours" in text
+
+
+def test_machines_stand_side_by_side_each_with_its_name() -> None:
+    own: dict[str, Any] = RESULT["machine"]  # type: ignore[assignment]
+    other = {**RESULT, "machine": {**own, "cpu": "Another (R) CPU @ 2 GHz", "features": ["avx2", "fma"]}}
+    text = side_by_side([RESULT, other], "results")
+    assert "**A**: a processor, 2 cores (features not recorded)" in text
+    assert "**B**: Another (R) CPU @ 2 GHz, 2 cores (avx2, fma); [all numbers](results/another-2.md)" in text
+    assert (
+        "| darknet-py (onnxruntime) / OpenCV 4 importer, image to detections, geometric mean | >= 1.3 | 2 | 2 |" in text
+    )
+    assert "| part of the SGEMM peak, 3x3-dominated networks | >= 0.7 | **0.6** | **0.6** |" in text
+
+
+def test_what_is_written_of_machines_is_what_their_results_say() -> None:
+    results = results_in(Path(machines.__file__).with_name("results"))
+    assert results
+    for result in results:
+        assert Path(machines.__file__).with_name("results").joinpath(f"{slug(result['machine'])}.md").is_file()
+    assert Path(machines.__file__).with_name("RESULTS.md").read_text("utf-8") == side_by_side(results, "results")
+
+
+def test_the_folder_has_as_many_pictures_as_are_wanted(tmp_path: Path) -> None:
+    made = folder_of_pictures([], tmp_path / "made", 3)
+    copied = folder_of_pictures([Path(made[0])], tmp_path / "copied", 5)
+    assert [Path(file).read_bytes() for file in copied] == [Path(made[0]).read_bytes()] * 5
+
+
+@pytest.mark.parametrize("name", ["loop", "darknet-py on onnxruntime", "stages on onnxruntime"])
+def test_who_sends_many_pictures_finds_what_is_on_them(files: Prepared, name: str, tmp_path: Path) -> None:
+    pictures = folder_of_pictures([], tmp_path / "pictures", 4)
+    contestant = Sending(name, files.job)
+    contestant.open(pictures[:1])
+    answer = contestant.send(pictures)
+    assert answer["found"] == 4 * contestant.send(pictures[:1])["found"] > 0
+    assert answer["seconds"] > 0
+
+
+def test_the_resize_of_the_benchmark_is_near_darknets() -> None:
+    photo = made_up_photo()
+    assert around._resize(photo, 64)["off"] <= 1e-6
 
 
 def test_a_result_is_plain_data() -> None:

@@ -29,22 +29,26 @@ from darknet_py.analysis.cost import cost
 from darknet_py.apps.bench.interleave import Spread, interleave, spread
 from darknet_py.apps.bench.peaks import sgemm
 from darknet_py.apps.bench.process import Side, SideError
-from darknet_py.apps.bench.race import Race, agree, race
+from darknet_py.apps.bench.race import Race, agree, compare, race
 from darknet_py.apps.bench.roofline import format_layers, layer_speeds
 from darknet_py.errors import DarknetError
-from darknet_py.machine import cpu
+from darknet_py.machine import cpu, features
 
 from ..environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make, variables
-from .bars import IMPORTER, PLAIN, bars
+from .bars import FLOAT, IMPORTER, PLAIN, bars
+from .machines import TELLING, results_in, side_by_side, slug
 from .networks import NETWORKS, OURS, Entry, find_cfg, find_weights
 from .plot import draw
 from .prepare import Prepared, layer_shares, made_up_photo, prepare
 from .report import markdown
 from .sides import CONTESTANTS, close
+from .throughput import PICTURES, folder_of_pictures, throughput
 
 HERE = Path(__file__).parent
 SHARED = ROOT.parent / "shared"
 BUDGET, QUICK = 40.0, 5.0  # seconds of rounds for a network
+MANY = ("yolo-fastest-1.1", "yolov4-tiny")  # networks that many pictures are sent through
+FIRST = "yolo-fastest-1.1"  # the network whose first picture's imports are counted
 AROUND = ("yolov4-tiny", "yolo-fastest-1.1", "yolov4")  # networks whose whole process and export are timed
 PROCESS_ROUNDS, EXPORT_ROUNDS = 5, 3
 CACHE = "DARKNET_PY_CACHE"
@@ -54,11 +58,14 @@ WORST_LAYERS = 8
 
 def run(
     entries: Sequence[Entry], cfgs: Sequence[Path], weights: Sequence[Path], photo: Path | None, threads: int,
-    budget: float, sides: Sequence[str] = (), around: bool = True,
+    budget: float, sides: Sequence[str] = (), around: bool = True, photos: Path | None = None,
+    pictures: int = PICTURES,
 ) -> dict[str, Any]:  # fmt: skip
     """All networks: what was measured, and what could not be, as plain data."""
     started, load = time.time(), os.getloadavg()[0]
-    result: dict[str, Any] = {"networks": [], "processes": [], "exports": [], "growth": {}, "missing": {}}
+    result: dict[str, Any] = {
+        "networks": [], "processes": [], "exports": [], "growth": {}, "throughput": [], "around": {}, "missing": {},
+    }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         os.environ[CACHE] = str(Path(folder, "cache"))  # of compiled networks, for all processes from here on
         pixels, file = _photo(photo, Path(folder))
@@ -74,9 +81,18 @@ def run(
                 if around and entry.name in AROUND and not entry.sides:
                     result["processes"].append(_processes(entry, files, file, threads))
                     result["exports"].append(_export(entry, files, threads))
+                if around and entry.name in MANY and not entry.sides:
+                    result["throughput"].append(
+                        _throughput(entry, files, photos, Path(folder, "many"), pictures, threads)
+                    )
+                if around and entry.name == FIRST:
+                    job = files.job
+                    result["around"] = _program("around", job["cfg"], job["weights"], str(file), threads=threads)
         if around:
             result["growth"] = _growth(threads)
-    machine = {"cpu": cpu(), "cores": os.cpu_count(), "threads": threads, "load before": load}
+    has = features()
+    known = None if has is None else sorted(has.intersection(TELLING))
+    machine = {"cpu": cpu(), "features": known, "cores": os.cpu_count(), "threads": threads, "load before": load}
     result["machine"] = {**machine, "load after": os.getloadavg()[0], "seconds": round(time.time() - started)}
     result["bars"] = bars(result)
     return result
@@ -134,9 +150,11 @@ def _network(
     try:
         for name, side in opened.items():
             try:
-                rows[name]["version"] = side.answer()["version"]
+                answer = side.answer()
+                rows[name] |= {"version": answer["version"], "precision": answer.get("precision", FLOAT)}
                 own = files.folder / f"side{list(rows).index(name) + 1}"
-                rows[name]["difference"] = agree(own, contestants[name].wanted(files))
+                judge = agree if rows[name]["precision"] == FLOAT else compare  # of others it is only told
+                rows[name]["difference"] = judge(own, contestants[name].wanted(files))
             except SideError as e:
                 rows[name]["why"] = str(e)
                 del sides[name]
@@ -233,6 +251,14 @@ def _output(command: Sequence[str], environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
+def _throughput(
+    entry: Entry, files: Prepared, photos: Path | None, folder: Path, count: int, threads: int
+) -> dict[str, Any]:
+    found = sorted(photos.glob("*.jpg")) if photos else []
+    pictures = sorted(map(str, folder.iterdir())) if folder.is_dir() else folder_of_pictures(found, folder, count)
+    return {"title": files_title(entry, files), **throughput(files, pictures, threads)}
+
+
 def _export(entry: Entry, files: Prepared, threads: int) -> dict[str, Any]:
     title, paths = files_title(entry, files), (files.job["cfg"], files.job["weights"], str(files.folder))
     try:
@@ -274,10 +300,17 @@ def _plain(s: Spread) -> dict[str, float]:
 @click.option("--side", "sides", multiple=True, help="Only contestants with this in their name.")
 @click.option("--quick", is_flag=True, help="A few small networks and few rounds.")
 @click.option("--budget", type=click.FloatRange(0), help="Seconds of rounds for each network.")
-@click.option("--write", is_flag=True, help="Write RESULTS.md, results.json and results.svg beside this program.")
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of JPEGs that are sent through many times (default: ../shared/images/coco64/images, or made up).",
+)
+@click.option("--pictures", type=click.IntRange(1), default=PICTURES, show_default=True, help="How many are sent.")
+@click.option("--write", is_flag=True, help="Write the results of this machine into results/, and RESULTS.md of all.")
 def main(
     names: tuple[str, ...], cfgs: tuple[Path, ...], weights: tuple[Path, ...], photo: Path | None, size: int | None,
-    threads: int, sides: tuple[str, ...], quick: bool, budget: float | None, write: bool,
+    threads: int, sides: tuple[str, ...], quick: bool, budget: float | None, photos: Path | None, pictures: int,
+    write: bool,
 ) -> None:  # fmt: skip
     """Time networks in darknet-py and in what a user would pick instead."""
     unknown = [n for n in names if n not in {e.name for e in NETWORKS}]
@@ -285,17 +318,21 @@ def main(
     entries += [Entry(n) for n in unknown]
     if size:
         entries = [Entry(e.name, size, e.quick, e.sides) for e in entries if not e.sides]
-    dog = SHARED / "images" / "dog.jpg"
+    dog, coco = SHARED / "images" / "dog.jpg", SHARED / "images" / "coco64" / "images"
     result = run(
         entries, cfgs or (SHARED / "cfgs",), weights or (SHARED / "weights", ROOT / "weights"),
         photo or (dog if dog.is_file() else None), threads, budget or (QUICK if quick else BUDGET), sides, not quick,
+        photos or (coco if coco.is_dir() else None), pictures,
     )  # fmt: skip
     text = markdown(result)
     click.echo(text)
     if write:
-        (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        (HERE / "RESULTS.md").write_text(text, "utf-8")
-        draw(result, HERE / "results.svg")
+        own = HERE / "results" / slug(result["machine"])
+        own.parent.mkdir(exist_ok=True)
+        own.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        own.with_suffix(".md").write_text(text, "utf-8")
+        draw(result, own.with_suffix(".svg"))
+        (HERE / "RESULTS.md").write_text(side_by_side(results_in(own.parent), own.parent.name), "utf-8")
 
 
 if __name__ == "__main__":

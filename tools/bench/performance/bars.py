@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 from typing import Any
 
 from .networks import OURS
@@ -12,6 +12,8 @@ from .networks import OURS
 IMPORTER = "OpenCV 4, Darknet importer"
 PLAIN = "onnxruntime, plain ONNX"
 NUMPY, DARKNET = "darknet-py on NumPy", "Darknet, Debian's"
+FLOAT = "f32"
+STAGES = "stages of "
 DOMINATED = 0.75  # of the multiplications in 3x3 convolutions
 
 Result = dict[str, Any]
@@ -23,7 +25,7 @@ def bars(result: Result) -> list[dict[str, Any]]:
     importer = _ratios(rows, OURS, IMPORTER, "detect")
     plain = _ratios(rows, OURS, PLAIN, "network")
     five = _ratios(rows, "darknet-py on OpenCV 5", "OpenCV 5, plain ONNX", "network")
-    best = {measure: _bests(rows, measure) for measure in ("network", "detect")}
+    best = {measure: best_ratios(rows, measure) for measure in ("network", "detect")}
     dense = {
         n["title"]: best_of_peak for n in rows if n["share of 3x3"] >= DOMINATED
         if (best_of_peak := _of_peak(n, OURS))
@@ -36,7 +38,9 @@ def bars(result: Result) -> list[dict[str, Any]]:
         _mean("darknet-py (best back end) / best other side, network", best["network"], 1.05),
         _least("the same, on every network", best["network"], 0.97),
         _mean("darknet-py (best back end) / best other side, image to detections", best["detect"], 1.05),
-        _least("the same, on every network", best["detect"], 0.97),
+        _least("the same, on every network of 1 BFLOP and more", _of_size(rows, best["detect"], True), 0.97),
+        _least("the same, on every smaller one", _of_size(rows, best["detect"], False), 0.9),
+        *_precisions(rows),
         _mean("darknet-py on OpenCV 5 / OpenCV 5 on the plain ONNX, network", five, 1.1),
         _least("part of the SGEMM peak, 3x3-dominated networks", dense, 0.70),
         *_decoding(result),
@@ -44,6 +48,8 @@ def bars(result: Result) -> list[dict[str, Any]]:
         *_exports(result),
         _least("NumPy executor / Debian's darknet", _ratios(rows, NUMPY, DARKNET, "network"), 1.5),
         *_growth(result["growth"]),
+        *_throughput(result.get("throughput", [])),
+        *_around(result.get("around", {})),
     ]  # fmt: skip
 
 
@@ -67,23 +73,67 @@ def ratio_of(network: Result, ours: str, theirs: str, measure: str) -> float | N
     return float(ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2)
 
 
-def best_of(network: Result, measure: str, ours: bool) -> str | None:
-    """The fastest of our back ends, or of the others, by the median."""
+def best_of(network: Result, measure: str, ours: bool, precision: str = FLOAT) -> str | None:
+    """The fastest of our back ends, or of the others, at a precision, by the median."""
     timed = {
         name: side[measure]["median"] for name, side in network["sides"].items()
-        if measure in side and name.startswith("darknet-py") == ours
+        if measure in side and name.startswith("darknet-py") == ours and side.get("precision", FLOAT) == precision
     }  # fmt: skip
     return min(timed, key=lambda name: timed[name]) if timed else None
 
 
-def _bests(rows: Iterable[Result], measure: str) -> dict[str, float]:
+def best_ratios(rows: Iterable[Result], measure: str, precision: str = FLOAT) -> dict[str, float]:
+    """How many times as fast our best back end is as the best of the others, by network."""
     found = {}
     for n in rows:
-        ours, theirs = best_of(n, measure, True), best_of(n, measure, False)
+        ours, theirs = (best_of(n, measure, mine, precision) for mine in (True, False))
         ratio = ratio_of(n, ours, theirs, measure) if ours and theirs else None
         if ratio is not None:
             found[n["title"]] = ratio
     return found
+
+
+def _of_size(rows: Iterable[Result], ratios: dict[str, float], is_large: bool) -> dict[str, float]:
+    sizes = {n["title"]: n["gflops"] >= 1 for n in rows}
+    return {title: ratio for title, ratio in ratios.items() if sizes[title] == is_large}
+
+
+def _precisions(rows: Iterable[Result]) -> Iterable[dict[str, Any]]:
+    """A bar for each other precision that somebody computes in."""
+    rows = list(rows)
+    others = {side.get("precision", FLOAT) for n in rows for side in n["sides"].values()} - {FLOAT}
+    for precision in sorted(others):
+        found = best_ratios(rows, "network", precision)
+        yield _mean(f"darknet-py (best back end) / best other side at {precision}, network", found, 1.0)
+
+
+def _throughput(measured: Iterable[Result]) -> Iterable[dict[str, Any]]:
+    """Ours beside the best of the others, turn by turn; and the wall beside what all stages take of the processors."""
+    beside, waste = {}, {}
+    for one in measured:
+        sides = one["sides"]
+        ours = [name for name in sides if name.startswith("darknet-py")]
+        theirs = [name for name in sides if name not in ours and not name.startswith(STAGES)]
+        if not ours:
+            continue
+        best = min(ours, key=lambda name: median(sides[name]["seconds"]))
+        if theirs:
+            other = min(theirs, key=lambda name: median(sides[name]["seconds"]))
+            pairs = zip(sides[other]["seconds"], sides[best]["seconds"], strict=True)
+            beside[one["title"]] = median(b / a for b, a in pairs)
+        for name in ours:
+            if stages := sides.get(STAGES + name):
+                pairs = zip(sides[name]["seconds"], stages["used"], strict=True)
+                key = f"{one['title']} {name.removeprefix('darknet-py ')}"
+                waste[key] = median(a / (b / one["threads"]) for a, b in pairs)
+    yield _least("many JPEGs to boxes, darknet-py (best back end) / best other side", beside, 1.1)
+    yield _most("wall time of that / processor seconds of its stages on one thread, by cores", waste, 1.15)
+
+
+def _around(found: Result) -> Iterable[dict[str, Any]]:
+    resizes = found.get("resizes", {}) if found.get("is exact") else {}
+    yield _most("resize / blobFromImage, with OpenCV 5", {k: v["ratio"] for k, v in resizes.items()}, 2.0)
+    yield _most("its numbers, off from Darknet's", {k: v["off"] for k, v in resizes.items()}, 1e-6)
 
 
 def _of_peak(network: Result, side: str) -> float | None:

@@ -123,19 +123,27 @@ class OnnxRuntime(Plain):
 class OpenVINO(Plain):
     """OpenVINO for latency, in float32: where the processor has bfloat16 it would compute something else."""
 
+    settings: Job = {"INFERENCE_PRECISION_HINT": "f32"}
+
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         import openvino
 
         self.version = f"OpenVINO {openvino.__version__.split('-')[0]}"
-        settings = {
-            "INFERENCE_NUM_THREADS": job["threads"], "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
-        }  # fmt: skip
-        self._request = openvino.Core().compile_model(job["onnx"], "CPU", settings).create_infer_request()
+        settings = {"INFERENCE_NUM_THREADS": job["threads"], "PERFORMANCE_HINT": "LATENCY", **self.settings}
+        compiled = openvino.Core().compile_model(job["onnx"], "CPU", settings)
+        self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self._request = compiled.create_infer_request()
 
     def network(self, image: np.ndarray) -> list[np.ndarray]:
         results = self._request.infer([image], share_inputs=True, share_outputs=True)
         return [results[i] for i in range(len(results))]
+
+
+class OpenVINOAsItComes(OpenVINO):
+    """OpenVINO at the precision that it chooses itself."""
+
+    settings: Job = {}
 
 
 class OpenCVOnnx(Plain):
@@ -177,6 +185,27 @@ class Ncnn(Plain):
         return [np.array(extractor.extract(f"out{i}")[1])[None] for i in range(len(self._job["outputs"]))]
 
 
+class Mnn(Plain):
+    """MNN, converted by its own converter; in float32, which it calls high precision."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        mnn = import_module("MNN")
+        self.version = f"MNN {mnn.version()}"
+        self._expr = mnn.expr
+        self._module = mnn.nn.load_module_from_file(
+            mnn_file(job), [], [], precision_mode=mnn.expr.PrecisionMode.High, thread_num=job["threads"],
+            shape_mutable=False,
+        )  # fmt: skip
+        names = self._module.get_info()["outputNames"]
+        self._order = [names.index(name) for name in job["outputs"]]
+
+    def network(self, image: np.ndarray) -> list[np.ndarray]:
+        given = self._expr.const(image, list(image.shape), self._expr.NCHW)
+        found = self._module.forward([given])
+        return [self._expr.convert(found[i], self._expr.NCHW).read() for i in self._order]
+
+
 class Darknet:
     """Darknet's C as Debian compiles it: one thread, whatever is asked for."""
 
@@ -209,8 +238,10 @@ ENGINES: dict[str, Callable[[Job], Engine]] = {
     "opencv-darknet": OpenCVDarknet,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVINO,
+    "openvino-default": OpenVINOAsItComes,
     "opencv-onnx": OpenCVOnnx,
     "ncnn": Ncnn,
+    "mnn": Mnn,
     "darknet": Darknet,
 }
 
@@ -251,6 +282,11 @@ def ncnn_files(job: Job) -> tuple[str, str]:
     return f"{stem}.ncnn.param", f"{stem}.ncnn.bin"
 
 
+def mnn_file(job: Job) -> str:
+    """What MNN's converter writes beside the ONNX file."""
+    return job["onnx"].removesuffix(".onnx") + ".mnn"
+
+
 class Contestant:
     """What a process of this module can be asked: the names of the methods are the requests."""
 
@@ -263,7 +299,7 @@ class Contestant:
         """Read the network, run it once, and leave what is compared as `outputs.npz` in `folder`."""
         self._engine = ENGINES[self._side](self._job)
         np.savez(Path(folder, "outputs.npz"), *self._engine.compared(self._input))
-        return {"version": self._engine.version}
+        return {"version": self._engine.version, "precision": getattr(self._engine, "precision", "f32")}
 
     def network(self) -> dict[str, Any]:
         """The network alone."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from darknet_py.apps.bench.report import format_peaks
 
+from .bars import FLOAT
+from .machines import slug, table, told
 from .networks import OURS
 
 MEGA = 1 << 20
@@ -16,7 +18,10 @@ Result = dict[str, Any]
 def markdown(result: Result) -> str:
     """All of RESULTS.md."""
     networks = map(_network, result["networks"])
-    around = (_processes(result), _exports(result), _growth(result["growth"]))
+    around = (
+        *map(_throughput, result.get("throughput", [])), _around(result.get("around", {})), _processes(result),
+        _exports(result), _growth(result["growth"]),
+    )  # fmt: skip
     parts = [_head(result), _bars(result), *networks, *around]
     return "\n\n".join(p for p in parts if p) + "\n"
 
@@ -27,11 +32,13 @@ def _head(result: Result) -> str:
     return f"""\
 # Performance on this machine
 
-Written by `python -m tools.bench.performance --write` (`make bench`); the numbers as JSON: `results.json`.
+Written by `python -m tools.bench.performance --write` (`make bench`); as JSON: `{slug(m)}.json`. Of all machines:
+[RESULTS.md](../RESULTS.md).
 
-- {m["cpu"]}, {m["cores"]} cores, {m["threads"]} threads for every contestant; {m["seconds"]} seconds;
+- {told(m)}; {m["threads"]} threads for every contestant; {m["seconds"]} seconds;
   load average {m["load before"]:.1f} before and {m["load after"]:.1f} after.
-- float32, one image at a time, every contestant in its own process; all are open at once and take turns.
+- One image at a time, in float32 unless another precision is named, every contestant in its own process; all are open
+  at once and take turns.
 - Outputs are compared with those of the NumPy executor before anything is timed, as a part of the largest number. Who
   computes something else, crashes or cannot be installed has a row that says so.
 - Times are medians over the rounds, with quartiles; ratios are taken inside a round. `speed` is that of the network
@@ -50,7 +57,7 @@ def _bars(result: Result) -> str:
         [b["title"], b["bar"], "" if b["value"] is None else f"{b['value']:.3g}", _MET[b["met"]], _worst(b)]
         for b in result["bars"]
     ]
-    return "## Bars\n\n" + _table(["what", "bar", "here", "met", "lowest first"], rows)
+    return "## Bars\n\n" + table(["what", "bar", "here", "met", "lowest first"], rows)
 
 
 _MET = {None: "not measured", True: "yes", False: "**no**"}
@@ -65,10 +72,12 @@ def _network(network: Result) -> str:
     base, peaks = network["sides"].get(OURS, {}).get("network"), format_peaks(network["peaks"])
     rows = [_side(name, side, base, network["gflops"]) for name, side in network["sides"].items()]
     rows.sort(key=lambda row: row[0])
-    head = ["contestant", "network, ms", "speed", "GFLOP/s", "of peak", "image, ms", "boxes", "MB", "off by"]
+    head = [
+        "contestant", "precision", "network, ms", "speed", "GFLOP/s", "of peak", "image, ms", "boxes", "MB", "off by",
+    ]  # fmt: skip
     text = (
         f"## {network['title']}\n\n{network['gflops']:.2f} GFLOP, {network['share of 3x3']:.0%} in 3x3 convolutions; "
-        f"{network['weights']} weights; {network['rounds']} rounds; {peaks}.\n\n{_table(head, [r[1] for r in rows])}"
+        f"{network['weights']} weights; {network['rounds']} rounds; {peaks}.\n\n{table(head, [r[1] for r in rows])}"
     )
     if not network["layers"]:
         return text
@@ -80,16 +89,51 @@ def _side(name: str, side: Result, base: Result | None, gflops: float) -> tuple[
     version = side.get("version", "")
     title = f"{name} ({version})" if version else name
     if "network" not in side:
-        return float("inf"), [title, f"not timed: {side.get('why', '')}", *[""] * 7]
+        return float("inf"), [title, "", f"not timed: {side.get('why', '')}", *[""] * 7]
     own = side["network"]
-    speed = _median([b / a for a, b in zip(own["seconds"], base["seconds"], strict=True)]) if base else 1.0
+    speed = median([b / a for a, b in zip(own["seconds"], base["seconds"], strict=True)]) if base else 1.0
     fraction = side.get("fraction")
     image = _milliseconds(side["detect"]) if "detect" in side else side.get("why", "")
     return own["median"], [
-        title, _milliseconds(own), f"{speed:.2f}", f"{gflops / own['median']:.0f}",
+        title, side.get("precision", FLOAT), _milliseconds(own), f"{speed:.2f}", f"{gflops / own['median']:.0f}",
         f"{fraction['median']:.0%}" if fraction else "", image, str(side.get("found", "")),
         f"{side.get('memory', 0) / MEGA:.0f}", f"{side['difference']:.0e}",
     ]  # fmt: skip
+
+
+def _throughput(one: Result) -> str:
+    """Many pictures, from files to boxes."""
+    rows = [
+        [
+            name, f"{1 / median(side['seconds']):.1f}", f"{median(side['seconds']) * 1e3:.2f}",
+            f"{median(side['used']) * 1e3:.2f}", f"{side['found']:,}",
+        ]
+        for name, side in sorted(one["sides"].items(), key=lambda item: median(item[1]["seconds"]))
+    ]  # fmt: skip
+    failed = "".join(f"\n\n{name}: {why}" for name, why in one["failed"].items())
+    turns = max((len(side["seconds"]) for side in one["sides"].values()), default=0)
+    text = (
+        f"{one['pictures']:,} JPEGs from files to boxes in {turns} turns; `processor` is of the contestant's own "
+        "process (a pool computes in others), and `stages` is ours on one thread, one thing after the other."
+    )
+    head = ["contestant", "pictures a second", "wall, ms", "processor, ms", "boxes"]
+    return f"## Many pictures, {one['title']}\n\n{text}\n\n{table(head, rows)}{failed}"
+
+
+def _around(found: Result) -> str:
+    if not found:
+        return ""
+    resizes = [[title, f"{one['ratio']:.2f}", f"{one['off']:.1e}"] for title, one in found["resizes"].items()]
+    imports = found["imports"]
+    parts = [
+        [name, f"{ms:.1f}"] for kind in ("packages", "modules") for name, ms in imports[kind].items()
+    ]  # fmt: skip
+    return (
+        "## Around the network\n\nThe resize, in processor seconds of one thread, as a part of `blobFromImage`'s; and "
+        f"how far its numbers are from Darknet's.\n\n{table(['photo', 'part', 'off by'], resizes)}\n\nWhat "
+        f"`darknet-py run` imports for one picture, {imports['count']} modules of ours among it: the least of several "
+        f"starts.\n\n{table(['package, or module of ours', 'ms'], parts)}"
+    )
 
 
 def _processes(result: Result) -> str:
@@ -102,7 +146,7 @@ def _processes(result: Result) -> str:
     failed = "".join(f"\n\n{p['title']}, {n}: {why}" for p in result["processes"] for n, why in p["failed"].items())
     text = "From the shell to the result for one photo; `speed` is how many times as fast darknet-py is."
     return (
-        f"## Whole process\n\n{text}\n\n{_table(['network', 'command', 'first, s', 'later, s', 'speed'], rows)}{failed}"
+        f"## Whole process\n\n{text}\n\n{table(['network', 'command', 'first, s', 'later, s', 'speed'], rows)}{failed}"
     )
 
 
@@ -118,7 +162,7 @@ def _exports(result: Result) -> str:
         for e in done
     ]  # fmt: skip
     head = ["network", "weights, MB", "export, s", "copy of the weights, s", "memory, MB", "of it before, MB"]
-    return "## Export\n\n" + _table(head, rows)
+    return "## Export\n\n" + table(head, rows)
 
 
 def _growth(growth: Result) -> str:
@@ -133,7 +177,7 @@ def _growth(growth: Result) -> str:
     return (
         "## Growth\n\nA network of three layers, from pixels to boxes; then thousands of different frames, in batches "
         "of four, with two workers.\n\n"
-        f"{_table(['by', 'how many', 'ms', 'for one'], each)}\n\n{_table(['frames', 'memory, MB'], memory)}"
+        f"{table(['by', 'how many', 'ms', 'for one'], each)}\n\n{table(['frames', 'memory, MB'], memory)}"
     )
 
 
@@ -147,13 +191,3 @@ def _seconds(s: Result) -> str:
 
 def _ratio(s: Result | None) -> str:
     return f"{s['median']:.2f} ({s['low']:.2f} to {s['high']:.2f})" if s else ""
-
-
-def _median(numbers: Sequence[float]) -> float:
-    ordered, middle = sorted(numbers), len(numbers) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def _table(head: list[str], rows: Sequence[Sequence[str]]) -> str:
-    aligns = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, aligns, *rows])

@@ -14,6 +14,7 @@ from darknet_py.backends.backend import backends
 
 from ..environments import (
     DARKNET_PY,
+    MNN,
     NCNN,
     OPENCV_4,
     OPENVINO,
@@ -24,7 +25,7 @@ from ..environments import (
     make,
     variables,
 )  # fmt: skip
-from .foreign import ncnn_files
+from .foreign import mnn_file, ncnn_files
 from .networks import OURS
 from .prepare import Prepared
 
@@ -70,8 +71,8 @@ class Contestant:
                 files.job["libdarknet"] = str(root / "usr" / "lib" / "darknet" / "libdarknet.so")
         except NotInstalled as e:
             raise SideError(f"cannot be installed here: {e}") from None
-        if self.engine == "ncnn":
-            convert(files)
+        if self.engine in CONVERTERS:
+            CONVERTERS[self.engine](files)
         folder.mkdir(parents=True)
         if self.backend:
             command = [python, "-m", "darknet_py.apps.bench.worker"]
@@ -99,8 +100,10 @@ CONTESTANTS = (
     Contestant("OpenCV 4, Darknet importer", OPENCV_4, engine="opencv-darknet"),
     Contestant("onnxruntime, plain ONNX", DARKNET_PY, engine="onnxruntime"),
     Contestant("OpenVINO, plain ONNX", OPENVINO, engine="openvino"),
+    Contestant("OpenVINO, plain ONNX, its own precision", OPENVINO, engine="openvino-default"),
     Contestant("OpenCV 5, plain ONNX", DARKNET_PY, engine="opencv-onnx"),
     Contestant("ncnn, by pnnx", NCNN, engine="ncnn"),
+    Contestant("MNN, by its converter", MNN, engine="mnn"),
     Contestant("Darknet, Debian's", DARKNET_PY, engine="darknet", only=BY_C),
 )
 
@@ -113,16 +116,33 @@ def convert(files: Prepared) -> None:
         raise SideError("the package pnnx has no program for this system")
     program.chmod(0o755)
     shape = ",".join(map(str, (1, *files.graph.image.shape)))
-    command = [str(program), files.job["onnx"], f"inputshape=[{shape}]f32", "fp16=0"]
+    _convert(files, [str(program), files.job["onnx"], f"inputshape=[{shape}]f32", "fp16=0"], ncnn_files(files.job))
+
+
+def convert_to_mnn(files: Prepared) -> None:
+    """Make MNN's file of the plain ONNX. Raises `SideError` if its converter cannot.
+
+    Not by its command, which installs another package and reports to its makers.
+    """
+    target = mnn_file(files.job)
+    words = ["mnnconvert", "-f", "ONNX", "--modelFile", files.job["onnx"], "--MNNModel", target, "--bizCode", "bench"]
+    program = f"import _tools; _tools.mnnconvert({words!r})"
+    _convert(files, [str(make(MNN).python), "-c", program], (target,))
+
+
+def _convert(files: Prepared, command: Sequence[str], wanted: Sequence[str]) -> None:
     try:
         done = subprocess.run(
             command, cwd=files.folder, capture_output=True, text=True, timeout=CONVERTING, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as e:
-        raise SideError(f"pnnx: {e}") from None
-    if done.returncode or not all(Path(p).is_file() for p in ncnn_files(files.job)):
+        raise SideError(f"{Path(command[0]).name}: {e}") from None
+    if done.returncode or not all(Path(p).is_file() for p in wanted):
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise SideError(f"pnnx ends with {done.returncode}: {' '.join(last)}")
+        raise SideError(f"{Path(command[0]).name} ends with {done.returncode}: {' '.join(last)}")
+
+
+CONVERTERS = {"ncnn": convert, "mnn": convert_to_mnn}  # of the engines that do not read ONNX
 
 
 def _fill_cache(side: Side, network: Mapping[str, object]) -> None:

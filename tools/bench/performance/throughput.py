@@ -13,6 +13,7 @@ import cv2
 from darknet_py.apps.bench.process import Side, SideError
 
 from ..environments import DARKNET_PY, NCNN, OPENVINO, Environment, NotInstalled, make, variables
+from .bars import STAGES
 from .many import OURS_ON, STAGES_ON
 from .prepare import Prepared, made_up_photo
 
@@ -37,8 +38,9 @@ MANY = (
     Many("OpenVINO, AsyncInferQueue", OPENVINO, "queue"),
     Many("onnxruntime, pool of processes", DARKNET_PY, "pool"),
     Many("onnxruntime, plain loop", DARKNET_PY, "loop"),
-    Many("stages of darknet-py on onnxruntime", DARKNET_PY, f"{STAGES_ON}onnxruntime"),
-    Many("stages of darknet-py on OpenVINO", OPENVINO, f"{STAGES_ON}openvino"),
+    Many(f"{STAGES}darknet-py on onnxruntime", DARKNET_PY, f"{STAGES_ON}onnxruntime"),
+    Many(f"{STAGES}darknet-py on OpenVINO", OPENVINO, f"{STAGES_ON}openvino"),
+    Many(f"{STAGES}darknet-py on ncnn", NCNN, f"{STAGES_ON}ncnn"),
 )
 
 
@@ -60,7 +62,7 @@ def throughput(
     """Seconds for a picture of each contestant in each turn, those of processors, and boxes; why some have none."""
     job = files.folder / "many.json"
     job.write_text(files.text(), "utf-8")
-    found: dict[str, Any] = {"pictures": len(pictures), "sides": {}, "failed": {}}
+    found: dict[str, Any] = {"pictures": len(pictures), "threads": threads, "sides": {}, "failed": {}}
     sides: dict[str, Side] = {}
     try:
         for one in many:
