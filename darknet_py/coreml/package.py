@@ -1,4 +1,4 @@
-"""An `.mlpackage`: the program, what goes in as a picture, the suppression as a second model after it, and the contract.
+"""An `.mlpackage`: the program, the picture that goes in, the suppression as a second model, and the contract.
 
 Decision: the classic pipeline of Core ML's detectors, which Vision shows as objects with labels: a program that gives
 `confidence` (boxes, classes) and `coordinates` (boxes, 4: centre and size, relative to the input), then the model
@@ -53,9 +53,10 @@ def with_legal_names(contract: Contract) -> Contract:
 def to_mlmodel(graph: Graph, contract: Contract, *, half: bool = False, flat: bool = False) -> MLModel:
     """The graph, with its parameters loaded, as a model of Core ML for one picture at a time.
 
-    Its outputs are called as the contract says (`with_legal_names`), and have a batch axis of 1 unless they are `flat`. A picture is an image in the contract's colours, which Core ML
-    scales; an input of other channels is an array. `half` computes in float16, as Apple's accelerators do.
-    Raises `BackendError` without coremltools, or for what Core ML cannot say.
+    Its outputs are called as the contract says (`with_legal_names`), and have a batch axis of 1 unless they are
+    `flat`. A picture is an image in the contract's colours, which Core ML scales; one of other channels is an array.
+    `half` computes in float16, as Apple's accelerators do. Raises `BackendError` without coremltools,
+    or for what Core ML cannot say.
     """
     tools = _tools()
 

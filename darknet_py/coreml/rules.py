@@ -1,7 +1,8 @@
 """How each primitive is said in MIL, the language of Core ML's programs.
 
-Decision: one sample, as Apple's own converters write detectors; a value has a batch axis of 1 in front where that leaves
-it at most `MOST_AXES`, which is all that Core ML takes. MIL gives paddings axis by axis (top, bottom, left, right).
+Decision: one sample, as Apple's own converters write detectors; a value has a batch axis of 1 in front where that
+leaves it at most `MOST_AXES`, which is all that Core ML takes. MIL gives paddings axis by axis: top, bottom, left,
+right.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from coremltools.converters.mil import Builder as Mil
 
 MOST_AXES = 5
-FLOAT_MIN = np.finfo(np.float32).min
+FLOAT_MIN = float(np.finfo(np.float32).min)
 
 
 class Writer:
@@ -121,7 +122,8 @@ def _linear(w: Writer) -> Any:
 
 
 def _batch_norm(w: Writer) -> Any:
-    factor, offset = batch_norm_affine(*w.weights(), w.op.attrs["epsilon"], outside=w.op.attrs["outside"])
+    scale, bias, mean, variance = w.weights()
+    factor, offset = batch_norm_affine(scale, bias, mean, variance, w.op.attrs["epsilon"], w.op.attrs["outside"])
     shape = (1, -1) + (1,) * (len(w.op.output.shape) - 1)
     scaled = w.mil.mul(x=w.x(), y=np.float32(factor).reshape(shape))
     return w.mil.add(x=scaled, y=np.float32(offset).reshape(shape))

@@ -27,8 +27,10 @@ from darknet_py.vision.preprocess import to_input
 
 VARIANTS = [pytest.param(*case, id=f"{kind}-{i}") for kind, cases in CASES.items() for i, case in enumerate(cases)]
 # Networks that have most of what a Darknet network can have.
-NETWORKS = ("yolo_two_heads", "gyolo_basic", "detection_softmax", "act_conv_mish", "conv_antialiasing1", "comp_csp_tiny",
-            "lstm_basic", "crnn_default", "lrn_default")  # fmt: skip
+NETWORKS = """
+    yolo_two_heads gyolo_basic detection_softmax act_conv_mish conv_antialiasing1 comp_csp_tiny lstm_basic crnn_default
+    lrn_default
+""".split()
 
 
 @pytest.fixture(scope="module")

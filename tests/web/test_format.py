@@ -110,7 +110,8 @@ def in_node(cases: list[dict[str, Any]]) -> list[Any]:
     return answers
 
 
-SHAPES = (((3, 32, 48), "stretch", 0), ((3, 33, 31), "letterbox", 0), ((3, 24, 24), "crop", 0), ((3, 20, 20), "crop", 28),
+SHAPES = (((3, 32, 48), "stretch", 0), ((3, 33, 31), "letterbox", 0), ((3, 24, 24), "crop", 0),
+          ((3, 20, 20), "crop", 28),
           ((1, 16, 40), "letterbox", 0), ((3, 64, 64), "crop", 40), ((3, 1, 1), "stretch", 0))  # fmt: skip
 SIZES = ((37, 53), (64, 20), (32, 48), (1, 1), (5, 90))
 
