@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -99,6 +100,23 @@ def test_weights_in_float16_take_half_the_room(tmp_path: Path, suffix: str) -> N
         sizes.append(sum(p.stat().st_size for p in tmp_path.glob(f"{name}.*")))
     assert sizes[1] < 0.6 * sizes[0]
     assert load(tmp_path / f"half{suffix}").contract.half
+
+
+def test_weights_that_float16_cuts_are_told_of(tmp_path: Path) -> None:
+    cfg = tmp_path / "large.cfg"
+    cfg.write_text("[net]\nwidth=4\nheight=4\nchannels=1\n[convolutional]\nfilters=1\nsize=1\nactivation=linear\n")
+    (tmp_path / "large.weights").write_bytes(struct.pack("<iiiqff", 0, 2, 5, 0, 0.0, 1e5))
+    for suffix in (".param", ".tflite"):
+        assert "1 of 1 weights of layer 0 [convolutional] are beyond 65504" in export(
+            cfg, tmp_path / f"large{suffix}", "--half"
+        )
+
+
+def test_a_format_has_other_names_too() -> None:
+    assert find_format(Path("a"), "tflite") is formats()["litert"]
+    assert find_format(Path("a"), "torch") is formats()["pt2"]
+    with pytest.raises(DataError, match=r"no format 'ncn'; .*ncnn"):
+        find_format(Path("a"), "ncn")
 
 
 def test_where_no_runtime_is_installed_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,8 @@ class Format:
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
     they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of the
-    network called `name`, where that is known. `beside` are the suffixes of files that belong to one.
+    network called `name`, where that is known. `beside` are the suffixes of files that belong to one,
+    and `also` other names of the format.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Format:
     home: str = ""
     entry: Callable[[Path, str | None], Path | None] | None = None
     beside: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def place(self, stem: str) -> Path:
         """Where the network of a cfg is written if nobody says."""
@@ -134,6 +136,7 @@ def find_format(path: Path, name: str | None = None) -> Format:
     'ONNX'
     """
     known = formats()
+    name = next((f.name for f in known.values() if name in f.also), name)
     if name is not None and name not in known:
         hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
         raise DataError(f"no format {name!r}; {hint}")

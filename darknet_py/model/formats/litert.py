@@ -64,4 +64,4 @@ def _contract(path: Path) -> Contract:
     return contract_in(path)
 
 
-FORMAT = Format("litert", ".tflite", "LiteRT", _write, contract=_contract)
+FORMAT = Format("litert", ".tflite", "LiteRT", _write, contract=_contract, also=("tflite",))

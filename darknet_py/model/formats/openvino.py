@@ -38,7 +38,8 @@ def _write(
     from ...backends.backend import find_backend
     from ...onnx.operators import mish_of_softplus
     from ...onnx.stream import readable
-    from ..export import exported_of, named, placing, told_of_half
+    from ...passes import optimize
+    from ..export import beyond_half, exported_of, named, placing
 
     backend = find_backend("openvino")
     if not backend.installed:
@@ -57,8 +58,8 @@ def _write(
     with readable(exported.model, exported.arrays) as model, placing(path, ".bin") as place:
         write_ir(model, place, to_text(contract), half=half)
     size = "x".join(map(str, contract.shape))
-    lost = told_of_half(named(network)) if half else ()
-    return (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics, *lost)
+    cut = beyond_half(optimize(named(network).graph)) if half else ()
+    return (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics, *cut)
 
 
 def _contract(path: Path) -> Contract:
