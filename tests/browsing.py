@@ -1,4 +1,4 @@
-"""Chromium without a window for tests of pages: where it is, a static host for a folder, and what a script of it saw."""
+"""Chromium without a window for tests of pages: where it is, a static host for a folder, and what a script saw."""
 
 from __future__ import annotations
 

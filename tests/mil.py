@@ -21,7 +21,7 @@ def evaluate(function: Any, inputs: Mapping[str, Array]) -> dict[str, Array]:
     def value(operand: Any) -> Any:
         if isinstance(operand, list | tuple):
             return [value(one) for one in operand]
-        return known[operand] if operand in known else operand.val
+        return known.get(operand, operand.val)
 
     for op in function.operations:
         given = {name: value(operand) for name, operand in op.inputs.items() if operand is not None}

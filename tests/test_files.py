@@ -545,6 +545,8 @@ ALLOWED = {
     "model/formats/ncnn.py place.with_suffix('.bin').open": "into `placing`",
     "model/formats/ncnn.py place.with_suffix(TOLD).write_text": "into `placing`",
     "apps/serve/app.py (PAGE / name).read_bytes": "our page",
+    "page/__init__.py (FOLDER / name).read_bytes": "our page",
+    "model/formats/coreml.py save": "into `scratch`", "coreml/package.py model.save": "into that `scratch`",
     "cli/registry.py path.read_text": "of installed packages", "apps/run/sinks.py results.save": "`write_whole`",
     "darknet/cfg/parser.py Lark.open": "our grammar",
     "machine.py info.read_text": "of /proc",

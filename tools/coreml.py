@@ -62,11 +62,13 @@ def compare_outputs(model: Any, said: dict[str, Any], given: argparse.Namespace)
     network = open_network(given.cfg, given.weights)
     pixels = noise(network.graph.image.shape)
     states = [np.zeros((1, *s.input.shape), np.float32) for s in network.graph.states]
-    wanted = open_session(network.graph, "numpy").run([np.float32(pixels.transpose(2, 0, 1)[None]) / 255, *states])
+    wanted = open_session(network.graph, "numpy").run(
+        [pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255, *states]
+    )
     named = {state["input"]: array for state, array in zip(said["states"], states, strict=True)}
     found = model.predict({said["input"]: as_image(pixels), **named})
     for name, right in zip(said["outputs"], wanted, strict=False):
-        print(f"{name}: {difference(np.float32(found[name]).reshape(right.shape), right):.2e} of its scale")
+        print(f"{name}: {difference(np.asarray(found[name], np.float32).reshape(right.shape), right):.2e} of its scale")
 
 
 def compare_boxes(model: Any, said: dict[str, Any], given: argparse.Namespace) -> None:
@@ -88,7 +90,7 @@ def compare_boxes(model: Any, said: dict[str, Any], given: argparse.Namespace) -
     ]
     print(f"{len(rows)} boxes in Core ML, {len(wanted)} here (whose suppression is {ours.contract.nms_kind})")
     for label, confidence, box in rows:
-        same = [float(box_iou(np.float32(box), np.float32(own))) for own in wanted.xywhn[wanted.cls == label]]
+        same = [float(box_iou(np.asarray(box), np.asarray(own))) for own in wanted.xywhn[wanted.cls == label]]
         print(f"{ours.contract.names[label]} {confidence:.4f}: overlaps ours by {max(same, default=0.0):.4f}")
 
 

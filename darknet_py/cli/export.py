@@ -78,7 +78,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 @click.option("--model-version", "version", type=click.IntRange(1, 999_999_999), default=1, show_default=True,
               help="With --format triton: the version of the model.")  # fmt: skip
 @click.option("--runtime", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="With --format web: where npm has put onnxruntime-web (default: node_modules, here or above).")  # fmt: skip
+              help="With --format web: where npm has put onnxruntime-web (default: here or above).")  # fmt: skip
 @click.option("--check/--no-check", default=True, help="Run what was written, beside NumPy (default), or do not.")
 @replace_option
 @network_options

@@ -1,4 +1,4 @@
-"""An `.mlpackage`: the program, what goes in as a picture, the suppression as a second model after it, and the contract.
+"""An `.mlpackage`: the program, the picture that goes in, the suppression as a second model, and the contract.
 
 Decision: the classic pipeline of Core ML's detectors, which Vision shows as objects with labels: a program that gives
 `confidence` (boxes, classes) and `coordinates` (boxes, 4: centre and size, relative to the input), then the model
@@ -25,7 +25,7 @@ from ..ir import Graph, Value, check
 from ..ir.builder import Builder
 from ..passes import fold_constants
 from ..version import requirement
-from .rules import Writer, shape_of
+from .rules import MilWriter, shape_of
 
 if TYPE_CHECKING:
     from coremltools.models import MLModel
@@ -53,9 +53,10 @@ def with_legal_names(contract: Contract) -> Contract:
 def to_mlmodel(graph: Graph, contract: Contract, *, half: bool = False, flat: bool = False) -> MLModel:
     """The graph, with its parameters loaded, as a model of Core ML for one picture at a time.
 
-    Its outputs are called as the contract says (`with_legal_names`), and have a batch axis of 1 unless they are `flat`. A picture is an image in the contract's colours, which Core ML
-    scales; an input of other channels is an array. `half` computes in float16, as Apple's accelerators do.
-    Raises `BackendError` without coremltools, or for what Core ML cannot say.
+    Its outputs are called as the contract says (`with_legal_names`), and have a batch axis of 1 unless they are
+    `flat`. A picture is an image in the contract's colours, which Core ML scales; one of other channels is an array.
+    `half` computes in float16, as Apple's accelerators do. Raises `BackendError` without coremltools,
+    or for what Core ML cannot say.
     """
     tools = _tools()
 
@@ -66,7 +67,7 @@ def to_mlmodel(graph: Graph, contract: Contract, *, half: bool = False, flat: bo
     placeholders = {legal(value.name): Mil.placeholder(shape=shape_of(value)) for value in graph.inputs}
     program = Program()
     with Function(placeholders, opset_version=tools.target.iOS15) as function:
-        writer = Writer(graph, Mil, {value.name: function.inputs[legal(value.name)] for value in graph.inputs})
+        writer = MilWriter(graph, Mil, {value.name: function.inputs[legal(value.name)] for value in graph.inputs})
         writer.write()
         names = (*contract.outputs, *(s.output for s in contract.states))
         outputs = zip(graph.roots, names, strict=True)
@@ -85,8 +86,8 @@ def as_centres(graph: Graph, net_size: Size) -> Graph:
     """A graph that gives corners (n, 4) in pixels of the input, and scores, with centres and sizes relative to it.
 
     >>> b = Builder()
-    >>> boxes, scores = b.input("boxes", (5, 4)), b.input("scores", (5, 2))
-    >>> as_centres(b.graph(boxes, b.op("relu", boxes), scores), (8, 8)).outputs[0].shape
+    >>> boxes = b.input("boxes", (5, 4))
+    >>> as_centres(b.graph(boxes, boxes, b.op("relu", boxes)), (8, 8)).outputs[0].shape
     (5, 4)
     """
     height, width = net_size

@@ -1,7 +1,8 @@
 """How each primitive is said in MIL, the language of Core ML's programs.
 
-Decision: one sample, as Apple's own converters write detectors; a value has a batch axis of 1 in front where that leaves
-it at most `MOST_AXES`, which is all that Core ML takes. MIL gives paddings axis by axis (top, bottom, left, right).
+Decision: one sample, as Apple's own converters write detectors; a value has a batch axis of 1 in front where that
+leaves it at most `MOST_AXES`, which is all that Core ML takes. MIL gives paddings axis by axis: top, bottom, left,
+right.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from coremltools.converters.mil import Builder as Mil
 
 MOST_AXES = 5
-FLOAT_MIN = np.finfo(np.float32).min
+FLOAT_MIN = float(np.finfo(np.float32).min)
 
 
-class Writer:
+class MilWriter:
     """Writes the operations of a graph; `op` is the one that is being written, `mil` the builder of MIL."""
 
     def __init__(self, graph: Graph, mil: type[Mil], inputs: Mapping[str, Any]) -> None:
@@ -79,7 +80,7 @@ def shape_of(value: Value) -> tuple[int, ...]:
     return value.shape if len(value.shape) == MOST_AXES else (1, *value.shape)
 
 
-Rule = Callable[[Writer], Any]
+Rule = Callable[[MilWriter], Any]
 
 
 def by_axis(pads: tuple[int, ...]) -> list[int]:
@@ -95,7 +96,7 @@ def by_axis(pads: tuple[int, ...]) -> list[int]:
 # -- multiply and add --------------------------------------------------------------------------------------------
 
 
-def _conv(w: Writer) -> Any:
+def _conv(w: MilWriter) -> Any:
     a = w.op.attrs
     weight, *bias = w.weights()
     return w.mil.conv(
@@ -104,7 +105,7 @@ def _conv(w: Writer) -> Any:
     )  # fmt: skip
 
 
-def _conv_transpose(w: Writer) -> Any:
+def _conv_transpose(w: MilWriter) -> Any:
     pads = w.op.attrs["pads"]
     weight, *bias = w.weights()
     given = {"bias": bias[0]} if bias else {}
@@ -115,13 +116,14 @@ def _conv_transpose(w: Writer) -> Any:
     return whole if not any(pads) else w.mil.slice_by_index(x=whole, begin=list(starts), end=stops)
 
 
-def _linear(w: Writer) -> Any:
+def _linear(w: MilWriter) -> Any:
     weight, *bias = w.weights()
     return w.mil.linear(x=w.x(), weight=weight, **({"bias": bias[0]} if bias else {}))
 
 
-def _batch_norm(w: Writer) -> Any:
-    factor, offset = batch_norm_affine(*w.weights(), w.op.attrs["epsilon"], outside=w.op.attrs["outside"])
+def _batch_norm(w: MilWriter) -> Any:
+    scale, bias, mean, variance = w.weights()
+    factor, offset = batch_norm_affine(scale, bias, mean, variance, w.op.attrs["epsilon"], w.op.attrs["outside"])
     shape = (1, -1) + (1,) * (len(w.op.output.shape) - 1)
     scaled = w.mil.mul(x=w.x(), y=np.float32(factor).reshape(shape))
     return w.mil.add(x=scaled, y=np.float32(offset).reshape(shape))
@@ -131,7 +133,7 @@ def _batch_norm(w: Writer) -> Any:
 
 
 def _unary(name: str, **renamed: str) -> Rule:
-    def write(w: Writer) -> Any:
+    def write(w: MilWriter) -> Any:
         attrs = {renamed[k]: np.float32(v) for k, v in w.op.attrs.items()}
         return getattr(w.mil, name)(x=w.x(), **attrs)
 
@@ -142,14 +144,14 @@ def _binary(name: str) -> Rule:
     return lambda w: getattr(w.mil, name)(x=w.x(0), y=w.x(1))
 
 
-def _clip(w: Writer) -> Any:
+def _clip(w: MilWriter) -> Any:
     x, low, high = w.x(), w.op.attrs["low"], w.op.attrs["high"]
     if not math.isinf(low):
         x = w.mil.maximum(x=x, y=np.float32(low))
     return x if math.isinf(high) else w.mil.minimum(x=x, y=np.float32(high))
 
 
-def _mish(w: Writer) -> Any:
+def _mish(w: MilWriter) -> Any:
     x = w.x()
     return w.mil.mul(x=x, y=w.mil.tanh(x=w.mil.softplus(x=x)))
 
@@ -158,7 +160,7 @@ def _mish(w: Writer) -> Any:
 
 
 def _pool(name: str, **more: Any) -> Rule:
-    def write(w: Writer) -> Any:
+    def write(w: MilWriter) -> Any:
         a = w.op.attrs
         x, pads = w.x(), a["pads"]
         if name == "max_pool" and any(p >= k for p, k in zip(pads, a["kernel"] * 2, strict=True)):
@@ -176,12 +178,12 @@ def _pool(name: str, **more: Any) -> Rule:
     return write
 
 
-def _pad(w: Writer, x: Any, pads: tuple[int, ...], value: float) -> Any:
+def _pad(w: MilWriter, x: Any, pads: tuple[int, ...], value: float) -> Any:
     return w.mil.pad(x=x, pad=by_axis(pads), mode="constant", constant_val=np.float32(value))
 
 
 def _reduce(name: str) -> Rule:
-    def write(w: Writer) -> Any:
+    def write(w: MilWriter) -> Any:
         axes = [w.axis(a) for a in w.op.attrs["axes"]]
         return getattr(w.mil, name)(x=w.x(), axes=axes, keep_dims=True)
 
@@ -191,7 +193,7 @@ def _reduce(name: str) -> Rule:
 # -- moving values -----------------------------------------------------------------------------------------------
 
 
-def _slice(w: Writer) -> Any:
+def _slice(w: MilWriter) -> Any:
     a, shape = w.op.attrs, list(shape_of(w.op.inputs[0]))
     begin, end, stride = [0] * len(shape), shape, [1] * len(shape)
     for axis, start, stop, step in zip(a["axes"], a["starts"], a["stops"], a["steps"], strict=True):
@@ -199,22 +201,22 @@ def _slice(w: Writer) -> Any:
     return w.mil.slice_by_index(x=w.x(), begin=begin, end=end, stride=stride)
 
 
-def _transpose(w: Writer) -> Any:
+def _transpose(w: MilWriter) -> Any:
     order = [w.axis(a) for a in w.op.attrs["order"]]
     return w.mil.transpose(x=w.x(), perm=[*range(w.axis(0)), *order])
 
 
-def _gather(w: Writer) -> Any:
+def _gather(w: MilWriter) -> Any:
     indices = np.array(w.op.attrs["indices"], np.int32)
     return w.mil.gather(x=w.x(), indices=indices, axis=w.axis(w.op.attrs["axis"]))
 
 
-def _upsample(w: Writer) -> Any:
+def _upsample(w: MilWriter) -> Any:
     down, across = w.op.attrs["scale"]
     return w.mil.upsample_nearest_neighbor(x=w.x(), scale_factor_height=down, scale_factor_width=across)
 
 
-def _untile(w: Writer) -> Any:
+def _untile(w: MilWriter) -> Any:
     (channels, th, tw), (pixels, points) = (v.shape for v in w.op.inputs)
     c, length = channels // points, math.isqrt(pixels)
     flat = w.mil.reshape(x=w.x(), shape=[points, c * th * tw])

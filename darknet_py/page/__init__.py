@@ -21,9 +21,9 @@ def part(name: str) -> bytes:
 
 
 def complete(page: bytes) -> bytes:
-    """A page of HTML with the parts that it names in comments on lines of their own.
+    r"""A page of HTML with the parts that it names in comments on lines of their own.
 
-    >>> b"<canvas" in complete(b"<main>\\n<!-- picture.html -->\\n</main>")
+    >>> b"<canvas" in complete(b"<main>\n<!-- picture.html -->\n</main>")
     True
     """
     return _PART.sub(lambda named: part(named[1]).decode().rstrip(), page.decode()).encode()

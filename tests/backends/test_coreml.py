@@ -19,7 +19,7 @@ from darknet_py import load
 from darknet_py.backends.session import open_session
 from darknet_py.cli import main
 from darknet_py.coreml.package import _quiet, legal, to_mlmodel
-from darknet_py.coreml.rules import MOST_AXES, RULES, Writer, shape_of
+from darknet_py.coreml.rules import MOST_AXES, RULES, MilWriter, shape_of
 from darknet_py.errors import BackendError, DataError
 from darknet_py.ir import PRIMITIVES, Graph
 from darknet_py.model.formats import find_format
@@ -27,8 +27,10 @@ from darknet_py.vision.preprocess import to_input
 
 VARIANTS = [pytest.param(*case, id=f"{kind}-{i}") for kind, cases in CASES.items() for i, case in enumerate(cases)]
 # Networks that have most of what a Darknet network can have.
-NETWORKS = ("yolo_two_heads", "gyolo_basic", "detection_softmax", "act_conv_mish", "conv_antialiasing1", "comp_csp_tiny",
-            "lstm_basic", "crnn_default", "lrn_default")  # fmt: skip
+NETWORKS = """
+    yolo_two_heads gyolo_basic detection_softmax act_conv_mish conv_antialiasing1 comp_csp_tiny lstm_basic crnn_default
+    lrn_default
+""".split()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def written(tools: Any, graph: Graph, *, constant: dict[str, np.ndarray] | None 
 
     placeholders = {} if constant else {v.name: Builder.placeholder(shape=shape_of(v)) for v in graph.inputs}
     with Function(placeholders, opset_version=tools.target.iOS15) as function:
-        writer = Writer(graph, Builder, constant or function.inputs)
+        writer = MilWriter(graph, Builder, constant or function.inputs)
         writer.write()
         function.set_outputs([Builder.identity(x=writer.read(v), name=f"out{i}") for i, v in enumerate(graph.roots)])
     return function

@@ -39,7 +39,8 @@ try {
   if (existsSync(film)) {
     await page.evaluate(() => document.getElementById("rows").replaceChildren());
     await page.locator("#camera").click();
-    await page.waitForFunction(() => document.querySelectorAll("#rows tr").length);
+    const count = seen.pictures[0].objects.filter((one) => one.confidence > 0.25).length; // the first frames may be any
+    await page.waitForFunction((all) => document.querySelectorAll("#rows tr").length === all, count);
     seen.camera = await page.locator("#rows tr").evaluateAll((all) => all.map((row) => row.cells[0].textContent));
     await page.locator("#camera").click();
   }

@@ -76,7 +76,8 @@ LISTEN = """
 import { createRequire } from "node:module";
 import { join } from "node:path";
 const [chromium, core, url] = process.argv.slice(2);
-const browser = await createRequire(join(core, "package.json"))(core).chromium.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+const { chromium: kind } = createRequire(join(core, "package.json"))(core);
+const browser = await kind.launch({ executablePath: chromium, args: ["--no-sandbox"] });
 const page = await browser.newPage(), said = [];
 const two = new Promise((done) => page.on("console", async (message) => {
   if (message.type() !== "log") return;

@@ -25,7 +25,7 @@ from tools.tab.__main__ import ADDRESS, build, compiler, python_of
 
 SHARED = ROOT.parent / "shared"
 TINY = SHARED / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg"
-BROKEN = "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutonal]\nfilters=8\nsize=3\nactivation=leaky\n[maxpool]\nsize=2\nstride=2\n"
+BROKEN = "[net]\nwidth=32\nheight=32\nchannels=3\n[convolutonal]\nfilters=8\nsize=3\n[maxpool]\nsize=2\nstride=2\n"
 
 # What runs the page's own Python here, without some packages: the arguments are those, the function and its own.
 HIDING = """

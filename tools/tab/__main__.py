@@ -27,8 +27,11 @@ from darknet_py.model.formats.web import PACKAGE, runtime_files
 HERE = Path(__file__).parent
 OWN = Path(darknet_py.__file__).parent
 # What compiling, drawing and writing a network takes of this package.
-ROOMS = ("__init__.py", "errors.py", "version.py", "machine.py", "find.py", "files", "holding", "ir", "passes", "contract",
-         "zoo", "darknet", "onnx", "analysis")  # fmt: skip
+ROOMS = tuple(
+    """
+    __init__.py errors.py version.py machine.py find.py files holding ir passes contract zoo darknet onnx analysis
+    """.split()
+)
 KEPT = {".py", ".lark", ".toml", ".names"}
 PYODIDE = ("pyodide.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 GLUE = ("pyodide.asm.js", "pyodide.asm.mjs")  # one of them, by its release
@@ -121,8 +124,8 @@ def _sources(package: Path, names: tuple[str, ...]) -> Iterator[tuple[str, Path]
 def notice(python: Python) -> bytes:
     """Whose work lies in the folder, for whoever hosts it."""
     return (
-        f"darknet-py (MIT), lark {lark.__version__} (MIT), onnxruntime-web (MIT), Pyodide {python.release} (MPL-2.0) with\n"
-        "CPython (PSF-2.0), NumPy (BSD-3-Clause). Each is as its makers publish it.\n"
+        f"darknet-py (MIT), lark {lark.__version__} (MIT), onnxruntime-web (MIT), Pyodide {python.release} (MPL-2.0)\n"
+        "with CPython (PSF-2.0), NumPy (BSD-3-Clause). Each is as its makers publish it.\n"
     ).encode()
 
 

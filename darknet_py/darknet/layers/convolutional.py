@@ -340,7 +340,7 @@ def blur(b: Lowering, x: Value, kind: int, strides: tuple[int, int]) -> Value:
         b.warn(Code.ODD_NUMBER, f"antialiasing={kind} means the same as 1", "antialiasing")
     box = kind == 2  # make_convolutional_layer and make_maxpool_layer look for no other number
     line = (0.5, 0.5) if box else (0.25, 0.5, 0.25)
-    kernel = np.float32([[down * across for across in line] for down in line])
+    kernel = np.asarray([[down * across for across in line] for down in line], np.float32)
     channels, p = x.shape[0], int(not box)
     weights = b.const(np.broadcast_to(kernel, (channels, 1, *kernel.shape)))
     pads: Pads = (p, p, p, p)

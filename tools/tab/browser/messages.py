@@ -42,21 +42,21 @@ class Message:
         _, kind, several = self.FIELDS[name]
         super().__setattr__(name, Repeated(kind, value) if several and not isinstance(value, Repeated) else value)
 
-    def CopyFrom(self, other: Message) -> None:  # protobuf's name
+    def CopyFrom(self, other: Message) -> None:  # noqa: N802 - protobuf's name
         """Become what another message is; its parts are shared, and none is changed in place."""
         self.__dict__.clear()
         for name, value in other.__dict__.items():
             self.__dict__[name] = Repeated(value.kind, value) if isinstance(value, Repeated) else value
 
-    def ClearField(self, name: str) -> None:  # protobuf's name
+    def ClearField(self, name: str) -> None:  # noqa: N802 - protobuf's name
         """Forget a field."""
         self.__dict__.pop(name, None)
 
-    def SerializeToString(self) -> bytes:  # protobuf's name
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
         """The bytes of the message."""
         return b"".join(self._encoded())
 
-    def ByteSize(self) -> int:  # protobuf's name
+    def ByteSize(self) -> int:  # noqa: N802 - protobuf's name
         """How many bytes that are."""
         return len(self.SerializeToString())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -66,13 +67,15 @@ def export(cfg: str, weights: str | None, names: str | None, output: str) -> str
     return json.dumps({"contract": contract.to_dict(), "notes": notes})
 
 
+FUNCTIONS: dict[str, Callable[..., str]] = {"examine": examine, "export": export}
+
+
 def answer(function: str, *arguments: Any) -> str:
     """What a function of this module gives, or {"error": ...} with what is wrong in words for people."""
     from darknet_py.errors import DarknetError
 
     try:
-        given: str = {"examine": examine, "export": export}[function](*arguments)
-        return given
+        return FUNCTIONS[function](*arguments)
     except DarknetError as e:
         return json.dumps({"error": str(e)})
     except MemoryError:
