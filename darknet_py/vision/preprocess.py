@@ -9,7 +9,7 @@ import numpy as np
 
 from ..contract.boxes import letterbox_size
 from ..errors import DataError
-from .stretch import COLOR, MONOCHROME, WITH_ALPHA, Part, stretch
+from .stretch import COLOR, MONOCHROME, WITH_ALPHA, AxisPart, stretch
 
 GREY = 0.5  # image.c letterbox_image fills the canvas with it
 
@@ -37,7 +37,7 @@ def to_input(
         top, left = (planes.shape[1] - h) // 2, (planes.shape[2] - w) // 2
         result[:] = GREY
         planes = planes[:, top : top + h, left : left + w]
-    stretch(image, planes, Part(h, 0, h), Part(w, 0, w))
+    stretch(image, planes, AxisPart(h, 0, h), AxisPart(w, 0, w))
     return result
 
 
@@ -104,6 +104,6 @@ def fit(image: np.ndarray, result: np.ndarray, bgr: bool) -> tuple[np.ndarray, n
     raise DataError(f"the image has {image.shape[2]} channels, and the network wants {channels}")
 
 
-def _middle(have: int, want: int) -> Part:
+def _middle(have: int, want: int) -> AxisPart:
     """The `want` middle ones of `have`; the border is repeated where there are too few (image.c crop_image)."""
-    return Part(have, int((have - want) / 2), want)  # C cuts towards zero
+    return AxisPart(have, int((have - want) / 2), want)  # C cuts towards zero

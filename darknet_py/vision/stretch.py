@@ -29,7 +29,7 @@ CLOSE = 1e-6  # as far as a mixed pixel may be from Darknet's, of 1
 
 
 @dataclass(frozen=True)
-class Part:
+class AxisPart:
     """A side of an image that is resized to `size`, of which `count` from `start` on are wanted."""
 
     size: int
@@ -65,7 +65,7 @@ class _Tile:
         return len(self.source) if isinstance(self.source, np.ndarray) else self.source.stop - self.source.start
 
 
-def _axis(old: int, part: Part) -> _Axis:
+def _axis(old: int, part: AxisPart) -> _Axis:
     """Positions as image.c resize_image has them, in float32."""
     scale = np.float32(old - 1) / np.float32(max(part.size - 1, 1))
     wanted = np.clip(np.arange(part.start, part.start + part.count), 0, part.size - 1)
@@ -79,7 +79,7 @@ def _axis(old: int, part: Part) -> _Axis:
 
 
 @lru_cache(PLANS)
-def _columns(old: int, part: Part) -> tuple[np.ndarray, np.ndarray]:
+def _columns(old: int, part: AxisPart) -> tuple[np.ndarray, np.ndarray]:
     """The columns of the image to take, first one for each pixel, then the other for each, and the parts of them."""
     axis = _axis(old, part)
     last = np.arange(part.start, part.start + part.count) >= part.size - 1
@@ -90,7 +90,7 @@ def _columns(old: int, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(PLANS)
-def _tiles(old: int, part: Part, tile: int) -> tuple[_Tile, ...]:
+def _tiles(old: int, part: AxisPart, tile: int) -> tuple[_Tile, ...]:
     axis = _axis(old, part)
     tiles = []
     for start in range(0, part.count, tile):
@@ -102,7 +102,7 @@ def _tiles(old: int, part: Part, tile: int) -> tuple[_Tile, ...]:
     return tuple(tiles)
 
 
-def stretch(image: np.ndarray, planes: np.ndarray, rows: Part, columns: Part) -> None:
+def stretch(image: np.ndarray, planes: np.ndarray, rows: AxisPart, columns: AxisPart) -> None:
     """Fill planes (c, h, w) with a resized image; one channel fills them all."""
     is_small = max(*image.shape[:2], rows.count, columns.count) < SMALL
     if is_small and image.shape[2] in REMAPPED and is_remap_exact():
@@ -129,7 +129,7 @@ class _Memory(local):
 _memory = _Memory()
 
 
-def stretch_in_numpy(image: np.ndarray, planes: np.ndarray, rows: Part, columns: Part) -> None:
+def stretch_in_numpy(image: np.ndarray, planes: np.ndarray, rows: AxisPart, columns: AxisPart) -> None:
     """`stretch`, bit by bit as Darknet."""
     taken, parts = _columns(image.shape[1], columns)
     tiles = _tiles(image.shape[0], rows, TILE)
@@ -177,7 +177,7 @@ class _Strip:
 
 
 @lru_cache(PLANS)
-def _strips(old: int, part: Part) -> tuple[_Strip, ...]:
+def _strips(old: int, part: AxisPart) -> tuple[_Strip, ...]:
     strips = []
     for tile in _tiles(old, part, LARGE_TILE):
         count = len(tile.places) // 2
@@ -189,7 +189,7 @@ def _strips(old: int, part: Part) -> tuple[_Strip, ...]:
 
 
 @lru_cache(PLANS)
-def _across(old: int, part: Part) -> tuple[np.ndarray | None, np.ndarray]:
+def _across(old: int, part: AxisPart) -> tuple[np.ndarray | None, np.ndarray]:
     """The columns of the image to pick, None for all, and where among them those of the result lie, in float32."""
     both, parts = _columns(old, part)
     before, far = both[: part.count], parts[part.count :]
@@ -199,7 +199,7 @@ def _across(old: int, part: Part) -> tuple[np.ndarray | None, np.ndarray]:
     return taken, places[: part.count].astype(np.float32) + far
 
 
-def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: Part, columns: Part) -> None:
+def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: AxisPart, columns: AxisPart) -> None:
     """`stretch` by OpenCV, for images of one, three or four channels."""
     import cv2
 

@@ -67,12 +67,12 @@ def test_resizing_is_darknets_number_for_number(old: tuple[int, int], new: tuple
         assert np.abs(got[channel] - by_the_book(unit, *new)).max() <= closeness
 
 
-def in_one_piece(image: np.ndarray, rows: stretch.Part, columns: stretch.Part) -> np.ndarray:
+def in_one_piece(image: np.ndarray, rows: stretch.AxisPart, columns: stretch.AxisPart) -> np.ndarray:
     """Darknet's resize_image for (h, w, c), all pixels at once, of which a part is wanted."""
     f = np.float32
     unit = (image / 255).astype(f) if image.dtype == np.uint8 else image
 
-    def places(old: int, part: stretch.Part) -> tuple[np.ndarray, ...]:
+    def places(old: int, part: stretch.AxisPart) -> tuple[np.ndarray, ...]:
         wanted = np.clip(np.arange(part.start, part.start + part.count), 0, part.size - 1)
         exact = wanted.astype(f) * (f(old - 1) / f(max(part.size - 1, 1)))
         before = exact.astype(int)
@@ -92,9 +92,9 @@ def test_any_size_is_darknets(kind: tuple[int, int, int, str], shape: tuple[int,
     """Stretched or the middle of it, all numbers of channels, by both ways."""
     image = photo(*kind[:3])
     image = image if kind[3] == "u1" else image.astype(np.float32) / 128
-    parts = [stretch.Part(n, 0, n) for n in shape]
+    parts = [stretch.AxisPart(n, 0, n) for n in shape]
     if is_cut:
-        parts = [stretch.Part(edge + i, int((edge + i - n) / 2), n) for i, n in enumerate(shape)]
+        parts = [stretch.AxisPart(edge + i, int((edge + i - n) / 2), n) for i, n in enumerate(shape)]
     wanted = in_one_piece(image, *parts)
     for way, closeness in ((stretch.stretch_in_numpy, 0), (stretch.stretch_in_opencv, stretch.CLOSE * 2)):
         if way is stretch.stretch_in_opencv and not stretch.is_remap_exact():
