@@ -187,13 +187,8 @@ class Search:
     def _timed(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, float]]:
         """Pairs of a back end and a precision by their seconds, the fastest first; as measured before, if they were."""
         names = [f"{backend} {kind}" for backend, kind in pairs]
-        seconds = self._kept(
-            "speeds",
-            "\n".join([*names, str(self._options.get("threads"))]),
-            partial(self._measured, pairs),
-            dict,
-            _seconds,
-        )
+        key = "\n".join([*names, str(self._options.get("threads"))])
+        seconds = self._kept("speeds", key, partial(self._measured, pairs), dict, _seconds)
         by_name = dict(zip(names, pairs, strict=True))
         return sorted(((*by_name[n], s) for n, s in seconds.items()), key=lambda t: t[2])
 
