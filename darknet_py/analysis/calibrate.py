@@ -41,7 +41,7 @@ BINS = 2048  # of the numbers of a value
 SAMPLED = 1 << 16  # numbers of a value that are counted in each picture; the extremes are those of all
 LOWER, UPPER = np.linspace(0.04, 1, 17), np.linspace(0.2, 1, 25)  # parts of the extremes that are tried
 POWER = 3  # of the error: by squares too much is cut off, and the few large numbers are what a detector goes by
-CLOSE = 0.05  # of their root mean square, what the outputs may be off by before layers stay in float32
+CLOSE = 0.07  # of their root mean square, what the outputs may be off by before layers stay in float32
 LOOKED_AT = 6  # pictures on which that is measured
 
 Inputs = list[np.ndarray]
