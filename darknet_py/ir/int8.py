@@ -8,7 +8,7 @@ rounded twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -151,7 +151,7 @@ def plan(graph: Graph, calibration: Calibration, whole: bool) -> Int8Plan:
     read = {v for op in ops for v in op.inputs[: 1 if op.kind in PRODUCTS else None]}
     read |= {op.output for op in ops if op.kind in CARRIERS}
     grids = {v: ByteGrid.over(ranges[shared[v]]) for v in read}
-    steps = _steps(ops, shared, grids)
+    steps = _steps([op for op in graph.ops if op in ops], shared, grids)
     grids = {v: ByteGrid.of_step(ranges[shared[v]], step) for v, step in steps.items()}
     biases = {
         op.inputs[2]: graph.data[op.inputs[2]] + np.array(calibration.biases[op.output.name], np.float32)
@@ -191,19 +191,18 @@ def _is_batched(op: Op) -> bool:
     return all(v.batched for v in op.inputs)
 
 
-def _steps(ops: set[Op], shared: Mapping[Value, Value], grids: Mapping[Value, ByteGrid]) -> dict[Value, float]:
+def _steps(ops: Sequence[Op], shared: Mapping[Value, Value], grids: Mapping[Value, ByteGrid]) -> dict[Value, float]:
     """The step of each value: that of its own grid, or of the coarser one of what an activation makes of it.
 
     With the same step on both sides, what is positive passes a leaky activation without being rounded again.
     """
-    steps = {v: grid.scale for v, grid in grids.items()}
-    for op in ops:
-        x, y = op.inputs[0], op.output
-        if op.kind in ("leaky_relu", "relu") and x in steps and y in steps:
-            both = max(steps[x], steps[y])
-            alike = {shared[x], shared[y]}
-            steps.update({v: max(both, step) for v, step in steps.items() if shared[v] in alike})
-    return steps
+    steps = {shared[v]: grid.scale for v, grid in grids.items()}
+    pairs = [(shared[op.inputs[0]], shared[op.output]) for op in ops if op.kind in ("leaky_relu", "relu")]
+    pairs = [(x, y) for x, y in pairs if x in steps and y in steps]
+    for _ in pairs:  # a coarser one passes on from one to the next
+        for x, y in pairs:
+            steps[x] = steps[y] = max(steps[x], steps[y])
+    return {v: steps[shared[v]] for v in grids}
 
 
 def weight_scales(weights: np.ndarray) -> np.ndarray:

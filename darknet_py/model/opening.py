@@ -233,10 +233,10 @@ def from_network(
         return Model(session, program.contract, network)
     from .precision import find_precision
 
-    chosen = find_precision(program, backend, precision, data, max_loss, say, options)
-    session = open_session(
-        program.graph, chosen.backend, precision=chosen.precision, **_told(chosen.backend, say), **options
-    )
+    own = {key: value for key, value in options.items() if key != "explain"}  # of the search for the fastest back end
+    chosen = find_precision(program, backend, precision, data, max_loss, say, own)
+    asked = {**_told(chosen.backend, say), **options} if chosen.backend == AUTO.name else own
+    session = open_session(program.graph, chosen.backend, precision=chosen.precision, **asked)
     return Model(session, program.contract, network)
 
 

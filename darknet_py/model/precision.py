@@ -187,7 +187,8 @@ class Search:
     def _timed(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, float]]:
         """Pairs of a back end and a precision by their seconds, the fastest first; as measured before, if they were."""
         names = [f"{backend} {kind}" for backend, kind in pairs]
-        seconds = self._kept("speeds", "\n".join(names), partial(self._measured, pairs), dict, _seconds)
+        key = "\n".join([*names, str(self._options.get("threads"))])
+        seconds = self._kept("speeds", key, partial(self._measured, pairs), dict, _seconds)
         by_name = dict(zip(names, pairs, strict=True))
         return sorted(((*by_name[n], s) for n, s in seconds.items()), key=lambda t: t[2])
 
@@ -267,7 +268,6 @@ class Search:
             for v in op.inputs:
                 if v in graph.data:
                     digest.update(graph.data[v].tobytes())
-        digest.update(repr(self._options.get("threads")).encode())
         return digest.hexdigest()
 
     def _kept(

@@ -38,7 +38,7 @@ def photos(tmp_path: Path) -> list[PictureFile]:
 
 def test_a_number_far_out_is_cut_off_and_common_ones_are_not() -> None:
     counts = np.zeros(2048)
-    counts[:1024] = 1e5
+    counts[:1024] = 1e8
     counts[-1] = 1
     low, high = best_range(counts, (0.0, 8.0))
     assert low == 0

@@ -81,6 +81,18 @@ def test_the_second_start_remembers_and_says_so_again(tmp_path: Path, labelled: 
     assert second == first[-1:]
 
 
+def test_a_session_of_other_threads_is_calibrated_by_what_is_remembered(tmp_path: Path, labelled: Path) -> None:
+    cfg = write_detector(tmp_path)
+    for threads in (2, 1):
+        _, said = loaded(cfg, precision="int8", data=labelled, threads=threads)
+    assert len(said) == 1
+
+
+def test_the_fastest_back_end_is_looked_for_and_explained_together_with_int8(tmp_path: Path, labelled: Path) -> None:
+    _, said = loaded(write_detector(tmp_path), backend="auto", precision="int8", data=labelled, explain=str)
+    assert "precision: int8 in " in said[-1]
+
+
 def test_other_pictures_and_other_weights_are_measured_anew(tmp_path: Path, labelled: Path) -> None:
     cfg = deep(tmp_path)
     for seed in (1, 2):
