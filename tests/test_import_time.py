@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import cv2
 import pytest
+from networks import picture, write_detector
 
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "lark", "urllib.request", "subprocess")
 SCRIPT = """
@@ -37,3 +41,34 @@ def test_nothing_heavy_is_imported_by(code: str) -> None:
     script = SCRIPT.format(code=code, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+ONE_PICTURE = """
+import sys
+from darknet_py.cli import main
+try:
+    main(["run", "net.cfg", "dog.png", "--no-save", "--quiet"], prog_name="darknet-py")
+except SystemExit as end:
+    assert not end.code
+print([m.removeprefix("darknet_py.") for m in {unused} if m in sys.modules])
+"""
+# What videos, many pictures, windows, drawings, addresses and networks of other programs want.
+UNUSED = (
+    "darknet_py.vision.video.frames", "darknet_py.vision.video.writer", "darknet_py.vision.video.recorder",
+    "darknet_py.vision.video.capture", "darknet_py.vision.video.live", "darknet_py.vision.video.ahead",
+    "darknet_py.vision.window", "darknet_py.vision.draw", "darknet_py.vision.resample", "darknet_py.vision.tracking",
+    "darknet_py.model.beside", "darknet_py.model.throughput", "darknet_py.model.at_once", "darknet_py.model.pipeline",
+    "concurrent.futures", "PIL", "openvino", "ncnn", "torch",
+)  # fmt: skip
+
+
+def test_one_picture_imports_what_it_needs(tmp_path: Path) -> None:
+    """The second time, when the compiled network is at hand, no compiler either."""
+    write_detector(tmp_path)
+    cv2.imwrite(str(tmp_path / "dog.png"), picture((0, 0, "red")))
+    environment = {**os.environ, "DARKNET_PY_CACHE": str(tmp_path / "cache")}
+    for unused in (UNUSED, (*UNUSED, "darknet_py.darknet.compile", "onnx", "lark")):
+        script = ONE_PICTURE.format(unused=unused)
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+        assert done.stdout.splitlines()[-1] == "[]"

@@ -323,8 +323,7 @@ def _results(
     What is wrong with the others is told and listed in `broken`.
     """
     from ..model.model import FEW
-    from ..vision.video.frames import Streams
-    from ..vision.video.video import Video
+    from ..vision.video.video import Streams, Video
 
     def skip(error: DataError) -> None:
         message(f"error: {error}")

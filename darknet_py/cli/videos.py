@@ -80,6 +80,8 @@ def video_paths(videos: list[Video], options: dict[str, Any]) -> dict[Video, Pat
 
     Raises `DataError` for what cannot be written, or may not.
     """
+    if not (videos or options["save"] or options["show"]):
+        return {}
     from ..errors import DataError
     from ..files import check_output
     from ..version import requirement
@@ -129,6 +131,9 @@ def recordings(paths: dict[Video, Path], options: dict[str, Any]) -> Iterator[Ca
 
     That of a video file is finished when the next video begins.
     """
+    if not paths:
+        yield lambda video, results: None
+        return
     from ..vision.video.recorder import recording
 
     open_ones: dict[Video, tuple[ExitStack, Add]] = {}

@@ -311,10 +311,10 @@ class Model:
 
     def _team_for_many(self) -> Team | None:
         """Who computes many pictures, found out and opened once."""
-        from .throughput import made_up_file, team_of
+        from .throughput import PHOTO, made_up_file, team_of
 
         def send(team: Team, count: int) -> None:
-            loads = loaders([file] * count, self.contract.shape[0], None)
+            loads = loaders([file] * count, self.contract.shape[0], PHOTO[0] * PHOTO[1])
             groups = _grouped(loads, self.contract.batch or team.way.batch)
             first = partial(self._read, padded=self.contract.letterbox, skip=None)
             last = partial(self._results, conf=CONF, iou=IOU, padded=self.contract.letterbox, selection=ALL)

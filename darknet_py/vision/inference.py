@@ -10,7 +10,6 @@ from ..contract.selection import ALL, Selection
 from ..errors import DataError, Say
 from .picture import Picture
 from .preprocess import to_center, to_input
-from .resample import to_center_resampled
 from .results import Results
 
 HIDDEN = "dont_show"  # image.c get_actual_detections: names that begin so are neither printed nor drawn
@@ -35,6 +34,8 @@ def _cut(image: np.ndarray, contract: Contract, out: np.ndarray) -> None:
     if contract.interpolation == "darknet":
         to_center(image, contract.shape, bgr=True, out=out, edge=contract.shorter_edge)
     else:
+        from .resample import to_center_resampled  # only networks of PyTorch's programs want it
+
         to_center_resampled(image, contract.interpolation, contract.shorter_edge, out)
 
 

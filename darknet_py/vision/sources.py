@@ -23,14 +23,14 @@ from ..files import is_file, kind_of, read_at_most, read_whole
 from .decode import MAX_BYTES, check_array, decode, from_pil, read_stream
 from .headers import pixel_limit
 from .picture import SUFFIXES, Picture
-from .video.frames import Streams, captured, frames, is_capture
-from .video.live import live_frames
 from .video.video import (
     HEAD,
     LIVE_SCHEMES,
+    Streams,
     Video,
     address_kind,
     is_camera,
+    is_capture,
     is_video_file,
     kind_of_content,
     without_password,
@@ -390,10 +390,16 @@ def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
     elif isinstance(source, Video):
+        from .video.frames import frames  # what decodes videos is not for who has pictures
+
         yield from _frames(frames(source, wanted.limit, ahead=wanted.ahead))
     elif isinstance(source, Streams):
+        from .video.live import live_frames
+
         yield from (partial(_known, item) for item in live_frames(source.videos, wanted.limit))
     elif is_capture(source):
+        from .video.frames import captured
+
         yield from _frames(captured(source))
     elif isinstance(source, Found):
         yield wanted.found(source)

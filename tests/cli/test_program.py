@@ -40,7 +40,7 @@ def test_a_closed_output_is_no_error(cfg: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs the signals of Unix")
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "2", "auto"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_it_and_what_was_found_is_kept(cfg: Path, photos: Path, name: str, workers: str) -> None:
     number = getattr(signal, name)

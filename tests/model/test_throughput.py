@@ -156,6 +156,13 @@ def test_another_network_or_size_is_measured_for_itself(cfg: Path) -> None:
     assert len(list(measurements().iterdir())) == 3
 
 
+def test_a_limit_for_pictures_is_not_one_for_the_picture_that_is_sent(
+    cfg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKNET_PY_MAX_PIXELS", "200")
+    assert len(opened(cfg)(frames(COUNT), workers="auto")) == COUNT
+
+
 def test_nothing_is_kept_where_nothing_is_to_be(cfg: Path) -> None:
     list(opened(cfg, cache=False)(frames(COUNT), workers="auto"))
     assert not measurements().exists()

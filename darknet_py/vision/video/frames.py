@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
 AHEAD = 8  # frames of a file that are decoded before they are wanted
 WHOLE, SLACK = 0.9, 1.0  # share of the length, and seconds, that may be missing: sound is longer than pictures, say
 CAPTURED = "video"  # the path of frames whose source only the caller knows
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Live sources that are looked at together: whichever has a new frame, in turn."""
-
-    videos: tuple[Video, ...]
 
 
 def frames(video: Video, limit: int, *, ahead: bool = True) -> Iterator[Picture]:
@@ -53,11 +45,6 @@ def _raising(items: Generator[Picture | DataError]) -> Iterator[Picture]:
             if isinstance(item, DataError):
                 raise item
             yield item
-
-
-def is_capture(source: Any) -> bool:
-    """Whether it is a `cv2.VideoCapture`, or what reads like one."""
-    return all(hasattr(source, name) for name in ("isOpened", "grab", "retrieve"))
 
 
 def captured(capture: cv2.VideoCapture) -> Iterator[Picture]:

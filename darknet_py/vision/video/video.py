@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ...errors import DataError
@@ -180,3 +181,15 @@ def _is_live_address(text: str) -> bool:
     if scheme in LIVE_SCHEMES:
         return True
     return scheme in SCHEMES and Path(name_of(text)).suffix.lower() in LIVE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Live sources that are looked at together: whichever has a new frame, in turn."""
+
+    videos: tuple[Video, ...]
+
+
+def is_capture(source: Any) -> bool:
+    """Whether it is a `cv2.VideoCapture`, or what reads like one."""
+    return all(hasattr(source, name) for name in ("isOpened", "grab", "retrieve"))

@@ -14,9 +14,9 @@ from networks import write_detector
 from darknet_py import load
 from darknet_py.errors import DataError
 from darknet_py.vision.picture import Picture
-from darknet_py.vision.video.frames import Streams, frames
+from darknet_py.vision.video.frames import frames
 from darknet_py.vision.video.live import live_frames
-from darknet_py.vision.video.video import Video
+from darknet_py.vision.video.video import Streams, Video
 
 LIMIT = 1 << 20
 
