@@ -9,6 +9,7 @@ from ...contract.thresholds import CONF, IOU
 from ...contract.told import from_text, to_text
 from ...errors import BackendError, DataError
 from . import Format
+from .onnx import lost_in_int8
 
 if TYPE_CHECKING:
     from ...contract.contract import Contract
@@ -61,7 +62,8 @@ def _write(
         write_ir(source, place, to_text(contract), half=half)
     size = "x".join(map(str, contract.shape))
     cut = beyond_half(optimize(named(network).graph)) if half else ()
-    return (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics, *cut)
+    said = f"input images {size}, {contract.resize}, boxes: {contract.boxes}"
+    return (*lost_in_int8(contract), said, *contract.diagnostics, *cut)
 
 
 def _contract(path: Path) -> Contract:
