@@ -59,7 +59,8 @@ def command(
     \b
     darknet-py verify yolov4-tiny
     darknet-py verify my.cfg my.weights --backend onnxruntime --all
-    darknet-py verify my.cfg --exported boxes.onnx
+    darknet-py export my.cfg -o mine.onnx
+    darknet-py verify my.cfg --exported mine.onnx
     """
     from ..analysis.verify import TOLERANCE, format_report, verify
 
