@@ -71,7 +71,9 @@ PROGRAMS: Mapping[str, Program] = {
         "darknet-py, PyTorch", "ours.py", ("torch",), ("inference", "training", "refusal"), "torch", TORCH
     ),
     "opencv4": Program("OpenCV 4, readNetFromDarknet", "opencv.py", needs="cv2.dnn", path=RUNTIMES),
-    "darknet2any": Program("darknet2any 0.7", "darknet2any.py", needs="darknet2any, torch", python=TORCH, path=OTHERS),
+    "darknet2any": Program(
+        "darknet2any 0.7", "pytorch_reader.py", needs="darknet2any, torch", python=TORCH, path=OTHERS
+    ),
 }
 
 

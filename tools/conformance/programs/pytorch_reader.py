@@ -1,4 +1,4 @@
-"""darknet2any (a PyTorch reader of cfgs, from the package index) in the kit's protocol; needs torch."""
+"""darknet2any, a PyTorch reader of cfgs from the package index, in the kit's protocol."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def call(words: list[str]) -> str:
     import torch
     from darknet2any.tool.darknet2pytorch import Darknet
 
+    failed = ""
+    net = None
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             net = Darknet(str(cfg))
@@ -32,8 +34,10 @@ def call(words: list[str]) -> str:
             net.eval()
             with torch.no_grad():
                 net(torch.from_numpy(x[None]))
-    except Exception as e:  # whatever it makes of what it does not know
-        return f"{type(e).__name__}: {e}".splitlines()[0]
+    except (Exception, SystemExit) as e:  # whatever it makes of what it does not know
+        failed = f"{type(e).__name__}: {e}".splitlines()[0]
+    if net is None or not net.outputs:  # without heads it fails at the boxes, after all layers
+        return failed or "it computes nothing"
     for layer, array in net.outputs.items():
         if array is not None:
             np.save(out / f"layer_{layer}.npy", array.numpy())
