@@ -25,6 +25,7 @@ from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.model import agreement
 from darknet_py.model.formats import find_exported, find_format, formats
+from darknet_py.zoo.find import EXPORTED
 
 SUFFIXES = tuple(f.suffix for f in formats().values() if f.suffix and f.contract)
 SEEN = picture((1, 2, "red"), (3, 0, "blue"))
@@ -110,6 +111,34 @@ def test_weights_that_float16_cuts_are_told_of(tmp_path: Path) -> None:
         assert "1 of 1 weights of layer 0 [convolutional] are beyond 65504" in export(
             cfg, tmp_path / f"large{suffix}", "--half"
         )
+
+
+def test_a_finished_network_in_the_place_of_a_cfg_is_known_by_its_suffix(tmp_path: Path) -> None:
+    assert {*EXPORTED} == {*SUFFIXES}
+    export(write_detector(tmp_path), tmp_path / "a.tflite", "--no-check")
+    done = CliRunner().invoke(main, ["bench", str(tmp_path / "a.tflite")])
+    assert "a.tflite is a network of TensorFlow Lite, and a cfg was expected" in done.output
+    assert "`bench` take them beside the cfg, with --exported" in done.output
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_verify_holds_a_file_to_its_cfg(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg, path = write_detector(tmp_path), tmp_path / f"a{suffix}"
+    export(cfg, path)
+    done = CliRunner().invoke(main, ["verify", str(cfg), "--exported", str(path), "--json"])
+    assert json.loads(done.stdout)[str(path)]["right"], done.output
+    done = CliRunner().invoke(main, ["verify", "yolov3-tiny", "--random-weights", "0", "--exported", str(path)])
+    assert "it was written from another network" in done.output
+
+
+def test_bench_times_a_file_beside_the_back_ends(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    export(cfg, tmp_path / "mine.onnx")
+    options = ["--exported", str(tmp_path / "mine.onnx"), "--backend", "onnxruntime", "--rounds", "1", "--json"]
+    done = CliRunner().invoke(main, ["bench", str(cfg), *options])
+    assert done.exit_code == 0, done.output
+    assert {row["backend"] for row in json.loads(done.stdout)["rows"]} == {"onnxruntime", "mine.onnx"}
 
 
 def test_a_format_has_other_names_too() -> None:

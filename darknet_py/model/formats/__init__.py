@@ -112,13 +112,13 @@ def formats() -> Mapping[str, Format]:
 def find_exported(path: Path) -> tuple[Format, Path] | None:
     """The format of a network that was written for other programs, and the file of it that is run.
 
-    None for a cfg, and for what is no such file or folder; a file with such a suffix need not be there.
+    None for a cfg, and for what is no such file or folder.
 
-    >>> find_exported(Path("net.onnx"))[0].name
-    'onnx'
+    >>> find_exported(Path("net.onnx")) is None
+    True
     """
     suffix = path.suffix.lower()
-    if suffix == ".cfg":
+    if suffix == ".cfg" or not path.exists():
         return None
     known = formats().values()
     if own := next((f for f in known if f.suffix and f.suffix == suffix), None):
