@@ -135,9 +135,6 @@ def with_suppression(model: MLModel, contract: Contract) -> MLModel:
             given.shortDescription = f"optional; {meaning:g} without it"
             given.type.doubleType.SetInParent()
             given.type.isOptional = True
-    names = [feature.name for feature in whole.description.input]
-    if len(set(names)) < len(names):
-        raise BackendError(f"two inputs have one name: {', '.join(names)}")
     with _quiet():
         return tools.models.MLModel(whole, weights_dir=model.weights_dir, skip_model_load=True)
 

@@ -24,7 +24,10 @@ _permitted: ContextVar[frozenset[Path]] = ContextVar("permitted", default=frozen
 
 @contextmanager
 def permitting(path: str | Path, replace: bool) -> Iterator[None]:
-    """A block in which `path` may be replaced, if `replace`, by whoever writes it: somebody else's format, say."""
+    """A block in which `path` may be replaced, if `replace`, by whoever writes it: somebody else's format, say.
+
+    Where that is a folder, so may the files in it.
+    """
     token = _permitted.set(_permitted.get() | ({target_of(Path(path))} if replace else set()))
     try:
         yield
@@ -54,7 +57,8 @@ def check_output(
             f"{path} was read in this run, and is not written over\n  hint: write to another name or folder"
         )
     target = target_of(path)
-    if replace or target in _permitted.get() or is_own(target) or (own is not None and own(target)):
+    permitted = not _permitted.get().isdisjoint((target, *target.parents))
+    if replace or permitted or is_own(target) or (own is not None and own(target)):
         return
     message = f"{path} exists, and is not known to be written by darknet-py, or was changed since"
     raise DataError(f"{message}\n  hint: --replace (in Python: replace=True) replaces it; or write to another name")

@@ -3,6 +3,14 @@
 
 const f = Math.fround;
 
+// Why a page cannot give pictures to a network, in a sentence; nothing where it can.
+export function refusal(contract) {
+  if (contract.states.length) return "It remembers from picture to picture, which the page does not.";
+  if (contract.shape.length !== 3) return `It takes ${contract.shape[0]} numbers, and no picture.`;
+  if (![1, 3].includes(contract.shape[0])) return `It takes ${contract.shape[0]} channels, and pictures of a browser have 1 or 3.`;
+  if (contract.interpolation !== "darknet") return "Its pictures are resized as Pillow does it, which the page does not.";
+}
+
 // The [height, width] of a picture that was scaled to fit (image.c letterbox_image); it compares in float32.
 export function letterboxSize([h, w], [netH, netW]) {
   if (f(f(netW) / f(w)) < f(f(netH) / f(h))) return [Math.max(1, Math.floor((h * netW) / w)), netW];

@@ -195,6 +195,8 @@ def test_a_package_is_written_over_itself_and_over_nothing_else(tools: Any, tmp_
     done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(path)])
     assert done.exit_code == 1
     assert "Manifest.json" in done.output
+    export(cfg, "-o", path, "--replace")
+    read_back(tools, path)
 
 
 def test_what_core_ml_lacks_is_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 CORE = Path(os.environ.get("PLAYWRIGHT_CORE") or ROOT / ".serve-npm/node_modules/playwright-core")
 FILES = [
     *(ROOT / "darknet_py/apps/serve/page").iterdir(),
-    *(page.FOLDER / name for name in (*page.LOOK, "picture.html")),
+    *(page.FOLDER / name for name in (*page.LOOK, "head.html", "picture.html")),
 ]
 BALLS = ((1, 1, (0, 0, 255)), (2, 2, (255, 0, 0)))  # row and column of a cell, and a colour
 
@@ -38,7 +38,14 @@ def balls() -> np.ndarray:
 
 
 def test_the_page_is_small_and_needs_nothing_else() -> None:
-    assert {path.name for path in FILES} == {"index.html", "page.js", "look.css", "look.js", "picture.html"}
+    assert {path.name for path in FILES} == {
+        "index.html",
+        "page.js",
+        "look.css",
+        "look.js",
+        "head.html",
+        "picture.html",
+    }
     assert sum(path.stat().st_size for path in FILES) < 16_000
     for path in FILES:
         assert not re.search("https?:|@import|eval|innerHTML|document.write", path.read_text()), path.name

@@ -1,29 +1,15 @@
 // What a person does with a page that runs the network itself, in Chromium: node page.mjs CHROMIUM PLAYWRIGHT-CORE URL FOLDER PICTURE...
 // Prints what was found in each picture, and what the page asked for, as one JSON object.
-import { createRequire } from "node:module";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { lookAt, openPage, since } from "./opening.mjs";
 
 const [chromium, core, url, folder, ...pictures] = process.argv.slice(2);
-const { chromium: browserType } = createRequire(join(core, "package.json"))(core);
 const film = join(folder, "camera.mjpeg");
-const browser = await browserType.launch({
-  executablePath: chromium,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-    ...(existsSync(film) ? [`--use-file-for-fake-video-capture=${film}`] : [])],
-});
-const seen = { pictures: [], asked: [], errors: [] };
+const { browser, page, seen } = await openPage([chromium, core, url], 720, ["--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream", ...(existsSync(film) ? [`--use-file-for-fake-video-capture=${film}`] : [])]);
+seen.pictures = [];
 try {
-  const context = await browser.newContext({ viewport: { width: 720, height: 900 }, permissions: ["camera"] });
-  const page = await context.newPage();
-  page.setDefaultTimeout(240000);
-  page.on("request", (request) => seen.asked.push(`${request.method()} ${request.url()}`));
-  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
-  page.on("pageerror", (error) => seen.errors.push(String(error)));
-  await page.addInitScript(() => document.addEventListener("found", (event) => { window.lastFound = event.detail; }));
-  await page.goto(url);
-  await page.waitForFunction(() => !document.getElementById("network").textContent.endsWith("…"));
-  seen.network = await page.locator("#network").textContent();
   const asked = seen.asked.length;
   for (const picture of pictures) {
     await page.evaluate(() => { document.getElementById("status").textContent = ""; });
@@ -32,9 +18,7 @@ try {
     seen.pictures.push(await page.evaluate(() => window.lastFound || null));
   }
   seen.rows = await page.locator("#rows tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
-  seen.later = seen.asked.slice(asked).filter((one) => !/ (blob|data):/.test(one));
-  seen.unlabelled = await page.evaluate(() => [...document.querySelectorAll("input:not([hidden]),select,button,canvas")]
-    .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel)).map((one) => one.id));
+  seen.later = since(seen, asked);
   await page.screenshot({ path: join(folder, "page.png"), fullPage: true });
   if (existsSync(film)) {
     await page.evaluate(() => document.getElementById("rows").replaceChildren());
@@ -44,8 +28,7 @@ try {
     seen.camera = await page.locator("#rows tr").evaluateAll((all) => all.map((row) => row.cells[0].textContent));
     await page.locator("#camera").click();
   }
-  await page.setViewportSize({ width: 360, height: 700 });
-  seen.wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  await lookAt(page, seen);
 } finally {
   await browser.close();
 }

@@ -1,25 +1,14 @@
 // What a person does with the page that compiles: node tab.mjs CHROMIUM PLAYWRIGHT-CORE URL FOLDER STEPS
 // STEPS is JSON: lists of files that are dropped one after another, and a picture. Prints what was seen as one JSON object.
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { lookAt, openPage, since } from "./opening.mjs";
 
 const [chromium, core, url, folder, steps] = process.argv.slice(2);
-const { chromium: browserType } = createRequire(join(core, "package.json"))(core);
 const { drops, picture } = JSON.parse(steps);
-const browser = await browserType.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
-const seen = { drops: [], asked: [], errors: [] };
+const { browser, page, seen } = await openPage([chromium, core, url], 900);
+seen.drops = [];
 try {
-  const context = await browser.newContext({ viewport: { width: 900, height: 1000 }, acceptDownloads: true });
-  const page = await context.newPage();
-  page.setDefaultTimeout(300000);
-  context.on("request", (request) => seen.asked.push(`${request.method()} ${request.url()}`));
-  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
-  page.on("pageerror", (error) => seen.errors.push(String(error)));
-  await page.addInitScript(() => document.addEventListener("found", (event) => { window.lastFound = event.detail; }));
-  await page.goto(url);
-  await page.waitForFunction(() => !document.getElementById("network").textContent.endsWith("…"));
-  seen.network = await page.locator("#network").textContent();
   const asked = seen.asked.length;
   for (const files of drops) {
     const given = files.map((path) => ({ name: basename(path), data: readFileSync(path).toString("base64") }));
@@ -51,7 +40,7 @@ try {
     await saved.saveAs(join(folder, "saved.onnx"));
     await page.screenshot({ path: join(folder, "tab.png"), fullPage: true });
   }
-  seen.later = seen.asked.slice(asked).filter((one) => !/ (blob|data):/.test(one));
+  seen.later = since(seen, asked);
   // The page may send nothing: the browser itself stops what would.
   seen.refused = await page.evaluate(async () => {
     const tries = { fetch: () => fetch("http://127.0.0.1:9/"), beacon: async () => { if (!navigator.sendBeacon("http://127.0.0.1:9/", "x")) throw 0; } };
@@ -62,10 +51,7 @@ try {
     return failed;
   });
   seen.errors = seen.errors.filter((text) => !text.includes("127.0.0.1:9"));
-  seen.unlabelled = await page.evaluate(() => [...document.querySelectorAll("input:not([hidden]),select,button,canvas,img")]
-    .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel || one.alt)).map((one) => one.id));
-  await page.setViewportSize({ width: 360, height: 700 });
-  seen.wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  await lookAt(page, seen);
 } finally {
   await browser.close();
 }

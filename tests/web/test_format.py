@@ -73,6 +73,8 @@ def test_it_is_written_again_over_itself_and_over_nothing_else(tmp_path: Path, r
     )
     assert done.exit_code == 1
     assert "index.html" in done.output
+    export(cfg, "-o", tmp_path / "web", "--runtime", runtime, "--replace")
+    assert "mine" not in (tmp_path / "web/index.html").read_text()
 
 
 def test_the_runtime_is_found_above_or_asked_for(

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 from browsing import NPM, ROOT, browse, hosted, package
-from networks import picture, write_classifier, write_detector
+from networks import picture, write_classifier, write_detector, write_recurrent
 
 from darknet_py import load
 from darknet_py.errors import DataError
@@ -238,8 +238,12 @@ def test_in_chromium_a_network_is_compiled_run_and_saved(tmp_path: Path) -> None
     other.write_bytes(cfg.with_suffix(".weights").read_bytes()[:40])
     cv2.imwrite(str(tmp_path / "cells.png"), picture((1, 1, "red"), (3, 3, "blue")))
     files = [cfg, cfg.with_suffix(".weights"), cfg.with_suffix(".names")]
-    seen = use(tmp_path / "page", tmp_path, [[tmp_path / "broken.cfg"], [cfg], [other], files], tmp_path / "cells.png")
-    wrong, alone, short, whole = seen["drops"]
+    memory = write_recurrent(tmp_path)
+    drops = [[tmp_path / "broken.cfg"], [cfg], [other], [memory, memory.with_suffix(".weights")], files]
+    seen = use(tmp_path / "page", tmp_path, drops, tmp_path / "cells.png")
+    wrong, alone, short, recurrent, whole = seen["drops"]
+    assert recurrent["told"].startswith("memory.cfg is an ONNX file to save. It remembers")
+    assert (recurrent["runs"], recurrent["saves"]) == (False, True)
     assert wrong["told"] == "broken.cfg has an error: what is wrong stands below."
     assert "^^^" in wrong["diagnostics"]
     assert (alone["layers"], alone["drawn"], alone["runs"], alone["saves"]) == (3, True, False, False)

@@ -1,6 +1,7 @@
 // The compiler in a browser tab: files are dropped, a worker runs darknet-py on them, and onnxruntime-web what it wrote.
 
 import { LEAST, byId, say, startLook, whenGiven } from "./look.js";
+import { refusal } from "./boxes.js";
 import { openNetwork, timesOf } from "./network.js";
 
 // The worker is a blob, so that the policy of this page is its policy too: a file of its own would have none.
@@ -45,6 +46,8 @@ async function take(given) {
     const { bytes, contract } = await ask("export", files.cfg, files.weights, files.names);
     model = new Blob([bytes], { type: "application/octet-stream" });
     byId("save").disabled = false;
+    const why = refusal(contract);
+    if (why) return tell(`${files.cfg.name} is an ONNX file to save. ${why}`);
     look = await openNetwork(contract, bytes, LEAST);
     byId("picture-part").hidden = false;
     say("No picture yet.");

@@ -43,10 +43,12 @@ def _write(
     from ...passes import passes_for
     from ..export import finished
 
-    detects = bool(network.compilation.decoders)
-    boxes = boxes or ("nms" if detects else "raw")
+    remembers = bool(network.graph.states)
+    boxes = boxes or ("nms" if network.compilation.decoders and not remembers else "raw")
     if boxes not in ("raw", "nms"):
         raise DataError(f"boxes={boxes!r}: Core ML has 'raw' and 'nms'")
+    if boxes == "nms" and remembers:
+        raise DataError("boxes='nms': after Core ML's suppression a network has no outputs for what it remembers")
     program = finished(
         network, passes_for("coreml"), boxes="decoded" if boxes == "nms" else "raw", names=names, letterbox=letterbox,
         batch=1, half=half, threshold=threshold, iou=iou,
@@ -76,10 +78,9 @@ def _put(path: Path, write: Callable[[Path], None]) -> None:
             files = [(file, path / file.relative_to(place)) for file in sorted(place.rglob("*")) if file.is_file()]
             for _, target in files:
                 check_output(target)
-            for own in place.rglob("*/"):  # an empty one too: the list of what is in a package names it
-                (path / own.relative_to(place)).mkdir(parents=True, exist_ok=True)
+            for own in filter(Path.is_dir, (place, *place.rglob("*"))):  # an empty one too: the manifest names it
+                (path / own.relative_to(place)).mkdir(exist_ok=True)
             for file, target in files:
-                target.parent.mkdir(parents=True, exist_ok=True)
                 file.chmod(mode)  # one of them coremltools lets only its owner read
                 put(file, target)
     except OSError as e:

@@ -80,8 +80,8 @@ def answer(function: str, *arguments: Any) -> str:
         return json.dumps({"error": str(e)})
     except MemoryError:
         return json.dumps({"error": "the network does not fit into the memory that the browser gives a page"})
-    except (ImportError, MissingError) as e:
-        return json.dumps({"error": f"this needs NumPy, which could not be loaded ({e}): the rest goes without it"})
+    except (ImportError, MissingError):
+        return json.dumps({"error": "this needs NumPy, which could not be loaded: the rest goes without it"})
 
 
 def version() -> str:
