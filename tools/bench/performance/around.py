@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from darknet_py.vision.preprocess import to_input
-from darknet_py.vision.stretch import Part, is_remap_exact, stretch_in_numpy
+from darknet_py.vision.stretch import AxisPart, is_remap_exact, stretch_in_numpy
 
 SIZES = (320, 416)  # of networks
 PHOTOS = {"a photo of 640x480": (480, 640), "768x576": (576, 768), "1920x1080": (1080, 1920)}
@@ -43,7 +43,7 @@ def resizes() -> dict[str, dict[str, float]]:
 
 def _resize(photo: np.ndarray, size: int) -> dict[str, float]:
     out, exact = (np.empty((3, size, size), np.float32) for _ in range(2))
-    whole = Part(size, 0, size)
+    whole = AxisPart(size, 0, size)
     stretch_in_numpy(photo, exact[::-1], whole, whole)
     ratios = []
     for _ in range(TURNS):
