@@ -10,6 +10,7 @@ TRAIN  := .train-venv
 BATCH  := .batch-venv
 SERVE  := .serve-venv
 NPM    := .serve-npm
+FORMATS := .formats-venv
 
 RUNTIME_TESTS := tests/backends tests/cli tests/compat tests/contract tests/model tests/onnx
 
@@ -99,6 +100,17 @@ serve-load: $(SERVE)/.ready  ## the server beside a loop, and at three times its
 serve-hostile: $(SERVE)/.ready  ## ten thousand malformed requests: CFG=... WEIGHTS=... PICTURE=... (minutes)
 	$(SERVE)/bin/python -m tools.serve.hostile $(CFG) $(WEIGHTS) $(PICTURE) --write
 
+$(FORMATS)/.ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(FORMATS)
+	$(FORMATS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch,openvino,ncnn,litert]'
+	@touch $@
+
+formats-test: $(FORMATS)/.ready  ## the tests of export formats, and of pages, where all their runtimes are installed
+	$(FORMATS)/bin/python -m pytest -n auto tests/model tests/backends tests/test_pages.py
+
+formats-check: $(FORMATS)/.ready  ## every golden network in every format, run beside NumPy; writes the table (half an hour)
+	$(FORMATS)/bin/python -m tools.formats --half --write
+
 claims: $(TRAIN)/.ready  ## measure the claims of the CSPNet paper, and write cfgs/CLAIMS.md (a night; goes on where it stopped; QUICK=--quick: 10 minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK)
 
@@ -149,8 +161,9 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) $(FORMATS) .docs .bench build dist *.egg-info
 
 .PHONY: help install demo test train-test train-demo train-kill train-overfit weights codes-sheet codes-score \
-	batch-test batch-kill batch-scale serve-test serve-load serve-hostile conformance conformance-wheel lint format docs cfgs corpus fuzz \
+	batch-test batch-kill batch-scale formats-test formats-check serve-test serve-load serve-hostile conformance conformance-wheel \
+	lint format docs cfgs corpus fuzz \
 	bench bench-table5 bench-training bench-linear claims clean

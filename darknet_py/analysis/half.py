@@ -81,8 +81,13 @@ def find_half_loss(graph: Graph, seed: int = 0) -> HalfLoss:
         whole = {v: a for v, a in _run(graph, inputs, half=False, excess=values) if v in graph.outputs}
         half = {v: a for v, a in _run(graph, inputs, half=True, excess={}) if v in graph.outputs}
     differences = [_difference(half[v], whole[v]) for v in whole]
-    weights = tuple(e for op in graph.ops for v in op.inputs if v in graph.data and (e := _of_weights(graph, op, v)))
-    return HalfLoss(tuple(dict.fromkeys(weights)), tuple(values.values()), max(differences, default=0.0))
+    return HalfLoss(find_cut_weights(graph), tuple(values.values()), max(differences, default=0.0))
+
+
+def find_cut_weights(graph: Graph) -> tuple[Excess, ...]:
+    """The weights of a graph that are out of the range of float16."""
+    found = (e for op in graph.ops for v in op.inputs if v in graph.data and (e := _of_weights(graph, op, v)))
+    return tuple(dict.fromkeys(found))
 
 
 def _run(

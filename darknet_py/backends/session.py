@@ -70,9 +70,9 @@ def reader(path: Path, backend: str = DEFAULT) -> Backend:
     if backend == DEFAULT and able:
         return next((b for b in able if b.installed), able[0])
     others = ", ".join(b.name for b in (AUTO, *able) if suffix in b.reads)
-    raise BackendError(
-        f"the back end {backend!r} does not run {suffix} files; use {others or 'one that `darknet-py export` wrote'}"
-    )
+    kind = "ONNX" if suffix == ".onnx" else suffix
+    use = others or "one that `darknet-py export` wrote"
+    raise BackendError(f"the back end {backend!r} does not run {kind} files; use {use}")
 
 
 def initial_states(graph: Graph, batch: int = 1) -> list[np.ndarray]:

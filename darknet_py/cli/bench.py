@@ -17,6 +17,14 @@ WORST_LAYERS = 20
 @click.argument("cfg")
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only these (default: all fast ones here).")
+@click.option(
+    "--exported",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file that `export` wrote of CFG, beside the back ends: raw heads, of any format that runs here.",
+)
 @click.option("--rounds", type=click.IntRange(1), help="How often each is timed (default: by the cost of a run).")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each back end (default: one for each core).")
 @click.option("--layers", is_flag=True, help="Time every layer, and say what bounds it.")
@@ -27,9 +35,9 @@ WORST_LAYERS = 20
 @verbose_option
 @click.pass_context
 def command(
-    ctx: click.Context, cfg: str, weights: Path | None, backends: tuple[str, ...], rounds: int | None,
-    threads: int | None, layers: bool, size: tuple[int, int] | None, dialect: str | None, random: int | None,
-    as_json: bool,
+    ctx: click.Context, cfg: str, weights: Path | None, backends: tuple[str, ...], files: tuple[Path, ...],
+    rounds: int | None, threads: int | None, layers: bool, size: tuple[int, int] | None, dialect: str | None,
+    random: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Time CFG in every back end that is installed, side by side.
 
@@ -47,8 +55,8 @@ def command(
 
     found = find_network(cfg, message, trained=random is None)
     result = bench(
-        found.cfg, weights or found.weights, backends=backends, rounds=rounds, threads=threads, layers=layers,
-        size=size, dialect=dialect, random_weights=random,
+        found.cfg, weights or found.weights, backends=backends, files=files, rounds=rounds, threads=threads,
+        layers=layers, size=size, dialect=dialect, random_weights=random,
     )  # fmt: skip
     if as_json:
         write_json(plain(result))

@@ -11,6 +11,7 @@ from ..backends.backend import backends as known_backends
 from .options import echo, message, network_of, network_options, write_json
 
 if TYPE_CHECKING:
+    from ..darknet.network import Network
     from ..ir import Graph
 
 PLACE = ("Check and compare", 4)
@@ -33,26 +34,40 @@ PLACE = ("Check and compare", 4)
     help="Only these (default: all).",
 )
 @click.option("--tolerance", type=click.FloatRange(0), help="Largest difference, relative to the scale of a layer.")
+@click.option(
+    "--exported",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file that `export` wrote of CFG, in place of the runtimes: run, and held against NumPy.",
+)
 @click.option("--all", "all_layers", is_flag=True, help="List every layer, not only those beyond the tolerance.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @network_options
 @click.pass_context
 def command(
     ctx: click.Context, /, cfg: str, weights: Path | None, source: Path | None, backends: tuple[str, ...],
-    tolerance: float | None, all_layers: bool, as_json: bool, **options: Any,
+    files: tuple[Path, ...], tolerance: float | None, all_layers: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Compare all runtimes on CFG, layer by layer.
 
     Every runtime gets the same input and is held against the NumPy reference. Prints the largest difference of each
-    output; exits with 1 if one is over the tolerance or a runtime fails.
+    output; exits with 1 if one is over the tolerance or a runtime fails. With --exported, files that were written of
+    CFG are run instead, each in a runtime that reads it.
 
     \b
     darknet-py verify yolov4-tiny
     darknet-py verify my.cfg my.weights --backend onnxruntime --all
+    darknet-py export my.cfg -o mine.onnx
+    darknet-py verify my.cfg --exported mine.onnx
     """
     from ..analysis.verify import TOLERANCE, format_report, verify
 
-    graph = network_of(cfg, weights, **options).graph
+    network = network_of(cfg, weights, **options)
+    if files:
+        ctx.exit(0 if _verify_files(network, files, tolerance, as_json) else 1)
+    graph = network.graph
     report = verify(
         graph, [_input(graph, source)], backends or None, tolerance=TOLERANCE if tolerance is None else tolerance
     )
@@ -63,6 +78,30 @@ def command(
     if not report.passed:
         message("outputs are NaN or infinite" if report.unknown else "the runtimes do not agree")
     ctx.exit(0 if report.passed else 1)
+
+
+def _verify_files(network: Network, files: tuple[Path, ...], tolerance: float | None, as_json: bool) -> bool:
+    """Print how each file agrees with NumPy; whether all do."""
+    from dataclasses import asdict, replace
+
+    from ..errors import DataError
+    from ..model.agreement import compare_exported
+    from ..model.formats import find_exported
+
+    told, right = {}, True
+    for path in files:
+        found = find_exported(path)
+        if found is None or found[0].contract is None:
+            raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")
+        one = compare_exported(network, found[1], found[0].contract(found[1]))
+        one = one if tolerance is None else replace(one, tolerance=tolerance)
+        right = right and bool(one.title) and one.is_right
+        told[str(path)] = {**asdict(one), "right": one.is_right}
+        if not as_json:
+            echo(f"{path}: {one}")
+    if as_json:
+        write_json(told)
+    return right
 
 
 def _input(graph: Graph, source: Path | None) -> Any:

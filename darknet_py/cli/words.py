@@ -249,8 +249,10 @@ def explain_command(args: Sequence[str], names: Sequence[str]) -> str | None:
 
 def _file_first(args: Sequence[str], names: Sequence[str]) -> str | None:
     """A file where the command belongs."""
+    from ..zoo.find import EXPORTED
+
     suffix = Path(args[0]).suffix.lower()
-    if suffix in (".cfg", ".onnx", ".weights"):
+    if suffix in (".cfg", ".weights", *EXPORTED):
         return f"the command comes first: darknet-py run {shlex.join(args)}; commands are {', '.join(names)}"
     return None
 

@@ -18,7 +18,7 @@ from ..contract.contract import Contract
 from ..contract.nms import box_iou
 from ..contract.program import Program
 from ..darknet.network import Network
-from ..errors import BackendError
+from ..errors import BackendError, DataError
 from ..ir import Graph
 from ..ir.compare import difference, is_same
 
@@ -32,7 +32,8 @@ class Agreement:
     """How a file agrees with NumPy, in a runtime called `title`; without one nobody knows, and `told` says why.
 
     `off` is the largest difference of an output, relative to its scale; where the file suppresses boxes itself it is
-    None, and `missing` of the `boxes` that NumPy's numbers give are not among those that the file `found`.
+    None, and `missing` of the `boxes` that NumPy's numbers give are not among those that the file `found`. `tolerance`
+    is what float32 explains.
     """
 
     told: str = ""
@@ -41,12 +42,13 @@ class Agreement:
     boxes: int = 0
     found: int = 0
     missing: int = 0
+    tolerance: float = TOLERANCE
 
     @property
     def is_right(self) -> bool:
         """Whether there is no difference, or none that float32 does not explain."""
         if self.off is not None:
-            return self.off <= TOLERANCE
+            return self.off <= self.tolerance
         return self.missing == 0 and self.found == self.boxes
 
     def __str__(self) -> str:
@@ -101,11 +103,16 @@ def compare_exported(network: Network, path: Path, contract: Contract) -> Agreem
     backend = next((b for b in able if b.installed), None)
     if backend is None:
         return Agreement("that needs " + " or ".join(f"{b.title} (pip install {b.install})" for b in able))
+    if contract.shape != network.graph.image.shape:
+        shapes = contract.shape, network.graph.image.shape
+        raise DataError(f"{path} takes {shapes[0]}, and {network.cfg} {shapes[1]}: it was written from another network")
     feed = random_inputs(contract)
     wanted = _expected(network, contract, feed)
     if not all(np.isfinite(array).all() for array in wanted):
         return Agreement("what the network makes of random numbers is NaN or infinite")
     got = open_file(path, backend.name).run(feed)
+    if len(got) != len(wanted) and not contract.is_suppressed:
+        raise DataError(f"{path} gives {len(got)} arrays, and {network.cfg} {len(wanted)}: it is of another network")
     if contract.is_suppressed:
         return _compare_boxes(contract, wanted, got, backend.title)
     return Agreement(

@@ -29,7 +29,7 @@ from .opening import from_network
 
 def in_eight_bits(
     network: Network, program: Program, images: str | Path
-) -> tuple[bytes, Contract, tuple[str, ...]]:  # fmt: skip
+) -> tuple[memoryview, Contract, tuple[str, ...]]:  # fmt: skip
     """The file of a program, whose outputs are those of `network`, in 8 bits; its contract, and what it loses.
 
     `images` are those of `quantize`. Where LiteRT is not installed nobody knows what is lost, and that is said.

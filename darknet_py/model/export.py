@@ -16,6 +16,7 @@ from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output, put, scratch
+from ..ir import Graph
 from ..onnx.emitter import output_names
 from ..onnx.export import Exported, is_exported, to_exported
 from ..passes import Pass, optimize
@@ -169,9 +170,19 @@ def finished(
         program.contract, batch=batch, producer=f"darknet-py {VERSION}", threshold=threshold, iou=iou, half=half,
         input=graph.image.name, outputs=program.contract.outputs or tuple(outputs[:count]),
         states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
-        diagnostics=(*notes_of(network, program.contract), *(told_of_half(named(network)) if half else ())),
+        diagnostics=(*notes_of(network, program.contract), *(beyond_half(graph) if half else ())),
     )  # fmt: skip
     return Program(graph, contract)
+
+
+def beyond_half(graph: Graph) -> tuple[str, ...]:
+    """In a sentence for each, the layers with weights that float16 cuts: for files that only store them in it.
+
+    What storing them loses is what such a file is off by when it is run.
+    """
+    from ..analysis.half import find_cut_weights
+
+    return tuple(f"warning: {excess}" for excess in find_cut_weights(graph))
 
 
 @contextmanager

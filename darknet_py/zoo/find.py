@@ -24,15 +24,21 @@ STAND_IN = "yolov4-tiny"  # of the trained models the one for whoever only wants
 # What other programs call their networks, by suffix: said where there is no such file, so that nobody looks for a typo.
 _OTHERS = {
     ".pt": "a checkpoint of PyTorch", ".pth": "a checkpoint of PyTorch", ".h5": "a file of Keras",
-    ".keras": "a file of Keras", ".tflite": "a network of TensorFlow Lite", ".pb": "a network of TensorFlow",
+    ".keras": "a file of Keras", ".pb": "a network of TensorFlow",
     ".caffemodel": "a network of Caffe", ".prototxt": "a network of Caffe", ".safetensors": "a file of safetensors",
-    ".engine": "an engine of TensorRT", ".xml": "a network of OpenVINO", ".param": "a network of ncnn",
+    ".engine": "an engine of TensorRT",
     ".yaml": "a description of another program", ".yml": "a description of another program",
-    ".onnx": "an ONNX file",
     ".weights": "a weights file: the cfg comes before it", ".data": "a .data file: the cfg comes before it",
     ".names": "a list of names: the cfg comes before it", ".jpg": "a picture: the cfg comes before it",
     ".jpeg": "a picture: the cfg comes before it", ".png": "a picture: the cfg comes before it",
     ".mp4": "a video: the cfg comes before it",
+}  # fmt: skip
+
+# What `darknet-py export` writes and runs, each a finished network: a test holds these to `model.formats`.
+EXPORTED = {
+    ".onnx": "an ONNX file", ".xml": "a network of OpenVINO", ".param": "a network of ncnn",
+    ".tflite": "a network of TensorFlow Lite", ".torchscript": "a TorchScript",
+    ".pt2": "an exported program of PyTorch",
 }  # fmt: skip
 
 
@@ -55,7 +61,7 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
         return Found(find_cfg(name, say))
     path = Path(name)
     if is_file(path):
-        if path.suffix.lower() == ".onnx":
+        if path.suffix.lower() in EXPORTED:
             raise DataError(_finished(path))
         return Found(path)
     if str(name) in zoo.models():
@@ -76,17 +82,20 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     if "://" in str(name):
         raise DataError(f"{told} is an address, and a cfg was expected\n  hint: download it first: curl -LO {told}")
     hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
-    other = _OTHERS.get(path.suffix.lower())
-    if other and path.suffix.lower() != ".onnx":
+    suffix = path.suffix.lower()
+    if other := _OTHERS.get(suffix):
         hint = f"by its suffix it would be {other}; a cfg is {hint}"
-    elif other:
-        hint = "by its suffix it would be an ONNX file, which `darknet-py export` writes"
+    elif finished := EXPORTED.get(suffix):
+        hint = f"by its suffix it would be {finished}, which `darknet-py export` writes"
     raise DataError(f"no cfg {told!r}: there is no such file, and no network of that name\n  hint: {hint}")
 
 
 def _finished(path: Path) -> str:
-    hint = "`darknet-py run`, `summary`, `view` and `load` take ONNX files that `darknet-py export` wrote"
-    return f"{path} is an ONNX file, and a cfg was expected\n  hint: {hint}"
+    hint = (
+        "`darknet-py run`, `eval`, `serve`, `batch`, `summary` and `load` take files that `darknet-py export` wrote; "
+        "`verify` and `bench` take them beside the cfg, with --exported"
+    )
+    return f"{path} is {EXPORTED[path.suffix.lower()]}, and a cfg was expected\n  hint: {hint}"
 
 
 def _cfgs_in(folder: Path) -> str:

@@ -68,7 +68,7 @@ def test_a_new_back_end_is_one_new_file(slide_rule: str) -> None:
     assert slide_rule in [b.name for b in auto.contenders(threads=None)]
     assert slide_rule in verify(graph, random_inputs(graph, 1)).backends
     assert type(open_session(graph, slide_rule)).__name__ == "SlideRule"
-    with pytest.raises(BackendError, match=r"'slide\.rule' does not run .onnx files"):
+    with pytest.raises(BackendError, match=r"'slide\.rule' does not run ONNX files"):
         open_file("net.onnx", slide_rule)
 
 

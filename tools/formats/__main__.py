@@ -25,7 +25,7 @@ from darknet_py.model.formats import Format, formats
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT.parent / "shared" / "golden"
 TABLE = ROOT / "tools" / "docs" / "formats.md"
-BEGIN, END = "<!-- table: python -m tools.formats -->", "<!-- end of the table -->"
+LAST_WORDS = "infinite or no number.\n"  # of what comes before the table, which is the end of the page
 BOXES = ("raw", "decoded")
 RUN_BY_DARKNET = ("layers.npz", "layers_t0.npz")
 
@@ -97,14 +97,15 @@ def table_of(found: list[Cell]) -> str:
     by_form: dict[str, list[Cell]] = defaultdict(list)
     for cell in found:
         by_form[cell.form].append(cell)
+    by_form.pop("", None)  # cfgs that are refused before any format is asked
     lines = ["| format | networks | right | refused | largest difference |", "| --- | ---: | ---: | ---: | ---: |"]
-    for form, own in by_form.items():
+    for form, own in sorted(by_form.items()):
         status = Counter(c.status for c in own)
         good = status[RIGHT] + status[HALF]
         worst = max((c.off for c in own if c.status in (RIGHT, HALF)), default=0.0)
         lines.append(f"| {form} | {len(own)} | {good} | {status[REFUSED]} | {worst:.0e} |")
     lines += ["", "What is refused, and why:", "", "| format | networks | what is said |", "| --- | ---: | --- |"]
-    for form, own in by_form.items():
+    for form, own in sorted(by_form.items()):
         for why, count in Counter(reason(c.told) for c in own if c.status == REFUSED).most_common():
             lines.append(f"| {form} | {count} | {why} |")
     return "\n".join(lines)
@@ -133,9 +134,8 @@ def main() -> int:
     table = table_of(found)
     print(table)
     if options.write:
-        before, _, rest = TABLE.read_text("utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        TABLE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
+        before = TABLE.read_text("utf-8").partition(LAST_WORDS)[0]
+        TABLE.write_text(f"{before}{LAST_WORDS}\n{table}\n", "utf-8")
     wrong = [c for c in found if c.status == WRONG]
     print(f"{len(found)} cells, {len(wrong)} wrong", file=sys.stderr)
     return 1 if wrong else 0

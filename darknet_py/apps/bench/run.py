@@ -14,6 +14,7 @@ import numpy as np
 
 from ...analysis.cost import cost
 from ...backends.backend import backends as known_backends
+from ...backends.session import reader
 from ...darknet.network import Network, open_network
 from ...files import scratch
 from ...machine import cpu, thread_environment
@@ -64,6 +65,7 @@ def bench(
     weights: str | Path | None = None,
     *,
     backends: Sequence[str] = (),
+    files: Sequence[Path] = (),
     rounds: int | None = None,
     threads: int | None = None,
     layers: bool = False,
@@ -74,8 +76,9 @@ def bench(
     """Time a network in `backends` (default: all fast ones installed), each in a process of its own.
 
     Before anything is timed, outputs are compared with those of the first back end. `rounds` is chosen by the cost of a
-    run unless given; `threads` is the number of cores unless given; `layers` times every layer where the back end can.
-    Raises as `load` does for a network that cannot be opened; a back end that fails is in `failures`.
+    run unless given; `files` are exported ones, which are timed beside them; `threads` is the number of cores unless
+    given; `layers` times every layer where the back end can. Raises as `load` does for a network that cannot be opened;
+    a back end that fails is in `failures`.
     """
     network = open_network(cfg, weights, size=size, dialect=dialect, random=random_weights)
     count = threads or os.cpu_count() or 1
@@ -85,19 +88,21 @@ def bench(
         _write_inputs(network, folder)
         environment = {**thread_environment(count), "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
         failures: dict[str, str] = {}
-        names = list(backends) or installed()
+        own = {path.name: reader(path).name for path in files}
+        places = {path.name: path for path in files}
+        names = [*(list(backends) or installed()), *own]
         sides = {b: _side(stack, folder, b, environment) for b in [*names, "peak"]}
         peak = sides.pop("peak")
-        versions = _open(sides, folder, count, options, failures)
+        given = {b: {"backend": b, **options} for b in sides}
+        given |= {name: _of_file(places[name], backend, options) for name, backend in own.items()}
+        versions = _open(sides, folder, count, given, failures)
         detects = bool(network.graph.heads) and len(network.graph.image.shape) == 3
         measures = dict.fromkeys(sides, ("network", "detect") if detects else ("network",))
         done = race(sides, measures, rounds=rounds, threads=count, peak=peak)
         failures |= {b: why for (b, _), why in done.dropped.items()}
         memory = {b: int(side.ask("memory")["bytes"]) for b, side in sides.items() if b not in failures}
         traced = {b: _side(stack, folder, f"layers of {b}", environment) for b in memory if layers}
-        nodes = {
-            b: s.ask("layers", backend=b, threads=count, folder=f"{folder}/x", **options) for b, s in traced.items()
-        }
+        nodes = {b: s.ask("layers", threads=count, folder=f"{folder}/x", **given[b]) for b, s in traced.items()}
     peaks = done.peaks()
     speeds = {b: layer_speeds(network.graph, n["seconds"], sgemm(peaks), peaks["copy"]) for b, n in nodes.items()}
     flops = 2.0 * cost(network.graph).macs
@@ -118,6 +123,11 @@ def bench(
     )
 
 
+def _of_file(path: Path, backend: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for an exported file: all that options of a cfg say is in it."""
+    return {**dict.fromkeys(options), "cfg": str(path.absolute()), "backend": backend}
+
+
 def _write_inputs(network: Network, folder: Path) -> None:
     rng = np.random.default_rng(0)
     shape = network.graph.image.shape
@@ -135,7 +145,7 @@ def _side(stack: ExitStack, folder: Path, name: str, environment: Mapping[str, s
 
 
 def _open(
-    sides: dict[str, Side], folder: Path, threads: int, options: dict[str, Any], failures: dict[str, str]
+    sides: dict[str, Side], folder: Path, threads: int, given: dict[str, dict[str, Any]], failures: dict[str, str]
 ) -> dict[str, str]:
     """Open the network everywhere; who fails or disagrees with the first moves to `failures`. Versions."""
     versions: dict[str, str] = {}
@@ -143,9 +153,9 @@ def _open(
     for backend in list(sides):
         try:
             own = folder / backend
-            versions[backend] = sides[backend].ask(
-                "open", backend=backend, threads=threads, folder=str(own), **options
-            )["version"]
+            versions[backend] = sides[backend].ask("open", threads=threads, folder=str(own), **given[backend])[
+                "version"
+            ]
             if not first:
                 with np.load(own / "outputs.npz") as arrays:
                     first = [arrays[name] for name in arrays.files]

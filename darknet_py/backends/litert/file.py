@@ -14,7 +14,7 @@ DESCRIPTION = "written by darknet-py"
 
 def to_tflite(
     graph: Graph, names: Sequence[str], *, half: bool = False, eight: Eight | None = None
-) -> tuple[bytes, frozenset[str]]:  # fmt: skip
+) -> tuple[memoryview, frozenset[str]]:  # fmt: skip
     """The file of a graph with its parameters loaded, whose outputs, then states, are called `names`.
 
     `half` stores weights in float16; `eight` says what is computed in 8 bits. Also which kinds of operations were to be
@@ -22,4 +22,4 @@ def to_tflite(
     """
     need_weights(graph)
     written = LiteRTWriter(graph, names, RULES, half=half, eight=eight, eight_rules=EIGHT)
-    return written.file.to_bytes(DESCRIPTION), frozenset(written.left)
+    return written.file.to_buffer(DESCRIPTION), frozenset(written.left)

@@ -91,8 +91,8 @@ class Flatbuffer:
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
 
-    def to_bytes(self, description: str) -> bytes:
-        """The file. Raises `BackendError` where it would be beyond 2 GB."""
+    def to_buffer(self, description: str) -> memoryview:
+        """The file, where it was written. Raises `BackendError` where it would be beyond 2 GB."""
         size = sum(t.data.nbytes + ALIGNMENT for t in self.tensors if t.data is not None)
         if size > LIMIT:
             raise BackendError(f"a .tflite file holds 2 GB, and the network has {size / 1e9:.1f}")
@@ -121,7 +121,7 @@ class Flatbuffer:
             (4, "UOffsetTRelative", _offsets(b, buffers)), (7, "UOffsetTRelative", self._signatures(b)),
         )  # fmt: skip
         b.Finish(model, IDENTIFIER)
-        return bytes(b.Output())
+        return memoryview(b.Bytes)[b.Head() :]
 
     def _tensor(self, b: Any, tensor: StoredTensor, buffer: int) -> int:
         fields: list[tuple[int, str, Any]] = [

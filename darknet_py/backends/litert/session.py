@@ -23,9 +23,9 @@ LOW, HIGH = -128, 127
 class LiteRTSession:
     """A network in LiteRT: its interpreter has one place for each tensor, so runs wait for each other."""
 
-    def __init__(self, model: bytes | Path, threads: int | None) -> None:
+    def __init__(self, model: memoryview | Path, threads: int | None) -> None:
         self._lock = Lock()
-        given = {"model_path": str(model)} if isinstance(model, Path) else {"model_content": model}
+        given = {"model_path": str(model)} if isinstance(model, Path) else {"model_content": bytes(model)}
         try:
             self._net = Interpreter(num_threads=threads, **given)
             self._net.allocate_tensors()

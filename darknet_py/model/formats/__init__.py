@@ -36,8 +36,9 @@ class Format:
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
     they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of the
-    network called `name`, where that is known. `beside` are the suffixes of files that belong to one. `agreement` says
-    of a network and the file written of it, in a sentence, how the two agree, where the file is a network itself.
+    network called `name`, where that is known. `beside` are the suffixes of files that belong to one, and `also` other
+    names of the format. `agreement` says of a network and the file written of it, in a sentence, how the two agree,
+    where the file is a network itself.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Format:
     home: str = ""
     entry: Callable[[Path, str | None], Path | None] | None = None
     beside: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     agreement: Callable[[Network, Path], str] | None = None
 
     def place(self, stem: str) -> Path:
@@ -116,13 +118,13 @@ def formats() -> Mapping[str, Format]:
 def find_exported(path: Path) -> tuple[Format, Path] | None:
     """The format of a network that was written for other programs, and the file of it that is run.
 
-    None for a cfg, and for what is no such file or folder; a file with such a suffix need not be there.
+    None for a cfg, and for what is no such file or folder.
 
-    >>> find_exported(Path("net.onnx"))[0].name
-    'onnx'
+    >>> find_exported(Path("net.onnx")) is None
+    True
     """
     suffix = path.suffix.lower()
-    if suffix == ".cfg":
+    if suffix == ".cfg" or not path.exists():
         return None
     known = formats().values()
     if own := next((f for f in known if f.suffix and f.suffix == suffix), None):
@@ -140,6 +142,7 @@ def find_format(path: Path, name: str | None = None) -> Format:
     'ONNX'
     """
     known = formats()
+    name = next((f.name for f in known.values() if name in f.also), name)
     if name is not None and name not in known:
         hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
         raise DataError(f"no format {name!r}; {hint}")

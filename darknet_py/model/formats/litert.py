@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...contract.thresholds import CONF, IOU
-from ...errors import DataError
+from ...errors import BackendError, DataError
 from . import Format
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ def _write(
     With `int8` everything is in 8 bits, from the bytes of the picture to what the heads read; with `boxes` too the
     heads are in float32.
     """
+    from importlib.util import find_spec
+
+    from ...version import requirement
+
+    if find_spec("flatbuffers") is None:
+        raise BackendError(f"a .tflite file is written with flatbuffers: pip install {requirement('litert')}")
     from ...backends.litert.file import to_tflite
     from ...passes import passes_for
     from ..archives import append_contract
@@ -64,4 +70,4 @@ def _contract(path: Path) -> Contract:
     return contract_in(path)
 
 
-FORMAT = Format("litert", ".tflite", "LiteRT", _write, contract=_contract)
+FORMAT = Format("litert", ".tflite", "LiteRT", _write, contract=_contract, also=("tflite",))

@@ -39,12 +39,17 @@ def _write(
             threshold=threshold, iou=iou, max_detections=max_detections, external=external,
         )  # fmt: skip
     size = "x".join(map(str, contract.shape))
-    told = (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
+    said = f"input images {size}, {contract.resize}, boxes: {contract.boxes}"
+    return (*lost_in_int8(contract), said, *contract.diagnostics)
+
+
+def lost_in_int8(contract: Contract) -> tuple[str, ...]:
+    """What the int8 form loses, in words."""
     if not contract.int8:
-        return told
+        return ()
     from ...analysis.quantize import Quantization
 
-    return (str(Quantization.of(contract.int8)), *told)
+    return (str(Quantization.of(contract.int8)),)
 
 
 def _contract(path: Path) -> Contract:

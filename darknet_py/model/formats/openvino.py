@@ -9,6 +9,7 @@ from ...contract.thresholds import CONF, IOU
 from ...contract.told import from_text, to_text
 from ...errors import BackendError, DataError
 from . import Format
+from .onnx import lost_in_int8
 
 if TYPE_CHECKING:
     from ...contract.contract import Contract
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Where OpenVINO keeps what a file says of itself, as the elements of its .xml have it.
 ENTRY = "./rt_info/darknet/contract"
+SOURCE = "source.onnx"  # what OpenVINO reads, with arrays beside it that it maps instead of copying
 
 
 def _write(
@@ -37,8 +39,8 @@ def _write(
 
     from ...backends.backend import find_backend
     from ...onnx.operators import mish_of_softplus
-    from ...onnx.stream import readable
-    from ..export import exported_of, named, placing, told_of_half
+    from ...passes import optimize
+    from ..export import beyond_half, exported_of, named, placing
 
     backend = find_backend("openvino")
     if not backend.installed:
@@ -54,11 +56,14 @@ def _write(
         max_detections=max_detections, emitters={"mish": mish_of_softplus},
     )  # fmt: skip
     contract = dataclasses.replace(exported.contract, half=half)
-    with readable(exported.model, exported.arrays) as model, placing(path, ".bin") as place:
-        write_ir(model, place, to_text(contract), half=half)
+    with placing(path, ".bin") as place:
+        source = place.with_name(SOURCE)
+        exported.save(source, external=True)
+        write_ir(source, place, to_text(contract), half=half)
     size = "x".join(map(str, contract.shape))
-    lost = told_of_half(named(network)) if half else ()
-    return (f"input images {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics, *lost)
+    cut = beyond_half(optimize(named(network).graph)) if half else ()
+    said = f"input images {size}, {contract.resize}, boxes: {contract.boxes}"
+    return (*lost_in_int8(contract), said, *contract.diagnostics, *cut)
 
 
 def _contract(path: Path) -> Contract:

@@ -28,4 +28,4 @@ def _write(
     return write_torch("write_pt2", network, path, boxes, names, letterbox, threshold, iou)
 
 
-FORMAT = Format("pt2", ".pt2", "an exported program of PyTorch", _write, contract=TORCHSCRIPT.contract)
+FORMAT = Format("pt2", ".pt2", "an exported program of PyTorch", _write, contract=TORCHSCRIPT.contract, also=("torch",))

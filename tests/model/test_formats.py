@@ -1,0 +1,267 @@
+"""Every format: what is written is run before it is done, says what it is, and finds the same without this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from networks import picture, write_classifier, write_detector, write_recurrent
+from pages import Block, blocks
+
+from darknet_py import load
+from darknet_py.backends import backend as table
+from darknet_py.backends.backend import readers_of
+from darknet_py.cli import main
+from darknet_py.darknet.network import open_network
+from darknet_py.errors import BackendError, DarknetError, DataError
+from darknet_py.model import agreement
+from darknet_py.model.formats import find_exported, find_format, formats
+from darknet_py.zoo.find import EXPORTED
+
+SUFFIXES = tuple(f.suffix for f in formats().values() if f.suffix and f.contract)
+SEEN = picture((1, 2, "red"), (3, 0, "blue"))
+
+
+def need(suffix: str) -> None:
+    """Skip where nothing is installed that reads such files."""
+    able = readers_of(suffix)
+    if not any(b.installed for b in able):
+        pytest.skip(f"needs {able[0].title}: pip install {able[0].install}")
+
+
+def export(cfg: Path, path: Path, *options: str) -> str:
+    done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(path), *options])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_all_formats_that_run_here_are_known() -> None:
+    assert {".onnx", ".xml", ".param", ".torchscript", ".pt2", ".tflite"} <= {*SUFFIXES}
+
+
+@pytest.mark.parametrize("boxes", ["raw", "decoded"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_finds_what_the_cfg_finds(tmp_path: Path, suffix: str, boxes: str) -> None:
+    need(suffix)
+    cfg = write_detector(tmp_path)
+    said = export(cfg, tmp_path / f"made{suffix}", "--boxes", boxes)
+    assert "checked: " in said
+    model = load(tmp_path / f"made{suffix}")
+    (found,), (wanted,) = model(SEEN), load(cfg)(SEEN)
+    assert len(wanted.boxes) == 2
+    assert found.boxes.cls.tolist() == wanted.boxes.cls.tolist()
+    np.testing.assert_allclose(found.boxes.xyxy, wanted.boxes.xyxy, atol=1e-3)
+    assert [r.boxes.cls.tolist() for r in model([SEEN, SEEN, SEEN], batch=2)] == [wanted.boxes.cls.tolist()] * 3
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_says_what_goes_in_and_what_it_is(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg = write_detector(tmp_path)
+    (tmp_path / "net.names").write_text("röd\nblå\n")
+    path = tmp_path / f"made{suffix}"
+    export(cfg, path, "--boxes", "decoded", "--conf", "0.5", "--iou", "0.4", "--letterbox")
+    contract = load(path).contract
+    assert contract.names == ("röd", "blå")
+    assert (contract.threshold, contract.iou, contract.resize, contract.colour) == (0.5, 0.4, "letterbox", "RGB")
+    assert contract.shape == (3, 32, 32)
+    assert contract.weights_sha256
+    assert json.loads(CliRunner().invoke(main, ["summary", str(path), "--json"]).stdout)["names"] == ["röd", "blå"]
+
+
+@pytest.mark.parametrize("suffix", [s for s in SUFFIXES if s != ".onnx"])
+def test_a_classifier_and_a_network_that_remembers_are_written_too(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    assert "checked: " in export(write_classifier(tmp_path), tmp_path / f"a{suffix}")
+    assert "checked: " in export(write_recurrent(tmp_path), tmp_path / f"b{suffix}")
+    model, wanted = load(tmp_path / f"b{suffix}"), load(write_recurrent(tmp_path))
+    frames = np.random.default_rng(0).random((3, 1, *wanted.contract.shape), np.float32)
+    for frame in frames:
+        np.testing.assert_allclose(model.forward(frame)[0], wanted.forward(frame)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".param", ".tflite"])
+def test_weights_in_float16_take_half_the_room(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg = tmp_path / "big.cfg"
+    layer = "[convolutional]\nfilters=64\nsize=3\npad=1\nactivation=leaky\n"
+    cfg.write_text(f"[net]\nwidth=16\nheight=16\nchannels=32\n{layer}{layer}[avgpool]\n")
+    sizes = []
+    for name, options in (("whole", ()), ("half", ("--half",))):
+        export(cfg, tmp_path / f"{name}{suffix}", "--random-weights", "0", *options)
+        sizes.append(sum(p.stat().st_size for p in tmp_path.glob(f"{name}.*")))
+    assert sizes[1] < 0.6 * sizes[0]
+    assert load(tmp_path / f"half{suffix}").contract.half
+
+
+def test_weights_that_float16_cuts_are_told_of(tmp_path: Path) -> None:
+    cfg = tmp_path / "large.cfg"
+    cfg.write_text("[net]\nwidth=4\nheight=4\nchannels=1\n[convolutional]\nfilters=1\nsize=1\nactivation=linear\n")
+    (tmp_path / "large.weights").write_bytes(struct.pack("<iiiqff", 0, 2, 5, 0, 0.0, 1e5))
+    for suffix in (".param", ".tflite"):
+        assert "1 of 1 weights of layer 0 [convolutional] are beyond 65504" in export(
+            cfg, tmp_path / f"large{suffix}", "--half"
+        )
+
+
+def test_a_finished_network_in_the_place_of_a_cfg_is_known_by_its_suffix(tmp_path: Path) -> None:
+    assert {*EXPORTED} == {*SUFFIXES}
+    export(write_detector(tmp_path), tmp_path / "a.tflite", "--no-check")
+    done = CliRunner().invoke(main, ["bench", str(tmp_path / "a.tflite")])
+    assert "a.tflite is a network of TensorFlow Lite, and a cfg was expected" in done.output
+    assert "`bench` take them beside the cfg, with --exported" in done.output
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_verify_holds_a_file_to_its_cfg(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg, path = write_detector(tmp_path), tmp_path / f"a{suffix}"
+    export(cfg, path)
+    done = CliRunner().invoke(main, ["verify", str(cfg), "--exported", str(path), "--json"])
+    assert json.loads(done.stdout)[str(path)]["right"], done.output
+    done = CliRunner().invoke(main, ["verify", "yolov3-tiny", "--random-weights", "0", "--exported", str(path)])
+    assert "it was written from another network" in done.output
+
+
+def test_bench_times_a_file_beside_the_back_ends(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    export(cfg, tmp_path / "mine.onnx")
+    options = ["--exported", str(tmp_path / "mine.onnx"), "--backend", "onnxruntime", "--rounds", "1", "--json"]
+    done = CliRunner().invoke(main, ["bench", str(cfg), *options])
+    assert done.exit_code == 0, done.output
+    assert {row["backend"] for row in json.loads(done.stdout)["rows"]} == {"onnxruntime", "mine.onnx"}
+
+
+def test_a_format_has_other_names_too() -> None:
+    assert find_format(Path("a"), "tflite") is formats()["litert"]
+    assert find_format(Path("a"), "torch") is formats()["pt2"]
+    with pytest.raises(DataError, match=r"no format 'ncn'; .*ncnn"):
+        find_format(Path("a"), "ncn")
+
+
+def test_where_no_runtime_is_installed_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table.Backend, "installed", property(lambda self: self.package != "ai_edge_litert"))
+    said = export(write_detector(tmp_path), tmp_path / "net.tflite")
+    assert "not checked: that needs LiteRT (pip install " in said
+    assert "checked" not in export(write_detector(tmp_path), tmp_path / "net.tflite", "--no-check")
+
+
+def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "_random", lambda contract: [np.full((1, 3, 32, 32), 0.5, np.float32)])
+    real = agreement._expected
+    monkeypatch.setattr(agreement, "_expected", lambda *given: [y * 1.01 for y in real(*given)])
+    done = CliRunner().invoke(main, ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "net.onnx")])
+    assert done.exit_code == 1
+    assert "computes something else: 9.9e-03 of the scale" in done.output
+
+
+def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    for suffix in (".param", ".tflite"):
+        with pytest.raises(DataError, match="this format has no suppression; 'raw' and 'decoded' are to be had"):
+            find_format(Path(f"a{suffix}")).write(open_network(cfg), tmp_path / f"a{suffix}", boxes="nms")
+    lrn = tmp_path / "lrn.cfg"
+    lrn.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[lrn]\nsize=3\n")
+    with pytest.raises(BackendError, match=r"ncnn has no layer for \w+ of .*, which layer 0 \[lrn\] needs"):
+        find_format(Path("a.param")).write(open_network(lrn), tmp_path / "a.param")
+    with pytest.raises(DataError, match="ONNX has no option version"):
+        load(cfg).export(tmp_path / "a.onnx", version=1)
+    assert not (tmp_path / "a.param").exists()
+
+
+def test_the_arrays_of_one_format_are_not_written_over_those_of_another(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    export(cfg, tmp_path / "a.param")
+    with pytest.raises(DataError, match=r"a\.bin belongs to .*a\.param"):
+        find_format(tmp_path / "a.xml").write(open_network(cfg), tmp_path / "a.xml")
+
+
+def test_an_existing_file_of_the_users_stays(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    (tmp_path / "a.json").write_text("mine")
+    with pytest.raises(DataError, match="--replace"):
+        find_format(tmp_path / "a.param").write(open_network(cfg), tmp_path / "a.param")
+    assert not (tmp_path / "a.param").exists()
+    assert (tmp_path / "a.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_somebody_else_is_one_error(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"theirs{suffix}"
+    for data in (b"", b"<net></net>", b"PK\x03\x04", b"\x1c\x00\x00\x00TFL3" + bytes(100)):
+        path.write_bytes(data)
+        with pytest.raises(DarknetError):
+            load(path)
+    with pytest.raises(DarknetError):
+        load(tmp_path / f"nothing{suffix}")
+
+
+def test_a_cfg_is_no_exported_file_and_a_folder_of_models_is(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    assert find_exported(cfg) is None
+    assert find_exported(tmp_path) is None
+    export(cfg, tmp_path / "models", "--format", "triton")
+    export(cfg, tmp_path / "models", "--format", "triton", "--model-version", "12")
+    for folder in (tmp_path / "models", tmp_path / "models/net"):
+        found = find_exported(folder)
+        assert found is not None
+        assert found[1] == tmp_path / "models/net/12/model.onnx"
+    assert len(load(tmp_path / "models")(SEEN)[0].boxes) == 2
+
+
+def test_a_wrong_back_end_is_told_who_reads_the_file(tmp_path: Path) -> None:
+    export(write_detector(tmp_path), tmp_path / "a.tflite", "--no-check")
+    with pytest.raises(BackendError, match=r"'opencv' does not run \.tflite files; use litert"):
+        load(tmp_path / "a.tflite", backend="opencv")
+
+
+def test_a_tflite_file_ends_in_an_archive_that_others_read(tmp_path: Path) -> None:
+    (tmp_path / "net.names").write_text("red\nblue\n")
+    export(write_detector(tmp_path), tmp_path / "a.tflite", "--no-check")
+    assert (tmp_path / "a.tflite").read_bytes()[4:8] == b"TFL3"
+    with zipfile.ZipFile(tmp_path / "a.tflite") as archive:
+        assert archive.read("labels.txt") == b"red\nblue\n"
+        assert json.loads(archive.read("darknet.json"))["darknet-py"]["shape"] == [3, 32, 32]
+
+
+# -- without this package -------------------------------------------------------------------------------------------
+
+PROGRAMS = [b for b in blocks() if b.page.stem == "formats" and b.kind == "python" and not b.file]
+ALONE = """
+import runpy, sys
+sys.modules["darknet_py"] = None  # whoever imports it fails
+runpy.run_path(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=str)
+def test_the_program_of_a_page_finds_the_same_boxes_without_this_package(tmp_path: Path, block: Block) -> None:
+    suffix = next(s for s in SUFFIXES if f'{s}"' in block.text)
+    need(suffix)
+    cfg = write_detector(tmp_path, "my")
+    export(cfg, tmp_path / f"{'phone' if suffix == '.param' else 'my'}{suffix}", "--boxes", "decoded")
+    cv2.imwrite(str(tmp_path / "dog.jpg"), SEEN, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    for other in blocks():
+        if other.file in ("resize.py", "suppress.py"):
+            (tmp_path / other.file).write_text(other.text)
+    (tmp_path / "program.py").write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (wanted,) = load(cfg)(tmp_path / "dog.jpg")
+    rows = [line.split(" ", 2) for line in done.stdout.splitlines()]
+    assert len(rows) == 2
+    assert [int(row[0]) for row in rows] == wanted.boxes.cls.tolist()
+    np.testing.assert_allclose([float(row[1]) for row in rows], wanted.boxes.conf, atol=1e-3)
+    np.testing.assert_allclose([json.loads(row[2]) for row in rows], wanted.boxes.xyxy, atol=0.1)
