@@ -104,7 +104,7 @@ def command(
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
-    darknet-py export csppelee -o for-darknet.cfg
+    darknet-py export my.cfg -o for-darknet.cfg
     """
     chosen = find_format(output or Path("net.onnx"), format_)
     network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})

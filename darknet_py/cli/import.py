@@ -23,7 +23,8 @@ def command(model: Path, output: Path, size: tuple[int, int] | None, replace: bo
     Weights of other programs for a cfg that exists: `darknet-py weights import`.
 
     \b
-    darknet-py import model.onnx -o my.cfg
+    darknet-py export my.cfg -o model.onnx
+    darknet-py import model.onnx -o again.cfg
     """
     from ..apps.importing.run import import_network
 

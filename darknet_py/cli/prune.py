@@ -64,8 +64,8 @@ def command(
     lost, and why others could not.
 
     \b
-    darknet-py prune my.cfg --share 0.3 -o smaller.cfg
-    darknet-py train my.data smaller.cfg -w smaller.weights
+    darknet-py prune yolov4-tiny --share 0.3 -o smaller.cfg
+    darknet-py run smaller.cfg dog.jpg
     """
     from ..apps.prune.run import prune
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from darknet_py.backends.session import open_file, open_session
+from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import DarknetError
 from darknet_py.ir import Graph
@@ -70,7 +71,7 @@ def train(cfg: Path, iterations: int, out: Path) -> None:
     from tools.train.bugs import Bugs
     from tools.train.cases_step import Case, Run
 
-    case = Case(cfg.parent, {})
+    case = Case(cfg.parent, {"subdivisions": compile_file(cfg).check().net.subdivisions})
     run = Run(case, Bugs())
     for _ in range(iterations):
         run.iterate(None)
