@@ -167,11 +167,11 @@ def test_yolov4_tiny_finds_the_dog(run: Run, shared: Path) -> None:
 
 
 def test_export_writes_nothing_under_the_suffix_of_another_format(run: Run, cfg: Path) -> None:
-    result = run("export", cfg, "-o", "net.tflite")
+    result = run("export", cfg, "-o", "net.pb")
     assert result.exit_code == 1
-    assert "net.tflite has the suffix of no format: use .onnx (onnx)" in result.stderr
-    assert not Path("net.tflite").exists()
-    assert run("export", cfg, "-o", "net.tflite", "--format", "onnx").exit_code == 0
+    assert "net.pb has the suffix of no format: use" in result.stderr
+    assert not Path("net.pb").exists()
+    assert run("export", cfg, "-o", "net.pb", "--format", "onnx").exit_code == 0
     assert "did you mean 'onnx'?" in run("export", cfg, "--format", "onxx").stderr
 
 

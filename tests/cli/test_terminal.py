@@ -60,7 +60,7 @@ def test_diagnostics_are_shown_and_not_obeyed(run: Run, text: str) -> None:
     [
         ("run", "net.cfg", EVIL), ("run", EVIL, "a.png"), ("lint", EVIL), ("summary", EVIL), ("explain", EVIL),
         ("models", EVIL), ("download", EVIL), (EVIL,), ("summary", "net.cfg", "--size", EVIL), ("lint", f"--{EVIL}"),
-        ("export", "net.cfg", "-o", f"{EVIL}.tflite"), ("verify", "net.cfg", "--backend", EVIL),
+        ("export", "net.cfg", "-o", f"{EVIL}.pb"), ("verify", "net.cfg", "--backend", EVIL),
         ("weights", "inspect", "net.cfg", EVIL), ("diff", EVIL, EVIL), ("bench", EVIL),
         ("dump", "net.cfg", "--input", EVIL, "-o", "x"),
     ],

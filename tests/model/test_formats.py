@@ -156,7 +156,7 @@ def test_where_no_runtime_is_installed_that_is_said(tmp_path: Path, monkeypatch:
 
 
 def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "_random", lambda contract: [np.full((1, 3, 32, 32), 0.5, np.float32)])
+    monkeypatch.setattr(agreement, "random_inputs", lambda contract: [np.full((1, 3, 32, 32), 0.5, np.float32)])
     real = agreement._expected
     monkeypatch.setattr(agreement, "_expected", lambda *given: [y * 1.01 for y in real(*given)])
     done = CliRunner().invoke(main, ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "net.onnx")])

@@ -13,6 +13,7 @@ from graphs import graph_of
 from darknet_py import passes
 from darknet_py.backends.backend import backends
 from darknet_py.ir import Graph, InvalidGraph
+from darknet_py.model.formats import formats
 from darknet_py.passes import PASSES, Pass, optimize, passes_for
 from darknet_py.passes.definition import FOLDING, TAKERS, UNTOUCHED
 from darknet_py.passes.table import TABLE
@@ -26,9 +27,9 @@ def names(taker: str, **options: bool) -> list[str]:
     return [step.name for step in passes_for(taker, **options)]
 
 
-def test_the_table_is_about_back_ends_that_there_are() -> None:
-    # A back end that wants nothing of its own takes the passes of "file", and needs no line.
-    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} <= {*backends(), "file"}
+def test_the_table_is_about_back_ends_and_formats_that_there_are() -> None:
+    # Who wants nothing of its own takes the passes of "file", and needs no line.
+    assert {taker.partition(",")[0].partition(" ")[0] for taker in TAKERS} <= {*backends(), *formats(), "file"}
     assert {taker for line in TABLE for taker in line.takers} == {*FOLDING} == {*TAKERS} - {*UNTOUCHED}
 
 
