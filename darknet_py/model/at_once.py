@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backends.backend import AUTO, Backend, find_backend
+from ..backends.precision import F32
 from ..errors import DarknetError
 from ..machine import cores
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 CLOSE = 1e-5  # of the largest answer: what another number of threads may change
+COARSE = 0.02  # the same with fewer bits than float32
 
 # A session for so many runs at once, each on so many threads; None where it gives other answers than the model's own.
 Opener = Callable[[int, int], "Session | None"]
@@ -56,12 +58,14 @@ def opener_of(model: Model) -> Opener | None:
     backend = find_backend(given["backend"])
     if backend.threads != "session":
         return None
-    return partial(_open, backend, model.session, model.contract, partial(model.again, quiet=True))
+    close = CLOSE if given["precision"] == F32 else COARSE
+    return partial(_open, backend, model.session, model.contract, partial(model.again, quiet=True), close)
 
 
 def _open(
-    backend: Backend, own: Session, contract: Contract, again: Callable[..., Model], runs: int, threads: int
-) -> Session | None:
+    backend: Backend, own: Session, contract: Contract, again: Callable[..., Model], close: float, runs: int,
+    threads: int,
+) -> Session | None:  # fmt: skip
     """A session for so many runs, unless its answers are others: files may be gone or changed since they were read.
 
     A training writes its last weights every few minutes, for one.
@@ -75,7 +79,7 @@ def _open(
             sessions = [again(threads=threads, streams=runs).session]
         else:
             sessions = [again(threads=threads).session for _ in range(runs)]
-        return None if any(_differs(session, own, contract) for session in sessions) else _as_one(sessions)
+        return None if any(_differs(session, own, contract, close) for session in sessions) else _as_one(sessions)
     except DarknetError:
         return None
 
@@ -84,11 +88,12 @@ def _as_one(sessions: list[Session]) -> Session:
     return sessions[0] if len(sessions) == 1 else Several(sessions)
 
 
-def _differs(session: Session, own: Session, contract: Contract) -> bool:
+def _differs(session: Session, own: Session, contract: Contract, close: float) -> bool:
     noise = np.random.default_rng(0).random((contract.batch or 1, *contract.shape), np.float32)
     answers, wanted = session.run([noise]), own.run([noise])
-    return len(answers) != len(wanted) or not all(map(_is_close, answers, wanted))
+    pairs = zip(answers, wanted, strict=False)
+    return len(answers) != len(wanted) or not all(_is_close(*pair, close) for pair in pairs)
 
 
-def _is_close(answer: np.ndarray, wanted: np.ndarray) -> bool:
-    return answer.shape == wanted.shape and bool(np.allclose(answer, wanted, rtol=0, atol=CLOSE * np.abs(wanted).max()))
+def _is_close(answer: np.ndarray, wanted: np.ndarray, close: float) -> bool:
+    return answer.shape == wanted.shape and bool(np.allclose(answer, wanted, rtol=0, atol=close * np.abs(wanted).max()))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...backends.backend import find_backend
+from ...backends.precision import F32
 from ...contract.thresholds import CONF, IOU, RANDOM_CONF
 from ...model.model import Model
 from ...model.opening import load
@@ -49,7 +50,7 @@ class Contestant:
         self._input, self._photo = (np.load(Path(folder).parent / f"{name}.npy") for name in ("input", "photo"))
         self._outputs = self._model.run(self._input)
         np.savez(Path(folder, "outputs.npz"), *self._model.forward(self._input))
-        return {"seconds": opened, "version": version(backend)}
+        return {"seconds": opened, "version": version(backend), "precision": options.get("precision", F32)}
 
     def network(self) -> dict[str, Any]:
         """The network alone."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from darknet_py.apps.bench.process import Side, SideError
-from darknet_py.backends.backend import backends
+from darknet_py.backends.backend import backends, find_backend
+from darknet_py.backends.precision import BF16, F32, Precision
 
 from ..environments import (
     DARKNET_PY,
@@ -35,13 +36,17 @@ BY_C = ("yolov3-tiny",)  # what Debian's Darknet of 2018 runs, and the NumPy exe
 
 @dataclass(frozen=True)
 class Contestant:
-    """A row of the tables. `backend` is ours, `engine` one of `foreign.ENGINES`; `only` names its networks."""
+    """A row of the tables. `backend` is ours, `engine` one of `foreign.ENGINES`; `only` names its networks.
+
+    `precision` is what ours computes in; it is left out where the processor lacks it.
+    """
 
     name: str
     environment: Environment
     backend: str = ""
     engine: str = ""
     only: tuple[str, ...] = ()
+    precision: str = F32
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -51,6 +56,8 @@ class Contestant:
     def takes(self, network: str, allowed: Sequence[str]) -> bool:
         """Whether it runs that network; `allowed` are parts of names, or nothing for all."""
         if self.backend and self.backend not in backends():
+            return False
+        if self.backend and Precision.of(self.precision).find_lack(find_backend(self.backend)):
             return False
         return (not self.only or network in self.only) and (not allowed or any(a in self.name for a in allowed))
 
@@ -77,7 +84,7 @@ class Contestant:
         if self.backend:
             command = [python, "-m", "darknet_py.apps.bench.worker"]
             network = {name: files.job[name] for name in ("cfg", "weights", "threads")}
-            network |= {"backend": self.backend, "folder": str(folder)}
+            network |= {"backend": self.backend, "folder": str(folder), "precision": self.precision}
             if self.backend == "onnxruntime":
                 _fill_cache(Side(command, own, folder / "first.log"), network)
             side = Side(command, own, folder / "log")
@@ -94,6 +101,8 @@ CONTESTANTS = (
     Contestant(OURS, DARKNET_PY, backend="onnxruntime"),
     Contestant("darknet-py on OpenVINO", OPENVINO, backend="openvino"),
     Contestant("darknet-py on ncnn", NCNN, backend="ncnn"),
+    Contestant("darknet-py on OpenVINO, bfloat16", OPENVINO, backend="openvino", precision=BF16),
+    Contestant("darknet-py on ncnn, bfloat16", NCNN, backend="ncnn", precision=BF16),
     Contestant("darknet-py on OpenCV 5", DARKNET_PY, backend="opencv"),
     Contestant("darknet-py on OpenCV 4", OPENCV_4, backend="opencv"),
     Contestant("darknet-py on NumPy", DARKNET_PY, backend="numpy", only=BY_C),
