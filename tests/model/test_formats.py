@@ -254,9 +254,10 @@ def test_the_program_of_a_page_finds_the_same_boxes_without_this_package(tmp_pat
         if other.file in ("resize.py", "suppress.py"):
             (tmp_path / other.file).write_text(other.text)
     (tmp_path / "program.py").write_text(block.text)
+    packages = [str(Path(p).absolute()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     done = subprocess.run(
         [sys.executable, "-c", ALONE, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *packages])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (wanted,) = load(cfg)(tmp_path / "dog.jpg")
