@@ -42,7 +42,8 @@ class NcnnFileSession:
     def _sample(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         extractor = self._net.create_extractor()
         for name, array in zip(self._inputs, inputs, strict=True):
-            if extractor.input(name, ncnn.Mat(np.ascontiguousarray(array, np.float32)).clone()):
+            plain = np.ascontiguousarray(array, np.float32)  # has a name: a Mat keeps no array alive
+            if extractor.input(name, ncnn.Mat(plain).clone()):
                 raise BackendError(f"the file has no input {name!r}")
         found = []
         for name in self._outputs:
