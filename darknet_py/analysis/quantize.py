@@ -25,10 +25,12 @@ from ..contract.nms import box_iou
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError, counted
+from ..files import check_file
 from ..ir.int8 import Calibration
+from ..vision.datasets import list_pictures
 from ..vision.inference import prepare, results_of
 from ..vision.results import Results
-from ..vision.sources import Found, expand, pictures
+from ..vision.sources import Found, PictureFile, expand, pictures
 from ..zoo.names import ByNumber
 from .calibrate import calibrate
 
@@ -107,11 +109,17 @@ def quantize(program: Program, images: str | Path) -> tuple[Calibration, Quantiz
 
 
 def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
-    """The pictures of a path, folder or glob to calibrate with, and those that are held out.
+    """The pictures of a path, folder, glob or data set to calibrate with, and those that are held out.
 
     Raises `DataError` for less than one of each.
     """
-    files = expand(images, videos=False)
+    path = Path(images)
+    if path.is_dir() or path.suffix == ".data":
+        files: list[Found] = [PictureFile(p) for p in list_pictures(path, "train")]
+    else:
+        files = expand(images, videos=False)
+    if len(files) == 1 and isinstance(files[0], PictureFile):
+        check_file(files[0].path, "picture")  # what is not there is no picture
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
     others = [f for f in files if f not in held_out]
     if not others:

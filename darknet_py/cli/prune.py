@@ -64,7 +64,7 @@ def command(
     lost, and why others could not.
 
     \b
-    darknet-py prune yolov4-tiny --share 0.3 -o smaller.cfg
+    darknet-py prune yolov4-tiny --share 0.05 -o smaller.cfg
     darknet-py run smaller.cfg dog.jpg
     """
     from ..apps.prune.run import prune
@@ -77,4 +77,7 @@ def command(
         write_json(done.to_dict())
     else:
         echo(done.text())
-    message(f"{done.cfg} and {done.weights}: {done.weights.stat().st_size:,} bytes")
+    message(
+        f"{done.cfg} and {done.weights}: {done.weights.stat().st_size:,} bytes\n"
+        f"it finds less until it is trained on: darknet-py train DATA {done.cfg} {done.weights}"
+    )

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from networks import picture, write_classifier, write_detector
 
 from darknet_py import export_onnx, load
-from darknet_py.analysis.quantize import Loss, Quantization, loss
+from darknet_py.analysis.quantize import Loss, Quantization, loss, split_pictures
 from darknet_py.cli import main
 from darknet_py.errors import DataError
 from darknet_py.ir.int8 import heads
@@ -146,3 +146,20 @@ def test_one_picture_is_too_few_and_half_is_something_else(tmp_path: Path, photo
     with pytest.raises(DataError):
         export_onnx(cfg, tmp_path / "net.onnx", int8=tmp_path / "nowhere")
     assert not (tmp_path / "net.onnx").exists()
+
+
+def test_pictures_may_be_a_data_set(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(5):
+        cv2.imwrite(str(folder / f"{i}.png"), np.full((8, 8, 3), 40 * i, np.uint8))
+    (tmp_path / "train.txt").write_text("".join(f"images/{i}.png\n" for i in range(5)))
+    (tmp_path / "my.data").write_text("classes=1\ntrain=train.txt\n")
+    for given in (folder, tmp_path, tmp_path / "my.data", f"{folder}/*.png"):
+        others, held_out = split_pictures(given)
+        assert (len(others), len(held_out)) == (4, 1)
+
+
+def test_pictures_that_are_not_there_are_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere: No such file"):
+        split_pictures(tmp_path / "nowhere")

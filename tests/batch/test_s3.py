@@ -78,5 +78,5 @@ def test_a_work_from_a_bucket_into_a_bucket(settings: dict[str, str], tmp_path: 
         *(f"{BUCKET}/in/{i}.png" for i in range(4)), f"{BUCKET}/in/more.tar/a.png", f"{BUCKET}/in/more.tar/b.png",
     ]  # fmt: skip
     assert [bool(row["error"]) for row in found["rows"]] == [False, False, True, False, False, False]
-    assert "2 shards were done before" in run(*command).stderr
+    assert "2 shards done before" in run(*command).stderr
     assert "complete: 6 of 6 pictures" in run("-m", "darknet_py", "batch", "--status", f"{BUCKET}/out").stdout

@@ -84,11 +84,11 @@ class BatchPlan:
             f"  {name:9}{seconds * 1e3:9.3f} ms {seconds / self.each:6.1%}   {TABLE[name]}"
             for name, seconds in self.stages.items()
         ]
-        size = self.pictures * self.output_bytes / 1e6
+        size = self.pictures * self.output_bytes / 1e9
         lines += [
             f"{self.pictures:,} pictures on {self.cores} cores: {_duration(self.seconds)} "
             f"({self.pictures / self.seconds:,.0f} pictures/s), most of it {self.bottleneck}",
-            f"read {self.pictures * self.input_bytes / 1e9:,.2f} GB, write {size:,.1f} MB",
+            f"read {self.pictures * self.input_bytes / 1e9:,.2f} GB, write {size:,.2f} GB",
         ]
         return "\n".join(lines)
 

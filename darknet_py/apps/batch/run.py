@@ -65,7 +65,7 @@ class BatchSummary:
         rate = self.pictures / self.seconds if self.seconds else 0.0
         pictures = counted(self.pictures, "picture")
         text = f"{pictures} in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
-        kept = f"; {self.kept:,} shards were done before" if self.kept else ""
+        kept = f"; {counted(self.kept, 'shard')} done before" if self.kept else ""
         if self.complete:
             return f"{text}{kept}: {self.out}/{MANIFEST}"
         return f"{text}{kept}; {self.missing:,} shards are not done yet"

@@ -108,6 +108,11 @@ def prune(
         told = "; ".join(dict.fromkeys(filter(None, map(sets.why_not, sets.channels.made)))) or "it has no parameters"
         raise DataError(f"{network.cfg}: no channel could be taken out: {told}")
     gone = choose_sets(sets, share=share, below=below, minimum=minimum)
+    if not gone:
+        how = f"below={below:g}" if below is not None else f"share={share:g}"
+        raise DataError(
+            f"{network.cfg}: {how} and minimum={minimum} take no channel out\n  hint: take more, or fewer left"
+        )
     text, compilation, loaded = without(network.compilation, arrays, sets, gone)
     path = Path(output)
     sources = [p for p in (network.cfg, network.weights) if p is not None]

@@ -44,7 +44,7 @@ def _write(
 
     backend = find_backend("openvino")
     if not backend.installed:
-        raise BackendError(f"OpenVINO writes its files itself: pip install {backend.install}")
+        raise BackendError(f"OpenVINO writes its files itself, and is not installed: pip install {backend.install}")
     if boxes == "tensorrt":
         raise DataError("boxes=tensorrt is for TensorRT alone: nms or padded is for OpenVINO")
     if half and int8 is not None:

@@ -49,7 +49,7 @@ def write_torch(
 
     backend = find_backend("torch")
     if not backend.installed:
-        raise BackendError(f"PyTorch writes its files itself: pip install {backend.install}")
+        raise BackendError(f"PyTorch writes its files itself, and is not installed: pip install {backend.install}")
     from ...backends.torch import file
 
     need_weights(network.graph)
