@@ -85,11 +85,14 @@ def _verify_files(network: Network, files: tuple[Path, ...], tolerance: float | 
     from dataclasses import asdict, replace
 
     from ..errors import DataError
+    from ..files import check_file, kind_of
     from ..model.agreement import compare_exported
     from ..model.formats import find_exported
 
     told, right = {}, True
     for path in files:
+        if kind_of(path) != "a folder":
+            check_file(path, "exported file")
         found = find_exported(path)
         if found is None or found[0].contract is None:
             raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")

@@ -100,6 +100,8 @@ def compare_exported(network: Network, path: Path, contract: Contract) -> Agreem
     if contract.boxes == "tensorrt":
         return Agreement("that needs TensorRT")
     able = readers_of(path.suffix.lower())
+    if not able:
+        return Agreement(f"nothing here reads {path.suffix or 'such'} files")
     backend = next((b for b in able if b.installed), None)
     if backend is None:
         return Agreement("that needs " + " or ".join(f"{b.title} (pip install {b.install})" for b in able))

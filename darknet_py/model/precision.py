@@ -97,12 +97,12 @@ class _Pictures:
 
     @property
     def stamp(self) -> str:
-        """What tells these pictures from others."""
-        parts = []
-        for picture in (*self.calibration, *(e.picture for e in self.scored)):
-            state = picture.stat()
-            parts.append(f"{picture.absolute()} {state.st_size} {state.st_mtime_ns}")
-        return "\n".join(parts)
+        """What tells these pictures, and their labels, from others."""
+        files = [*self.calibration, *(e.picture for e in self.scored)]
+        files += [file for e in self.scored for file in (e.labels, e.difficult) if isinstance(file, Path)]
+        files += [self.path] if self.path.is_file() else []  # a COCO file has the labels in it
+        states = ((file, file.stat()) for file in files)
+        return "\n".join(f"{file.absolute()} {state.st_size} {state.st_mtime_ns}" for file, state in states)
 
 
 def _dataset(path: Path, split: str) -> Dataset:
@@ -224,7 +224,8 @@ class Search:
     def _loss(self, backend: str, precision: Precision) -> PrecisionLoss:
         from ..analysis.evaluate.loss import PrecisionLoss
 
-        own = f"{backend} {precision.kind} {precision.calibration}"
+        calibration = precision.calibration.to_dict() if precision.calibration else None
+        own = f"{backend} {precision.kind} {json.dumps(calibration, sort_keys=True)}"
         compute = partial(self._compared, backend, precision)
         return self._kept("loss", own, compute, asdict, lambda data: PrecisionLoss(**data))
 
@@ -262,6 +263,7 @@ class Search:
     def _network(self) -> str:
         """What tells this network and these pictures from others."""
         digest = hashlib.blake2b(self._pictures.stamp.encode("utf-8", "surrogateescape"))
+        digest.update(self._program.contract.resize.encode())
         graph = self._program.graph
         for op in graph.ops:
             digest.update(repr(op).encode())

@@ -266,3 +266,22 @@ def test_the_program_of_a_page_finds_the_same_boxes_without_this_package(tmp_pat
     assert [int(row[0]) for row in rows] == wanted.boxes.cls.tolist()
     np.testing.assert_allclose([float(row[1]) for row in rows], wanted.boxes.conf, atol=1e-3)
     np.testing.assert_allclose([json.loads(row[2]) for row in rows], wanted.boxes.xyxy, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("format_", "name", "message"),
+    [
+        ("ncnn", "x.onnx", "x.onnx has the suffix of another format: ONNX, not ncnn"),
+        ("onnx", "x.tflite", "x.tflite has the suffix of another format: LiteRT, not ONNX"),
+        ("web", "x.onnx", "x.onnx has the suffix of another format: ONNX, not a page for browsers"),
+        ("openvino", "model", "model: a file of OpenVINO ends in .xml"),
+        ("torchscript", "a.pt", "a.pt: a file of TorchScript ends in .torchscript"),
+    ],
+)
+def test_a_file_has_the_suffix_of_its_format(tmp_path: Path, format_: str, name: str, message: str) -> None:
+    cfg = write_detector(tmp_path, "my")
+    before = sorted(tmp_path.iterdir())
+    done = CliRunner().invoke(main, ["export", str(cfg), "--format", format_, "-o", str(tmp_path / name)])
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert sorted(tmp_path.iterdir()) == before

@@ -195,3 +195,15 @@ def test_export_takes_it_and_the_older_words_mean_the_same(tmp_path: Path, label
     done = run.invoke(main, ["export", str(cfg), "--precision", "int8"])
     assert done.exit_code == 2
     assert "--data PICTURES" in done.stderr
+
+
+def test_what_is_kept_is_known_by_labels_and_not_by_the_order_of_a_set(tmp_path: Path) -> None:
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((8, 8, 3), 40 * i, np.uint8))
+        (tmp_path / f"{i}.txt").write_text("0 .5 .5 .5 .5\n")
+    before = module._Pictures.of(tmp_path).stamp
+    assert before == module._Pictures.of(tmp_path).stamp
+    (tmp_path / "1.txt").write_text("")
+    assert before != module._Pictures.of(tmp_path).stamp
+    (tmp_path / "1.txt").unlink()
+    assert str(tmp_path / "1.txt") not in module._Pictures.of(tmp_path).stamp

@@ -68,7 +68,8 @@ def test_the_python_of_the_page_runs(tmp_path: Path, live: Live) -> None:
 def test_the_container_file_starts_a_server_that_is_not_root_and_not_open() -> None:
     lines = [line.partition(" ") for line in file("Dockerfile").splitlines()]
     said = {word: rest for word, _, rest in lines}
-    assert [word for word, _, _ in lines] == ["FROM", "COPY", "RUN", "COPY", "USER", "ENV", "EXPOSE", "ENTRYPOINT", "CMD"]
+    words = ["FROM", "COPY", "RUN", "COPY", "USER", "ENV", "EXPOSE", "ENTRYPOINT", "CMD"]
+    assert [word for word, _, _ in lines] == words
     assert said["USER"] == "serve"
     assert f"useradd --system --no-create-home {said['USER']}" in said["RUN"]
     entry, rest = json.loads(said["ENTRYPOINT"]), json.loads(said["CMD"])

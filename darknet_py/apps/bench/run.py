@@ -15,12 +15,13 @@ import numpy as np
 from ...analysis.cost import cost
 from ...backends.backend import AUTO
 from ...backends.backend import backends as known_backends
-from ...backends.precision import F32, WHOLE, Precision
+from ...backends.precision import F32, SIMILAR, WHOLE, Precision
 from ...backends.session import reader
 from ...darknet.network import Network, open_network
 from ...errors import DataError
 from ...files import scratch
 from ...machine import cpu, thread_environment
+from ...model.formats import find_exported
 from ...vision.preprocess import to_input
 from .interleave import Spread, spread
 from .peaks import sgemm
@@ -110,7 +111,9 @@ def bench(
         peak = sides.pop("peak")
         given = {b: {"backend": b, **options} for b in sides}
         given |= {name: _of_file(places[name], backend, options) for name, backend in own.items()}
-        versions = _open(sides, folder, count, given, failures, wanted.tolerance)
+        tolerances = {name: tolerance_of(path) for name, path in places.items()}
+        tolerances = dict.fromkeys(sides, wanted.tolerance) | tolerances
+        versions = _open(sides, folder, count, given, failures, tolerances)
         detects = bool(network.graph.heads) and len(network.graph.image.shape) == 3
         measures = dict.fromkeys(sides, ("network", "detect") if detects else ("network",))
         done = race(sides, measures, rounds=rounds, threads=count, peak=peak)
@@ -144,6 +147,14 @@ def _of_file(path: Path, backend: str, options: Mapping[str, Any]) -> dict[str, 
     return {**dict.fromkeys(options), "cfg": str(path.absolute()), "backend": backend}
 
 
+def tolerance_of(path: Path) -> float:
+    """By how much of their scale the outputs of an exported file may differ: it says itself if it has fewer bits."""
+    found = find_exported(path)
+    contract = found[0].contract(found[1]) if found and found[0].contract else None
+    small = contract is not None and (contract.half or contract.int8 is not None)
+    return SIMILAR if small else WHOLE.tolerance
+
+
 def _write_inputs(network: Network, folder: Path) -> None:
     rng = np.random.default_rng(0)
     shape = network.graph.image.shape
@@ -162,7 +173,7 @@ def _side(stack: ExitStack, folder: Path, name: str, environment: Mapping[str, s
 
 def _open(
     sides: dict[str, Side], folder: Path, threads: int, given: dict[str, dict[str, Any]], failures: dict[str, str],
-    tolerance: float,
+    tolerances: Mapping[str, float],
 ) -> dict[str, str]:  # fmt: skip
     """Open the network everywhere; who fails or disagrees with the first moves to `failures`. Versions."""
     versions: dict[str, str] = {}
@@ -176,7 +187,7 @@ def _open(
             if not first:
                 with np.load(own / "outputs.npz") as arrays:
                     first = [arrays[name] for name in arrays.files]
-            agree(own, first, tolerance)
+            agree(own, first, tolerances[backend])
         except SideError as e:
             failures[backend] = str(e)
             del sides[backend]

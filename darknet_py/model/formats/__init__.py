@@ -35,10 +35,10 @@ class Format:
     the options of the format.
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
-    they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of the
-    network called `name`, where that is known. `beside` are the suffixes of files that belong to one, and `also` other
-    names of the format. `agreement` says of a network and the file written of it, in a sentence, how the two agree,
-    where the file is a network itself.
+    they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of
+    the network called `name`, where that is known. `beside` are the suffixes of files that belong to one, and `also`
+    other names of the format. `any_suffix` allows others. `agreement` says of a network and the file written of it,
+    in a sentence, how the two agree, where the file is a network itself.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Format:
     entry: Callable[[Path, str | None], Path | None] | None = None
     beside: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    any_suffix: bool = False
     agreement: Callable[[Network, Path], str] | None = None
 
     def place(self, stem: str) -> Path:
@@ -75,10 +76,22 @@ class Format:
             options["replace"] = replace
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
+        self._check_suffix(path)
         self._check_neighbours(path)
         with permitting(path, replace):
             told = self.writer(network, path, **options)
         return (*told, self._checked(network, path)) if check else told
+
+    def _check_suffix(self, path: Path) -> None:
+        """Raise `DataError` for a suffix by which the file would be taken for another format, or not be known."""
+        suffix = path.suffix.lower()
+        if suffix == self.suffix:
+            return
+        other = next((f for f in formats().values() if f.suffix and f.suffix == suffix), None)
+        if other is not None:
+            raise DataError(f"{path} has the suffix of another format: {other.title}, not {self.title}")
+        if self.suffix and not self.any_suffix:
+            raise DataError(f"{path}: a file of {self.title} ends in {self.suffix}")
 
     def _check_neighbours(self, path: Path) -> None:
         """Raise `DataError` where a file beside `path` would be that of another format, which has the same name."""

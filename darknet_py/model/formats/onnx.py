@@ -58,4 +58,4 @@ def _contract(path: Path) -> Contract:
     return read_contract(path)
 
 
-FORMAT = Format("onnx", ".onnx", "ONNX", _write, contract=_contract, beside=(".onnx.data",))
+FORMAT = Format("onnx", ".onnx", "ONNX", _write, contract=_contract, beside=(".onnx.data",), any_suffix=True)
