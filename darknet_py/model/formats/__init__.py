@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError, did_you_mean
-from ...files import permitting
+from ...files import check_output, permitting
 
 if TYPE_CHECKING:
     from ...contract.contract import Contract
@@ -76,6 +76,8 @@ class Format:
             options["replace"] = replace
         if unknown := [name for name in options if name not in known]:
             raise DataError(f"{self.title} has no option {', '.join(unknown)}")
+        read = [p for p in (network.cfg, network.weights) if p is not None]
+        check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
         self._check_suffix(path)
         self._check_neighbours(path)
         with permitting(path, replace):
