@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from darknet_py.darknet.compile import compile_file
@@ -88,6 +89,14 @@ def write_recurrent(folder: Path) -> Path:
     graph = compile_file(cfg).check().graph
     write_weights(cfg.with_suffix(".weights"), graph, random_weights(graph, 1))
     return cfg
+
+
+def write_photos(folder: Path, count: int = 8) -> Path:
+    """A new folder of pictures of one lit cell each, in turn red and blue: 0.png, 1.png, …, at most 16."""
+    folder.mkdir()
+    for i in range(count):
+        cv2.imwrite(str(folder / f"{i}.png"), picture((i % 4, i // 4, ("red", "blue")[i % 2])))
+    return folder
 
 
 def picture(*cells: tuple[int, int, str], size: int = 32) -> np.ndarray:

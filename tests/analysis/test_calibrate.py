@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from networks import picture
+from networks import write_photos
 
 from darknet_py.analysis.calibrate import best_range, calibrate
 from darknet_py.backends.precision import Precision
@@ -30,10 +29,7 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[PictureFile]:
-    paths = [tmp_path / f"{i}.png" for i in range(6)]
-    for i, path in enumerate(paths):
-        cv2.imwrite(str(path), picture((i % 4, i // 4, ("red", "blue")[i % 2])))
-    return [PictureFile(path) for path in paths]
+    return [PictureFile(path) for path in sorted(write_photos(tmp_path / "photos", 6).iterdir())]
 
 
 def test_a_number_far_out_is_cut_off_and_common_ones_are_not() -> None:

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from click.testing import CliRunner
-from networks import picture, write_classifier, write_detector
+from commands import invoke
+from networks import write_classifier, write_detector, write_photos
 
 from darknet_py import export_onnx, load
 from darknet_py.analysis.quantize import Loss, Quantization, loss, split_pictures
-from darknet_py.cli import main
 from darknet_py.errors import DataError
 from darknet_py.ir.int8 import heads
 from darknet_py.onnx.metadata import read_contract
@@ -49,11 +48,7 @@ activation=linear
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(8):
-        cv2.imwrite(str(folder / f"{i}.png"), picture((i % 4, i // 4, ("red", "blue")[i % 2])))
-    return folder
+    return write_photos(tmp_path / "photos")
 
 
 def found(*objects: tuple[float, float, int]) -> Results:
@@ -130,8 +125,7 @@ def test_the_loss_is_in_the_result_and_in_the_file(batch: int | None, tmp_path: 
 
 
 def test_the_command_prints_the_loss(tmp_path: Path, photos: Path) -> None:
-    arguments = ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "net.onnx"), "--int8", str(photos)]
-    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    done = invoke("export", write_detector(tmp_path), "-o", tmp_path / "net.onnx", "--int8", photos)
     assert done.exit_code == 0
     assert "pictures held out: recall 100.0%, precision 100.0%" in done.stderr
     assert "times as fast as float32" in done.stderr

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from agree import random_inputs
-from click.testing import CliRunner
+from commands import said
 from goldens import error, goldens
 from mil import evaluate
 from networks import picture, write_classifier, write_detector, write_recurrent
@@ -17,7 +18,6 @@ from test_primitives import CASES, graph_of
 
 from darknet_py import load
 from darknet_py.backends.session import open_session
-from darknet_py.cli import main
 from darknet_py.coreml.package import _quiet, legal, to_mlmodel
 from darknet_py.coreml.rules import MOST_AXES, RULES, MilWriter, shape_of
 from darknet_py.errors import BackendError, DataError
@@ -125,10 +125,7 @@ def test_a_network_that_is_saved_reads_back(tools: Any, tmp_path: Path, name: st
         assert error(np.float32(found[own]).reshape(right.shape), right) < 1e-4, own
 
 
-def export(cfg: Path, *arguments: str | Path) -> str:
-    done = CliRunner().invoke(main, ["export", str(cfg), *map(str, arguments)])
-    assert done.exit_code == 0, done.output
-    return done.output
+export = partial(said, "export")
 
 
 def test_a_detector_is_the_classic_pipeline(tools: Any, tmp_path: Path) -> None:
@@ -192,9 +189,7 @@ def test_a_package_is_written_over_itself_and_over_nothing_else(tools: Any, tmp_
     for _ in range(2):
         export(cfg, "-o", path)
     (path / "Manifest.json").write_text("mine")
-    done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(path)])
-    assert done.exit_code == 1
-    assert "Manifest.json" in done.output
+    assert "Manifest.json" in export(cfg, "-o", path, fails=True)
     export(cfg, "-o", path, "--replace")
     read_back(tools, path)
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from networks import picture, write_classifier, write_detector, write_recurrent
+from commands import said
+from networks import picture, write_classifier, write_detector, write_photos, write_recurrent
 
 from darknet_py import load
 from darknet_py.backends.backend import find_backend
 from darknet_py.backends.litert.rules import EIGHT, RULES
 from darknet_py.backends.litert.schema import OPERATORS, TYPES, Scale
 from darknet_py.backends.litert.writer import LiteRTWriter, quantized, scale_of_range
-from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph
@@ -86,17 +84,11 @@ def test_zero_is_exact_in_every_scale() -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(8):
-        cv2.imwrite(str(folder / f"{i}.png"), picture((i % 4, i // 4, ("red", "blue")[i % 2])))
-    return folder
+    return write_photos(tmp_path / "photos")
 
 
-def export(cfg: Path, path: Path, *options: str) -> str:
-    done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(path), *options])
-    assert done.exit_code == 0, done.output
-    return done.output
+def export(cfg: Path, path: Path, *options: str | Path, fails: bool = False) -> str:
+    return said("export", cfg, "-o", path, *options, fails=fails)
 
 
 @needs_litert
@@ -105,7 +97,7 @@ def test_a_detector_in_eight_bits_finds_what_it_found(tmp_path: Path, photos: Pa
     from ai_edge_litert.interpreter import Interpreter
 
     cfg, path = write_detector(tmp_path), tmp_path / "small.tflite"
-    said = export(cfg, path, "--int8", str(photos), *options)
+    said = export(cfg, path, "--int8", photos, *options)
     assert "int8 against float32, pictures held out: recall 100.0%" in said
     assert "times as fast as float32 in LiteRT" in said
     seen = picture((1, 2, "red"), (3, 0, "blue"))
@@ -122,7 +114,7 @@ def test_a_detector_in_eight_bits_finds_what_it_found(tmp_path: Path, photos: Pa
 def test_a_network_that_ends_before_its_heads_is_in_integers_throughout(tmp_path: Path, photos: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    export(write_detector(tmp_path), tmp_path / "small.tflite", "--int8", str(photos))
+    export(write_detector(tmp_path), tmp_path / "small.tflite", "--int8", photos)
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     net = Interpreter(str(tmp_path / "small.tflite"), experimental_op_resolver_type=plain)
     net.allocate_tensors()
@@ -134,7 +126,7 @@ def test_every_activation_has_a_form_in_eight_bits(tmp_path: Path, photos: Path)
     for activation in ("mish", "swish", "elu", "logistic", "tanh", "relu6", "leaky"):
         cfg = tmp_path / f"{activation}.cfg"
         cfg.write_text(NET + CONV.format(1, activation) + CONV.format(2, activation) + YOLO)
-        said = export(cfg, tmp_path / f"{activation}.tflite", "--int8", str(photos), "--random-weights", "0")
+        said = export(cfg, tmp_path / f"{activation}.tflite", "--int8", photos, "--random-weights", "0")
         assert "in float32 for want of 8 bits" not in said, activation
         pixels = picture((1, 0, "blue"))[::2, ::2, ::-1]  # one of those that it was calibrated with
         image = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
@@ -145,9 +137,9 @@ def test_every_activation_has_a_form_in_eight_bits(tmp_path: Path, photos: Path)
 
 
 def test_a_classifier_in_eight_bits_is_written_and_what_remembers_is_not(tmp_path: Path, photos: Path) -> None:
-    said = export(write_classifier(tmp_path), tmp_path / "a.tflite", "--int8", str(photos))
+    said = export(write_classifier(tmp_path), tmp_path / "a.tflite", "--int8", photos)
     assert "int8" in said
-    options = ["export", str(write_recurrent(tmp_path)), "-o", str(tmp_path / "b.tflite"), "--int8", str(photos)]
-    assert "int8 is for networks of single pictures" in CliRunner().invoke(main, options).output
-    both = ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "c.tflite"), "--int8", str(photos), "--half"]
-    assert "exclude each other" in CliRunner().invoke(main, both).output
+    recurrent, detector = write_recurrent(tmp_path), write_detector(tmp_path)
+    told = export(recurrent, tmp_path / "b.tflite", "--int8", photos, fails=True)
+    assert "int8 is for networks of single pictures" in told
+    assert "exclude each other" in export(detector, tmp_path / "c.tflite", "--int8", photos, "--half", fails=True)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import cv2
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from commands import invoke
 from networks import picture, write_detector
-
-from darknet_py.cli import main
 
 Run = Callable[..., Result]
 
@@ -21,14 +20,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("lint", path)` is `darknet-py lint PATH` in an empty folder; an exception fails the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKNET_PY_CACHE", str(tmp_path / "cache"))
-
-    def invoke(*arguments: object) -> Result:
-        result = CliRunner().invoke(main, [str(a) for a in arguments], prog_name="darknet-py")
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert "Traceback" not in result.output
-        return result
-
     return invoke
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from click.testing import CliRunner
+from commands import said
 from networks import picture, write_detector, write_recurrent
 
 from darknet_py import load
-from darknet_py.cli import main
 
-
-def export(*arguments: str | Path, fails: bool = False) -> str:
-    done = CliRunner().invoke(main, ["export", *map(str, arguments)])
-    assert (done.exit_code != 0) == fails, done.output
-    return done.output
+export = partial(said, "export")
 
 
 def test_what_is_written_finds_what_the_network_found(tmp_path: Path) -> None:

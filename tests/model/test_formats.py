@@ -13,14 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke, said
 from networks import picture, write_classifier, write_detector, write_recurrent
 from pages import Block, blocks
 
 from darknet_py import load
 from darknet_py.backends import backend as table
 from darknet_py.backends.backend import readers_of
-from darknet_py.cli import main
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.model import agreement
@@ -39,9 +38,7 @@ def need(suffix: str) -> None:
 
 
 def export(cfg: Path, path: Path, *options: str) -> str:
-    done = CliRunner().invoke(main, ["export", str(cfg), "-o", str(path), *options])
-    assert done.exit_code == 0, done.output
-    return done.output
+    return said("export", cfg, "-o", path, *options)
 
 
 def test_all_formats_that_run_here_are_known() -> None:
@@ -75,7 +72,7 @@ def test_a_file_says_what_goes_in_and_what_it_is(tmp_path: Path, suffix: str) ->
     assert (contract.threshold, contract.iou, contract.resize, contract.colour) == (0.5, 0.4, "letterbox", "RGB")
     assert contract.shape == (3, 32, 32)
     assert contract.weights_sha256
-    assert json.loads(CliRunner().invoke(main, ["summary", str(path), "--json"]).stdout)["names"] == ["röd", "blå"]
+    assert json.loads(invoke("summary", path, "--json").stdout)["names"] == ["röd", "blå"]
 
 
 @pytest.mark.parametrize("suffix", [s for s in SUFFIXES if s != ".onnx"])
@@ -116,9 +113,9 @@ def test_weights_that_float16_cuts_are_told_of(tmp_path: Path) -> None:
 def test_a_finished_network_in_the_place_of_a_cfg_is_known_by_its_suffix(tmp_path: Path) -> None:
     assert {*EXPORTED} == {*SUFFIXES}
     export(write_detector(tmp_path), tmp_path / "a.tflite", "--no-check")
-    done = CliRunner().invoke(main, ["bench", str(tmp_path / "a.tflite")])
-    assert "a.tflite is a network of TensorFlow Lite, and a cfg was expected" in done.output
-    assert "`bench` take them beside the cfg, with --exported" in done.output
+    told = said("bench", tmp_path / "a.tflite", fails=True)
+    assert "a.tflite is a network of TensorFlow Lite, and a cfg was expected" in told
+    assert "`bench` take them beside the cfg, with --exported" in told
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -126,17 +123,17 @@ def test_verify_holds_a_file_to_its_cfg(tmp_path: Path, suffix: str) -> None:
     need(suffix)
     cfg, path = write_detector(tmp_path), tmp_path / f"a{suffix}"
     export(cfg, path)
-    done = CliRunner().invoke(main, ["verify", str(cfg), "--exported", str(path), "--json"])
+    done = invoke("verify", cfg, "--exported", path, "--json")
     assert json.loads(done.stdout)[str(path)]["right"], done.output
-    done = CliRunner().invoke(main, ["verify", "yolov3-tiny", "--random-weights", "0", "--exported", str(path)])
-    assert "it was written from another network" in done.output
+    told = said("verify", "yolov3-tiny", "--random-weights", "0", "--exported", path, fails=True)
+    assert "it was written from another network" in told
 
 
 def test_bench_times_a_file_beside_the_back_ends(tmp_path: Path) -> None:
     cfg = write_detector(tmp_path)
     export(cfg, tmp_path / "mine.onnx")
     options = ["--exported", str(tmp_path / "mine.onnx"), "--backend", "onnxruntime", "--rounds", "1", "--json"]
-    done = CliRunner().invoke(main, ["bench", str(cfg), *options])
+    done = invoke("bench", cfg, *options)
     assert done.exit_code == 0, done.output
     assert {row["backend"] for row in json.loads(done.stdout)["rows"]} == {"onnxruntime", "mine.onnx"}
 
@@ -159,9 +156,8 @@ def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeyp
     monkeypatch.setattr(agreement, "random_inputs", lambda contract: [np.full((1, 3, 32, 32), 0.5, np.float32)])
     real = agreement._expected
     monkeypatch.setattr(agreement, "_expected", lambda *given: [y * 1.01 for y in real(*given)])
-    done = CliRunner().invoke(main, ["export", str(write_detector(tmp_path)), "-o", str(tmp_path / "net.onnx")])
-    assert done.exit_code == 1
-    assert "computes something else: 9.9e-03 of the scale" in done.output
+    told = said("export", write_detector(tmp_path), "-o", tmp_path / "net.onnx", fails=True)
+    assert "computes something else: 9.9e-03 of the scale" in told
 
 
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
@@ -281,7 +277,7 @@ def test_the_program_of_a_page_finds_the_same_boxes_without_this_package(tmp_pat
 def test_a_file_has_the_suffix_of_its_format(tmp_path: Path, format_: str, name: str, message: str) -> None:
     cfg = write_detector(tmp_path, "my")
     before = sorted(tmp_path.iterdir())
-    done = CliRunner().invoke(main, ["export", str(cfg), "--format", format_, "-o", str(tmp_path / name)])
+    done = invoke("export", cfg, "--format", format_, "-o", tmp_path / name)
     assert done.exit_code == 1
     assert message in done.stderr
     assert sorted(tmp_path.iterdir()) == before

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke, said
 from networks import picture, write_classifier, write_detector
 
 from darknet_py import batch, load
 from darknet_py.analysis.evaluate.loss import PrecisionLoss
 from darknet_py.backends.session import open_session
-from darknet_py.cli import main
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DataError
 from darknet_py.model import precision as module
@@ -169,30 +169,28 @@ def test_batch_work_names_its_precision(tmp_path: Path, photos: Path) -> None:
 
 
 def test_the_commands_take_it(tmp_path: Path, labelled: Path) -> None:
-    cfg, run = write_detector(tmp_path), CliRunner()
-    done = run.invoke(main, ["run", str(cfg), str(labelled / "0.png"), "--no-save", "--precision", "int8", "--data",
-                             str(labelled)], catch_exceptions=False)  # fmt: skip
+    cfg = write_detector(tmp_path)
+    run = partial(invoke, "run", cfg, labelled / "0.png", "--no-save", "--precision")
+    done = run("int8", "--data", labelled)
     assert done.exit_code == 0
     assert "precision: int8 in onnxruntime: mAP" in done.stderr
-    done = run.invoke(main, ["eval", str(labelled), str(cfg), "--precision", "int8", "--data", str(labelled), "--json"],
-                      catch_exceptions=False)  # fmt: skip
+    done = invoke("eval", labelled, cfg, "--precision", "int8", "--data", labelled, "--json")
     assert '"map_present": 1' in done.stdout
-    done = run.invoke(main, ["run", str(cfg), str(labelled / "0.png"), "--no-save", "--precision", "bf16"])
+    done = run("bf16")
     assert done.exit_code == 1
     assert "computes in f32 or int8" in done.stderr
 
 
 def test_export_takes_it_and_the_older_words_mean_the_same(tmp_path: Path, labelled: Path) -> None:
-    cfg, run = write_classifier(tmp_path), CliRunner()
+    cfg = write_classifier(tmp_path)
     pairs = ((["--precision", "f16"], ["--half"]), (["--precision", "int8", "--data", labelled], ["--int8", labelled]))
     for pair in pairs:
         outputs = [tmp_path / f"{i}.onnx" for i in (0, 1)]
         for words, output in zip(pair, outputs, strict=True):
-            done = run.invoke(main, ["export", str(cfg), "-o", str(output), "--replace", *map(str, words)])
-            assert done.exit_code == 0, done.stderr
+            said("export", cfg, "-o", output, "--replace", *words)
         sizes = [output.stat().st_size for output in outputs]
         assert abs(sizes[0] - sizes[1]) < 64  # the measured speed is a number with more or fewer digits
-    done = run.invoke(main, ["export", str(cfg), "--precision", "int8"])
+    done = invoke("export", cfg, "--precision", "int8")
     assert done.exit_code == 2
     assert "--data PICTURES" in done.stderr
 

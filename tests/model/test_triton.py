@@ -7,20 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import said
 from networks import picture, write_classifier, write_detector, write_recurrent
 from serving import encoded, triton_config
 
 from darknet_py import load
-from darknet_py.cli import main
 from darknet_py.errors import DataError
 from darknet_py.model.formats import find_format
 
 
-def export(*arguments: str | Path) -> str:
-    done = CliRunner().invoke(main, ["export", *map(str, arguments), "--format", "triton"])
-    assert done.exit_code == 0, done.output
-    return done.output
+def export(*arguments: str | Path, fails: bool = False) -> str:
+    return said("export", *arguments, "--format", "triton", fails=fails)
 
 
 def test_the_configuration_is_tritons(tmp_path: Path) -> None:
@@ -70,9 +67,7 @@ def test_a_version_lies_beside_another_and_is_written_again(tmp_path: Path) -> N
         export(cfg, "-o", tmp_path / "models", "--model-version", version)
     assert sorted(p.parent.name for p in (tmp_path / "models").rglob("model.onnx")) == ["1", "2"]
     (tmp_path / "models/net/config.pbtxt").write_text("mine")
-    done = CliRunner().invoke(main, ["export", str(cfg), "--format", "triton", "-o", str(tmp_path / "models")])
-    assert done.exit_code == 1
-    assert "--replace" in done.output
+    assert "--replace" in export(cfg, "-o", tmp_path / "models", fails=True)
 
 
 def test_a_classifier_ends_in_its_scores(tmp_path: Path) -> None:

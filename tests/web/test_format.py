@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from browsing import ROOT, browse, hosted, node, package
-from click.testing import CliRunner
+from commands import said
 from networks import picture, write_classifier, write_detector, write_recurrent
 
 from darknet_py import load, page
-from darknet_py.cli import main
 from darknet_py.contract.contract import Contract
 from darknet_py.contract.nms import NMS_KINDS
 from darknet_py.errors import DataError
@@ -29,10 +28,8 @@ TINY = SHARED / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg"
 PHOTOS = ("dog", "eagle", "person")
 
 
-def export(cfg: Path, *arguments: str | Path) -> str:
-    done = CliRunner().invoke(main, ["export", str(cfg), *map(str, arguments), "--format", "web"])
-    assert done.exit_code == 0, done.output
-    return done.output
+def export(cfg: Path, *arguments: str | Path, fails: bool = False) -> str:
+    return said("export", cfg, *arguments, "--format", "web", fails=fails)
 
 
 @pytest.fixture
@@ -68,11 +65,7 @@ def test_it_is_written_again_over_itself_and_over_nothing_else(tmp_path: Path, r
     for _ in range(2):
         export(cfg, "-o", tmp_path / "web", "--runtime", runtime)
     (tmp_path / "web/index.html").write_text("mine")
-    done = CliRunner().invoke(
-        main, ["export", str(cfg), "-o", str(tmp_path / "web"), "--format", "web", "--runtime", str(runtime)]
-    )
-    assert done.exit_code == 1
-    assert "index.html" in done.output
+    assert "index.html" in export(cfg, "-o", tmp_path / "web", "--runtime", runtime, fails=True)
     export(cfg, "-o", tmp_path / "web", "--runtime", runtime, "--replace")
     assert "mine" not in (tmp_path / "web/index.html").read_text()
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import cv2
 import pytest
 from browsing import NPM, ROOT, browse, hosted, node, package
-from click.testing import CliRunner
+from commands import said
 from networks import picture, write_detector
 from pages import blocks
 
 from darknet_py import load
-from darknet_py.cli import main
 
 PAGE = "browser"
 
@@ -23,20 +22,7 @@ PAGE = "browser"
 def reader(tmp_path: Path) -> Path:
     """The folder of a reader: a network, its page, and the programs."""
     cfg = write_detector(tmp_path, "my")
-    done = CliRunner().invoke(
-        main,
-        [
-            "export",
-            str(cfg),
-            "--format",
-            "web",
-            "-o",
-            str(tmp_path / "page"),
-            "--runtime",
-            str(package("onnxruntime-web")),
-        ],
-    )
-    assert done.exit_code == 0, done.output
+    said("export", cfg, "--format", "web", "-o", tmp_path / "page", "--runtime", package("onnxruntime-web"))
     shown = {block.file: block.text for block in blocks() if block.page.stem == PAGE and block.file}
     (tmp_path / "own.mjs").write_text(shown["own.mjs"])
     (tmp_path / "page/own.js").write_text(shown["own.js"])

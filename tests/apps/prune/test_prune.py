@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import said
 
 from darknet_py import load, prune
-from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import Header, Weights, random_weights, read_weights, write_weights
 from darknet_py.errors import DataError
@@ -80,10 +80,7 @@ def write(folder: Path, text: str = CFG) -> Path:
     return cfg
 
 
-def run(*arguments: str | Path, fails: bool = False) -> str:
-    done = CliRunner().invoke(main, ["prune", *map(str, arguments)])
-    assert (done.exit_code != 0) == fails, done.output
-    return done.output
+run = partial(said, "prune")
 
 
 def test_numbers_of_channels_change_and_nothing_else_of_the_text(tmp_path: Path) -> None:
