@@ -14,16 +14,8 @@ import numpy as np
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import Header, Weights, random_weights, write_weights
 
-DETECTOR = """
-[net]
-width=32
-height=32
-channels=3
-[maxpool]
-size=8
-stride=8
-padding=0
-[convolutional]
+# The last two layers of a detector of two classes.
+HEAD = """[convolutional]
 filters=7
 size=1
 activation=linear
@@ -33,6 +25,17 @@ num=1
 mask=0
 anchors=16,16
 """
+
+DETECTOR = f"""
+[net]
+width=32
+height=32
+channels=3
+[maxpool]
+size=8
+stride=8
+padding=0
+{HEAD}"""
 
 CLASSIFIER = """
 [net]

@@ -11,6 +11,56 @@ GREY = 96
 STRONG = 90  # how much more of its own colour a pixel of an object has; the mean of a picture has less
 CLASSES = 3  # class c is bright in channel c of RGB
 
+# Finds them; `random` is whether sizes change.
+DETECTOR = """
+[net]
+width=64
+height=64
+channels=3
+batch=4
+subdivisions=2
+learning_rate=0.002
+max_batches=40
+burn_in=3
+momentum=0.9
+decay=0.0005
+hue=.1
+saturation=1.5
+exposure=1.5
+mosaic=1
+policy=steps
+steps=30
+scales=.1
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=4
+pad=1
+activation=mish
+[dropout]
+probability=.2
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+[convolutional]
+filters=16
+size=1
+activation=linear
+[yolo]
+mask=0,1
+anchors=20,20, 30,30
+classes=3
+num=2
+jitter=.2
+iou_loss=ciou
+random={random}
+"""
+
 
 def rectangle(
     folder: Path, name: str, number: int, box: tuple[float, float, float, float], size: tuple[int, int] = (120, 160)

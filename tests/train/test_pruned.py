@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn import rectangles
+from drawn import DETECTOR, rectangles
 
 pytest.importorskip("torch")
 
@@ -14,41 +14,16 @@ from darknet_py.apps.train.events import Finished
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.weights import random_weights, write_weights
 
-CFG = """[net]
-width=32
-height=32
-channels=3
-batch=4
-learning_rate=0.001
-max_batches=4
-[convolutional]
-batch_normalize=1
-filters=16
-size=3
-stride=4
-pad=1
-activation=leaky
-[convolutional]
-filters=8
-size=1
-activation=linear
-[yolo]
-classes=3
-num=1
-mask=0
-anchors=12,12
-"""
-
 
 def test_a_pruned_network_trains_on(tmp_path: Path) -> None:
     cfg = tmp_path / "net.cfg"
-    cfg.write_text(CFG)
+    cfg.write_text(DETECTOR.format(random=0).replace("max_batches=40", "max_batches=4"))
     graph = compile_file(cfg).check().graph
     write_weights(cfg.with_suffix(".weights"), graph, random_weights(graph, 2))
-    done = prune(cfg, tmp_path / "small.cfg", share=0.25)
+    done = prune(cfg, tmp_path / "small.cfg", share=0.25, minimum=4)
     pictures = rectangles(tmp_path / "pictures", 6)
     *_, last = train(done.cfg, pictures, done.weights, backup=tmp_path / "backup")
     assert isinstance(last, Finished)
     assert last.iteration == 4
     trained = load(done.cfg, tmp_path / "backup/small_final.weights")
-    assert trained.contract.shape == (3, 32, 32)
+    assert trained.contract.shape == (3, 64, 64)

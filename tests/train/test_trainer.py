@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawn import rectangles
+from drawn import DETECTOR, rectangles
 
 pytest.importorskip("torch")
 
@@ -33,61 +33,12 @@ from darknet_py.apps.train.trainer import Trainer
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.torch import module, write_weights
 
-CFG = """
-[net]
-width=64
-height=64
-channels=3
-batch=4
-subdivisions=2
-learning_rate=0.002
-max_batches=40
-burn_in=3
-momentum=0.9
-decay=0.0005
-hue=.1
-saturation=1.5
-exposure=1.5
-mosaic=1
-policy=steps
-steps=30
-scales=.1
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=4
-pad=1
-activation=mish
-[dropout]
-probability=.2
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-[convolutional]
-filters=16
-size=1
-activation=linear
-[yolo]
-mask=0,1
-anchors=20,20, 30,30
-classes=3
-num=2
-jitter=.2
-iou_loss=ciou
-random={random}
-"""
-
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     rectangles(tmp_path / "pictures")
-    (tmp_path / "my.cfg").write_text(CFG.format(random=0))
-    (tmp_path / "changing.cfg").write_text(CFG.format(random=1))
+    (tmp_path / "my.cfg").write_text(DETECTOR.format(random=0))
+    (tmp_path / "changing.cfg").write_text(DETECTOR.format(random=1))
     (tmp_path / "my.names").write_text("red\ngreen\nblue\n")
     (tmp_path / "my.data").write_text(
         f"classes=3\ntrain={tmp_path}/pictures\nvalid={tmp_path}/pictures\nnames={tmp_path}/my.names\n"
@@ -151,14 +102,14 @@ def test_a_training_that_was_stopped_goes_on_bit_by_bit(place: Path, cfg: str) -
 
 def test_a_cfg_that_is_edited_meanwhile_changes_nothing(place: Path) -> None:
     plan = read_plan("my.cfg", "my.data")
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("activation=mish", "activation=linear"))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace("activation=mish", "activation=linear"))
     kinds = [op.kind for op in plan.at((96, 96)).graph.ops]
     assert kinds.count("mish") == 1
     assert plan.at((96, 96)).graph.image.shape == (3, 96, 96)
 
 
 def test_a_misspelt_option_is_said_before_what_it_leads_to(place: Path) -> None:
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("max_batches=40", "max_batchs=40"))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace("max_batches=40", "max_batchs=40"))
     said: list[str] = []
     with pytest.raises(DataError, match="no max_batches"):
         [*train("my.cfg", "my.data", say=said.append)]
@@ -254,7 +205,9 @@ def test_pictures_without_objects_are_nothing_to_learn_from(place: Path) -> None
 
 
 def test_objects_that_no_head_learns_are_said(place: Path) -> None:
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("mask=0,1", "mask=0").replace("filters=16", "filters=8"))
+    (place / "my.cfg").write_text(
+        DETECTOR.format(random=0).replace("mask=0,1", "mask=0").replace("filters=16", "filters=8")
+    )
     _, said = events_of(iterations=1)
     (text,) = (text for text in said if "never learned" in text)
     assert "no head's mask (30x30)" in text
@@ -262,7 +215,7 @@ def test_objects_that_no_head_learns_are_said(place: Path) -> None:
 
 
 def test_two_losses_of_one_output_are_said(place: Path) -> None:
-    text = CFG.format(random=0).split("[convolutional]\nfilters=16")[0].replace("mosaic=1\n", "")
+    text = DETECTOR.format(random=0).split("[convolutional]\nfilters=16")[0].replace("mosaic=1\n", "")
     (place / "my.cfg").write_text(f"{text}[avgpool]\n[connected]\noutput=3\nactivation=linear\n[softmax]\n[cost]\n")
     for i, path in enumerate(sorted((place / "pictures").glob("*.png"))):
         path.rename(path.with_name(f"{('red', 'green', 'blue')[i % 3]}_{i}.png"))
@@ -379,7 +332,7 @@ def test_frozen_layers_stay_as_they_are(place: Path) -> None:
 
 
 def test_a_running_mean_of_weights_is_written(place: Path) -> None:
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("momentum=", "ema_alpha=0.9\nmomentum="))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace("momentum=", "ema_alpha=0.9\nmomentum="))
     events, _ = events_of(max_batches=2010, iterations=1)
     assert not any(isinstance(e, Saved) and e.kind == "ema" for e in events)
     state = read_snapshot(place / "backup/my_last.state")
@@ -416,7 +369,7 @@ def test_a_loss_that_is_no_number_names_layer_and_picture_and_keeps_the_last_goo
 
 def test_a_state_of_another_network_is_refused(place: Path) -> None:
     events_of(iterations=5)
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("filters=8", "filters=6", 1))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace("filters=8", "filters=6", 1))
     with pytest.raises(DataError, match=r"is of another network, or of another version: .*\n  hint: --fresh"):
         events_of(iterations=9)
 
@@ -456,7 +409,7 @@ def test_files_of_somebody_else_are_not_replaced(place: Path) -> None:
     ],
 )
 def test_what_cannot_be_trained_is_said_before_anything_is_read(place: Path, old: str, new: str, said: str) -> None:
-    text = CFG.format(random=0).replace(old, new, 1)
+    text = DETECTOR.format(random=0).replace(old, new, 1)
     if "[rnn]" in new:
         text = text.split("[dropout]")[0] + "[rnn]\noutput=3\n"
     (place / "my.cfg").write_text(text)
@@ -547,7 +500,7 @@ def test_kill_9_loses_nothing_but_time(place: Path) -> None:
 
 
 def test_two_processes_train_as_one_does(place: Path) -> None:
-    text = CFG.format(random=0).replace("mosaic=1\n", "")
+    text = DETECTOR.format(random=0).replace("mosaic=1\n", "")
     (place / "my.cfg").write_text(text.replace("[dropout]\nprobability=.2\n", ""))
     events_of(backup="one", iterations=4)
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "darknet_py"]
@@ -576,14 +529,14 @@ def test_two_processes_train_as_one_does(place: Path) -> None:
 def test_values_of_training_that_cannot_be_read_are_errors_at_the_start(
     place: Path, old: str, new: str, said: str
 ) -> None:
-    (place / "my.cfg").write_text(CFG.format(random=0).replace(old, new, 1))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace(old, new, 1))
     with pytest.raises(DarknetError, match=said):
         events_of(iterations=1)
     assert not (place / "backup").exists()
 
 
 def test_a_number_of_training_that_is_not_read_whole_is_said(place: Path) -> None:
-    (place / "my.cfg").write_text(CFG.format(random=0).replace("learning_rate=0.002", "learning_rate=0,002", 1))
+    (place / "my.cfg").write_text(DETECTOR.format(random=0).replace("learning_rate=0.002", "learning_rate=0,002", 1))
     said: list[str] = []
     assert read_plan("my.cfg", "my.data", say=said.append).net.learning_rate == 0
     assert any("it takes '0'" in line and "its fraction begins with '.'" in line for line in said)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import said
+from networks import HEAD
 
 from darknet_py import load, prune
 from darknet_py.darknet.compile import compile_file
@@ -16,7 +17,7 @@ from darknet_py.darknet.weights import Header, Weights, random_weights, read_wei
 from darknet_py.errors import DataError
 
 # A stage of a cross stage partial network: halves, a shortcut, a group each, and a head.
-CFG = """[net]
+CFG = f"""[net]
 width=32
 height=32
 channels=3
@@ -54,16 +55,7 @@ batch_normalize=1
 filters=12
 size=1
 activation=leaky
-[convolutional]
-filters=7
-size=1
-activation=linear
-[yolo]
-classes=2
-num=1
-mask=0
-anchors=8,8
-"""
+{HEAD}"""
 
 
 def write(folder: Path, text: str = CFG) -> Path:
