@@ -9,7 +9,6 @@ DOCS   := .docs-venv
 TRAIN  := .train-venv
 BATCH  := .batch-venv
 SERVE  := .serve-venv
-NPM    := .serve-npm
 WEBNPM := .web-npm
 FORMATS := .formats-venv
 
@@ -89,7 +88,7 @@ $(SERVE)/.ready: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(SERVE)
 	$(SERVE)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]' 'tritonclient[http]' \
 		openapi-spec-validator jsonschema pyyaml
-	-test ! -x "$$(command -v npm)" || npm install --silent --prefix $(NPM) playwright-core
+	-test ! -x "$$(command -v npm)" || npm install --silent --prefix $(WEBNPM) playwright-core
 	@touch $@
 
 serve-test: $(SERVE)/.ready  ## the tests of the server, with real clients, and in Chromium where that and Node are installed
@@ -176,6 +175,6 @@ bench-linear: $(READY)  ## whether parsing and compiling take 4 times as long fo
 	$(BIN)/python -m tools.bench.linear --write
 
 clean:  ## remove what was built here
-	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(NPM) $(WEBNPM) $(FORMATS) .tab .docs .bench build dist *.egg-info
+	rm -rf $(VENV) $(OTHERS) $(DOCS) $(TRAIN) $(BATCH) $(SERVE) $(WEBNPM) $(FORMATS) .tab .docs .bench build dist *.egg-info
 
 .PHONY: $(shell awk -F: '/^[a-z0-9-]+:/ { print $$1 }' $(firstword $(MAKEFILE_LIST)))

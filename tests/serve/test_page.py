@@ -13,12 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from serving import PATIENCE, ROOT, Live, encoded
+from browsing import ROOT, browse
+from serving import Live, encoded
 
 from darknet_py import page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CORE = Path(os.environ.get("PLAYWRIGHT_CORE") or ROOT / ".serve-npm/node_modules/playwright-core")
 FILES = [
     *(ROOT / "darknet_py/apps/serve/page").iterdir(),
     *(page.FOLDER / name for name in (*page.LOOK, "head.html", "picture.html")),
@@ -54,21 +53,13 @@ def test_the_page_is_small_and_needs_nothing_else() -> None:
 @pytest.fixture(scope="module")
 def seen(live: Live, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a person who uses the page sees."""
-    if CHROMIUM is None or shutil.which("node") is None:
-        pytest.skip("needs Chromium and Node: apt install chromium nodejs")
-    if not CORE.is_dir():
-        pytest.skip("needs playwright-core: make serve-test, or npm install --prefix .serve-npm playwright-core")
     folder = tmp_path_factory.mktemp("page")
     (folder / "balls.png").write_bytes(encoded(balls()))
     (folder / "camera.mjpeg").write_bytes(encoded(balls(), ".jpg") * 2)
-    done = subprocess.run(
-        ["node", Path(__file__).with_name("browser.mjs"), live.url, folder / "balls.png", folder, CHROMIUM, CORE],
-        capture_output=True, text=True, timeout=4 * PATIENCE, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    told = browse(Path(__file__).with_name("browser.mjs"), live.url, folder, folder / "balls.png")
     if place := os.environ.get("DARKNET_PY_PAGE_PICTURE"):  # how the picture in the docs is made
         shutil.copy(folder / "page.png", place)
-    return {**json.loads(done.stdout), "folder": folder}
+    return {**told, "folder": folder}
 
 
 def test_a_picture_is_shown_with_its_boxes_and_times(seen: dict[str, Any]) -> None:

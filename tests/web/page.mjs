@@ -2,14 +2,14 @@
 // Prints what was found in each picture, and what the page asked for, as one JSON object.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { lookAt, openPage, since } from "./opening.mjs";
+import { lookAt, openPage, rowsOf, since, whenLoaded } from "../opening.mjs";
 
 const [chromium, core, url, folder, ...pictures] = process.argv.slice(2);
 const film = join(folder, "camera.mjpeg");
-const { browser, page, seen } = await openPage([chromium, core, url], 720, ["--use-fake-ui-for-media-stream",
-  "--use-fake-device-for-media-stream", ...(existsSync(film) ? [`--use-file-for-fake-video-capture=${film}`] : [])]);
+const { browser, page, seen } = await openPage([chromium, core, url], 720, { film });
 seen.pictures = [];
 try {
+  seen.network = await whenLoaded(page);
   const asked = seen.asked.length;
   for (const picture of pictures) {
     await page.evaluate(() => { document.getElementById("status").textContent = ""; });
@@ -17,7 +17,7 @@ try {
     await page.waitForFunction(() => /^(Found|This)/.test(document.getElementById("status").textContent));
     seen.pictures.push(await page.evaluate(() => window.lastFound || null));
   }
-  seen.rows = await page.locator("#rows tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  seen.rows = await rowsOf(page);
   seen.later = since(seen, asked);
   await page.screenshot({ path: join(folder, "page.png"), fullPage: true });
   if (existsSync(film)) {
@@ -25,7 +25,7 @@ try {
     await page.locator("#camera").click();
     const count = seen.pictures[0].objects.filter((one) => one.confidence > 0.25).length; // the first frames may be any
     await page.waitForFunction((all) => document.querySelectorAll("#rows tr").length === all, count);
-    seen.camera = await page.locator("#rows tr").evaluateAll((all) => all.map((row) => row.cells[0].textContent));
+    seen.camera = (await rowsOf(page)).map((cells) => cells[0]);
     await page.locator("#camera").click();
   }
   await lookAt(page, seen);

@@ -2,13 +2,14 @@
 // STEPS is JSON: lists of files that are dropped one after another, and a picture. Prints what was seen as one JSON object.
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { lookAt, openPage, since } from "./opening.mjs";
+import { lookAt, openPage, since, whenLoaded } from "../opening.mjs";
 
 const [chromium, core, url, folder, steps] = process.argv.slice(2);
 const { drops, picture } = JSON.parse(steps);
 const { browser, page, seen } = await openPage([chromium, core, url], 900);
 seen.drops = [];
 try {
+  seen.network = await whenLoaded(page);
   const asked = seen.asked.length;
   for (const files of drops) {
     const given = files.map((path) => ({ name: basename(path), data: readFileSync(path).toString("base64") }));
@@ -45,9 +46,12 @@ try {
   seen.refused = await page.evaluate(async () => {
     const tries = { fetch: () => fetch("http://127.0.0.1:9/"), beacon: async () => { if (!navigator.sendBeacon("http://127.0.0.1:9/", "x")) throw 0; } };
     const failed = {};
-    document.addEventListener("securitypolicyviolation", (event) => { failed[event.violatedDirective] = (failed[event.violatedDirective] || 0) + 1; });
+    const stopped = new Promise((done) => document.addEventListener("securitypolicyviolation", (event) => {
+      failed[event.violatedDirective] = (failed[event.violatedDirective] || 0) + 1;
+      done();
+    }));
     for (const go of Object.values(tries)) await go().catch(() => {});
-    await new Promise((done) => setTimeout(done, 300));
+    await Promise.race([stopped, new Promise((done) => setTimeout(done, 60000))]);
     return failed;
   });
   seen.errors = seen.errors.filter((text) => !text.includes("127.0.0.1:9"));

@@ -155,7 +155,7 @@ def test_the_folder_has_what_the_page_asks_for(tmp_path: Path, npm: Path) -> Non
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {
         "index.html",
-        "tab.js",
+        "page.js",
         "worker.js",
         "compiler.zip",
         "packages.json",
@@ -216,11 +216,13 @@ def use(folder: Path, tmp_path: Path, drops: list[list[Path]], photo: Path | Non
     return seen
 
 
-def with_numpy() -> None:
-    """Skip a test where NumPy's build for Pyodide does not lie beside it."""
+def built(folder: Path, *, numpy: bool = True) -> Path:
+    """The page in a folder; skips the test where an npm package is missing, or NumPy's wheel, where that is to be."""
     package("onnxruntime-web")
-    if python_of(package("pyodide"), ADDRESS).address:
+    if python_of(package("pyodide"), ADDRESS).address and numpy:
         pytest.skip("needs NumPy's wheel for Pyodide beside it (its name and hash: pyodide-lock.json)")
+    list(build(folder, NPM.parent))
+    return folder
 
 
 def same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
@@ -230,8 +232,7 @@ def same(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
 
 
 def test_in_chromium_a_network_is_compiled_run_and_saved(tmp_path: Path) -> None:
-    with_numpy()
-    list(build(tmp_path / "page", NPM.parent))
+    page = built(tmp_path / "page")
     cfg = write_detector(tmp_path)
     (tmp_path / "broken.cfg").write_text(BROKEN)
     other = tmp_path / "other.weights"
@@ -240,7 +241,7 @@ def test_in_chromium_a_network_is_compiled_run_and_saved(tmp_path: Path) -> None
     files = [cfg, cfg.with_suffix(".weights"), cfg.with_suffix(".names")]
     memory = write_recurrent(tmp_path)
     drops = [[tmp_path / "broken.cfg"], [cfg], [other], [memory, memory.with_suffix(".weights")], files]
-    seen = use(tmp_path / "page", tmp_path, drops, tmp_path / "cells.png")
+    seen = use(page, tmp_path, drops, tmp_path / "cells.png")
     wrong, alone, short, recurrent, whole = seen["drops"]
     assert recurrent["told"].startswith("memory.cfg is an ONNX file to save. It remembers")
     assert (recurrent["runs"], recurrent["saves"]) == (False, True)
@@ -261,24 +262,22 @@ def test_in_chromium_a_network_is_compiled_run_and_saved(tmp_path: Path) -> None
 
 
 def test_in_chromium_a_photo_has_the_boxes_that_python_finds(tmp_path: Path) -> None:
-    with_numpy()
     if not TINY.is_file():
         pytest.skip("needs ../shared/weights/yolo-fastest-1.1 and ../shared/images")
-    list(build(tmp_path / "page", NPM.parent))
+    page = built(tmp_path / "page")
     photo = SHARED / "images/dog.jpg"
-    seen = use(tmp_path / "page", tmp_path, [[TINY, TINY.with_suffix(".weights")]], photo)
+    seen = use(page, tmp_path, [[TINY, TINY.with_suffix(".weights")]], photo)
     wanted = load(TINY, TINY.with_suffix(".weights"))(photo)[0].to_dict()["objects"]
     same([one for one in seen["found"]["objects"] if one["confidence"] > 0.25], wanted)
 
 
 def test_in_chromium_without_numpy_the_cfg_alone_is_read(tmp_path: Path) -> None:
-    package("onnxruntime-web")
-    list(build(tmp_path / "page", NPM.parent))
-    packages = json.loads((tmp_path / "page/packages.json").read_text())
+    page = built(tmp_path / "page", numpy=False)
+    packages = json.loads((page / "packages.json").read_text())
     packages["packages"] = {}
-    (tmp_path / "page/packages.json").write_text(json.dumps(packages))
+    (page / "packages.json").write_text(json.dumps(packages))
     cfg = write_detector(tmp_path)
-    seen = use(tmp_path / "page", tmp_path, [[cfg], [cfg.with_suffix(".weights")]])
+    seen = use(page, tmp_path, [[cfg], [cfg.with_suffix(".weights")]])
     assert seen["network"].endswith("without NumPy: no weights")
     alone, refused = seen["drops"]
     assert (alone["layers"], alone["drawn"]) == (3, True)

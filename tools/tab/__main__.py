@@ -74,7 +74,7 @@ def build(out: Path, npm: Path, numpy: str = ADDRESS) -> Iterator[bytes]:
     index = page.complete((HERE / "index.html").read_bytes()).replace(b" NUMPY", f" {python.address}".rstrip().encode())
     parts = {
         **{name: page.part(name) for name in (*page.LOOK, *page.NETWORK)},
-        **{name: (HERE / name).read_bytes() for name in ("tab.js", "tab.css", "worker.js")},
+        **{name: (HERE / name).read_bytes() for name in ("page.js", "tab.css", "worker.js")},
         "index.html": index, "compiler.zip": compiler(), "packages.json": python.packages, "NOTICE.txt": notice(python),
     }  # fmt: skip
     for name, data in {**copied, **parts}.items():
