@@ -10,9 +10,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from darknet_py.ir import compare
 from tools.conformance.build import ROOT, build, build_wheel
+from tools.conformance.darknet_conformance import cases
+from tools.conformance.programs.answering import Refused, of_pictures
 from tools.conformance.scoreboard import PROGRAMS, write_scoreboard
 
 # Programs in the protocol, as short as they can be.
@@ -46,11 +50,11 @@ def program(kit: Path, folder: Path, *, off: str = "0", extra: str = "", served:
     return [sys.executable, str(folder / "program.py")]
 
 
-def run(kit: Path, *arguments: str) -> tuple[int, str]:
-    """What the runner says; it finds nothing but the kit."""
+def run(kit: Path, *arguments: str, beside: tuple[Path, ...] = ()) -> tuple[int, str]:
+    """What the runner says; it finds nothing but the kit, and what lies in other folders `beside` it."""
     words = [sys.executable, "-m", "darknet_conformance", *arguments]
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONPATH": str(kit)}
-    done = subprocess.run(words, env=environment, cwd=kit, capture_output=True, text=True, timeout=120, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (kit, *beside)))}
+    done = subprocess.run(words, env=environment, cwd=kit, capture_output=True, text=True, timeout=600, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -103,31 +107,19 @@ def test_a_refusal_of_what_darknet_refuses_is_right(kit: Path, tmp_path: Path) -
     assert "taken, and Darknet stops at it" in told
 
 
+OURS = (sys.executable, str(ROOT / "tools/conformance/programs/ours.py"))
+
+
 def test_this_package_is_right(kit: Path) -> None:
-    ours = [sys.executable, str(ROOT / "tools/conformance/programs/ours.py"), "numpy"]
-    words = [
-        sys.executable,
-        "-m",
-        "darknet_conformance",
-        "--serve",
-        "--kind",
-        "inference",
-        "--match",
-        "[ry]o*_[bt]*",
-        *ours,
-    ]
-    environment = {**os.environ, "PYTHONPATH": f"{kit}{os.pathsep}{ROOT}"}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = ["--serve", "--kind", "inference", "--match", "[ry]o*_[bt]*", *OURS, "numpy"]
+    status, told = run(kit, *words, beside=(ROOT,))
+    assert status == 0, told
 
 
 def test_the_trainer_of_this_package_is_right(kit: Path) -> None:
     pytest.importorskip("torch")
-    ours = [sys.executable, str(ROOT / "tools/conformance/programs/ours.py"), "torch"]
-    words = [sys.executable, "-m", "darknet_conformance", "--kind", "training", "--match", "conv_*", *ours]
-    environment = {**os.environ, "PYTHONPATH": f"{kit}{os.pathsep}{ROOT}"}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, told = run(kit, "--kind", "training", "--match", "conv_*", *OURS, "torch", beside=(ROOT,))
+    assert status == 0, told
 
 
 def test_the_wheel_is_the_same_each_time_and_holds_the_cases(tmp_path: Path) -> None:
@@ -159,5 +151,34 @@ def test_the_scoreboard_is_of_programs_that_are_known() -> None:
 
 
 def test_the_kit_imports_nothing_of_ours() -> None:
-    for path in (ROOT / "tools/conformance/darknet_conformance").glob("*.py"):
+    paths = list((ROOT / "tools/conformance/darknet_conformance").glob("*.py"))
+    assert paths
+    for path in paths:
         assert "darknet_py" not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("got", [[1, 2, 4], [1, 2.5, 4], [1, np.nan, 4], [np.inf, 2, 4], [-3e38, 2, 4], [1, 2]])
+@pytest.mark.parametrize("wanted", [[1, 2, 4], [1, np.nan, 4], [np.inf, 2, 4], [-3e38, 2, 4], [0, 0, 0]])
+def test_the_kit_compares_as_this_package_does(got: list[float], wanted: list[float]) -> None:
+    given = np.array(got, np.float32), np.array(wanted, np.float32)
+    assert cases.difference(*given) == compare.difference(*given)
+    assert cases.HUGE == compare.HUGE
+
+
+def test_a_program_that_takes_pictures_only_says_what_it_does_not_take(tmp_path: Path) -> None:
+    def infer(cfg: Path, weights: Path | None, x: np.ndarray) -> dict[int, np.ndarray]:
+        if weights is None:
+            raise Refused("no weights")
+        return {7: 2 * x}
+
+    call = of_pictures(infer)
+    given = tmp_path / "input.npy"
+    words = ["infer", "net.cfg", str(tmp_path / "net.weights"), str(given), str(tmp_path)]
+    np.save(given, np.ones(5, np.float32))
+    assert call(words) == "it takes pictures"
+    np.save(given, np.ones((3, 2, 2), np.float32))
+    assert call(words) == "no weights"
+    (tmp_path / "net.weights").touch()
+    assert call(words) == ""
+    assert np.load(tmp_path / "layer_7.npy").tolist() == np.full((1, 3, 2, 2), 2).tolist()
+    assert call(["train", *words[1:]]) == "it does not train"

@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from .performance.networks import NETWORKS, find_cfg
 SHARED = Path(__file__).parents[3] / "shared"
 PAIRS = 7
 RECORDED = 0.001
+FAST = tuple(b for b in backends().values() if b.fast and b.installed)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Half:
 
     calibration: tuple[int, ...]
     scored: tuple[int, ...]
+
+    def files(self, dataset: Dataset) -> list[PictureFile]:
+        """Those that calibrate."""
+        return [PictureFile(dataset.examples[i].picture) for i in self.calibration]
 
 
 def halves(count: int) -> tuple[Half, Half]:
@@ -88,21 +93,20 @@ def losses(cfg: Path, dataset: Dataset, close: float) -> None:
     whole = open_session(program.graph)
     before = [map_on(program, whole, dataset, half.scored) for half in both]
     say(f"| {cfg.stem} | f32 | | | {' / '.join(f'{b:.4f}' for b in before)} |")
-    for backend in (b for b in backends().values() if b.fast and b.installed):
+    for backend in FAST:
+        opened = partial(open_session, program.graph, backend.name, threads=1)
         for kind in (k for k in KINDS if k in backend.precisions and Precision(k).find_lack(backend) is None):
-            found, kept = [], 0
-            for half in both if kind == INT8 else both[:1]:
-                precision = Precision(kind)
-                if kind == INT8:
-                    files = [PictureFile(dataset.examples[i].picture) for i in half.calibration]
-                    precision = Precision(kind, calibrate(program, files, backend.name, close, _tell))
-                    kept = len(precision.calibration.in_float) if precision.calibration else 0
-                session = open_session(program.graph, backend.name, threads=1, precision=precision)
-                for own, b in zip(both, before, strict=True):
-                    if kind != INT8 or own is half:
-                        found.append(map_on(program, session, dataset, own.scored) - b)
-            own_f32 = open_session(program.graph, backend.name, threads=1)
-            faster = ratio(own_f32, session, feed)
+            if kind == INT8:
+                calibrations = [calibrate(program, half.files(dataset), backend.name, close, _tell) for half in both]
+                sessions = [opened(precision=Precision(kind, calibration)) for calibration in calibrations]
+                kept = len(calibrations[-1].in_float)
+            else:
+                sessions, kept = [opened(precision=kind)] * len(both), 0
+            found = [
+                map_on(program, session, dataset, half.scored) - b
+                for session, half, b in zip(sessions, both, before, strict=True)
+            ]
+            faster = ratio(opened(), sessions[-1], feed)
             lost = " / ".join(f"{d:+.4f}" for d in found)
             say(f"| {cfg.stem} | {backend.title} {kind}, {kept} in float32 | {faster:.2f} | {lost} | |")
 
@@ -125,7 +129,7 @@ def speeds() -> None:
             continue
         found.append(ratio(sessions[0], sessions[1], feed, 3))
         say(f"| {network.name} | {found[-1]:.2f} |")
-    say(f"| geometric mean | {exp(sum(map(log, found)) / len(found)):.2f} |")
+    say(f"| geometric mean | {geometric_mean(found):.2f} |")
 
 
 def say(text: str) -> None:
@@ -145,7 +149,7 @@ def main() -> None:
     parser.add_argument("--close", type=float, default=CLOSE)
     parser.add_argument("--bf16", action="store_true", help="the speed of the 13 networks of the benchmark in bfloat16")
     args = parser.parse_args()
-    say(f"{cpu()}; {', '.join(b.title for b in backends().values() if b.fast and b.installed)}")
+    say(f"{cpu()}; {', '.join(b.title for b in FAST)}")
     if args.bf16:
         speeds()
         return

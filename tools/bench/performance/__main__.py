@@ -31,11 +31,12 @@ from darknet_py.apps.bench.peaks import sgemm
 from darknet_py.apps.bench.process import Side, SideError
 from darknet_py.apps.bench.race import Race, agree, compare, race
 from darknet_py.apps.bench.roofline import format_layers, layer_speeds
+from darknet_py.backends.precision import F32
 from darknet_py.errors import DarknetError
 from darknet_py.machine import cpu, features
 
 from ..environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make, variables
-from .bars import FLOAT, IMPORTER, PLAIN, bars
+from .bars import IMPORTER, PLAIN, bars
 from .machines import TELLING, results_in, side_by_side, slug
 from .networks import NETWORKS, OURS, Entry, find_cfg, find_weights
 from .plot import draw
@@ -151,9 +152,9 @@ def _network(
         for name, side in opened.items():
             try:
                 answer = side.answer()
-                rows[name] |= {"version": answer["version"], "precision": answer.get("precision", FLOAT)}
+                rows[name] |= {"version": answer["version"], "precision": answer.get("precision", F32)}
                 own = files.folder / f"side{list(rows).index(name) + 1}"
-                judge = agree if rows[name]["precision"] == FLOAT else compare  # of others it is only told
+                judge = agree if rows[name]["precision"] == F32 else compare  # of others it is only told
                 rows[name]["difference"] = judge(own, contestants[name].wanted(files))
             except SideError as e:
                 rows[name]["why"] = str(e)

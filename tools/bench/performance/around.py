@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,12 +69,16 @@ def imports(command: Sequence[str]) -> dict[str, Any]:
         for line in done.stderr.splitlines() if start else ():  # the first one compiles the network, for the others
             if match := LINE.match(line):
                 least[match[2]] = min(least.get(match[2], float("inf")), int(match[1]) / 1e3)
-    packages: Counter[str] = Counter()
+    packages: dict[str, float] = defaultdict(float)
     for name, taken in least.items():
         top = name.partition(".")[0]
-        packages["the standard library" if top in sys.stdlib_module_names else top] += taken  # type: ignore[assignment]
-    own = sorted(((name, ms) for name, ms in least.items() if name.startswith("darknet_py")), key=lambda item: -item[1])
-    return {"packages": dict(packages.most_common(MODULES)), "modules": dict(own[:MODULES]), "count": len(own)}
+        packages["the standard library" if top in sys.stdlib_module_names else top] += taken
+    own = {name: ms for name, ms in least.items() if name.startswith("darknet_py")}
+    return {"packages": _slowest(packages), "modules": _slowest(own), "count": len(own)}
+
+
+def _slowest(taken: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(taken.items(), key=lambda item: -item[1])[:MODULES])
 
 
 def main(cfg: str, weights: str, photo: str) -> None:

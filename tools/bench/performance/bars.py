@@ -7,12 +7,13 @@ from itertools import pairwise
 from statistics import geometric_mean, median
 from typing import Any
 
+from darknet_py.backends.precision import F32
+
 from .networks import OURS
 
 IMPORTER = "OpenCV 4, Darknet importer"
 PLAIN = "onnxruntime, plain ONNX"
 NUMPY, DARKNET = "darknet-py on NumPy", "Darknet, Debian's"
-FLOAT = "f32"
 STAGES = "stages of "
 DOMINATED = 0.75  # of the multiplications in 3x3 convolutions
 
@@ -68,21 +69,19 @@ def ratio_of(network: Result, ours: str, theirs: str, measure: str) -> float | N
     a, b = (network["sides"].get(name, {}).get(measure) for name in (ours, theirs))
     if not a or not b:
         return None
-    ratios = sorted(y / x for x, y in zip(a["seconds"], b["seconds"], strict=True))
-    middle = len(ratios) // 2
-    return float(ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2)
+    return median(y / x for x, y in zip(a["seconds"], b["seconds"], strict=True))
 
 
-def best_of(network: Result, measure: str, ours: bool, precision: str = FLOAT) -> str | None:
+def best_of(network: Result, measure: str, ours: bool, precision: str = F32) -> str | None:
     """The fastest of our back ends, or of the others, at a precision, by the median."""
     timed = {
         name: side[measure]["median"] for name, side in network["sides"].items()
-        if measure in side and name.startswith("darknet-py") == ours and side.get("precision", FLOAT) == precision
+        if measure in side and name.startswith("darknet-py") == ours and side.get("precision", F32) == precision
     }  # fmt: skip
     return min(timed, key=lambda name: timed[name]) if timed else None
 
 
-def best_ratios(rows: Iterable[Result], measure: str, precision: str = FLOAT) -> dict[str, float]:
+def best_ratios(rows: Iterable[Result], measure: str, precision: str = F32) -> dict[str, float]:
     """How many times as fast our best back end is as the best of the others, by network."""
     found = {}
     for n in rows:
@@ -101,7 +100,7 @@ def _of_size(rows: Iterable[Result], ratios: dict[str, float], is_large: bool) -
 def _precisions(rows: Iterable[Result]) -> Iterable[dict[str, Any]]:
     """A bar for each other precision that somebody computes in."""
     rows = list(rows)
-    others = {side.get("precision", FLOAT) for n in rows for side in n["sides"].values()} - {FLOAT}
+    others = {side.get("precision", F32) for n in rows for side in n["sides"].values()} - {F32}
     for precision in sorted(others):
         found = best_ratios(rows, "network", precision)
         yield _mean(f"darknet-py (best back end) / best other side at {precision}, network", found, 1.0)

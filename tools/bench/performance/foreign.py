@@ -1,7 +1,8 @@
 """The contestants that are not this package, each as a careful user of it would write it.
 
-Runs in environments without this package's dependencies: `python -m tools.bench.foreign SIDE JOB`, where the job is a
-JSON file of `prepare.py`. With a third argument it is that user's script: one photo from the file to what is on it.
+Runs in environments without this package's dependencies: `python -m tools.bench.performance.foreign SIDE JOB`, where
+the job is a JSON file of `prepare.py`. With a third argument it is that user's script: one photo from the file to what
+is on it.
 
 Decision: everybody gets the same treatment. Models are read once, inputs and threads are the same, precision is
 float32, and what users write in Python is written as vectorized NumPy with OpenCV's suppression.

@@ -6,8 +6,8 @@ from statistics import median
 from typing import Any
 
 from darknet_py.apps.bench.report import format_peaks
+from darknet_py.backends.precision import F32
 
-from .bars import FLOAT
 from .machines import slug, table, told
 from .networks import OURS
 
@@ -95,7 +95,7 @@ def _side(name: str, side: Result, base: Result | None, gflops: float) -> tuple[
     fraction = side.get("fraction")
     image = _milliseconds(side["detect"]) if "detect" in side else side.get("why", "")
     return own["median"], [
-        title, side.get("precision", FLOAT), _milliseconds(own), f"{speed:.2f}", f"{gflops / own['median']:.0f}",
+        title, side.get("precision", F32), _milliseconds(own), f"{speed:.2f}", f"{gflops / own['median']:.0f}",
         f"{fraction['median']:.0%}" if fraction else "", image, str(side.get("found", "")),
         f"{side.get('memory', 0) / MEGA:.0f}", f"{side['difference']:.0e}",
     ]  # fmt: skip

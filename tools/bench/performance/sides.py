@@ -125,7 +125,9 @@ def convert(files: Prepared) -> None:
         raise SideError("the package pnnx has no program for this system")
     program.chmod(0o755)
     shape = ",".join(map(str, (1, *files.graph.image.shape)))
-    _convert(files, [str(program), files.job["onnx"], f"inputshape=[{shape}]f32", "fp16=0"], ncnn_files(files.job))
+    _convert(
+        files, "pnnx", [str(program), files.job["onnx"], f"inputshape=[{shape}]f32", "fp16=0"], ncnn_files(files.job)
+    )
 
 
 def convert_to_mnn(files: Prepared) -> None:
@@ -136,19 +138,19 @@ def convert_to_mnn(files: Prepared) -> None:
     target = mnn_file(files.job)
     words = ["mnnconvert", "-f", "ONNX", "--modelFile", files.job["onnx"], "--MNNModel", target, "--bizCode", "bench"]
     program = f"import _tools; _tools.mnnconvert({words!r})"
-    _convert(files, [str(make(MNN).python), "-c", program], (target,))
+    _convert(files, "MNN's converter", [str(make(MNN).python), "-c", program], (target,))
 
 
-def _convert(files: Prepared, command: Sequence[str], wanted: Sequence[str]) -> None:
+def _convert(files: Prepared, title: str, command: Sequence[str], wanted: Sequence[str]) -> None:
     try:
         done = subprocess.run(
             command, cwd=files.folder, capture_output=True, text=True, timeout=CONVERTING, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as e:
-        raise SideError(f"{Path(command[0]).name}: {e}") from None
+        raise SideError(f"{title}: {e}") from None
     if done.returncode or not all(Path(p).is_file() for p in wanted):
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise SideError(f"{Path(command[0]).name} ends with {done.returncode}: {' '.join(last)}")
+        raise SideError(f"{title} ends with {done.returncode}: {' '.join(last)}")
 
 
 CONVERTERS = {"ncnn": convert, "mnn": convert_to_mnn}  # of the engines that do not read ONNX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,3 @@ def _turn(name: str, sides: dict[str, Side], part: Sequence[str], found: dict[st
     row["seconds"].append(answer["seconds"] / len(part))
     row["used"].append(answer["used"] / len(part))
     row["found"] += answer["found"]
-
-
-def pictures_a_second(side: Mapping[str, Any]) -> float:
-    """The median over the turns."""
-    ordered = sorted(side["seconds"])
-    return float(1 / ordered[len(ordered) // 2])

@@ -70,7 +70,10 @@ def read_floats(path: Path) -> np.ndarray:
 
 
 def difference(got: np.ndarray, wanted: np.ndarray) -> float:
-    """The largest difference, relative to the largest number; infinite where sizes or what is not finite differ."""
+    """The largest difference, relative to the largest number; infinite where sizes or what is not finite differ.
+
+    As darknet-py has it, which the kit does without; the tests of darknet-py hold the two against each other.
+    """
     got, wanted = got.ravel(), wanted.ravel()
     if got.shape != wanted.shape:
         return float("inf")

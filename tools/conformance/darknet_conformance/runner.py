@@ -1,21 +1,6 @@
 """A program on a case: it is started, what it wrote is read, and compared with what Darknet computed.
 
-The protocol. The program is called as
-
-    COMMAND infer CFG WEIGHTS INPUT OUT
-    COMMAND train CFG WEIGHTS INPUT TRUTH ITERATIONS OUT
-
-INPUT is a .npy file of float32, (channels, height, width) from 0 to 1, or a vector; for a recurrent network the steps
-are in front. Beside each .npy lies a file of the same name that ends in .f32: its numbers alone, little-endian. Beside
-CFG lies `dialect`, a word: whose Darknet computed the case, alexeyab or pjreddie. OUT is an empty folder. `infer`
-writes the output of layer N as OUT/layer_N.npy or OUT/layer_N.f32, of as many layers as it can: those of the answers
-are what counts, and the first layer that is wrong is named. `train` trains on the whole
-INPUT, (pictures, channels, height, width), as one batch, in each iteration the same, without augmentation, and writes
-OUT/after.weights. A program that does not take a network ends with another status than 0, and says why in the last
-line of stderr.
-
-A program that is slow to start may be started once, as `COMMAND serve`: it then reads lines from stdin, each a JSON
-list of the words after COMMAND, and answers each with a line of JSON on stdout, [status, "why"].
+The protocol, in which programs are called, is in the README of this package (KIT.md of its sources).
 """
 
 from __future__ import annotations

@@ -13,35 +13,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.conformance.programs.answering import answer
+from tools.conformance.programs.answering import Refused, answer, of_pictures
 
 HEADS = ("yolo", "region")
 IGNORED = ("cost", "dropout")  # what it leaves out
 ACTIVATIONS = ("leaky", "mish", "swish", "logistic", "relu", "tanh")
 
 
-def call(words: list[str]) -> str:
-    """Answer one call; why not, if it is refused."""
-    action, *rest = words
-    if action != "infer":
-        return "OpenCV does not train"
-    cfg, weights, given, out = map(Path, rest)
-    x = np.load(given)
-    if x.ndim != 3:
-        return "OpenCV's importer takes pictures"
+def infer(cfg: Path, weights: Path | None, x: np.ndarray) -> dict[int, np.ndarray]:
+    """The last layer, or what heads read. Raises `Refused` where OpenCV raises."""
     read = getattr(cv2.dnn, "readNetFromDarknet", None)
     if read is None:
-        return f"OpenCV {cv2.__version__} has no readNetFromDarknet"
+        raise Refused(f"OpenCV {cv2.__version__} has no readNetFromDarknet")
     try:
-        net = read(str(cfg), str(weights)) if weights.is_file() else read(str(cfg))
+        net = read(*map(str, filter(None, (cfg, weights))))
         net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
-        net.setInput(x[None])
-        outputs = _outputs(net, _sections(cfg))
+        net.setInput(x)
+        return _outputs(net, _sections(cfg))
     except cv2.error as e:
-        return str(e).strip().splitlines()[-1]
-    for layer, array in outputs.items():
-        np.save(out / f"layer_{layer}.npy", array)
-    return ""
+        raise Refused(str(e).strip().splitlines()[-1]) from None
 
 
 def _sections(cfg: Path) -> list[str]:
@@ -66,4 +56,4 @@ def _outputs(net: cv2.dnn.Net, sections: list[str]) -> dict[int, np.ndarray]:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(call))
+    sys.exit(answer(of_pictures(infer)))

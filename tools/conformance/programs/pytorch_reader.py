@@ -9,18 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.conformance.programs.answering import answer
+from tools.conformance.programs.answering import Refused, answer, of_pictures
 
 
-def call(words: list[str]) -> str:
-    """Answer one call; why not, if it is refused."""
-    action, *rest = words
-    if action != "infer":
-        return "darknet2any does not train"
-    cfg, weights, given, out = map(Path, rest)
-    x = np.load(given)
-    if x.ndim != 3:
-        return "it takes pictures"
+def infer(cfg: Path, weights: Path | None, x: np.ndarray) -> dict[int, np.ndarray]:
+    """What it keeps of its layers. Raises `Refused` where it comes to none."""
     import torch
     from darknet2any.tool.darknet2pytorch import Darknet
 
@@ -29,20 +22,17 @@ def call(words: list[str]) -> str:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             net = Darknet(str(cfg))
-            if weights.is_file():
+            if weights:
                 net.load_weights(str(weights))
             net.eval()
             with torch.no_grad():
-                net(torch.from_numpy(x[None]))
+                net(torch.from_numpy(x))
     except (Exception, SystemExit) as e:  # whatever it makes of what it does not know
         failed = f"{type(e).__name__}: {e}".splitlines()[0]
     if net is None or not net.outputs:  # without heads it fails at the boxes, after all layers
-        return failed or "it computes nothing"
-    for layer, array in net.outputs.items():
-        if array is not None:
-            np.save(out / f"layer_{layer}.npy", array.numpy())
-    return ""
+        raise Refused(failed or "it computes nothing")
+    return {layer: array.numpy() for layer, array in net.outputs.items() if array is not None}
 
 
 if __name__ == "__main__":
-    sys.exit(answer(call))
+    sys.exit(answer(of_pictures(infer)))
