@@ -26,6 +26,7 @@ import numpy as np
 
 from darknet_py import Model, Video, load
 from darknet_py.contract.thresholds import CONF, IOU
+from darknet_py.model.stream import Group, Steps
 from darknet_py.vision.headers import pixel_limit
 from darknet_py.vision.picture import Picture
 from darknet_py.vision.video.frames import in_order
