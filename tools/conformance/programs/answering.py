@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 # Of the cfg, the weights where there are any, and a batch of one picture: what layers give, by their numbers.
-Infer = Callable[[Path, "Path | None", np.ndarray], Mapping[int, np.ndarray]]
+Infer = Callable[[Path, Path | None, np.ndarray], Mapping[int, np.ndarray]]
 
 
 def of_pictures(infer: Infer) -> Answer:
