@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import backends as known_backends
-from .options import echo, message, network_of, network_options, write_json
+from .options import echo, exported_option, message, network_of, network_options, write_json
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -34,14 +34,7 @@ PLACE = ("Check and compare", 4)
     help="Only these (default: all).",
 )
 @click.option("--tolerance", type=click.FloatRange(0), help="Largest difference, relative to the scale of a layer.")
-@click.option(
-    "--exported",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file that `export` wrote of CFG, in place of the runtimes: run, and held against NumPy.",
-)
+@exported_option("in place of the runtimes: run, and held against NumPy")
 @click.option("--all", "all_layers", is_flag=True, help="List every layer, not only those beyond the tolerance.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @network_options
