@@ -77,19 +77,12 @@ def _verify_files(network: Network, files: tuple[Path, ...], tolerance: float | 
     """Print how each file agrees with NumPy; whether all do."""
     from dataclasses import asdict, replace
 
-    from ..errors import DataError
-    from ..files import check_file, kind_of
     from ..model.agreement import compare_exported
-    from ..model.formats import find_exported
+    from ..model.formats import read_exported
 
     told, right = {}, True
     for path in files:
-        if kind_of(path) != "a folder":
-            check_file(path, "exported file")
-        found = find_exported(path)
-        if found is None or found[0].contract is None:
-            raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")
-        one = compare_exported(network, found[1], found[0].contract(found[1]))
+        one = compare_exported(network, *read_exported(path))
         one = one if tolerance is None else replace(one, tolerance=tolerance)
         right = right and bool(one.title) and one.is_right
         told[str(path)] = {**asdict(one), "right": one.is_right}

@@ -150,15 +150,10 @@ def finished(network: Network, passes: Sequence[Pass], options: ExportOptions) -
     if boxes not in ("raw", "decoded", "input"):
         raise DataError(f"boxes={boxes!r}: this format has no suppression; 'raw' and 'decoded' are to be had")
     need_weights(network.graph)
-    program = named(network, options)
-    notes = notes_of(network, program.contract)
-    if boxes == "decoded":
-        program = program.with_boxes()
-    elif boxes == "input":
-        program = program.before_heads()
+    program = named(network, options).ending_in(boxes)
     graph = optimize(program.graph, passes)
-    contract = described(graph, program.contract, options)
-    return Program(graph, replace(contract, diagnostics=(*notes, *(beyond_half(graph) if options.half else ()))))
+    told = (*notes_of(network, program.contract), *(beyond_half(graph) if options.half else ()))
+    return Program(graph, replace(described(graph, program.contract, options), diagnostics=told))
 
 
 def said_of(contract: Contract) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BackendError, DataError, Say, did_you_mean, to_nobody
-from ...files import check_output, permitting
+from ...files import check_file, check_output, kind_of, permitting
 from ..options import SHARED, ExportOptions
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Format:
             return
         told = ", ".join((words or {}).get(name, f"option {name}") for name in lacking)
         able = [f.name for f in formats().values() if {*lacking} <= {*f.options}]
-        hint = f"\n  hint: --format {', '.join(able)} {'has' if len(able) == 1 else 'have'}" if able else ""
+        hint = f"\n  hint: that is for --format {', '.join(able)}" if able else ""
         raise DataError(f"{self.title} has no {told}{hint}")
 
     def _check_installed(self) -> None:
@@ -177,6 +177,19 @@ def find_exported(path: Path) -> tuple[Format, Path] | None:
         return None
     inside = (entry for f in known if f.entry and (entry := f.entry(path, None)))
     return next(filter(None, map(find_exported, inside)), None)
+
+
+def read_exported(path: Path) -> tuple[Path, Contract]:
+    """The file that is run of what was written for other programs, and what it says of itself.
+
+    Raises `DataError` for what is no such file, or folder, that runs here.
+    """
+    if kind_of(path) != "a folder":
+        check_file(path, "exported file")
+    found = find_exported(path)
+    if found is None or found[0].contract is None:
+        raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")
+    return found[1], found[0].contract(found[1])
 
 
 def find_format(path: Path, name: str | None = None) -> Format:
