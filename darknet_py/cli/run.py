@@ -42,7 +42,8 @@ from .videos import FrameProgress, chosen, recordings, video_options, video_path
 if TYPE_CHECKING:
     from ..apps.run.sinks import Sink
     from ..errors import DataError, Say
-    from ..model.model import Model, Workers
+    from ..model.model import Model
+    from ..model.stream import Workers
     from ..vision.results import Results
     from ..vision.sources import Source
     from ..vision.video.video import Video
@@ -322,7 +323,7 @@ def _results(
 
     What is wrong with the others is told and listed in `broken`.
     """
-    from ..model.model import FEW
+    from ..model.stream import FEW
     from ..vision.video.video import Streams, Video
 
     def skip(error: DataError) -> None:

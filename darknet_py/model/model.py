@@ -7,56 +7,34 @@ cfg, a cfg that was compiled before, and an ONNX file only differ in how these t
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
-from ..contract.selection import ALL, ClassName, Conf, Selection, select
+from ..contract.selection import ClassName, Conf, Selection, select
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
-from ..machine import cores
-from ..vision.inference import prepare, results_of
-from ..vision.picture import Picture
 from ..vision.results import Results
-from ..vision.sources import Loader, is_live, is_stream, loaders, recognized
+from ..vision.sources import is_live, is_stream, loaders, recognized
 from ..vision.video.video import Video
 from ..zoo.names import ByNumber
+from .stream import Findings, Skip, Steps, Workers, stream
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Say
-    from .beside import Sharing
-    from .throughput import Team
-
-Skip = Callable[[DataError], None]
-Workers = int | Literal["auto"]
-
-FEW = 32  # pictures that go through before it is found out how many go quickest
-FILM = 8  # frames of a file that wait for the network, and as many for the one who takes the results
 
 
 def to_stderr(text: str) -> None:
     """Say something on stderr."""
     print(text, file=sys.stderr)
-
-
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Pictures that are computed together, on their way through a model."""
-
-    pictures: list[Picture]
-    arrays: list[np.ndarray]  # first the inputs, then the outputs
-    seconds: float
 
 
 class Model:
@@ -74,9 +52,7 @@ class Model:
         self._lock = Lock()  # of what recurrent layers remember
         self.again: partial[Model] | None = None  # opens it anew, with what was said to `load`
         self.tell: Say = to_stderr
-        self._sharing: Sharing | None = None  # what computes beside a video, once that is settled
-        self._team: Team | tuple[()] | None = None  # who computes many pictures: () is nobody else
-        self._finding = Lock()  # of the team
+        self.findings = Findings()
         self._said: set[str] = set()
         self.reset()
 
@@ -166,7 +142,7 @@ class Model:
         count = len(results) - len(self.contract.states)
         return results[:count], results[count:]
 
-    def _tell(self, text: str) -> None:
+    def tell_once(self, text: str) -> None:
         """Say what holds for every picture, once."""
         if text not in self._said:
             self._said.add(text)
@@ -243,7 +219,9 @@ class Model:
             workers = 1
         film = workers == 1 and isinstance(source, Video) and not source.is_live
         loads = loaders(source, self.contract.shape[0], max_pixels, ahead=not film)
-        results = self._stream(loads, threshold, iou, batch, workers, letterbox, skip, selection, film)
+        padded = self.contract.letterbox if letterbox is None else letterbox
+        steps = Steps(self, threshold, iou, padded, selection, skip)
+        results = stream(steps, loads, batch, workers, film=film)
         return results if is_stream(source) else list(results)
 
     def _select(
@@ -259,132 +237,6 @@ class Model:
             self.contract.names, self.contract.classes, conf=conf, classes=classes, max_det=max_det, agnostic=agnostic
         )
 
-    def _stream(
-        self, loads: Iterator[Loader], conf: float, iou: float, batch: int, workers: Workers, letterbox: bool | None,
-        skip: Skip | None, selection: Selection, film: bool,
-    ) -> Iterator[Results]:  # fmt: skip
-        shape = self.contract.shape
-        if len(shape) != 3:
-            raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
-        padded = self.contract.letterbox if letterbox is None else letterbox
-        first = partial(self._read, padded=padded, skip=skip)
-        last = partial(self._results, conf=conf, iou=iou, padded=padded, selection=selection)
-        if workers == "auto":
-            workers = cores()
-            if self._team is None:  # to find it out takes as long as some pictures
-                few = islice(loads, FEW)
-                yield from self._stream(few, conf, iou, batch, workers, letterbox, skip, selection, film)
-            more = next(loads, None)
-            loads = chain((more,), loads) if more else iter(())
-            if more and (team := self._team_for_many()):
-                groups = _grouped(loads, self.contract.batch or (team.way.batch if batch == 1 else batch))
-                yield from self._sent(groups, team, first, last)
-                return
-        count = 1 if self.contract.states else self.contract.batch or batch
-        groups = _grouped(loads, count)
-        if not workers:
-            for group in groups:
-                yield from last(self._infer(first(group)))
-            return
-        if film:
-            from .beside import Sharing, computed, single_opener
-            from .pipeline import overlapped
-
-            sharing = self._sharing or Sharing(single_opener(self))
-            then = partial(computed, run=self._infer, sharing=sharing)
-            try:
-                for results in map(last, overlapped(groups, first, then, max(2, FILM // count))):
-                    yield from results
-            finally:
-                if sharing.is_settled:  # until then each video finds out for itself, in a thread of its own
-                    self._sharing = sharing
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        from .pipeline import ordered
-
-        with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as one:
-            inputs = ordered(pool, first, groups, workers)
-            outputs = ordered(one, self._infer, inputs, 2)
-            for results in ordered(pool, last, outputs, workers):
-                yield from results
-
-    def _team_for_many(self) -> Team | None:
-        """Who computes many pictures, found out and opened once."""
-        from .throughput import PHOTO, made_up_file, team_of
-
-        def send(team: Team, count: int) -> None:
-            loads = loaders([file] * count, self.contract.shape[0], PHOTO[0] * PHOTO[1])
-            groups = _grouped(loads, self.contract.batch or team.way.batch)
-            first = partial(self._read, padded=self.contract.letterbox, skip=None)
-            last = partial(self._results, conf=CONF, iou=IOU, padded=self.contract.letterbox, selection=ALL)
-            for _ in self._sent(groups, team, first, last):
-                pass
-
-        with self._finding:
-            if self._team is None:
-                file = made_up_file()
-                self._team = team_of(self, send, self.tell) or ()
-            return self._team or None
-
-    def _sent(
-        self, groups: Iterator[list[Loader]], team: Team,
-        first: Callable[[list[Loader]], _Group], last: Callable[[_Group], list[Results]],
-    ) -> Iterator[Results]:  # fmt: skip
-        """The results of groups of pictures that a team sends through, each from its files to its boxes in a thread."""
-        from .throughput import together
-
-        def whole(group: list[Loader]) -> list[Results]:
-            return last(self._infer(first(group), team.session))
-
-        for results in together(groups, whole, team.way.hands):
-            yield from results
-
-    def _read(self, group: list[Loader], padded: bool, skip: Skip | None) -> _Group:
-        """The pictures of a group, decoded, and the input of the network that they make."""
-        start = time.perf_counter()
-        pictures: list[Picture] = []
-        inputs = np.empty((self.contract.batch or len(group), *self.contract.shape), np.float32)
-        for load in group:
-            try:
-                picture = load()
-                prepare(picture, self.contract, padded, inputs[len(pictures)])
-            except DataError as e:
-                if skip is None:
-                    raise
-                skip(e)
-                continue
-            pictures.append(picture)
-        if self.contract.batch:
-            inputs[len(pictures) :] = 0
-        else:
-            inputs = inputs[: len(pictures)]
-        return _Group(pictures, [inputs], time.perf_counter() - start)
-
-    def _infer(self, group: _Group, session: Session | None = None) -> _Group:
-        """`run` of the pictures there are, or what another session of the network gives for their inputs."""
-        start = time.perf_counter()
-        outputs: list[np.ndarray] = []
-        if group.pictures:
-            outputs = session.run(group.arrays) if session else self.run(group.arrays[0])
-        return _Group(group.pictures, outputs, group.seconds + time.perf_counter() - start)
-
-    def _results(self, group: _Group, conf: float, iou: float, padded: bool, selection: Selection) -> list[Results]:
-        start = time.perf_counter()
-        contract, names = self.contract, self.names
-        given: dict[str, Any] = dict(threshold=conf, iou=iou, letterbox=padded, selection=selection, say=self._tell)
-        found = [
-            results_of(contract.sample(group.arrays, i), picture, contract, names, **given)
-            for i, picture in enumerate(group.pictures)
-        ]
-        seconds = (group.seconds + time.perf_counter() - start) / max(1, len(found))
-        return [replace(results, seconds=seconds) for results in found]
-
 
 def _called(again: partial[Model]) -> Model:
     return again()
-
-
-def _grouped(items: Iterator[Loader], count: int) -> Iterator[list[Loader]]:
-    while group := list(islice(items, count)):
-        yield group

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from ..errors import DataError
 from ..holding.hashes import sha256_of
 from ..machine import cores
 from .at_once import Opener, opener_of
-from .pipeline import ordered
 
 if TYPE_CHECKING:
     from ..backends.session import Session
@@ -159,12 +157,6 @@ def quickest(
     found = team(chosen)
     assert found, "it was timed"
     return Measured(chosen, {str(way): 1 / median(taken) for way, taken in each.items()}), found
-
-
-def together(groups: Iterator[A], whole: Callable[[A], B], hands: int) -> Iterator[B]:
-    """`whole` of each group, in order: each in one thread, so many at a time; one more waits."""
-    with ThreadPoolExecutor(hands, "darknet-py-picture") as pool:
-        yield from ordered(pool, whole, groups, ahead=hands + 1)
 
 
 def made_up_file() -> bytes:

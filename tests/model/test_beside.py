@@ -194,7 +194,7 @@ def test_a_model_may_see_two_videos_at_a_time(cfg: Path, clip: Path, monkeypatch
         both = pool.map(lambda _: [results.scores for results in model(Video(clip), workers=1)], range(2))
     for found in both:
         np.testing.assert_array_equal(found, plain)
-    assert model._sharing is not None
+    assert model.findings.sharing is not None
 
 
 @pytest.mark.parametrize("change", ["gone", "another network", "other weights"])

@@ -19,7 +19,7 @@ from darknet_py import DataError, Model, load
 from darknet_py.backends.auto import measurements
 from darknet_py.model import throughput
 from darknet_py.model.at_once import Several, opener_of
-from darknet_py.model.model import FEW
+from darknet_py.model.stream import FEW
 from darknet_py.model.throughput import HOPELESS, LEAD, Team, Way, quickest, ways_of
 
 CFG = """[net]\nwidth=16\nheight=16\nchannels=3
@@ -32,7 +32,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DARKNET_PY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("darknet_py.model.at_once.cores", lambda: 2)
     monkeypatch.setattr("darknet_py.model.throughput.cores", lambda: 2)
-    monkeypatch.setattr("darknet_py.model.model.cores", lambda: 2)
+    monkeypatch.setattr("darknet_py.model.stream.cores", lambda: 2)
     monkeypatch.setattr(throughput, "SECONDS", 0.005)
 
 
@@ -117,7 +117,7 @@ def test_a_plan_changes_nothing(cfg: Path, way: Way, backend: str) -> None:
     opener = opener_of(model)
     session = opener(way.runs, way.threads) if opener else None
     assert session
-    model._team = Team(way, session)
+    model.findings.team, model.findings.has_looked = Team(way, session), True
     np.testing.assert_allclose(scores(model(frames(COUNT), workers="auto")), wanted, atol=1e-6)
 
 
@@ -132,7 +132,7 @@ def test_the_plan_is_measured_once_and_remembered(cfg: Path) -> None:
     (line,) = (line for line in told if "many pictures" in line)
     (kept,) = measurements().iterdir()
     assert str(kept) in line
-    assert tuple(json.loads(kept.read_text())["way"]) == model._team.way  # type: ignore[union-attr]
+    assert tuple(json.loads(kept.read_text())["way"]) == model.findings.team.way  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_few_pictures_measure_nothing(cfg: Path) -> None:
     told: list[str] = []
     model = opened(cfg, told)
     assert len(model(frames(FEW), workers="auto")) == FEW
-    assert model._team is None
+    assert not model.findings.has_looked
     assert not any("many pictures" in line for line in told)
 
 
@@ -181,7 +181,7 @@ def test_without_a_choice_pictures_go_through_all_the_same(cfg: Path, options: d
     model = opened(cfg, **options)
     wanted = scores(model(frames(COUNT)))
     np.testing.assert_allclose(scores(model(frames(COUNT), workers="auto")), wanted, atol=1e-6)
-    assert not model._team
+    assert model.findings.team is None
 
 
 def test_recurrent_networks_still_remember_in_order(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_no_more_is_read_than_is_at_work_and_nothing_is_left_at_work(cfg: Path) 
     results = model(stream(), workers="auto")
     for _ in range(COUNT):
         next(results)
-    way = model._team.way  # type: ignore[union-attr]
+    way = model.findings.team.way  # type: ignore[union-attr]
     assert read <= COUNT + way.batch * (way.hands + 2)
     results.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in enumerate_threads() if thread.name.startswith("darknet-py-picture")]

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...analysis.evaluate.classify import Accuracy, open_classified
 from ...errors import DataError
-from ...model.model import Model, Workers
+from ...model.model import Model
 from ...model.opening import load
+from ...model.stream import Workers
 from ...vision.results import Results
 from ...zoo.names import read_options
 

@@ -20,8 +20,9 @@ from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import Detected, append, evaluations, recorded
 from ...analysis.evaluate.score import IOU, score
 from ...errors import DataError, counted
-from ...model.model import Model, Workers
+from ...model.model import Model
 from ...model.opening import load
+from ...model.stream import Workers
 from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Fault, Labels
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -46,32 +47,43 @@ def _import() -> Any:
 ov = _import()
 
 
+@dataclass(frozen=True)
+class OpenVINOSettings:
+    """The options of this back end.
+
+    `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
+    `device` None: the processor. `streams` runs go at a time, on `threads` each.
+    """
+
+    threads: int | None = None
+    cache: str | Path | None = None
+    device: Device | None = None
+    streams: int = 1
+    precision: Precision = WHOLE
+
+    def config(self) -> dict[str, Any]:
+        """The same in OpenVINO's words."""
+        hint = _rest().kind if self.precision.kind == INT8 else self.precision.kind
+        config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        if self.streams > 1:
+            config |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self.streams}
+        if self.threads is not None:
+            config["INFERENCE_NUM_THREADS"] = self.threads * self.streams
+        if self.cache is not None:
+            config["CACHE_DIR"] = str(self.cache)
+        return config
+
+
 class OpenVINOSession:
     """An ONNX model in OpenVINO; keeps what was compiled for the last batch size, and a request for each stream.
 
     More requests than streams would not be faster: each takes all the threads of its stream.
     """
 
-    def __init__(
-        self,
-        model: bytes | Path,
-        threads: int | None,
-        cache: str | Path | None,
-        device: Device | None = None,
-        streams: int = 1,
-        precision: Precision = WHOLE,
-    ) -> None:
+    def __init__(self, model: bytes | Path, settings: OpenVINOSettings) -> None:
         self._core = ov.Core()
-        self._device = _device_name(self._core, device)
-        hint = _rest().kind if precision.kind == INT8 else precision.kind
-        self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-        self._streams = streams
-        if streams > 1:
-            self._config |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
-        if threads is not None:
-            self._config["INFERENCE_NUM_THREADS"] = threads * streams
-        if cache is not None:
-            self._config["CACHE_DIR"] = str(cache)
+        self._device = _device_name(self._core, settings.device)
+        self._config, self._streams = settings.config(), settings.streams
         self._batch: int | None = None
         self._lock = Lock()  # of the batch size, and what was compiled for it
         try:
@@ -140,19 +152,11 @@ def _gives_one_number(op: Any) -> bool:
 class GraphSession(OpenVINOSession):
     """A graph in OpenVINO."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        threads: int | None,
-        cache: str | Path | None,
-        device: Device | None,
-        streams: int,
-        precision: Precision,
-    ) -> None:
+    def __init__(self, graph: Graph, settings: OpenVINOSettings) -> None:
         self._graph = graph
-        written = _written(graph, precision)
+        written = _written(graph, settings.precision)
         with readable(written.skeleton(), written.arrays) as model:
-            super().__init__(model, threads, cache, device, streams, precision)
+            super().__init__(model, settings)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs, then the new states, for a batch of inputs."""
@@ -168,31 +172,11 @@ def _written(graph: Graph, precision: Precision) -> Emitter:
     return write_onnx(small.graph, emitters=emitters, int8=small)
 
 
-def open_session(
-    graph: Graph,
-    *,
-    threads: int | None = None,
-    cache: str | Path | None = None,
-    device: Device | None = None,
-    streams: int = 1,
-    precision: Precision = WHOLE,
-) -> GraphSession:
-    """OpenVINO on a graph with its parameters loaded, on the processor unless a `device` is given.
-
-    `threads` None: one for each core. `cache` is a folder where OpenVINO keeps what it compiled, for faster starts.
-    `streams` runs go at a time, on `threads` each.
-    """
-    return GraphSession(graph, threads, cache, device, streams, precision)
+def open_session(graph: Graph, **options: Any) -> GraphSession:
+    """OpenVINO on a graph with its parameters loaded; `options` are the fields of `OpenVINOSettings`."""
+    return GraphSession(graph, OpenVINOSettings(**options))
 
 
-def open_file(
-    path: Path,
-    *,
-    threads: int | None = None,
-    cache: str | Path | None = None,
-    device: Device | None = None,
-    streams: int = 1,
-    precision: Precision = WHOLE,
-) -> OpenVINOSession:
-    """OpenVINO on an ONNX file."""
-    return OpenVINOSession(path, threads, cache, device, streams, precision)
+def open_file(path: Path, **options: Any) -> OpenVINOSession:
+    """OpenVINO on an ONNX file, or its own; `options` are the fields of `OpenVINOSettings`."""
+    return OpenVINOSession(path, OpenVINOSettings(**options))

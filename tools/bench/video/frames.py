@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 
 from darknet_py import Model, Video, load
-from darknet_py.contract.selection import ALL
 from darknet_py.contract.thresholds import CONF, IOU
+from darknet_py.model.stream import Group, Steps
 from darknet_py.vision.headers import pixel_limit
 from darknet_py.vision.picture import Picture
 from darknet_py.vision.video.frames import in_order
@@ -120,11 +120,14 @@ def _stages(model: Model, clip: Path, folder: Path, count: int, recorded: bool) 
     limit = pixel_limit(None)
     sample = list(islice(in_order(Video(clip), limit), SAMPLE))
     pictures = [*sample, *sample[-2:0:-1]]
-    padded = model.contract.letterbox
-    read = [model._read([lambda p=p: p], padded, None) for p in pictures]  # type: ignore[misc]
-    computed = [model._infer(group) for group in read]
-    given: dict[str, Any] = dict(conf=CONF, iou=IOU, padded=padded, selection=ALL)
-    results = [model._results(group, **given)[0] for group in computed]
+    steps = Steps(model, CONF, IOU, model.contract.letterbox)
+
+    def read_one(picture: Picture) -> Group:
+        return steps.read([lambda: picture])
+
+    read = [*map(read_one, pictures)]
+    computed = [*map(steps.infer, read)]
+    results = [steps.finish(group)[0] for group in computed]
 
     def each(work: Callable[..., object], items: list[Any]) -> Callable[[], None]:
         def run() -> None:
@@ -141,14 +144,11 @@ def _stages(model: Model, clip: Path, folder: Path, count: int, recorded: bool) 
         with writing(folder / "stage.webm", RATE, replace=True) as file:
             each(lambda one: file.write(one.plot()), results)()
 
-    def read_one(picture: Picture) -> None:
-        model._read([lambda: picture], padded, None)
-
     works: dict[str, Callable[[], None]] = {
         "decoding": decode,
         "input": each(read_one, pictures),
-        "network": each(model._infer, read),
-        "boxes": each(lambda group: model._results(group, **given), computed),
+        "network": each(steps.infer, read),
+        "boxes": each(steps.finish, computed),
     }
     if recorded:
         works["drawing and encoding"] = record
