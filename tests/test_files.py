@@ -31,7 +31,17 @@ from darknet_py.darknet.layers.heads.tree import read_tree
 from darknet_py.darknet.network import open_network
 from darknet_py.darknet.weights import random_weights, read_weights, write_weights
 from darknet_py.errors import DarknetError, DataError
-from darknet_py.files import LIST, check_output, one_run, opening, read_at_most, replacing, scratch, write_whole
+from darknet_py.files import (
+    LIST,
+    check_output,
+    neighbours,
+    one_run,
+    opening,
+    read_at_most,
+    replacing,
+    scratch,
+    write_whole,
+)
 from darknet_py.ir import Graph
 from darknet_py.machine import host, is_alive
 from darknet_py.onnx.metadata import read_onnx
@@ -433,7 +443,10 @@ def test_the_second_file_of_an_export_is_the_users_unless_the_model_is_ours(tmp_
 
 @pytest.mark.fault("temp-left-after-kill")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_what_a_killed_process_left_is_removed_by_the_next_write(detector: Path, tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_removed_by_the_next_write(
+    detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "SWEEP_SHARE", 0)  # look for what was left at once
     script = "import sys, time; from darknet_py.files import replacing, scratch\n"
     script += "with scratch(sys.argv[1]) as folder, replacing(sys.argv[1] + '/a.txt') as file:\n"
     script += "    (folder / 'big').write_bytes(b'1'); print('.', flush=True); time.sleep(60)"
@@ -445,12 +458,12 @@ def test_what_a_killed_process_left_is_removed_by_the_next_write(detector: Path,
     process.kill()
     process.wait()
     process.stdout.close()
-    time.sleep(0.1)
     export_onnx(detector, tmp_path / "net.onnx")
     assert not list(tmp_path.glob(".darknet-py.*.*"))
 
 
-def test_hidden_files_of_others_are_not_swept(tmp_path: Path) -> None:
+def test_hidden_files_of_others_are_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "SWEEP_SHARE", 0)  # look for what was left at once
     names = (
         ".bashrc.1",
         f".darknet-py.{host()}",
@@ -462,7 +475,6 @@ def test_hidden_files_of_others_are_not_swept(tmp_path: Path) -> None:
     write_whole(tmp_path / "a.txt", b"")
     assert all((tmp_path / name).exists() for name in names)
     os.utime(tmp_path / names[-1], (0, 0))  # of another machine, and forgotten
-    time.sleep(0.05)
     write_whole(tmp_path / "a.txt", b"")
     assert [(tmp_path / name).exists() for name in names] == [True, True, True, False]
 

@@ -24,7 +24,7 @@ from ..contract.contract import Contract
 from ..contract.nms import box_iou
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
-from ..errors import DataError, counted
+from ..errors import DataError, Say, counted, to_nobody
 from ..files import check_file
 from ..ir.int8 import Calibration
 from ..vision.datasets import list_pictures
@@ -90,22 +90,36 @@ class Quantization:
         return cls(*losses, data["speed"], data.get("runtime", cls.runtime))
 
 
-def quantize(program: Program, images: str | Path) -> tuple[Calibration, Quantization]:
+def quantize(program: Program, images: str | Path, say: Say = to_nobody) -> tuple[Calibration, Quantization]:
     """What pictures tell of a program with its parameters loaded, for int8 in onnxruntime, and what int8 loses then.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
-    held out. Raises `DataError` for too few pictures.
+    held out. `say` is told what takes long. Raises `DataError` for too few pictures.
     """
     others, held_out = split_pictures(images)
     program = program.before_heads()
-    calibration = calibrate(program, others, DEFAULT)
-    reference = _Opened(open_session(program.graph), program.contract)
-    candidate = _Opened(open_session(program.graph, precision=Precision(INT8, calibration)), program.contract)
-    parts = [[(reference.look(f), candidate.look(f)) for f in some] for some in (held_out, others)]
-    sessions = reference.session, candidate.session
-    speeds = [divide(*(timed(s, reference.inputs) for s in sessions)) for _ in range(ROUNDS)]
-    first, second = (loss(*zip(*pairs, strict=True)) for pairs in parts)
-    return calibration, Quantization(first, second, speed=median(speeds))
+    say(calibrating(DEFAULT, len(others), images))
+    calibration = calibrate(program, others, DEFAULT, tell=say)
+    small = open_session(program.graph, precision=Precision(INT8, calibration))
+    return calibration, compare_int8(open_session(program.graph), small, program.contract, held_out, others)
+
+
+def calibrating(backend: str, count: int, images: str | Path) -> str:
+    """What is said before pictures are looked at."""
+    return f"calibrating int8 for {backend} on {counted(count, 'picture')} of {images}"
+
+
+def compare_int8(
+    whole: Session, small: Session, contract: Contract, held_out: Sequence[Found], others: Sequence[Found],
+    runtime: str = DEFAULT,
+) -> Quantization:  # fmt: skip
+    """What the int8 form of a network loses against the float32 one in the same runtime, and how much faster it is."""
+    reference, candidate = (_Opened(session, contract) for session in (whole, small))
+    first, second = (
+        loss([reference.look(f) for f in files], [candidate.look(f) for f in files]) for files in (held_out, others)
+    )
+    speeds = [divide(*(timed(s, reference.inputs) for s in (whole, small))) for _ in range(ROUNDS)]
+    return Quantization(first, second, median(speeds), runtime)
 
 
 def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:

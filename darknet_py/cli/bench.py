@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from .options import DIALECTS, Size, echo, message, precision_of, precision_options, verbose_option, write_json
+from .options import (
+    DIALECTS,
+    Size,
+    echo,
+    exported_option,
+    message,
+    precision_of,
+    precision_options,
+    verbose_option,
+    write_json,
+)
 
 PLACE = ("Check and compare", 5)
 
@@ -18,14 +28,7 @@ WORST_LAYERS = 20
 @click.argument("cfg")
 @click.argument("weights", required=False, type=click.Path(path_type=Path))
 @click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only these (default: all fast ones here).")
-@click.option(
-    "--exported",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file that `export` wrote of CFG, beside the back ends: raw heads, of any format that runs here.",
-)
+@exported_option("beside the back ends: raw heads, of any format that runs here")
 @click.option("--rounds", type=click.IntRange(1), help="How often each is timed (default: by the cost of a run).")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each back end (default: one for each core).")
 @click.option("--layers", is_flag=True, help="Time every layer, and say what bounds it.")

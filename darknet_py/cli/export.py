@@ -107,24 +107,31 @@ def command(
     darknet-py export my.cfg -o for-darknet.cfg
     """
     chosen = find_format(output or Path("net.onnx"), format_)
-    network = network_of(cfg, weights, **{k: options.pop(k) for k in NETWORK})
-    path = output or chosen.place(network.cfg.stem)
-    _say_precision(options)
-    given = {k: v for k, v in options.items() if v and k in ("half", "int8")}
+    reading = {k: options.pop(k) for k in NETWORK}
+    words = {p.name: max(p.opts, key=len) for p in ctx.command.params if p.name}
+    if options["precision"] != F32:
+        words |= dict.fromkeys(("half", "int8"), f"--precision {options['precision']}")
+    given = _precision_of(options)
     given |= {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
-    for sentence in chosen.write(network, path, replace=replace, check=check, **given):
+    chosen.check_options(given, words)
+    network = network_of(cfg, weights, **reading)
+    path = output or chosen.place(network.cfg.stem)
+    for sentence in chosen.write(network, path, replace=replace, check=check, say=message, **given):
         message(sentence)
     echo(path)
 
 
-def _say_precision(options: dict[str, Any]) -> None:
-    """Say `--precision` in the words of the formats. Raises `UsageError` for two precisions, or int8 without data."""
-    precision, data = options.pop("precision"), options.pop("data")
+def _precision_of(options: dict[str, Any]) -> dict[str, Any]:
+    """The precision in the words of the formats, taken out of the options; nothing for float32.
+
+    Raises `UsageError` for two precisions, or int8 without data.
+    """
+    precision, data, half, int8 = (options.pop(key) for key in ("precision", "data", "half", "int8"))
     if (precision == INT8) != (data is not None):
         raise click.UsageError(
             "--precision int8 needs pictures to be calibrated on, --data PICTURES, and nothing else does"
         )
-    if precision != F32 and (options["half"] or options["int8"]):
+    if precision != F32 and (half or int8):
         raise click.UsageError("--half and --int8 are precisions: leave out --precision")
-    options["half"] = options["half"] or precision == F16
-    options["int8"] = options["int8"] or data
+    asked = {"half": half or precision == F16, "int8": int8 or data}
+    return {name: value for name, value in asked.items() if value}

@@ -105,6 +105,19 @@ replace_option = click.option(
     help="Replace files that darknet-py did not write, or that were changed since; never one that is read.",
 )
 
+
+def exported_option(purpose: str) -> Callable[[F], F]:
+    """Files of the network, as `files`; `purpose` is what is done with them, in words."""
+    return click.option(
+        "--exported",
+        "files",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"A file that `export` wrote of CFG, {purpose}.",
+    )
+
+
 device_option = click.option(
     "--device",
     metavar="DEVICE",

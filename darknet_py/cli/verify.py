@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import backends as known_backends
-from .options import echo, message, network_of, network_options, write_json
+from .options import echo, exported_option, message, network_of, network_options, write_json
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -34,14 +34,7 @@ PLACE = ("Check and compare", 4)
     help="Only these (default: all).",
 )
 @click.option("--tolerance", type=click.FloatRange(0), help="Largest difference, relative to the scale of a layer.")
-@click.option(
-    "--exported",
-    "files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A file that `export` wrote of CFG, in place of the runtimes: run, and held against NumPy.",
-)
+@exported_option("in place of the runtimes: run, and held against NumPy")
 @click.option("--all", "all_layers", is_flag=True, help="List every layer, not only those beyond the tolerance.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @network_options
@@ -84,19 +77,12 @@ def _verify_files(network: Network, files: tuple[Path, ...], tolerance: float | 
     """Print how each file agrees with NumPy; whether all do."""
     from dataclasses import asdict, replace
 
-    from ..errors import DataError
-    from ..files import check_file, kind_of
     from ..model.agreement import compare_exported
-    from ..model.formats import find_exported
+    from ..model.formats import read_exported
 
     told, right = {}, True
     for path in files:
-        if kind_of(path) != "a folder":
-            check_file(path, "exported file")
-        found = find_exported(path)
-        if found is None or found[0].contract is None:
-            raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")
-        one = compare_exported(network, found[1], found[0].contract(found[1]))
+        one = compare_exported(network, *read_exported(path))
         one = one if tolerance is None else replace(one, tolerance=tolerance)
         right = right and bool(one.title) and one.is_right
         told[str(path)] = {**asdict(one), "right": one.is_right}

@@ -59,6 +59,12 @@ class Program:
         whole = replace(graph, ops=(*graph.ops, *b.ops), data={**graph.data, **b.data}, outputs=outputs)
         return Program(check(whole), replace(self.contract, boxes="decoded", outputs=("boxes", "scores")))
 
+    def ending_in(self, boxes: str) -> Program:
+        """The same program, ending as a contract has it whose `boxes` are these; suppression is not of the graph."""
+        if boxes == "raw":
+            return self
+        return self.before_heads() if boxes == "input" else self.with_boxes()
+
     def tails(self) -> list[Graph | None]:
         """The operations of each head after its source; None where that is its output."""
         return [self._tail(*pair) for pair in zip(self.graph.heads, self.sources, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from ..errors import DataError
 from .contract import Contract
@@ -24,8 +25,16 @@ def to_text(contract: Contract) -> str:
 
 def from_text(text: str | bytes, where: object) -> Contract:
     """The contract again. Raises `DataError`, which names the file, for any other text."""
+    return believed(lambda: Contract.of(json.loads(text)["darknet-py"]), where)
+
+
+def believed(read: Callable[[], Contract], where: object) -> Contract:
+    """The contract that `read` takes from a file, if it is one.
+
+    Raises `DataError`, which names the file, where that is damaged, or somebody else's.
+    """
     try:
-        contract = Contract.of(json.loads(text)["darknet-py"])
+        contract = read()
         believe(contract, CONTRACT)
         if len(contract.names) != contract.classes:
             raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")

@@ -22,6 +22,7 @@ from .. import files
 from ..errors import Code, DataError, Diagnostic, Severity, WeightsError
 from ..ir.graph import Graph, Param, Value
 from .magic import LOOK, recognize, recognize_text
+from .numbers import are_swapped, sane_share
 
 FLOAT_BYTES = 4
 EXPLAINED = 1 << 26  # numbers of a file that does not fit, which are looked at: 256 MB
@@ -94,8 +95,7 @@ def _no_version(data: bytes) -> str:
     """What a file is that has no version where Darknet writes one."""
     if _is_version(*struct.unpack_from(">iii", data)):
         return "the order of its bytes is the other one: it was written on another machine, and each number is reversed"
-    numbers = np.abs(np.frombuffer(data, "<f4", len(data) // FLOAT_BYTES))
-    if ((numbers == 0) | ((numbers > 1e-12) & (numbers < 1e6))).all():
+    if sane_share(np.frombuffer(data, "<f4", len(data) // FLOAT_BYTES)) == 1:
         return "it has no header: its numbers begin at the first byte; put the 20 bytes of another file before them"
     return "this is no weights file, or one of another program"
 
@@ -243,13 +243,6 @@ def _fitting(file: _Stored, graph: Graph, allow_partial: bool) -> list[Param]:
 
 def _refuse_swapped(floats: np.ndarray, name: str) -> None:
     """Raise for numbers whose bytes are in the other order; Darknet reads them and computes nonsense."""
-    some = np.abs(floats[:: max(1, len(floats) // 256)][:256])
-    with np.errstate(invalid="ignore"):
-        odd = np.count_nonzero(~((some == 0) | ((some > 1e-12) & (some < 1e6))))
-    if odd < len(some) / 4:  # the usual case, without another import
-        return
-    from .misfit import are_swapped
-
     if are_swapped(floats):
         hint = "it was written on another machine, or by a program that reversed each number"
         raise WeightsError(f"{name}: its numbers have the other order of bytes", Code.WEIGHTS_HEADER, hint)

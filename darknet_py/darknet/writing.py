@@ -18,8 +18,7 @@ from ..files import check_output, read_whole, write_whole
 from ..ir.graph import Graph, LayerInfo, Param
 from ..passes.fold_batch_norm import FOLDABLE, fold_batch_norm
 from ..version import VERSION
-from .cfg import Section, write
-from .cfg.model import Option
+from .cfg import Section, spell
 from .cfg.options import plain_value, schema
 from .compile import Compilation, compile_cfg
 from .dialects import ALEXEYAB, Dialect
@@ -254,9 +253,8 @@ def _without_norms(graph: Graph, spelled: list[tuple[str, Options]]) -> None:
 
 def _text(source: Compilation, sections: Iterable[tuple[str, Options]]) -> str:
     """The cfg of some sections, with a line that says where it is from."""
-    span = source.cfg.sections[0].span
-    made = [Section(n, tuple(Option(k, v, span, span) for k, v in o.items()), span) for n, o in sections]
-    return f"# {Path(source.cfg.source.name).name}, written by darknet-py {VERSION} for {ALEXEYAB.title}\n{write(made)}"
+    name = Path(source.cfg.source.name).name
+    return f"# {name}, written by darknet-py {VERSION} for {ALEXEYAB.title}\n{spell(sections)}"
 
 
 def _side_files(sections: Iterable[tuple[str, Options]], folder: str) -> dict[str, Path]:

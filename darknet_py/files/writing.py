@@ -23,12 +23,12 @@ _permitted: ContextVar[frozenset[Path]] = ContextVar("permitted", default=frozen
 
 
 @contextmanager
-def permitting(path: str | Path, replace: bool) -> Iterator[None]:
-    """A block in which `path` may be replaced, if `replace`, by whoever writes it: somebody else's format, say.
+def permitting(*paths: Path) -> Iterator[None]:
+    """A block in which these may be replaced by whoever writes them: somebody else's format, say.
 
-    Where that is a folder, so may the files in it.
+    Where one is a folder, so may the files in it.
     """
-    token = _permitted.set(_permitted.get() | ({target_of(Path(path))} if replace else set()))
+    token = _permitted.set(_permitted.get() | {target_of(path) for path in paths})
     try:
         yield
     finally:

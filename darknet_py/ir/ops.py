@@ -76,6 +76,18 @@ def _window(size: int, before: int, after: int, kernel: int, stride: int, dilati
     return out
 
 
+def same_pads(size: Sequence[int], kernel: Sequence[int], strides: Pair, dilations: Sequence[int] = (1, 1)) -> Pads:
+    """The padding SAME, with which a window has ceil(size / stride) places; the odd one goes after.
+
+    >>> same_pads((5, 4), (3, 3), (1, 2))
+    (1, 0, 1, 1)
+    """
+    totals = [max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+              for n, k, s, d in zip(size, kernel, strides, dilations, strict=True)]  # fmt: skip
+    (y, x), (top, left) = totals, (n // 2 for n in totals)
+    return top, left, y - top, x - left
+
+
 def _image(x: Shape) -> tuple[int, int, int]:
     _require(len(x) == 3, f"wants channels, height and width, not {x}")
     return x[0], x[1], x[2]

@@ -132,11 +132,7 @@ def random_inputs(contract: Contract) -> list[np.ndarray]:
 def _expected(network: Network, contract: Contract, feed: Sequence[np.ndarray]) -> list[np.ndarray]:
     """NumPy's outputs, and states, for the numbers; boxes and scores where the file suppresses them itself."""
     program = program_of(network.compilation, network.graph)  # without names of classes, which may not fit
-    if contract.boxes == "input":
-        program = program.before_heads()
-    elif contract.boxes != "raw":
-        program = program.with_boxes()
-    return open_session(program.graph, "numpy").run(feed)
+    return open_session(program.ending_in(contract.boxes).graph, "numpy").run(feed)
 
 
 def _compare_boxes(

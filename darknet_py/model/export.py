@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..contract.contract import Contract, StateSpec
+from ..contract.contract import Contract
+from ..contract.form import MOST
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
@@ -17,10 +17,10 @@ from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output, put, scratch
 from ..ir import Graph
-from ..onnx.emitter import output_names
-from ..onnx.export import Exported, is_exported, to_exported
+from ..onnx.export import Exported, described, is_exported, to_exported
+from ..onnx.operators import Emit, need_weights
 from ..passes import Pass, optimize
-from ..version import VERSION
+from .options import ExportOptions
 
 
 def export_onnx(
@@ -36,7 +36,7 @@ def export_onnx(
     letterbox: bool | None = None,
     threshold: float = CONF,
     iou: float = IOU,
-    max_detections: int = 300,
+    max_detections: int = MOST,
     external: bool = False,
     replace: bool = False,
 ) -> Contract:
@@ -80,46 +80,44 @@ def export_onnx(
         network = open_network(network, weights)
     elif weights is not None:
         raise DataError("an open network has its weights already")
-    sources = [p for p in (network.cfg, network.weights, names, int8) if p is not None]
-    check_output(path, replace=replace, sources=sources, own=is_exported)
-    exported = exported_of(
-        network, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
-        iou=iou, max_detections=max_detections,
+    options = ExportOptions(
+        boxes=boxes, batch=batch, half=half, threshold=threshold, iou=iou, max_detections=max_detections, int8=int8,
+        names=names, letterbox=letterbox, replace=replace,
     )  # fmt: skip
-    return exported.save(path, external=external, replace=replace, sources=sources)
+    return save_as_onnx(network, path, options, external=external)
+
+
+def save_as_onnx(network: Network, path: str | Path, options: ExportOptions, *, external: bool = False) -> Contract:
+    """`export_onnx` of an open network."""
+    sources = [p for p in (network.cfg, network.weights, options.names, options.int8) if p is not None]
+    check_output(path, replace=options.replace, sources=sources, own=is_exported)
+    exported = exported_of(network, options)
+    return exported.save(path, external=external, replace=options.replace, sources=sources)
 
 
 def exported_of(
-    network: Network,
-    *,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    half: bool = False,
-    int8: str | Path | None = None,
-    **options: Any,
-) -> Exported:
-    """An open network as ONNX, not yet written; `options` are those of `to_exported`.
+    network: Network, options: ExportOptions, *, emitters: Mapping[str, Emit] | None = None
+) -> Exported:  # fmt: skip
+    """An open network as ONNX, not yet written; `emitters` are those of `to_exported`.
 
     The `diagnostics` of its contract are about the names and about what float16 loses.
     """
-    if half and int8 is not None:
-        raise DataError("half and int8 exclude each other")
-    program, calibration = named(network, names, letterbox), None
-    if int8 is not None:
+    program, calibration = named(network, options), None
+    if options.int8 is not None:
         from ..analysis.quantize import quantize
 
-        calibration, found = quantize(program, int8)
-        program = Program(program.graph, dataclasses.replace(program.contract, int8=found.to_dict()))
-    exported = to_exported(program, half=half, calibration=calibration, **options)
+        calibration, found = quantize(program, options.int8, options.say)
+        program = Program(program.graph, replace(program.contract, int8=found.to_dict()))
+    exported = to_exported(program, options, calibration=calibration, emitters=emitters)
     exported.model.graph.name = network.cfg.stem
-    told = (*notes_of(network, program.contract), *(told_of_half(program) if half else ()))
-    return dataclasses.replace(exported, contract=dataclasses.replace(exported.contract, diagnostics=told))
+    told = (*notes_of(network, program.contract), *(told_of_half(program) if options.half else ()))
+    return replace(exported, contract=replace(exported.contract, diagnostics=told))
 
 
-def named(network: Network, names: str | Path | None = None, letterbox: bool | None = None) -> Program:
+def named(network: Network, options: ExportOptions) -> Program:
     """The program of a network with all that a file says of it: names of classes, and the hashes of cfg and weights."""
-    program = network.program(names, letterbox)
-    contract = dataclasses.replace(
+    program = network.program(options.names, options.letterbox)
+    contract = replace(
         program.contract, cfg_sha256=network.cfg_sha256,
         weights_sha256=hash_weights(network.compilation.graph, network.loaded) if network.loaded else None,
     )  # fmt: skip
@@ -138,44 +136,40 @@ def told_of_half(program: Program) -> tuple[str, ...]:
 
     found = find_half_loss(optimize(program.graph))
     if found.warnings:
-        warnings.warn("\n".join(found.warnings), stacklevel=4)
+        warnings.warn("\n".join(found.warnings), stacklevel=5)
     return tuple(f"warning: {w}" for w in found.warnings) or (str(found),)
 
 
-def finished(
-    network: Network,
-    passes: Sequence[Pass],
-    *,
-    boxes: str = "raw",
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    batch: int | None = None,
-    half: bool = False,
-    threshold: float = CONF,
-    iou: float = IOU,
-) -> Program:
+def finished(network: Network, passes: Sequence[Pass], options: ExportOptions) -> Program:
     """An open network as a file has it that is written from the graph: optimized, and with a contract that says so.
 
-    It ends in the outputs of the heads, in boxes and scores ('decoded'), or before the heads ('input'). Raises
-    `DataError` for other `boxes`.
+    It ends in the outputs of the heads (unless `boxes` says otherwise), in boxes and scores ('decoded'), or before the
+    heads ('input'). Raises `DataError` for other `boxes`, and `BackendError` for a network without its weights.
     """
-    program = named(network, names, letterbox)
+    boxes = options.boxes or "raw"
     if boxes not in ("raw", "decoded", "input"):
         raise DataError(f"boxes={boxes!r}: this format has no suppression; 'raw' and 'decoded' are to be had")
-    if boxes == "decoded":
-        program = program.with_boxes()
-    elif boxes == "input":
-        program = program.before_heads()
+    need_weights(network.graph)
+    program = named(network, options).ending_in(boxes)
     graph = optimize(program.graph, passes)
-    outputs = output_names(graph)
-    count = len(graph.outputs)
-    contract = dataclasses.replace(
-        program.contract, batch=batch, producer=f"darknet-py {VERSION}", threshold=threshold, iou=iou, half=half,
-        input=graph.image.name, outputs=program.contract.outputs or tuple(outputs[:count]),
-        states=tuple(StateSpec(s.input.name, f"{s.input.name}.next", s.input.shape) for s in graph.states),
-        diagnostics=(*notes_of(network, program.contract), *(beyond_half(graph) if half else ())),
-    )  # fmt: skip
-    return Program(graph, contract)
+    told = (*notes_of(network, program.contract), *(beyond_half(graph) if options.half else ()))
+    return Program(graph, replace(described(graph, program.contract, options), diagnostics=told))
+
+
+def said_of(contract: Contract) -> tuple[str, ...]:
+    """What goes into a file and what comes out, in a sentence, and all else that there is to say of it."""
+    size = "x".join(map(str, contract.shape))
+    said = f"input {contract.input} {size}, {contract.resize}, boxes: {contract.boxes}"
+    return (said, *lost_in_int8(contract), *contract.diagnostics)
+
+
+def lost_in_int8(contract: Contract) -> tuple[str, ...]:
+    """What the int8 form loses, in words, where that was measured."""
+    if not contract.int8:
+        return ()
+    from ..analysis.quantize import Quantization
+
+    return (str(Quantization.of(contract.int8)),)
 
 
 def beyond_half(graph: Graph) -> tuple[str, ...]:

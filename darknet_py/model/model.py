@@ -99,7 +99,7 @@ class Model:
 
         if self.network is None:
             raise DataError("this model comes from an exported file: copy that")
-        find_format(Path(path), format).write(self.network, Path(path), replace=replace, **options)
+        find_format(Path(path), format).write(self.network, Path(path), replace=replace, say=self.tell, **options)
 
     def forward(self, inputs: np.ndarray) -> list[np.ndarray]:
         """The network alone: a batch of inputs (n, c, h, w) float32 to its outputs, with the batch axis in front.

@@ -215,10 +215,11 @@ class Search:
 
     def _calibrated(self, backend: str) -> Calibration:
         from ..analysis.calibrate import calibrate
+        from ..analysis.quantize import calibrating
         from ..vision.sources import PictureFile
 
         files = [PictureFile(path) for path in self._pictures.calibration]
-        self._say(f"calibrating int8 for {backend} on {counted(len(files), 'picture')} of {self._pictures.path}")
+        self._say(calibrating(backend, len(files), self._pictures.path))
         return calibrate(self._program, files, backend, tell=self._say)
 
     def _loss(self, backend: str, precision: Precision) -> PrecisionLoss:

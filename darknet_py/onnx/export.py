@@ -17,10 +17,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..contract.contract import BATCHED, ROW, Contract, StateSpec
+from ..contract.form import Form
 from ..contract.program import Program
-from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..files import put, scratch
+from ..ir import Graph
 from ..ir.int8 import Calibration, plan
 from ..passes import optimize
 from ..version import VERSION
@@ -34,6 +35,7 @@ SAME_AS = {"efficient-nms": "padded"}  # what TensorRT's plug-in gives, in ONNX'
 PRODUCER = "darknet-py"  # as `Emitter.skeleton` writes it
 TABLE = "nms.table"  # the detections and a row of zeros
 PADDED = ("num_dets", "boxes", "scores", "classes")
+PLAIN = Form()
 PLUGINS = "trt.plugins"  # the domain in which onnxruntime looks for TensorRT's; TensorRT itself goes by the name alone
 
 
@@ -70,64 +72,64 @@ class Exported:
 
 def to_exported(
     program: Program,
+    form: Form = PLAIN,
     *,
-    batch: int | None = None,
-    boxes: str = "raw",
-    half: bool = False,
-    threshold: float = CONF,
-    iou: float = IOU,
-    max_detections: int = 300,
     calibration: Calibration | None = None,
     emitters: Mapping[str, Emit] | None = None,
 ) -> Exported:
-    """A program with its parameters loaded as ONNX, of 8 bits with a `calibration`.
+    """A program with its parameters loaded as ONNX, of 8 bits with a `calibration`; `emitters` are for `write_onnx`.
 
-    The other options are those of `export_onnx`, and `write_onnx`.
-
-    Raises `DataError` for bad options and `BackendError` where boxes cannot be expressed.
+    Raises `DataError` for `boxes` that there are not, and `BackendError` where they cannot be expressed.
     """
-    boxes = SAME_AS.get(boxes, boxes)
+    asked = form.boxes or "raw"
+    boxes = SAME_AS.get(asked, asked)
     if boxes not in (*BOXES, *BATCHED):
         raise DataError(f"boxes={boxes!r} is none of {', '.join((*BOXES, *SAME_AS, 'tensorrt'))}")
-    if batch is not None and batch < 1:
-        raise DataError(f"a batch of {batch} is empty")
     graph = optimize(program.graph)
-    image, *states = input_names(graph)
-    names = output_names(graph)
-    count = len(graph.outputs)
-    contract = replace(
-        program.contract, origin="", names_origin="", diagnostics=(), batch=batch,
-        producer=f"darknet-py {VERSION}", boxes=boxes, threshold=threshold, iou=iou, half=half,
-        input=image, outputs=tuple(names[:count]),
-        states=tuple(map(StateSpec, states, names[count:], (s.input.shape for s in graph.states))),
-    )  # fmt: skip
-    body = frozenset(graph.ops) if half else frozenset()
+    plain = replace(program.contract, origin="", names_origin="", diagnostics=(), boxes=boxes, outputs=())
+    contract = described(graph, plain, form)
+    body = frozenset(graph.ops) if form.half else frozenset()
     tensors: list[str] = []
     extend: Callable[[Emitter], None] | None = None
     if boxes != "raw":
         graph = Program(graph, program.contract).with_boxes().graph
         tensors = ["boxes", "scores", *output_names(graph)[2:]]
         contract = replace(contract, outputs=("boxes", "scores"))
+    most, limits = form.max_detections, dict[str, Any](threshold=form.threshold, iou=form.iou)
     if boxes in BATCHED:
         count, classes = graph.outputs[1].shape
-        most = min(max_detections, count * classes)
+        most = min(most, count * classes)
         # What is left has other names than the tables that it is taken from.
         tensors[:2] = ["all.boxes", "all.scores"]
         contract = replace(contract, nms_kind="default", outputs=PADDED, max_detections=most)
-        limits: dict[str, Any] = dict(threshold=threshold, iou=iou, most=most)
-        extend = partial(_to_tensorrt if boxes == "tensorrt" else _to_padded, count=count, classes=classes, **limits)
+        write = _to_tensorrt if boxes == "tensorrt" else _to_padded
+        extend = partial(write, count=count, classes=classes, most=most, **limits)
     if boxes == "nms":
-        contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=max_detections)
-        extend = partial(_to_table, count=graph.outputs[0].shape[0], threshold=threshold, iou=iou, most=max_detections)
+        contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=most)
+        extend = partial(_to_table, count=graph.outputs[0].shape[0], most=most, **limits)
     small = plan(graph, calibration, whole=True) if calibration else None
     emitter = write_onnx(
-        small.graph if small else graph, batch=batch, half=body, names=tensors, extend=extend, emitters=emitters,
+        small.graph if small else graph, batch=form.batch, half=body, names=tensors, extend=extend, emitters=emitters,
         int8=small,
     )  # fmt: skip
     model = emitter.skeleton()
     if boxes == "tensorrt":
         model.opset_import.append(helper.make_opsetid(PLUGINS, 1))
     return Exported(model, emitter.arrays, contract)
+
+
+def described(graph: Graph, contract: Contract, form: Form) -> Contract:
+    """The contract of a file that has this graph, in a form: what goes in and comes out, by name, and who wrote it.
+
+    Where the contract has names of outputs already, these are kept.
+    """
+    image, *states = input_names(graph)
+    names, count = output_names(graph), len(graph.outputs)
+    return replace(
+        contract, batch=form.batch, producer=f"darknet-py {VERSION}", threshold=form.threshold, iou=form.iou,
+        half=form.half, input=image, outputs=contract.outputs or tuple(names[:count]),
+        states=tuple(map(StateSpec, states, names[count:], (s.input.shape for s in graph.states))),
+    )  # fmt: skip
 
 
 def _named(e: Emitter, kind: str, inputs: list[str], output: str, **attrs: object) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..contract.contract import Contract
 from ..contract.decoders import Decoder, Detection, Gaussian, Region, Yolo
+from ..contract.told import UNTOLD, believed
 from ..contract.tree import Tree
-from ..contract.trust import CONTRACT, believe
 from ..errors import DataError
 from ..files import reading
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
 PREFIX = "darknet."
-# What a file does not say of itself: how many samples it takes is in its shapes, where it lies the reader knows.
-UNWRITTEN = frozenset(("batch", "origin", "names_origin", "diagnostics"))
+UNWRITTEN = UNTOLD | {"batch"}  # how many samples a file takes is in its shapes
 
 
 def read_onnx(path: str | Path, *, note: bool = True) -> onnx.ModelProto:
@@ -69,19 +69,15 @@ def read_contract(path: str | Path) -> Contract:
 
 def contract_of(model: onnx.ModelProto, where: str | Path = "this ONNX file") -> Contract:
     """The contract in the metadata of a model; `DataError`, which names the file, if it is not there or incomplete."""
-    try:
-        own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
-        fields = {p.key.removeprefix(PREFIX): json.loads(p.value) for p in own}
-        contract = Contract.of(_modern(fields) if "heads" in fields else fields)
-        batch = model.graph.input[0].type.tensor_type.shape.dim[0]
-        contract = replace(contract, batch=None if batch.dim_param else int(batch.dim_value))
-        believe(contract, CONTRACT)
-        if len(contract.names) != contract.classes:
-            raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
-    except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
-        told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
-        raise DataError(f"{where} was not exported by darknet-py, or by another version of it ({told})") from None
-    return contract
+    return believed(partial(_stored, model), where)
+
+
+def _stored(model: onnx.ModelProto) -> Contract:
+    own = [p for p in model.metadata_props if p.key.startswith(PREFIX)]
+    fields = {p.key.removeprefix(PREFIX): json.loads(p.value) for p in own}
+    contract = Contract.of(_modern(fields) if "heads" in fields else fields)
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0]
+    return replace(contract, batch=None if batch.dim_param else int(batch.dim_value))
 
 
 def _compare(graph: onnx.GraphProto, contract: Contract) -> None:

@@ -147,22 +147,16 @@ def recognized(source: Any) -> Any:
     """
     if isinstance(source, list | tuple):
         return [one for part in source for one in _recognized(part)]
-    if isinstance(source, str | PathLike) or _is_number(source):
-        found = _recognized(source)
-        return found[0] if len(found) == 1 else found
-    return source
+    found = _recognized(source)
+    return found[0] if len(found) == 1 else found
 
 
 def _recognized(source: Any) -> list[Any]:
-    if _is_number(source):
-        return [Video(int(source))]
+    if isinstance(source, int) and not isinstance(source, bool):
+        return [Video(source)]
     if not isinstance(source, str | PathLike):
         return [source]
     return [_asked(one) for one in expand(source)]
-
-
-def _is_number(source: Any) -> bool:
-    return isinstance(source, int) and not isinstance(source, bool)
 
 
 def _asked(found: Source) -> Source:
@@ -323,7 +317,7 @@ def _listed(path: Path, videos: bool) -> list[Source]:
     if not beside:
         return found
     note = f"{path}: {beside} of {len(found)} pictures are beside the list, not where its paths say"
-    return [f if isinstance(f, PictureUrl | PictureStdin) else replace(f, note=note) for f in found]
+    return [replace(f, note=note) for f in found]
 
 
 def _no_list(path: Path, missing: list[str]) -> str:

@@ -129,6 +129,7 @@ def test_the_command_prints_the_loss(tmp_path: Path, photos: Path) -> None:
     assert done.exit_code == 0
     assert "pictures held out: recall 100.0%, precision 100.0%" in done.stderr
     assert "times as fast as float32" in done.stderr
+    assert done.stderr.startswith("calibrating int8 for onnxruntime on 6 pictures of ")
 
 
 def test_one_picture_is_too_few_and_half_is_something_else(tmp_path: Path, photos: Path) -> None:

@@ -13,6 +13,7 @@ from goldens import error
 
 from darknet_py.backends.backend import backends
 from darknet_py.backends.session import open_session
+from darknet_py.contract.form import Form
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.program import program_of
 from darknet_py.darknet.weights import random_weights
@@ -66,7 +67,7 @@ def test_boxes_of_an_input_that_is_no_picture_are_refused() -> None:
     compilation = compile_cfg(text).check()
     graph = compilation.graph.with_data(random_weights(compilation.graph, 1).arrays)
     with pytest.raises(DataError, match="takes 27 numbers, no picture"):
-        to_exported(program_of(compilation, graph), boxes="decoded")
+        to_exported(program_of(compilation, graph), Form(boxes="decoded"))
 
 
 @pytest.mark.parametrize("size", [(-1, 1 << 40), (0, 4), (4, 65537), (4,)])
@@ -80,7 +81,7 @@ def test_a_negative_objectness_times_a_negative_score_is_no_box() -> None:
     compilation = compile_cfg(f"[net]\nwidth=4\nheight=4\nchannels=3\n{head}").check()
     arrays = {p.value: np.full(p.value.shape, -1, np.float32) for p in compilation.graph.params}
     program = program_of(compilation, compilation.graph.with_data(arrays))
-    exported = to_exported(program, boxes="decoded").whole().SerializeToString()
+    exported = to_exported(program, Form(boxes="decoded")).whole().SerializeToString()
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     _, scores = session.run(None, {"images": np.ones((1, 3, 4, 4), np.float32)})
     assert scores.max() <= 0

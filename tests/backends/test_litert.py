@@ -138,7 +138,7 @@ def test_every_activation_has_a_form_in_eight_bits(tmp_path: Path, photos: Path)
 
 def test_a_classifier_in_eight_bits_is_written_and_what_remembers_is_not(tmp_path: Path, photos: Path) -> None:
     said = export(write_classifier(tmp_path), tmp_path / "a.tflite", "--int8", photos)
-    assert "int8" in said
+    assert "calibrating int8 for litert on " in said
     recurrent, detector = write_recurrent(tmp_path), write_detector(tmp_path)
     told = export(recurrent, tmp_path / "b.tflite", "--int8", photos, fails=True)
     assert "int8 is for networks of single pictures" in told

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from inspect import signature
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.model import agreement
 from darknet_py.model.formats import find_exported, find_format, formats
+from darknet_py.model.options import SHARED
 from darknet_py.zoo.find import EXPORTED
 
 SUFFIXES = tuple(f.suffix for f in formats().values() if f.suffix and f.contract)
@@ -138,6 +140,18 @@ def test_bench_times_a_file_beside_the_back_ends(tmp_path: Path) -> None:
     assert {row["backend"] for row in json.loads(done.stdout)["rows"]} == {"onnxruntime", "mine.onnx"}
 
 
+@pytest.mark.parametrize("command", ["verify", "bench"])
+def test_what_was_not_exported_is_neither_verified_nor_timed(tmp_path: Path, command: str) -> None:
+    cfg = write_detector(tmp_path)
+    for name, message in (
+        ("nothing.onnx", "cannot read the exported file"),
+        ("net.weights", "is no file that `darknet-py export`"),
+    ):
+        done = invoke(command, cfg, "--exported", tmp_path / name)
+        assert done.exit_code == 1
+        assert message in done.stderr
+
+
 def test_a_format_has_other_names_too() -> None:
     assert find_format(Path("a"), "tflite") is formats()["litert"]
     assert find_format(Path("a"), "torch") is formats()["pt2"]
@@ -174,6 +188,40 @@ def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "a.param").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("-o a.cfg --boxes raw", "Darknet has no --boxes"),
+        ("-o a.param --precision int8 --data pictures", "ncnn has no --precision int8"),
+        ("-o a.pt2 --half", "an exported program of PyTorch has no --half"),
+        (
+            "-o a.tflite --max-det 5 --batch 2",
+            "LiteRT has no --max-det, --batch\n  hint: that is for --format onnx, openvino",
+        ),
+        ("-o a.xml --external", "OpenVINO has no --external\n  hint: that is for --format onnx"),
+        ("--format web --boxes raw", "a page for browsers has no --boxes"),
+        ("-o a.onnx --model-version 2", "ONNX has no --model-version\n  hint: that is for --format triton"),
+    ],
+)
+def test_an_option_that_a_format_lacks_is_refused_as_it_was_given(tmp_path: Path, options: str, message: str) -> None:
+    done = invoke("export", write_detector(tmp_path), *options.split())
+    assert done.exit_code == 1
+    assert message in done.stderr
+
+
+def test_the_options_that_a_format_states_are_there() -> None:
+    for kind in formats().values():
+        own = {*signature(kind.writer).parameters} - {"network", "path", "options"}
+        assert {*kind.options} - SHARED == own, kind.name
+
+
+def test_what_writes_its_files_itself_is_installed_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table.Backend, "installed", property(lambda self: False))
+    for suffix, title in ((".xml", "OpenVINO"), (".torchscript", "PyTorch"), (".pt2", "PyTorch")):
+        done = invoke("export", write_detector(tmp_path), "-o", tmp_path / f"a{suffix}")
+        assert f"{title} writes its files itself, and is not installed: pip install " in done.stderr
+
+
 def test_the_arrays_of_one_format_are_not_written_over_those_of_another(tmp_path: Path) -> None:
     cfg = write_detector(tmp_path)
     export(cfg, tmp_path / "a.param")
@@ -188,6 +236,8 @@ def test_an_existing_file_of_the_users_stays(tmp_path: Path) -> None:
         find_format(tmp_path / "a.param").write(open_network(cfg), tmp_path / "a.param")
     assert not (tmp_path / "a.param").exists()
     assert (tmp_path / "a.json").read_text() == "mine"
+    export(cfg, tmp_path / "a.param", "--replace")
+    assert json.loads((tmp_path / "a.json").read_text())["darknet-py"]["shape"] == [3, 32, 32]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -61,6 +61,7 @@ OTHERS = "cv2,onnxruntime,onnx,google,click,torch"
 
 
 def test_without_onnx_it_writes_the_same_bytes(tmp_path: Path) -> None:
+    from darknet_py.contract.form import Form
     from darknet_py.darknet.network import open_network
     from darknet_py.onnx.export import to_exported
     from darknet_py.onnx.metadata import to_metadata
@@ -85,7 +86,7 @@ def test_without_onnx_it_writes_the_same_bytes(tmp_path: Path) -> None:
             continue
         network = open_network(cfg)
         program = network.program()
-        exported = to_exported(program, boxes="decoded" if program.contract.decoders else "raw")
+        exported = to_exported(program, Form(boxes="decoded" if program.contract.decoders else "raw"))
         own = (tmp_path / f"{i}.onnx").read_bytes()
         model = onnx.load_from_string(own)
         onnx.checker.check_model(model, full_check=True)

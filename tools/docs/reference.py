@@ -106,13 +106,12 @@ def _sections_page() -> str:
     rows = [
         (
             f"[`[{group.names[0]}]`](sections/{group.file}.md)",
-            _listed(f"`[{name}]`" for name in group.names[1:]),
+            _quoted(f"[{name}]" for name in group.names[1:]),
             prose(_sentence(group.classes[0][0])),
             _dialects({d for _, dialects in group.classes for d in dialects}),
         )
         for group in section_groups()
     ]
-    files = "\n".join(f"sections/{group.file}" for group in section_groups())
     return (
         "# Sections of a cfg\n\n"
         "Every section and every option of Darknet, from the same classes that read the file: what it means, its type "
@@ -134,20 +133,21 @@ def _sections_page() -> str:
             ],
         )
         + "\n\nA file that gives itself away is read in its own dialect, with a warning that shows the line.\n\n"
-        f"```{{toctree}}\n:hidden:\n\nsections/every\n{files}\n```\n"
+        + _contents(["sections/every", *(f"sections/{group.file}" for group in section_groups())])
     )
 
 
 def _section_page(group: SectionGroup) -> str:
     text = [f"# [{group.names[0]}]", ""]
     if len(group.names) > 1:
-        text += [f"Also written {_listed(f'`[{name}]`' for name in group.names[1:])}.", ""]
+        text += [f"Also written {_quoted(f'[{name}]' for name in group.names[1:])}.", ""]
     before: list[list[OptionRow]] = []
     for cls, dialects in group.classes:
+        titles = _listed((DIALECTS[d].title for d in dialects), "and")
         if len(group.classes) > 1:
-            text += [f"## In {_listed((DIALECTS[d].title for d in dialects), 'and')}", ""]
+            text += [f"## In {titles}", ""]
         elif len(dialects) < len(DIALECTS):
-            text += [f"Only in {_listed((DIALECTS[d].title for d in dialects), 'and')}.", ""]
+            text += [f"Only in {titles}.", ""]
         text += [prose(inspect.cleandoc(cls.__doc__ or "")), ""]
         rows = [option_rows(cls, phase) for phase in PHASES]
         if rows == before:
@@ -177,7 +177,7 @@ def option_table(rows: Sequence[OptionRow]) -> str:
 
 
 def _option(row: OptionRow) -> tuple[str, str, str, str]:
-    kind = _listed((f"`{c}`" for c in row.choices), "or") if row.choices else prose(row.kind.replace("bool", "0 or 1"))
+    kind = _quoted(row.choices, "or") if row.choices else prose(row.kind.replace("bool", "0 or 1"))
     taken = f" Any other word is `{row.fallback}` in Darknet, silently." if row.fallback else ""
     default = row.default.removeprefix("= ")
     default = IN_CFG.get(default, default)
@@ -210,8 +210,8 @@ def _codes_page() -> str:
     ]  # fmt: skip
     for code, said in EXPLANATIONS.items():
         text += [f"## {code}: {code.name.lower().replace('_', ' ')}", "", prose(said.what), "", prose(said.remedy), ""]
-        if said.example.isprintable() or said.example.replace("\n", "").isprintable():
-            text += ["```ini", said.example.rstrip("\n"), "```", ""] if said.example else []
+        if said.example and said.example.replace("\n", "").isprintable():
+            text += ["```ini", said.example.rstrip("\n"), "```", ""]
     return "\n".join(text)
 
 
@@ -233,8 +233,7 @@ def _commands_page() -> str:
     for section, entries in groupby(_entries(), key=lambda entry: entry.section):
         rows = [(f"[`{e.name}`](commands/{e.name}.md)", prose(e.help)) for e in entries]
         text += [f"## {section}", "", table(("command", ""), rows), ""]
-    files = "\n".join(f"commands/{entry.name}" for entry in _entries())
-    return "\n".join([*text, f"```{{toctree}}\n:hidden:\n\n{files}\n```", ""])
+    return "\n".join([*text, _contents(f"commands/{entry.name}" for entry in _entries())])
 
 
 def _command_page(entry: registry.Entry) -> str:
@@ -248,7 +247,7 @@ def _command_page(entry: registry.Entry) -> str:
 
 def _command(command: click.Command, name: str) -> list[str]:
     """What `--help` says: usage, text, examples, arguments and options."""
-    context = _context(command, name)
+    context = click.Context(command, info_name=name, help_option_names=["-h", "--help"])
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     records = [p.get_help_record(context) for p in command.get_params(context)]
     rows = [(f"`{said}`", prose(meaning)) for said, meaning in filter(None, records) if meaning]
@@ -262,10 +261,6 @@ def _help(text: str) -> Iterator[str]:
             yield from ("```sh", paragraph.removeprefix("\b\n"), "```", "")
         else:
             yield from (prose(" ".join(paragraph.split())), "")
-
-
-def _context(command: click.Command, name: str) -> click.Context:
-    return click.Context(command, info_name=name, help_option_names=["-h", "--help"])
 
 
 # -- Python ----------------------------------------------------------------------------------------------------------
@@ -333,12 +328,11 @@ def _passes_page() -> str:
         module = inspect.getmodule(step.function)
         what = inspect.cleandoc((module and module.__doc__) or "").partition("\n\n")[0]
         exact = "yes: no number changes" if step.exact is True else prose(step.exact)
-        taken = _listed(f"`{taker}`" for taker in takers)
-        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), taken))
+        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), _quoted(takers)))
     return (
         "# The passes\n\n"
         "In the order in which they run, as the files of `darknet_py/passes/` say. "
-        f"{_listed((f'`{t}`' for t in UNTOUCHED), 'and')} take none: they say what is right. `file` is an exported "
+        f"{_quoted(UNTOUCHED, 'and')} take none: they say what is right. `file` is an exported "
         "ONNX file.\n\n"
         f"{table(('pass', 'what it does', 'exact', 'gain', 'taken by'), rows)}\n\n"
         "Gains are how many times as fast a network became with the pass as without. [How they were measured, and "
@@ -366,9 +360,9 @@ def _backends_page() -> str:
             f"`{b.name}`",
             prose(b.title),
             f"`pip install '.[{b.extra}]'`" if b.extra else "installed with this package",
-            ", ".join(f"`{s}`" for s in b.reads) or "no",
+            _quoted(b.reads) or "no",
             {"session": "each session", "process": "the whole process", "none": "no such option"}[b.threads],
-            ", ".join(f"`{kind}`" for kind in ("f32", *b.precisions)),
+            _quoted(("f32", *b.precisions)),
         )
         for b in backends().values()
     ]
@@ -380,12 +374,10 @@ def _backends_page() -> str:
 
 
 def _words_page() -> str:
-    commands = [
-        (_listed(f"`{w}`" for w in c.said), f"`{c.here}`" if c.here else "none", prose(c.how)) for c in words.COMMANDS
-    ]
-    options = [
-        (_listed(f"`{w}`" for w in o.said), f"`{o.here}`" if o.here else "none", prose(o.how)) for o in words.OPTIONS
-    ]
+    commands, options = (
+        [(_quoted(word.said), f"`{word.here}`" if word.here else "none", prose(word.how)) for word in known]
+        for known in (words.COMMANDS, words.OPTIONS)
+    )
     groups = [
         (f"`darknet {group} {word}`", prose(how)) for group in words.GROUPS for word, how in words.GROUPS[group].items()
     ]
@@ -428,6 +420,17 @@ def prose(text: str) -> str:
     """
     parts = re.split(r"(`[^`]+`)", text)
     return "".join(part if part.startswith("`") else re.sub(r"([\\*_\[\]<>$])", r"\\\1", part) for part in parts)
+
+
+def _contents(files: Iterable[str]) -> str:
+    """The pages under a page, for the navigation only."""
+    lines = "\n".join(files)
+    return f"```{{toctree}}\n:hidden:\n\n{lines}\n```\n"
+
+
+def _quoted(items: Iterable[str], word: str = "") -> str:
+    """`_listed` of items that are code, in backticks."""
+    return _listed((f"`{item}`" for item in items), word)
 
 
 def _listed(items: Iterable[str], word: str = "") -> str:

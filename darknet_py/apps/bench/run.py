@@ -17,11 +17,12 @@ from ...backends.backend import AUTO
 from ...backends.backend import backends as known_backends
 from ...backends.precision import F32, SIMILAR, WHOLE, Precision
 from ...backends.session import reader
+from ...contract.contract import Contract
 from ...darknet.network import Network, open_network
 from ...errors import DataError
 from ...files import scratch
 from ...machine import cpu, thread_environment
-from ...model.formats import find_exported
+from ...model.formats import read_exported
 from ...vision.preprocess import to_input
 from .interleave import Spread, spread
 from .peaks import sgemm
@@ -104,15 +105,15 @@ def bench(
         _write_inputs(network, folder)
         environment = {**thread_environment(count), "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
         failures: dict[str, str] = {}
-        own = {path.name: reader(path).name for path in files}
-        places = {path.name: path for path in files}
+        written = {path.name: read_exported(path) for path in files}
+        own = {name: reader(file).name for name, (file, _) in written.items()}
         names += own
         sides = {b: _side(stack, folder, b, environment) for b in [*names, "peak"]}
         peak = sides.pop("peak")
         given = {b: {"backend": b, **options} for b in sides}
-        given |= {name: _of_file(places[name], backend, options) for name, backend in own.items()}
-        tolerances = {name: tolerance_of(path) for name, path in places.items()}
-        tolerances = dict.fromkeys(sides, wanted.tolerance) | tolerances
+        given |= {name: _of_file(written[name][0], backend, options) for name, backend in own.items()}
+        tolerances = dict.fromkeys(sides, wanted.tolerance)
+        tolerances |= {name: _tolerance_of(contract) for name, (_, contract) in written.items()}
         versions = _open(sides, folder, count, given, failures, tolerances)
         detects = bool(network.graph.heads) and len(network.graph.image.shape) == 3
         measures = dict.fromkeys(sides, ("network", "detect") if detects else ("network",))
@@ -147,12 +148,9 @@ def _of_file(path: Path, backend: str, options: Mapping[str, Any]) -> dict[str, 
     return {**dict.fromkeys(options), "cfg": str(path.absolute()), "backend": backend}
 
 
-def tolerance_of(path: Path) -> float:
+def _tolerance_of(contract: Contract) -> float:
     """By how much of their scale the outputs of an exported file may differ: it says itself if it has fewer bits."""
-    found = find_exported(path)
-    contract = found[0].contract(found[1]) if found and found[0].contract else None
-    small = contract is not None and (contract.half or contract.int8 is not None)
-    return SIMILAR if small else WHOLE.tolerance
+    return SIMILAR if contract.half or contract.int8 is not None else WHOLE.tolerance
 
 
 def _write_inputs(network: Network, folder: Path) -> None:

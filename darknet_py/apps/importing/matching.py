@@ -7,13 +7,15 @@ exporter writes is recognized, and what is recognized means exactly that section
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from ...darknet.cfg import spell
 from ...darknet.compile import compile_cfg
+from ...darknet.dialects import ALEXEYAB
 from ...darknet.layers.activations import ACTIVATIONS
 from ...ir import Graph, Op, Value
 from ...ir.builder import Builder
@@ -61,9 +63,13 @@ def activations(kind: str) -> tuple[tuple[str, Graph], ...]:
     return tuple(sorted(found, key=lambda pair: -len(pair[1].ops)))
 
 
-@cache
-def lowered(section: str, shape: Shape, dialect: str = "alexeyab") -> Graph | None:
+def lowered(section: str, options: Mapping[str, str], shape: Shape, dialect: str = ALEXEYAB.name) -> Graph | None:
     """What a section computes of an input of that shape, or None where it cannot stand there."""
+    return _compiled(spell([(section, options)]), shape, dialect)
+
+
+@cache
+def _compiled(section: str, shape: Shape, dialect: str) -> Graph | None:
     size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
     compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect)
     return None if compiled.errors else compiled.graph
@@ -84,6 +90,23 @@ class Matcher:
     def constant(self, value: Value) -> np.ndarray | None:
         """The numbers of a constant."""
         return self.graph.data.get(value)
+
+    def ancestors(self, value: Value, kinds: Sequence[str]) -> Iterator[Op]:
+        """The operations of some kinds, one on the other, that compute a value."""
+        seen, waiting = set[Value](), [value]
+        while waiting:
+            op = self.producers.get(waiting.pop())
+            if op is None or op.kind not in kinds or op.output in seen:
+                continue
+            seen.add(op.output)
+            yield op
+            waiting.extend(op.inputs)
+
+    def origin(self, value: Value, kinds: Sequence[str]) -> Value | None:
+        """The one value that operations of some kinds, one on the other, compute this one of."""
+        found = {v for op in self.ancestors(value, kinds) for v in op.inputs
+                 if v not in self.graph.data and self.kind(v) not in kinds}  # fmt: skip
+        return found.pop() if len(found) == 1 else None
 
     def source(self, pattern: Graph, value: Value) -> Value | None:
         """The value of which the graph computes `value` as the pattern computes its output of its input, or None."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...backends.session import open_file, open_session
 from ...contract.contract import Contract
+from ...darknet.cfg import spell
 from ...darknet.compile import Compilation, compile_cfg
 from ...darknet.dialects import ALEXEYAB
 from ...darknet.weights import Header, Weights
@@ -21,7 +22,7 @@ from ...darknet.writing import write_network
 from ...errors import DataError
 from ...ir.compare import difference
 from ...version import VERSION
-from .parts import find_parts
+from .finding import find_parts
 from .reader import ReadNetwork, read_network
 from .sections import Sections, sections_of
 
@@ -86,10 +87,8 @@ def _text(network: ReadNetwork, sections: Sections) -> str:
     net = dict(zip(("channels", "height", "width"), map(str, shape), strict=True)) if len(shape) == 3 else {}
     net = net or {"inputs": str(shape[0])}
     options = {"batch": "1", "subdivisions": "1", **net, **(_of_contract(contract) if contract else {})}
-    lines = [f"# {network.path.name}, imported by darknet-py {VERSION}"]
-    for name, given in (("net", options), *sections.options):
-        lines += [f"[{name}]", *(f"{key}={value}" for key, value in given.items()), ""]
-    return "\n".join(lines)
+    made = f"# {network.path.name}, imported by darknet-py {VERSION}\n"
+    return made + spell([("net", options), *sections.options])
 
 
 def _of_contract(contract: Contract) -> dict[str, str]:

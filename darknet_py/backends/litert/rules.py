@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from ...ir.kernels import FLOAT_MIN, KERNELS, batch_norm_affine
-from ...ir.ops import Pads, Pair
+from ...ir.ops import Pads, Pair, same_pads
 from .schema import NONE, SAME, VALID, Scale
 from .writer import HIGH, LOW, LiteRTWriter, Options, Rule, quantized
 
@@ -18,24 +18,13 @@ LUT = np.arange(LOW, HIGH + 1)
 # -- windows -----------------------------------------------------------------------------------------------------
 
 
-def _is_same(size: Sequence[int], pads: Pads, kernel: Pair, strides: Pair, dilations: Pair = (1, 1)) -> bool:
-    """Whether these are the pads of the padding SAME, of which the odd one goes after."""
-    for axis in (0, 1):
-        reach = (kernel[axis] - 1) * dilations[axis] + 1
-        out = -(-size[axis] // strides[axis])
-        total = max(0, (out - 1) * strides[axis] + reach - size[axis])
-        if (pads[axis], pads[axis + 2]) != (total // 2, total - total // 2):
-            return False
-    return True
-
-
 def _windowed(w: LiteRTWriter, kernel: Pair, fill: float, dilations: Pair = (1, 1)) -> tuple[int, int]:
     """The operand for windows and the padding that is left to the operator; with a border where that has no word."""
     a, x = w.op.attrs, w.x()
     pads: Pads = a["pads"]
     if not any(pads):
         return x, VALID
-    if _is_same(w.op.inputs[0].shape[1:], pads, kernel, a["strides"], dilations):
+    if pads == same_pads(w.op.inputs[0].shape[1:], kernel, a["strides"], dilations):
         return x, SAME
     return _bordered(w, x, pads, fill), VALID
 

@@ -2,6 +2,6 @@
 
 from .model import Cfg, Option, Section
 from .parser import parse
-from .writer import write
+from .writer import spell, write
 
-__all__ = ["Cfg", "Option", "Section", "parse", "write"]
+__all__ = ["Cfg", "Option", "Section", "parse", "spell", "write"]

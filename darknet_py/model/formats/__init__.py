@@ -8,17 +8,17 @@ is run before anybody is told that it is done.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError, did_you_mean
-from ...files import check_output, permitting
+from ...errors import BackendError, DataError, Say, did_you_mean, to_nobody
+from ...files import check_file, check_output, kind_of, permitting
+from ..options import SHARED, ExportOptions
 
 if TYPE_CHECKING:
     from ...contract.contract import Contract
@@ -31,8 +31,9 @@ class Format:
 
     Without a suffix it is a folder, which nobody gets unasked; `default` is where it goes if nobody says.
 
-    `writer(network, path, *, ...)` writes an open network and returns sentences about what it wrote; its keywords are
-    the options of the format.
+    `writer(network, path, options, **own)` writes an open network and returns sentences about what it wrote. `options`
+    are the names of those that it has: fields of `ExportOptions`, and the keywords that are this format's own. Where a
+    back end writes such files itself, `written_by` is its name.
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
     they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of
@@ -45,6 +46,7 @@ class Format:
     suffix: str
     title: str
     writer: Callable[..., tuple[str, ...]]
+    options: tuple[str, ...]
     default: str = ""
     contract: Callable[[Path], Contract] | None = None
     home: str = ""
@@ -53,6 +55,7 @@ class Format:
     also: tuple[str, ...] = ()
     any_suffix: bool = False
     agreement: Callable[[Network, Path], str] | None = None
+    written_by: str = ""
 
     def place(self, stem: str) -> Path:
         """Where the network of a cfg is written if nobody says."""
@@ -63,26 +66,52 @@ class Format:
         return (path, *(p for suffix in self.beside if (p := path.with_suffix(suffix)).is_file()))
 
     def write(
-        self, network: Network, path: Path, *, replace: bool = False, check: bool = True, **options: Any
+        self,
+        network: Network,
+        path: Path,
+        *,
+        replace: bool = False,
+        check: bool = True,
+        say: Say = to_nobody,
+        **given: Any,
     ) -> tuple[str, ...]:
         """Write the network, and run what was written beside NumPy; what there is to say about it.
 
-        `replace` allows a file to go that this package did not write; without `check` it is not run. Raises `DataError`
-        for options that the format lacks, and where there is such a file, and `BackendError` where what was written
-        computes something else.
+        `given` are the options. `replace` allows files to go that this package did not write; without `check` nothing
+        is run; `say` is told what takes long. Raises `DataError` for options that the format lacks, and where there is
+        such a file, and `BackendError` where what was written computes something else.
         """
-        known = signature(self.writer).parameters
-        if "replace" in known:  # it writes more files than this one
-            options["replace"] = replace
-        if unknown := [name for name in options if name not in known]:
-            raise DataError(f"{self.title} has no option {', '.join(unknown)}")
+        self.check_options(given)
+        options = ExportOptions(replace=replace, say=say, **{k: v for k, v in given.items() if k in SHARED})
         read = [p for p in (network.cfg, network.weights) if p is not None]
         check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
         self._check_suffix(path)
         self._check_neighbours(path)
-        with permitting(path, replace):
-            told = self.writer(network, path, **options)
+        self._check_installed()
+        with permitting(*((path, *map(path.with_suffix, self.beside)) if replace else ())):
+            told = self.writer(network, path, options, **{k: v for k, v in given.items() if k not in SHARED})
         return (*told, self._checked(network, path)) if check else told
+
+    def check_options(self, given: Iterable[str], words: Mapping[str, str] | None = None) -> None:
+        """Raise `DataError` for options that the format lacks, each in the word that it was given by."""
+        lacking = [name for name in given if name not in self.options]
+        if not lacking:
+            return
+        told = ", ".join((words or {}).get(name, f"option {name}") for name in lacking)
+        able = [f.name for f in formats().values() if {*lacking} <= {*f.options}]
+        hint = f"\n  hint: that is for --format {', '.join(able)}" if able else ""
+        raise DataError(f"{self.title} has no {told}{hint}")
+
+    def _check_installed(self) -> None:
+        """Raise `BackendError` where what writes such files is not there."""
+        if not self.written_by:
+            return
+        from ...backends.backend import find_backend
+
+        writer = find_backend(self.written_by)
+        if not writer.installed:
+            told = f"{writer.title} writes its files itself, and is not installed: pip install {writer.install}"
+            raise BackendError(told)
 
     def _check_suffix(self, path: Path) -> None:
         """Raise `DataError` for a suffix by which the file would be taken for another format, or not be known."""
@@ -148,6 +177,19 @@ def find_exported(path: Path) -> tuple[Format, Path] | None:
         return None
     inside = (entry for f in known if f.entry and (entry := f.entry(path, None)))
     return next(filter(None, map(find_exported, inside)), None)
+
+
+def read_exported(path: Path) -> tuple[Path, Contract]:
+    """The file that is run of what was written for other programs, and what it says of itself.
+
+    Raises `DataError` for what is no such file, or folder, that runs here.
+    """
+    if kind_of(path) != "a folder":
+        check_file(path, "exported file")
+    found = find_exported(path)
+    if found is None or found[0].contract is None:
+        raise DataError(f"{path} is no file that `darknet-py export` wrote and that runs here")
+    return found[1], found[0].contract(found[1])
 
 
 def find_format(path: Path, name: str | None = None) -> Format:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
 from ...errors import DataError
 from ...files import check_output, put, scratch
+from ..options import SAID, ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 SUFFIX = ".mlpackage"
 
 
-def _write(
-    network: Network,
-    path: Path,
-    *,
-    boxes: str | None = None,
-    half: bool = False,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-) -> tuple[str, ...]:
+def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, ...]:
     """The network as a package; `boxes` is 'nms' (for networks with heads, unless said otherwise) or 'raw'."""
     from ...coreml.package import (
         CONFIDENCE,
@@ -44,21 +34,19 @@ def _write(
     from ..export import finished
 
     remembers = bool(network.graph.states)
-    boxes = boxes or ("nms" if network.compilation.decoders and not remembers else "raw")
+    boxes = options.boxes or ("nms" if network.compilation.decoders and not remembers else "raw")
     if boxes not in ("raw", "nms"):
         raise DataError(f"boxes={boxes!r}: Core ML has 'raw' and 'nms'")
     if boxes == "nms" and remembers:
         raise DataError("boxes='nms': after Core ML's suppression a network has no outputs for what it remembers")
-    program = finished(
-        network, passes_for("coreml"), boxes="decoded" if boxes == "nms" else "raw", names=names, letterbox=letterbox,
-        batch=1, half=half, threshold=threshold, iou=iou,
-    )  # fmt: skip
+    ending = "decoded" if boxes == "nms" else "raw"
+    program = finished(network, passes_for("coreml"), replace(options, boxes=ending, batch=1))
     contract, graph = program.contract, program.graph
     if boxes == "nms":
         graph = as_centres(graph, contract.net_size)
         contract = replace(contract, outputs=(COORDINATES, CONFIDENCE), nms_kind="default")
     contract = with_legal_names(contract)
-    model = to_mlmodel(graph, contract, half=half, flat=boxes == "nms")
+    model = to_mlmodel(graph, contract, half=options.half, flat=boxes == "nms")
     if boxes == "nms":
         model = with_suppression(model, contract)
     _put(path, lambda place: save(model, place, to_metadata(contract), f"{network.cfg.stem}, a Darknet network"))
@@ -88,4 +76,4 @@ def _put(path: Path, write: Callable[[Path], None]) -> None:
 
 
 HOME = "Core ML runs on Apple's systems: python tools/coreml.py there"
-FORMAT = Format("coreml", SUFFIX, "Core ML", _write, home=HOME)
+FORMAT = Format("coreml", SUFFIX, "Core ML", _write, (*SAID, "boxes", "half"), home=HOME)

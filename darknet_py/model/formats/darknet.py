@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..options import ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
@@ -12,23 +13,18 @@ if TYPE_CHECKING:
 
 
 def _write(
-    network: Network,
-    path: Path,
-    *,
-    replace: bool = False,
-    fold: bool = False,
-    layers: int | None = None,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
+    network: Network, path: Path, options: ExportOptions, *, fold: bool = False, layers: int | None = None
 ) -> tuple[str, ...]:
     """`path`, and beside it NAME.weights and NAME.names; `fold` and `layers` are those of `in_darknet`."""
     from ...darknet.writing import in_darknet, names_of, write_network
 
-    letterboxed = network.program(names, letterbox).contract.letterbox
+    letterboxed = network.program(options.names, options.letterbox).contract.letterbox
     written = in_darknet(network, letterbox=letterboxed, fold=fold, layers=layers)
-    known = names_of(network, names) if layers is None else ()
+    known = names_of(network, options.names) if layers is None else ()
     graph = written.compilation.graph
-    return write_network(path, written.text, graph, written.weights, names=known, side=written.files, replace=replace)
+    return write_network(
+        path, written.text, graph, written.weights, names=known, side=written.files, replace=options.replace
+    )
 
 
 def _agreement(network: Network, path: Path) -> str:
@@ -40,4 +36,5 @@ def _agreement(network: Network, path: Path) -> str:
     return check_network(network, open_network(path, dialect=ALEXEYAB.name).graph)
 
 
-FORMAT = Format("darknet", ".cfg", "Darknet", _write, agreement=_agreement)
+OPTIONS = ("names", "letterbox", "fold", "layers")
+FORMAT = Format("darknet", ".cfg", "Darknet", _write, OPTIONS, agreement=_agreement)

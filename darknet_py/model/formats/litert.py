@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
-from ...errors import BackendError, DataError
+from ...errors import BackendError
+from ..archives import append_contract, contract_in
+from ..options import SAID, ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
-    from ...contract.contract import Contract
     from ...darknet.network import Network
 
 
-def _write(
-    network: Network,
-    path: Path,
-    *,
-    boxes: str | None = None,
-    half: bool = False,
-    int8: str | Path | None = None,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-) -> tuple[str, ...]:
+def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, ...]:
     """The graph, and the contract in an archive at the end of the file, where TensorFlow Lite keeps what goes with it.
 
     With `int8` everything is in 8 bits, from the bytes of the picture to what the heads read; with `boxes` too the
@@ -39,35 +29,25 @@ def _write(
         raise BackendError(f"a .tflite file is written with flatbuffers: pip install {requirement('litert')}")
     from ...backends.litert.file import to_tflite
     from ...passes import passes_for
-    from ..archives import append_contract
-    from ..export import finished, placing
+    from ..export import finished, lost_in_int8, placing
 
-    if half and int8 is not None:
-        raise DataError("half and int8 exclude each other")
-    program = finished(
-        network, passes_for("litert"), boxes=boxes or ("raw" if int8 is None else "input"), names=names,
-        letterbox=letterbox, batch=1, half=half, threshold=threshold, iou=iou,
-    )  # fmt: skip
+    boxes = options.boxes or ("raw" if options.int8 is None else "input")
+    program = finished(network, passes_for("litert"), replace(options, boxes=boxes, batch=1))
     contract = program.contract
     told: tuple[str, ...] = ()
-    if int8 is None:
-        model, _ = to_tflite(program.graph, contract.results, half=half)
+    if options.int8 is None:
+        model, _ = to_tflite(program.graph, contract.results, half=options.half)
     else:
         from ..eight import in_eight_bits
 
-        model, contract, told = in_eight_bits(network, program, int8)
+        model, contract, told = in_eight_bits(program, options.int8, options.say)
     with placing(path) as place:
         place.write_bytes(model)
         append_contract(place, contract)
     size = "x".join(map(str, (*contract.shape[1:], contract.shape[0])))
     said = f"input {size}, channels last, {contract.resize}, boxes: {contract.boxes}"
-    return (*told, said, *contract.diagnostics)
+    return (said, *told, *lost_in_int8(contract), *contract.diagnostics)
 
 
-def _contract(path: Path) -> Contract:
-    from ..archives import contract_in
-
-    return contract_in(path)
-
-
-FORMAT = Format("litert", ".tflite", "LiteRT", _write, contract=_contract, also=("tflite",))
+OPTIONS = (*SAID, "boxes", "half", "int8")
+FORMAT = Format("litert", ".tflite", "LiteRT", _write, OPTIONS, contract=contract_in, also=("tflite",))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
 from ...contract.told import from_text, to_text
 from ...errors import BackendError
 from ...files import read_at_most
+from ..options import SAID, ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
@@ -24,31 +24,16 @@ TOLD = ".json"
 MOST = 1 << 24  # bytes of what a file says of itself
 
 
-def _write(
-    network: Network,
-    path: Path,
-    *,
-    boxes: str = "raw",
-    half: bool = False,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-) -> tuple[str, ...]:
+def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, ...]:
     """The layers, the weights and the contract; `half` stores weights in float16."""
     from ...backends.ncnn.writer import Writer
-    from ...onnx.operators import need_weights
     from ...passes import passes_for
-    from ..export import finished, placing
+    from ..export import finished, placing, said_of
 
-    need_weights(network.graph)
-    program = finished(
-        network, passes_for("ncnn"), boxes=boxes, names=names, letterbox=letterbox, half=half, threshold=threshold,
-        iou=iou,
-    )  # fmt: skip
+    program = finished(network, passes_for("ncnn"), options)
     _check(program)
     graph, contract = program.graph, program.contract
-    written = Writer(graph.ops, graph.roots, graph.data, half=half)
+    written = Writer(graph.ops, graph.roots, graph.data, half=options.half)
     given = dict(zip((written.inputs.get(v, "") for v in graph.inputs), (v.name for v in graph.inputs), strict=True))
     results = dict(zip(written.results, contract.results, strict=True))
     with placing(path, ".bin", TOLD) as place:
@@ -56,8 +41,7 @@ def _write(
         with place.with_suffix(".bin").open("wb") as file:
             file.writelines(written.arrays)
         place.with_suffix(TOLD).write_text(to_text(contract), encoding="utf-8")
-    size = "x".join(map(str, contract.shape))
-    return (f"input {contract.input} {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
+    return said_of(contract)
 
 
 def _check(program: Program) -> None:
@@ -79,4 +63,5 @@ def _contract(path: Path) -> Contract:
     return from_text(read_at_most(told, MOST), told)
 
 
-FORMAT = Format("ncnn", ".param", "ncnn", _write, contract=_contract, beside=(".bin", TOLD))
+OPTIONS = (*SAID, "boxes", "half")
+FORMAT = Format("ncnn", ".param", "ncnn", _write, OPTIONS, contract=_contract, beside=(".bin", TOLD))

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
+from ..options import SAID, ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
@@ -14,42 +14,14 @@ if TYPE_CHECKING:
     from ...darknet.network import Network
 
 
-def _write(
-    network: Network,
-    path: Path,
-    *,
-    batch: int | None = None,
-    boxes: str = "raw",
-    half: bool = False,
-    int8: str | Path | None = None,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-    max_detections: int = 300,
-    external: bool = False,
-) -> tuple[str, ...]:
+def _write(network: Network, path: Path, options: ExportOptions, *, external: bool = False) -> tuple[str, ...]:
     """`export_onnx`; what its input and its output are, and what a half or int8 form loses."""
-    from ..export import export_onnx
+    from ..export import said_of, save_as_onnx
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are among the sentences
-        contract = export_onnx(
-            network, path, batch=batch, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox,
-            threshold=threshold, iou=iou, max_detections=max_detections, external=external,
-        )  # fmt: skip
-    size = "x".join(map(str, contract.shape))
-    said = f"input images {size}, {contract.resize}, boxes: {contract.boxes}"
-    return (*lost_in_int8(contract), said, *contract.diagnostics)
-
-
-def lost_in_int8(contract: Contract) -> tuple[str, ...]:
-    """What the int8 form loses, in words."""
-    if not contract.int8:
-        return ()
-    from ...analysis.quantize import Quantization
-
-    return (str(Quantization.of(contract.int8)),)
+        contract = save_as_onnx(network, path, options, external=external)
+    return said_of(contract)
 
 
 def _contract(path: Path) -> Contract:
@@ -58,4 +30,7 @@ def _contract(path: Path) -> Contract:
     return read_contract(path)
 
 
-FORMAT = Format("onnx", ".onnx", "ONNX", _write, contract=_contract, beside=(".onnx.data",), any_suffix=True)
+OPTIONS = (*SAID, "boxes", "batch", "half", "int8", "max_detections", "external")
+FORMAT = Format(
+    "onnx", ".onnx", "ONNX", _write, OPTIONS, contract=_contract, beside=(".onnx.data",), any_suffix=True
+)  # fmt: skip

@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
+from ...contract.told import to_text
+from ..archives import contract_in
+from ..options import SAID, ExportOptions
 from . import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...contract.contract import Contract
     from ...darknet.network import Network
 
 
-def _write(
-    network: Network,
-    path: Path,
-    *,
-    boxes: str = "raw",
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-) -> tuple[str, ...]:
-    """The optimized graph, traced."""
-    return write_torch("write_torchscript", network, path, boxes, names, letterbox, threshold, iou)
-
-
-def write_torch(
-    function: str,
-    network: Network,
-    path: Path,
-    boxes: str,
-    names: str | Path | None,
-    letterbox: bool | None,
-    threshold: float,
-    iou: float,
-) -> tuple[str, ...]:
-    """A file that a function of `backends.torch.file` writes; what its input is."""
-    from ...backends.backend import find_backend
-    from ...contract.told import to_text
-    from ...errors import BackendError
-    from ...onnx.operators import need_weights
-    from ...passes import passes_for
-    from ..export import finished, placing
-
-    backend = find_backend("torch")
-    if not backend.installed:
-        raise BackendError(f"PyTorch writes its files itself, and is not installed: pip install {backend.install}")
+def write_torch(function: str, network: Network, path: Path, options: ExportOptions) -> tuple[str, ...]:
+    """The optimized graph, by a function of `backends.torch.file`; what goes in and comes out."""
     from ...backends.torch import file
+    from ...passes import passes_for
+    from ..export import finished, placing, said_of
 
-    need_weights(network.graph)
-    program = finished(
-        network, passes_for("torch"), boxes=boxes, names=names, letterbox=letterbox, threshold=threshold, iou=iou
-    )
-    contract = program.contract
+    program = finished(network, passes_for("torch"), options)
     writer: Callable[..., None] = getattr(file, function)
     with placing(path) as place:
-        writer(program.graph, place, to_text(contract))
-    size = "x".join(map(str, contract.shape))
-    return (f"input {size}, {contract.resize}, boxes: {contract.boxes}", *contract.diagnostics)
+        writer(program.graph, place, to_text(program.contract))
+    return said_of(program.contract)
 
 
-def _contract(path: Path) -> Contract:
-    from ..archives import contract_in
-
-    return contract_in(path)
-
-
-FORMAT = Format("torchscript", ".torchscript", "TorchScript", _write, contract=_contract)
+FORMAT = Format(
+    "torchscript", ".torchscript", "TorchScript", partial(write_torch, "write_torchscript"), (*SAID, "boxes"),
+    contract=contract_in, written_by="torch",
+)  # fmt: skip

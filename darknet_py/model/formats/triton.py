@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...contract.thresholds import CONF, IOU
 from ...errors import DataError
 from ...files import write_whole
+from ..options import SAID, ExportOptions
 from . import Format
 from .onnx import FORMAT as ONNX
 
@@ -29,26 +30,14 @@ KINDS = {1: "TYPE_FP32", 6: "TYPE_INT32"}  # of onnx.TensorProto
 
 
 def _write(
-    network: Network,
-    path: Path,
-    *,
-    boxes: str | None = None,
-    half: bool = False,
-    int8: str | Path | None = None,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-    max_detections: int = 300,
-    max_batch: int = 8,
-    version: int = 1,
+    network: Network, path: Path, options: ExportOptions, *, max_batch: int = 8, version: int = 1
 ) -> tuple[str, ...]:
     """The network into the folder of models `path`, under the name of its cfg; what its input and outputs are."""
     from ...onnx.metadata import contract_of, read_onnx
 
     name = network.cfg.stem
     detects = bool(network.program().contract.decoders)
-    boxes = boxes or ("padded" if detects else "raw")
+    boxes = options.boxes or ("padded" if detects else "raw")
     if not NAME.fullmatch(name):
         raise DataError(f"{name!r} is no name for a model of Triton's: letters, digits and . _ + -; rename the cfg")
     if boxes == "nms":
@@ -60,10 +49,7 @@ def _write(
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise DataError(f"cannot write {file}: {e.strerror or e}") from None
-    first, *told = ONNX.writer(
-        network, file, boxes=boxes, half=half, int8=int8, names=names, letterbox=letterbox, threshold=threshold,
-        iou=iou, max_detections=max_detections,
-    )  # fmt: skip
+    first, *told = ONNX.writer(network, file, replace(options, boxes=boxes))
     model = read_onnx(file, note=False)
     write_whole(path / name / "config.pbtxt", config_of(name, model, contract_of(model), max_batch).encode())
     return (f"{file}: {first}", *told)
@@ -108,4 +94,5 @@ def _entry(path: Path, name: str | None) -> Path | None:
     return max(own, key=lambda p: int(p.parent.name))
 
 
-FORMAT = Format("triton", "", "a folder of models for Triton", _write, default="models", entry=_entry)
+OPTIONS = (*SAID, "boxes", "half", "int8", "max_detections", "max_batch", "version")
+FORMAT = Format("triton", "", "a folder of models for Triton", _write, OPTIONS, default="models", entry=_entry)

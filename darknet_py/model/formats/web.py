@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import page
-from ...contract.thresholds import CONF, IOU
 from ...errors import DataError
 from ...files import read_whole, write_whole
+from ..options import SAID, ExportOptions
 from . import Format
 from .onnx import FORMAT as ONNX
 
@@ -32,30 +32,18 @@ CHANNELS = (1, 3)  # of what a canvas gives
 
 
 def _write(
-    network: Network,
-    path: Path,
-    *,
-    half: bool = False,
-    int8: str | Path | None = None,
-    names: str | Path | None = None,
-    letterbox: bool | None = None,
-    threshold: float = CONF,
-    iou: float = IOU,
-    runtime: str | Path | None = None,
+    network: Network, path: Path, options: ExportOptions, *, runtime: str | Path | None = None
 ) -> tuple[str, ...]:
     """The page of a network into the folder `path`; how it is looked at.
 
     `runtime` is the folder of the npm package onnxruntime-web, or one that npm has put it into; without it that is
     looked for in `node_modules` here and in the folders above.
     """
-    contract = network.program(names, letterbox).contract
+    contract = network.program(options.names, options.letterbox).contract
     _check(contract)
     files = runtime_files(runtime)
-    detects = bool(contract.decoders)
-    first, *told = ONNX.writer(
-        network, _inside(path, MODEL), boxes="decoded" if detects else "raw", half=half, int8=int8, names=names,
-        letterbox=letterbox, threshold=threshold, iou=iou,
-    )  # fmt: skip
+    boxes = "decoded" if contract.decoders else "raw"
+    first, *told = ONNX.writer(network, _inside(path, MODEL), replace(options, boxes=boxes))
     contract = written_contract(path / MODEL)
     parts = {name: page.part(name) for name in (*page.LOOK, *page.NETWORK)}
     parts |= {name: page.complete(page.part(f"web/{name}")) for name in ("index.html", "page.js")}
@@ -119,4 +107,7 @@ def _entry(folder: Path, name: str | None) -> Path | None:
     return folder / MODEL if (folder / CONTRACT).is_file() and (folder / MODEL).is_file() else None
 
 
-FORMAT = Format("web", "", "a page for browsers", _write, default="web", home="a browser runs it", entry=_entry)
+OPTIONS = (*SAID, "half", "int8", "runtime")
+FORMAT = Format(
+    "web", "", "a page for browsers", _write, OPTIONS, default="web", home="a browser runs it", entry=_entry
+)  # fmt: skip

@@ -229,6 +229,29 @@ def test_what_a_cfg_has_no_words_for_is_an_error_with_the_node(
         import_network(file, tmp_path / "net.cfg")
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        node("Conv", "x w", "y", strides=[0, 1]), node("Conv", "x", "y"), node("MaxPool", "x", "y"),
+        node("SpaceToDepth", "x", "y", blocksize=0), node("Split", "x", "y", axis=9, split=[1]),
+        node("Transpose", "x", "y", perm=[0, 1]), node("Slice", "x axis w", "y"), node("Clip", "x w", "y"),
+        node("Add", "x missing", "y"), node("Concat", "x", "y", axis="no"), node("Reshape", "x w", "y"),
+    ],
+    ids=lambda n: n.name,
+)  # fmt: skip
+def test_a_node_that_is_not_sound_is_an_error_with_its_name(bad: onnx.NodeProto, tmp_path: Path) -> None:
+    file = written(tmp_path, [bad], w=weights(2, 3, 2, 2), axis=np.array([1]))
+    with pytest.raises(DataError, match=f"node '{bad.name}'"):
+        import_network(file, tmp_path / "net.cfg")
+
+
+@pytest.mark.parametrize("after", [[], [node("Tanh", "s", "t"), node("Tanh", "t", "y")], [node("Add", "s w", "y")]])
+def test_a_softplus_that_is_no_part_of_a_mish_is_an_error(after: list[onnx.NodeProto], tmp_path: Path) -> None:
+    file = written(tmp_path, [node("Softplus", "x", "s"), *after], output="y" if after else "s", w=weights(1))
+    with pytest.raises(DataError, match="it reads a softplus" if after else "does not depend on the input"):
+        import_network(file, tmp_path / "net.cfg")
+
+
 def test_an_open_size_is_asked_for(tmp_path: Path) -> None:
     file = written(tmp_path, [node("Conv", "x w", "y")], ("N", 3, "h", "w_"), w=weights(2, 3, 1, 1))
     with pytest.raises(DataError, match="no fixed shape\n  hint: --size"):

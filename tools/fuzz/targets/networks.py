@@ -20,6 +20,7 @@ import numpy as np
 
 from darknet_py.backends.backend import Backend, backends
 from darknet_py.backends.session import Session, open_file, open_session
+from darknet_py.contract.form import Form
 from darknet_py.contract.program import Program
 from darknet_py.darknet.compile import Compilation, compile_cfg, compile_file
 from darknet_py.darknet.dialects import DIALECTS
@@ -386,7 +387,7 @@ def _check_boxes(program: Program, folder: Path, wanted: Wanted) -> None:
     if wanted.edges:  # what overflows somewhere depends on the order of a sum
         return
     path = folder / "boxes.onnx"
-    contract = to_exported(program, boxes="decoded").save(path)
+    contract = to_exported(program, Form(boxes="decoded")).save(path)
     count = len(contract.outputs)
     got = open_file(path, "onnxruntime", threads=1).run(wanted.feeds[0])[:count]
     if any(a.shape[0] != len(wanted.feeds[0][0]) for a in got):

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 
 from darknet_py.backends.backend import backends
+from darknet_py.contract.form import Form
 from darknet_py.contract.program import Program
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.program import program_of
@@ -88,7 +89,7 @@ def _file(name: str, boxes: str) -> bytes:
     contract = replace(contract, names=tuple(f"class {i}" for i in range(contract.classes)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net.onnx")
-        to_exported(Program(graph, contract), boxes=boxes).save(path)
+        to_exported(Program(graph, contract), Form(boxes=boxes)).save(path)
         return path.read_bytes()
 
 

@@ -50,6 +50,7 @@ def export(cfg: str, weights: str | None, names: str | None, output: str) -> str
     """Write the network with decoded boxes (a classifier: as it is) to `output`, and its contract as JSON."""
     from onnx import helper
 
+    from darknet_py.contract.form import Form
     from darknet_py.darknet.network import open_network
     from darknet_py.onnx.export import to_exported
     from darknet_py.onnx.metadata import to_metadata
@@ -57,7 +58,7 @@ def export(cfg: str, weights: str | None, names: str | None, output: str) -> str
 
     network = open_network(cfg, weights)
     program = network.program(names)
-    exported = to_exported(program, boxes="decoded" if program.contract.decoders else "raw")
+    exported = to_exported(program, Form(boxes="decoded" if program.contract.decoders else "raw"))
     contract = replace(exported.contract, cfg_sha256=network.cfg_sha256)
     helper.set_model_props(exported.model, to_metadata(contract))
     exported.model.graph.name = network.cfg.stem
