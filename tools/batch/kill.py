@@ -203,8 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{given.count} pictures, {Path(scene.network[0]).stem}, shards of {SHARD}, 2 processes; kill -9; seed "
             f"{given.seed}. Each work is finished by starting the same command again, and its files are compared byte "
             "by byte with those of a work that was left alone; every position once, no half-written file left.", "",
-            "| engine | kills | of | works | starts | hung | processes that outlived their driver | differences | took |",
-            "|---|--:|---|--:|--:|--:|--:|--:|--:|", line,
+            "| engine | kills | of | works | starts | hung | processes that outlived their driver | differences | "
+            "took |", "|---|--:|---|--:|--:|--:|--:|--:|--:|", line,
         ])  # fmt: skip
     return int(any(toll.wrong or toll.hung or toll.left for toll, _ in found.values()))
 
