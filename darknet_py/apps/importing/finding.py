@@ -16,6 +16,7 @@ from .heads import head_parts
 from .matching import Matcher
 from .parts import Finder, Part, Parts
 from .reader import ReadNetwork
+from .recurrent import find_recurrent
 from .single import (
     find_affine,
     find_avgpool,
@@ -67,9 +68,11 @@ def find_parts(network: ReadNetwork) -> Parts:
         if value in parts or value in renamed or value is graph.image:
             continue
         op = s.m.producers.get(value)
+        if value in graph.inputs:
+            raise DataError(f"{network.path}: the state {value.name!r} is read by what is no layer of Darknet's")
         if op is None:
             raise DataError(f"{network.path}: an output is a constant, which a cfg has no words for")
-        rules = (rule(s, op) for rule in (find_activation, *RULES.get(op.kind, ())))
+        rules = (rule(s, op) for rule in (find_recurrent, find_activation, *RULES.get(op.kind, ())))
         part = next((part for part in rules if part is not None), None)
         if part is not None:
             parts[value] = part
@@ -79,6 +82,10 @@ def find_parts(network: ReadNetwork) -> Parts:
             wanted.append(op.inputs[0])
         else:
             raise s.refuse(op, _hint(op))
+    kept = {state for part in parts.values() for state in part.states}
+    for state in graph.states:
+        if state not in kept:
+            raise DataError(f"{network.path}: the state {state.input.name!r} is kept by no layer of Darknet's")
     order = {op.output: n for n, op in enumerate(graph.ops)}
     found = sorted((*parts.values(), *heads), key=lambda p: (order.get(p.value, -1), p.head))
     return Parts(tuple(found), renamed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,9 +18,10 @@ from ...darknet.cfg import spell
 from ...darknet.compile import compile_cfg
 from ...darknet.dialects import ALEXEYAB
 from ...darknet.layers.activations import ACTIVATIONS
-from ...ir import Graph, Op, Value
+from ...ir import Graph, Op, State, Value
 from ...ir.builder import Builder
 from ...ir.ops import Shape
+from ...passes import fold_constants
 
 CLOSE = 1e-4  # relative: other programs write 1.67326 for Darknet's 1.6732
 MAX_PATTERN = 20_000  # operations
@@ -47,19 +49,28 @@ class _Expanding(Builder):
         return super().op(kind, *inputs, **attrs)
 
 
+def _as_in_files(graph: Graph) -> Graph:
+    """A graph in the operations that ONNX files have, its constants computed."""
+    graph, b, made = fold_constants(graph), _Expanding(), dict[Value, Value]()
+    for op in graph.ops:
+        made[op.output] = b.op(op.kind, *(made.get(v, v) for v in op.inputs), **op.attrs)
+    states = tuple(State(s.input, made.get(s.output, s.output)) for s in graph.states)
+    outputs = tuple(made.get(v, v) for v in graph.outputs)
+    return replace(graph, ops=tuple(b.ops), outputs=outputs, states=states, data={**graph.data, **b.data})
+
+
 @cache
 def activations(kind: str) -> tuple[tuple[str, Graph], ...]:
     """The activation functions whose last operation is of a kind: Darknet's name, and what it computes of an image.
 
     Long ones come first, because a short one may be the end of it.
     """
-    found = []
+    found: list[tuple[str, Graph]] = []
     for name in NAMES:
-        for builder in (Builder(), _Expanding()):
-            x = builder.input("x", (2, 2, 2))
-            graph = builder.graph(x, ACTIVATIONS[name](builder, x))
-            if graph.ops[-1].kind == kind:
-                found.append((name, graph))
+        b = Builder()
+        x = b.input("x", (2, 2, 2))
+        plain = b.graph(x, ACTIVATIONS[name](b, x))
+        found.extend((name, graph) for graph in (plain, _as_in_files(plain)) if graph.ops[-1].kind == kind)
     return tuple(sorted(found, key=lambda pair: -len(pair[1].ops)))
 
 
@@ -72,7 +83,20 @@ def lowered(section: str, options: Mapping[str, str], shape: Shape, dialect: str
 def _compiled(section: str, shape: Shape, dialect: str) -> Graph | None:
     size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
     compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect)
-    return None if compiled.errors else compiled.graph
+    return None if compiled.errors else _as_in_files(compiled.graph)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A pattern that was found in a graph: `source` is its input, `arrays` what it leaves open, by its own values.
+
+    These are its parameters and what is computed of parameters alone, in whatever shape the graph has them. `states`
+    are those of the graph, in the order of the pattern's.
+    """
+
+    source: Value
+    arrays: Mapping[Value, np.ndarray]
+    states: tuple[State, ...]
 
 
 class Matcher:
@@ -81,6 +105,7 @@ class Matcher:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.producers = graph.producers()
+        self._states = {s.input: s for s in graph.states}
         self._patterns: dict[Graph, Mapping[Value, Op]] = {}
 
     def kind(self, value: Value) -> str:
@@ -110,10 +135,16 @@ class Matcher:
 
     def source(self, pattern: Graph, value: Value) -> Value | None:
         """The value of which the graph computes `value` as the pattern computes its output of its input, or None."""
+        bound = self.bind(pattern, value)
+        return None if bound is None else bound.source
+
+    def bind(self, pattern: Graph, value: Value) -> Bound | None:
+        """How the graph computes `value` as the pattern computes its output, or None where it does not."""
         if pattern not in self._patterns:
             self._patterns[pattern] = pattern.producers()
-        made = self._patterns[pattern]
+        made, memories = self._patterns[pattern], {s.input: s for s in pattern.states}
         bound: dict[Value, Value] = {}
+        arrays: dict[Value, np.ndarray] = {}
         pairs = [(pattern.outputs[0], value)]
         while pairs:
             if len(bound) > MAX_PATTERN:
@@ -127,8 +158,18 @@ class Matcher:
                 if not self._is_same(pattern.data[wanted], got):
                     return None
                 continue
+            if not wanted.batched:
+                numbers = self.graph.data.get(got)
+                if numbers is None or not np.array_equal(arrays.setdefault(wanted, numbers), numbers, equal_nan=True):
+                    return None
+                continue
             bound[wanted] = got
             if wanted is pattern.image:
+                continue
+            if wanted in memories:
+                if got not in self._states:
+                    return None
+                pairs.append((memories[wanted].output, self._states[got].output))
                 continue
             op = made[wanted]
             if op.kind == "repeat_batch" and got in self.graph.data:  # read at a batch of one
@@ -138,7 +179,9 @@ class Matcher:
             if other is None or not _is_alike(op, other):
                 return None
             pairs.extend(self._paired(op, other, made, pattern))
-        return bound.get(pattern.image)
+        if pattern.image not in bound or not memories.keys() <= bound.keys():
+            return None
+        return Bound(bound[pattern.image], arrays, tuple(self._states[bound[s.input]] for s in pattern.states))
 
     def _paired(self, op: Op, other: Op, made: Mapping[Value, Op], pattern: Graph) -> list[tuple[Value, Value]]:
         """The operands of two operations that belong together."""
@@ -150,7 +193,7 @@ class Matcher:
         return list(zip(op.inputs, theirs, strict=True))
 
     def _may_be(self, wanted: Value, got: Value, made: Mapping[Value, Op], pattern: Graph) -> bool:
-        if wanted in pattern.data or (wanted in made and made[wanted].kind == "repeat_batch"):
+        if not wanted.batched or (wanted in made and made[wanted].kind == "repeat_batch"):
             return got in self.graph.data
         return wanted not in made or made[wanted].kind == self.kind(got)
 

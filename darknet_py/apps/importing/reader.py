@@ -20,7 +20,7 @@ from ...files import check_file
 from ...ir import Graph, ShapeError, Value
 from ...ir.builder import Builder
 from ...ir.ops import Shape
-from ...onnx.metadata import PREFIX, contract_of, read_onnx
+from ...onnx.metadata import PREFIX, checked_contract, read_onnx
 from .nodes import Given, Node, Refused
 from .operators import READERS
 
@@ -60,7 +60,7 @@ def read_network(path: str | Path, size: tuple[int, int] | None = None) -> ReadN
         except (OSError, ValueError) as e:
             raise DataError(f"{path}: its arrays cannot be read: {e}") from None
     own = any(p.key.startswith(PREFIX) for p in model.metadata_props)
-    return _Reader(path, model, contract_of(model, path) if own else None).read(size)
+    return _Reader(path, model, checked_contract(model, path) if own else None).read(size)
 
 
 @dataclass
@@ -75,6 +75,7 @@ class _Reader:
         graph = self.model.graph
         self.known.update((t.name, self._array(t)) for t in graph.initializer)
         image = self._input([i for i in graph.input if i.name not in self.known], size)
+        states = self.contract.states if self.contract is not None else ()
         nodes = tuple(f"{n.name or n.output[0]!r} ({n.op_type})" for n in graph.node)
         network = ReadNetwork(self.path, self.b.graph(image), nodes, self.contract)
         for index, proto in enumerate(graph.node):
@@ -87,13 +88,10 @@ class _Reader:
                 raise network.refusal(index, f"it wants {e}, which nothing gives") from None
             except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as e:
                 raise network.refusal(index, f"it is not as ONNX has it ({e})") from None
-        values = []
-        for output in graph.output:
-            value = self.known.get(output.name)
-            if not isinstance(value, Value):
-                raise DataError(f"{self.path}: the output {output.name!r} does not depend on the input")
-            values.append(value)
-        return ReadNetwork(self.path, self.b.graph(image, *values), nodes, self.contract)
+        outputs = {output.name: self._output(output.name) for output in graph.output}
+        for state in states:
+            self.b.keep(self._output(state.input), outputs.pop(state.output))
+        return ReadNetwork(self.path, self.b.graph(image, *outputs.values()), nodes, self.contract)
 
     def _array(self, stored: onnx.TensorProto) -> np.ndarray:
         try:
@@ -107,14 +105,22 @@ class _Reader:
         if own is not None and own.decoders and own.boxes != "raw":
             told = f"{self.path}: it ends in boxes ({own.boxes}), and a cfg in heads"
             raise DataError(f"{told}\n  hint: export it with --boxes raw")
-        if own is not None and own.states:
-            raise DataError(f"{self.path}: the layers of a recurrent network are not recognized in an ONNX file")
+        if own is not None:
+            memories = {s.input: s.shape for s in own.states}
+            self.known.update((i.name, self.b.input(i.name, memories[i.name])) for i in inputs if i.name in memories)
+            inputs = [i for i in inputs if i.name not in memories]
         if len(inputs) != 1:
             names = ", ".join(i.name for i in inputs)
             raise DataError(f"{self.path}: a cfg has one input, and this network has {len(inputs)}: {names}")
         image = self.b.input(inputs[0].name, self._shape(inputs[0], size))
         self.known[image.name] = image
         return image
+
+    def _output(self, name: str) -> Value:
+        value = self.known.get(name)
+        if not isinstance(value, Value):
+            raise DataError(f"{self.path}: the output {name!r} does not depend on the input")
+        return value
 
     def _shape(self, info: onnx.ValueInfoProto, size: tuple[int, int] | None) -> Shape:
         dims = [d.dim_value for d in info.type.tensor_type.shape.dim][1:]

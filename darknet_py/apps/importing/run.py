@@ -72,7 +72,7 @@ def import_network(
     compilation = _compiled(network, sections, text)
     graph = compilation.graph
     weights = Weights(Header(), {p.value: sections.arrays[p.layer, p.role] for p in graph.params})
-    worst = _worst(network, compilation, weights)
+    worst = _worst(network, sections, compilation, weights)
     path = Path(output)
     names = network.contract.names if network.contract is not None else ()
     if names == tuple(map(str, range(len(names)))):
@@ -124,15 +124,21 @@ def _compiled(network: ReadNetwork, sections: Sections, text: str) -> Compilatio
     return compilation
 
 
-def _worst(network: ReadNetwork, compilation: Compilation, weights: Weights) -> float:
-    """How far the outputs of the two are apart on noise. Raises `DataError` where that is no rounding."""
-    noise = np.random.default_rng(0).random((1, *network.graph.image.shape), np.float32)
-    contract = network.contract
+def _worst(network: ReadNetwork, sections: Sections, compilation: Compilation, weights: Weights) -> float:
+    """How far the outputs of the two, and what they remember, are apart on noise, which the states are too.
+
+    Raises `DataError` where that is no rounding.
+    """
+    rng, contract, graph = np.random.default_rng(0), network.contract, network.graph
+    noise = {v: rng.random((1, *v.shape), np.float32) for v in graph.inputs}
     count = contract.batch if contract is not None and contract.batch else 1
-    wanted = open_file(network.path, "onnxruntime").run([np.repeat(noise, count, 0)])
-    got = open_session(compilation.graph.with_data(weights.arrays), "onnxruntime").run([noise])
+    wanted = open_file(network.path, "onnxruntime").run([np.repeat(x, count, 0) for x in noise.values()])
+    session = open_session(compilation.graph.with_data(weights.arrays), "onnxruntime")
+    got = session.run([noise[graph.image], *(noise[s.input] for s in sections.states)])
+    after = dict(zip(graph.states, wanted[len(graph.outputs) :], strict=True))
+    right = [*wanted[: len(graph.outputs)], *(after[s] for s in sections.states)]
     worst = 0.0
-    for own, theirs in zip(got, wanted, strict=True):
+    for own, theirs in zip(got, right, strict=True):
         if own[0].size != theirs[0].size:
             raise DataError(f"{network.path}: an output of {theirs[0].shape} became one of {own[0].shape}")
         off = difference(own[0].ravel(), theirs[0].ravel())

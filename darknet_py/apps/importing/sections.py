@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...errors import DataError
-from ...ir import Value
+from ...ir import State, Value
 from .parts import Part, Parts
 from .reader import ReadNetwork
 
@@ -24,11 +24,15 @@ IDENTITY = ("upsample", {"stride": "1"})  # a layer that Darknet lets others nam
 
 @dataclass(frozen=True, eq=False)
 class Sections:
-    """The sections after [net], the arrays of each by role, and the value and the node that each is of."""
+    """The sections after [net], the arrays of each by role, and the value that each is of.
+
+    `states` are what they remember, in the order of the sections: those of the graph that was read.
+    """
 
     options: tuple[tuple[str, Mapping[str, str]], ...]
     arrays: Mapping[tuple[int, str], np.ndarray]
     values: tuple[Value | None, ...]
+    states: tuple[State, ...]
 
 
 def sections_of(network: ReadNetwork, found: Parts) -> Sections:
@@ -42,7 +46,7 @@ def sections_of(network: ReadNetwork, found: Parts) -> Sections:
         writer.put(*IDENTITY, image)
     for part in parts:
         writer.write(part)
-    return Sections(tuple(writer.sections), writer.arrays, tuple(writer.values))
+    return Sections(tuple(writer.sections), writer.arrays, tuple(writer.values), tuple(writer.states))
 
 
 def _joined(network: ReadNetwork, found: Parts) -> list[Part]:
@@ -106,6 +110,7 @@ class _Writer:
     sections: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     arrays: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     values: list[Value | None] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
     places: dict[Value, int] = field(default_factory=dict)
 
     def put(self, section: str, options: Mapping[str, str], value: Value | None) -> None:
@@ -132,6 +137,7 @@ class _Writer:
         if part.section in ACTIVATED:
             options.setdefault("activation", "linear")
         self.arrays.update(((len(self.sections), role), array) for role, array in part.arrays.items())
+        self.states.extend(part.states)
         self.put(part.section, options, None if part.head else part.value)
 
     def _place(self, value: Value) -> int:

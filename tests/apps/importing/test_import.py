@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,6 @@ CASES = [c for c in goldens().values() if c.ran]
 # none to name.
 NOT_SAID = {
     "conv_xnor": r"node '\d_convolutional\.(pad|ceil)' .*cannot be said in a cfg",
-    "conv_lstm": "recurrent", "convlstm": "recurrent", "crnn": "recurrent", "gru": "recurrent", "lstm": "recurrent",
-    "rnn": "recurrent",
     "history": r"node '1_history\.concat' \(Concat\)",
     "local": r"node '1_local\.add' \(Add\) .* a constant for each place",
     "lrn_size1": r"node '1_normalization\.power' \(Pow\)",
@@ -108,13 +107,76 @@ def test_a_file_that_ends_in_boxes_is_refused(tmp_path: Path, boxes: str) -> Non
         import_network(tmp_path / "net.onnx", tmp_path / "again.cfg")
 
 
-def test_half_precision_and_memory_are_refused(tmp_path: Path) -> None:
+def test_half_precision_is_refused(tmp_path: Path) -> None:
     export_onnx(write_detector(tmp_path), tmp_path / "half.onnx", half=True)
     with pytest.raises(DataError, match="in 16 or 8 bits"):
         import_network(tmp_path / "half.onnx", tmp_path / "again.cfg")
-    export_onnx(write_recurrent(tmp_path), tmp_path / "memory.onnx")
-    with pytest.raises(DataError, match="recurrent"):
-        import_network(tmp_path / "memory.onnx", tmp_path / "again.cfg")
+
+
+def memory(folder: Path, sections: str, size: str = "width=8\nheight=6\nchannels=4") -> tuple[Path, Path]:
+    """A network of these sections with random weights, and the file that it is exported to."""
+    cfg = folder / "memory.cfg"
+    cfg.write_text(f"[net]\n{size}\n{sections}")
+    export_onnx(open_network(cfg, random=1), folder / "memory.onnx")
+    return cfg, folder / "memory.onnx"
+
+
+DENSE = [
+    *(f"[rnn]\noutput=3\nhidden=5\nactivation={a}\nlogistic={n}\nshortcut={s}\nbatch_normalize={s}\n"
+      for a, n, s in [("leaky", 0, 1), ("mish", 1, 0), ("tanh", 2, 1), ("linear", 0, 0), ("logistic", 0, 0)]),
+    *(f"[{section}]\noutput=4\nbatch_normalize={n}\n" for section in ("gru", "lstm") for n in (0, 1)),
+]  # fmt: skip
+IMAGES = [
+    *(f"[crnn]\noutput=6\nhidden=4\nsize={k}\npad=1\ngroups={g}\nactivation={a}\nshortcut={s}\nbatch_normalize={s}\n"
+      for k, g, a, s in [(3, 2, "swish", 1), (1, 1, "linear", 0), (5, 1, "selu", 0)]),
+    *(f"[conv_lstm]\noutput=4\nsize=3\npad=1\ngroups={g}\nactivation={a}\npeephole={p}\nstate_constrain={c}\n"
+      for g, a, p, c in [(1, "linear", 0, 0), (2, "mish", 1, 16), (1, "hard_mish", 1, 32), (4, "relu6", 0, 3)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("section", [*DENSE, *IMAGES], ids=lambda text: ",".join(text.split()))
+def test_layers_that_remember_come_back_as_they_were_written(section: str, tmp_path: Path) -> None:
+    cfg, file = memory(tmp_path, section)
+    assert import_network(file, tmp_path / "again.cfg").worst < 1e-5
+    before, after = (compile_file(p).graph.layers[0].layer for p in (cfg, tmp_path / "again.cfg"))
+    assert after == replace(before, batch_normalize=0)  # which is folded
+
+
+def test_layers_that_remember_come_back_one_after_another(tmp_path: Path) -> None:
+    texts = [IMAGES[0], IMAGES[4], "[route]\nlayers=0\n", IMAGES[3], "[shortcut]\nfrom=1\n", *DENSE]
+    cfg, file = memory(tmp_path, "".join(texts))
+    import_network(file, tmp_path / "again.cfg")
+    before, after = (compile_file(p).graph for p in (cfg, tmp_path / "again.cfg"))
+    assert [i.section for i in after.layers] == [i.section for i in before.layers]
+    assert [s.input.shape for s in after.states] == [s.input.shape for s in before.states]
+
+
+def test_what_is_remembered_is_the_same_after_some_steps(tmp_path: Path) -> None:
+    cfg = write_recurrent(tmp_path)
+    export_onnx(cfg, tmp_path / "memory.onnx")
+    import_network(tmp_path / "memory.onnx", tmp_path / "again.cfg")
+    assert again_differs(cfg, tmp_path / "again.cfg") < 1e-5
+
+
+def again_differs(*cfgs: Path) -> float:
+    """How far the outputs of two recurrent networks are apart after three steps."""
+    results = []
+    for cfg in cfgs:
+        model, states = load(cfg), []
+        for n in range(3):
+            outputs, states = model.step(np.full((1, 3, 2, 2), n / 2, np.float32), states)
+        results.append(outputs)
+    return max(float(np.abs(a - b).max()) for a, b in zip(*results, strict=True))
+
+
+def test_a_state_that_no_layer_keeps_is_an_error(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, DENSE[0])
+    model = onnx.load(file)
+    kept = next(n for n in model.graph.node if n.output[0] == model.graph.output[1].name)
+    kept.op_type = "Sub"
+    onnx.save(model, file)
+    with pytest.raises(DataError, match=r"node '0_rnn|the state '0_rnn\.state' "):
+        import_network(file, tmp_path / "again.cfg")
 
 
 def test_boxes_of_the_pytorch_code_come_back_as_new_coords(tmp_path: Path) -> None:
