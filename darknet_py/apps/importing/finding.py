@@ -11,7 +11,17 @@ from functools import partial
 
 from ...errors import DataError
 from ...ir import Op, Value
-from .composed import find_activation, find_crop, find_local_response, find_maxout, find_reorg, find_sums
+from .composed import (
+    find_activation,
+    find_binary,
+    find_crop,
+    find_history,
+    find_local,
+    find_local_response,
+    find_maxout,
+    find_reorg,
+    find_sums,
+)
 from .heads import head_parts
 from .matching import Matcher
 from .parts import Finder, Part, Parts
@@ -28,6 +38,7 @@ from .single import (
     find_pool,
     find_route,
     find_shortcut,
+    find_smaller_shortcut,
     find_softmax,
     find_upsample,
 )
@@ -43,12 +54,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "avg_pool": (partial(find_pool, section="local_avgpool"),),
     "reduce_mean": (find_avgpool,),
     "upsample": (find_upsample,),
-    "add": (find_affine, find_shortcut),
+    "add": (find_binary, find_local, find_affine, find_shortcut),
     "sub": (find_crop, find_affine),
     "mul": (find_sums, find_local_response, find_affine, find_gate),
     "div": (find_affine,),
     "maximum": (find_maxout,),
-    "concat": (find_maxout, find_route),
+    "concat": (find_maxout, find_history, find_smaller_shortcut, find_route),
     "slice": (find_crop, find_group),
     "gather": (find_reorg,),
     "reshape": (find_reorg, find_softmax),

@@ -74,15 +74,20 @@ def activations(kind: str) -> tuple[tuple[str, Graph], ...]:
     return tuple(sorted(found, key=lambda pair: -len(pair[1].ops)))
 
 
-def lowered(section: str, options: Mapping[str, str], shape: Shape, dialect: str = ALEXEYAB.name) -> Graph | None:
-    """What a section computes of an input of that shape, or None where it cannot stand there."""
-    return _compiled(spell([(section, options)]), shape, dialect)
+def lowered(
+    section: str, options: Mapping[str, str], shape: Shape, dialect: str = ALEXEYAB.name, folder: str | None = None
+) -> Graph | None:
+    """What a section computes of an input of that shape, or None where it cannot stand there.
+
+    `folder` is where the files lie that it names.
+    """
+    return _compiled(spell([(section, options)]), shape, dialect, folder)
 
 
 @cache
-def _compiled(section: str, shape: Shape, dialect: str) -> Graph | None:
+def _compiled(section: str, shape: Shape, dialect: str, folder: str | None) -> Graph | None:
     size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
-    compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect)
+    compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect, folder=folder)
     return None if compiled.errors else _as_in_files(compiled.graph)
 
 
@@ -163,6 +168,9 @@ class Matcher:
                 if numbers is None or not np.array_equal(arrays.setdefault(wanted, numbers), numbers, equal_nan=True):
                     return None
                 continue
+            if wanted in made and made[wanted].kind == "repeat_batch":  # the same for each sample, repeated or not
+                pairs.append((made[wanted].inputs[0], self._once(got)))
+                continue
             bound[wanted] = got
             if wanted is pattern.image:
                 continue
@@ -171,11 +179,7 @@ class Matcher:
                     return None
                 pairs.append((memories[wanted].output, self._states[got].output))
                 continue
-            op = made[wanted]
-            if op.kind == "repeat_batch" and got in self.graph.data:  # read at a batch of one
-                pairs.append((op.inputs[0], got))
-                continue
-            other = self.producers.get(got)
+            op, other = made[wanted], self.producers.get(got)
             if other is None or not _is_alike(op, other):
                 return None
             pairs.extend(self._paired(op, other, made, pattern))
@@ -194,8 +198,12 @@ class Matcher:
 
     def _may_be(self, wanted: Value, got: Value, made: Mapping[Value, Op], pattern: Graph) -> bool:
         if not wanted.batched or (wanted in made and made[wanted].kind == "repeat_batch"):
-            return got in self.graph.data
+            return self._once(got) in self.graph.data
         return wanted not in made or made[wanted].kind == self.kind(got)
+
+    def _once(self, value: Value) -> Value:
+        """What a value is of one sample, where it is the same for each."""
+        return self.producers[value].inputs[0] if self.kind(value) == "repeat_batch" else value
 
     def _is_same(self, wanted: np.ndarray, got: Value) -> bool:
         numbers = self.graph.data.get(got)

@@ -18,7 +18,7 @@ from .parts import Part, Parts
 from .reader import ReadNetwork
 
 NORMALIZED = frozenset({"convolutional"})
-ACTIVATED = frozenset({"convolutional", "connected", "shortcut", "sam", "scale_channels"})
+ACTIVATED = frozenset({"convolutional", "connected", "local", "shortcut", "sam", "scale_channels"})
 IDENTITY = ("upsample", {"stride": "1"})  # a layer that Darknet lets others name, where the image itself is none
 
 
@@ -78,7 +78,7 @@ def _with(before: Part, part: Part) -> Part | None:
     if (
         part.section == "batchnorm"
         and before.section in NORMALIZED
-        and not _has(before, "batch_normalize", "activation")
+        and not _has(before, "batch_normalize", "activation", "xnor")
     ):
         mean = part.arrays["mean"] - before.arrays["biases"]
         arrays = {**before.arrays, **part.arrays, "mean": mean}
@@ -127,7 +127,8 @@ class _Writer:
             named = ",".join(map(self._reference, others))
             self.put("route", {"layers": named, **part.options}, part.value)
             return
-        if part.section in ("shortcut", "sam") and self._place(others[0]) == len(self.sections) - 1:
+        alike = part.section in ("shortcut", "sam") and main.shape == others[0].shape
+        if alike and self._place(others[0]) == len(self.sections) - 1:
             main, others = others[0], (main,)
         if self._place(main) != len(self.sections) - 1:
             self.put("route", {"layers": self._reference(main)}, None)
