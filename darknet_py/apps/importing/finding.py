@@ -41,7 +41,9 @@ from .single import (
     find_smaller_shortcut,
     find_softmax,
     find_upsample,
+    refuse_class_tree,
 )
+from .trees import Trees
 
 Rule = Callable[[Finder, Op], Part | None]
 
@@ -59,7 +61,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "mul": (find_sums, find_local_response, find_affine, find_gate),
     "div": (find_affine,),
     "maximum": (find_maxout,),
-    "concat": (find_maxout, find_history, find_smaller_shortcut, find_route),
+    "concat": (find_maxout, find_history, find_smaller_shortcut, refuse_class_tree, find_route),
     "slice": (find_crop, find_group),
     "gather": (find_reorg,),
     "reshape": (find_reorg, find_softmax),
@@ -67,9 +69,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 }
 
 
-def find_parts(network: ReadNetwork) -> Parts:
+def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
     """The parts that compute the outputs of a network. Raises `DataError` for a node that no section computes."""
-    graph, s = network.graph, Finder(network, Matcher(network.graph))
+    graph, s = network.graph, Finder(network, Matcher(network.graph), trees)
     heads = head_parts(s)
     parts: dict[Value, Part] = {}
     renamed: dict[Value, Value] = {}

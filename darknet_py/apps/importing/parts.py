@@ -13,6 +13,7 @@ from ...ir import Op, State, Value
 from ...ir.ops import Shape
 from .matching import Matcher, lowered
 from .reader import ReadNetwork
+from .trees import Trees
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +56,11 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Finder:
-    """A network in which parts are looked for, and its operations."""
+    """A network in which parts are looked for, its operations, and its class trees."""
 
     network: ReadNetwork
     m: Matcher
+    trees: Trees
 
     def refuse(self, op: Op, why: str) -> DataError:
         """The error of an operation that no section computes."""

@@ -20,11 +20,13 @@ from ...darknet.dialects import ALEXEYAB
 from ...darknet.weights import Header, Weights
 from ...darknet.writing import write_network
 from ...errors import DataError
+from ...files import scratch
 from ...ir.compare import difference
 from ...version import VERSION
 from .finding import find_parts
 from .reader import ReadNetwork, read_network
 from .sections import Sections, sections_of
+from .trees import Trees, write_trees
 
 TOLERANCE = 1e-3  # of the largest number of an output: two ways of float32 arithmetic
 
@@ -59,7 +61,13 @@ def import_network(
     leaves open. Raises `DataError` with the node that a cfg has no words for, and where the cfg would compute
     something else.
     """
-    network = read_network(source, size)
+    with scratch() as folder:
+        network = read_network(source, size)
+        return _imported(network, write_trees(network, folder, Path(output).stem), Path(output), replace=replace)
+
+
+def _imported(network: ReadNetwork, trees: Trees, path: Path, *, replace: bool) -> ImportedNetwork:
+    source = network.path
     if network.contract is not None and (network.contract.half or network.contract.int8):
         raise DataError(f"{source}: it computes in 16 or 8 bits, and Darknet in 32\n  hint: export it in float32")
     if len(network.graph.outputs) > 1 and not (network.contract and network.contract.decoders):
@@ -67,19 +75,18 @@ def import_network(
             f"{source}: it has {len(network.graph.outputs)} outputs, and a cfg without heads has one\n"
             "  hint: files of darknet-py say which heads they have"
         )
-    sections = sections_of(network, find_parts(network))
+    sections = sections_of(network, find_parts(network, trees))
     text = _text(network, sections)
-    compilation = _compiled(network, sections, text)
+    compilation = _compiled(network, sections, text, trees)
     graph = compilation.graph
     weights = Weights(Header(), {p.value: sections.arrays[p.layer, p.role] for p in graph.params})
     worst = _worst(network, sections, compilation, weights)
-    path = Path(output)
     names = network.contract.names if network.contract is not None else ()
     if names == tuple(map(str, range(len(names)))):
         names = ()
-    write_network(path, text, graph, weights, names=names, sources=[Path(source)], replace=replace)
+    write_network(path, text, graph, weights, names=names, side=trees.files, sources=[source], replace=replace)
     floats = sum(p.size for p in graph.params)
-    return ImportedNetwork(Path(source), path, path.with_suffix(".weights"), len(graph.layers), floats, worst)
+    return ImportedNetwork(source, path, path.with_suffix(".weights"), len(graph.layers), floats, worst)
 
 
 def _text(network: ReadNetwork, sections: Sections) -> str:
@@ -100,9 +107,9 @@ def _of_contract(contract: Contract) -> dict[str, str]:
     return {key: value for key, value in told.items() if value}
 
 
-def _compiled(network: ReadNetwork, sections: Sections, text: str) -> Compilation:
+def _compiled(network: ReadNetwork, sections: Sections, text: str, trees: Trees) -> Compilation:
     """The text, compiled. Raises `DataError` with the node where a layer is not what it is in the file."""
-    compilation = compile_cfg(text, "the imported cfg", dialect=ALEXEYAB.name)
+    compilation = compile_cfg(text, "the imported cfg", folder=str(trees.folder), dialect=ALEXEYAB.name)
     producers = network.graph.producers()
 
     def refused(layer: int, why: str) -> DataError:

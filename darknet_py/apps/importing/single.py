@@ -196,6 +196,17 @@ def find_route(s: Finder, op: Op) -> Part | None:
     return Part("route", op.output, op.inputs[0], others=op.inputs, key="layers")
 
 
+def refuse_class_tree(s: Finder, op: Op) -> None:
+    """Raise `DataError` for a softmax of each of some unequal parts of a vector: the tree that says so is not there."""
+    made = [s.m.producers.get(v) for v in op.inputs]
+    parts = [s.m.producers.get(o.inputs[0]) for o in made if o is not None and o.kind == "softmax"]
+    vectors = {o.inputs[0] for o in parts if o is not None and o.kind == "slice" and len(o.output.shape) == 1}
+    if len(parts) == len(made) and len(vectors) == 1 and len({v.shape for v in op.inputs}) > 1:
+        raise s.refuse(
+            op, "a softmax for each group of a class tree, and the tree, which a cfg names, is not in this file"
+        )
+
+
 def find_group(s: Finder, op: Op) -> Part | None:
     """[route] with groups."""
     x, a = op.inputs[0], op.attrs
