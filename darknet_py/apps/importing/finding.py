@@ -82,7 +82,8 @@ def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
             continue
         op = s.m.producers.get(value)
         if value in graph.inputs:
-            raise DataError(f"{network.path}: the state {value.name!r} is read by what is no layer of Darknet's")
+            reader = next(op for op in graph.ops if value in op.inputs)
+            raise s.refuse(reader, f"it reads the state {value.name!r}, and no layer of Darknet does that")
         if op is None:
             raise DataError(f"{network.path}: an output is a constant, which a cfg has no words for")
         rules = (rule(s, op) for rule in (find_recurrent, find_activation, *RULES.get(op.kind, ())))
@@ -97,8 +98,10 @@ def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
             raise s.refuse(op, _hint(op))
     kept = {state for part in parts.values() for state in part.states}
     for state in graph.states:
+        if state not in kept and state.output in s.m.producers:
+            raise s.refuse(s.m.producers[state.output], "it is remembered, and leads to no output through a layer")
         if state not in kept:
-            raise DataError(f"{network.path}: the state {state.input.name!r} is kept by no layer of Darknet's")
+            raise DataError(f"{network.path}: the state {state.input.name!r} becomes what no layer computes")
     order = {op.output: n for n, op in enumerate(graph.ops)}
     found = sorted((*parts.values(), *heads), key=lambda p: (order.get(p.value, -1), p.head))
     return Parts(tuple(found), renamed)

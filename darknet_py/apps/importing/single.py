@@ -202,9 +202,7 @@ def refuse_class_tree(s: Finder, op: Op) -> None:
     parts = [s.m.producers.get(o.inputs[0]) for o in made if o is not None and o.kind == "softmax"]
     vectors = {o.inputs[0] for o in parts if o is not None and o.kind == "slice" and len(o.output.shape) == 1}
     if len(parts) == len(made) and len(vectors) == 1 and len({v.shape for v in op.inputs}) > 1:
-        raise s.refuse(
-            op, "a softmax for each group of a class tree, and the tree, which a cfg names, is not in this file"
-        )
+        raise s.refuse(op, "a softmax for each group of a class tree, and the file lacks the tree, which a cfg names")
 
 
 def find_group(s: Finder, op: Op) -> Part | None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ...contract.decoders import Region
 from ...contract.tree import Tree
-from ...darknet.layers.heads.tree import read_tree
 from ...errors import DataError
 from ...files import write_whole
 from .reader import ReadNetwork
@@ -35,15 +34,15 @@ class Trees:
 def write_trees(network: ReadNetwork, folder: Path, stem: str) -> Trees:
     """Write the class trees of a network to STEM.tree, STEM_2.tree, … in a folder, without what a cfg cannot name.
 
-    Raises `DataError` for one that no file says: with a name that has spaces.
+    Raises `DataError` for one that no file says, with a space in a name.
     """
     decoders = network.contract.decoders if network.contract is not None else ()
     trees = dict.fromkeys(d.tree for d in decoders if isinstance(d, Region) and d.tree is not None)
     stem = re.sub(r"[^\w.-]", "_", stem)  # Darknet takes spaces out of a line
     names = {tree: f"{stem}.tree" if n == 1 else f"{stem}_{n}.tree" for n, tree in enumerate(trees, 1)}
     for tree, name in names.items():
+        if any(node.split() != [node] for node in tree.names):
+            raise DataError(f"{network.path}: names in its class tree have spaces, and Darknet's files none")
         lines = (f"{node} {parent}\n" for node, parent in zip(tree.names, tree.parents, strict=True))
-        written = write_whole(folder / name, "".join(lines).encode())
-        if read_tree(written) != tree:
-            raise DataError(f"{network.path}: its class tree has names that a file of Darknet's cannot have")
+        write_whole(folder / name, "".join(lines).encode(errors="replace"))
     return Trees(folder, names)

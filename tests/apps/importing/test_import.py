@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from darknet_py import export_onnx, load
 from darknet_py.apps.importing.run import import_network
+from darknet_py.backends.session import open_session
 from darknet_py.cli import main
 from darknet_py.darknet.compile import compile_file
 from darknet_py.darknet.network import open_network
@@ -159,14 +160,132 @@ def again_differs(*cfgs: Path) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(*results, strict=True))
 
 
-def test_a_state_that_no_layer_keeps_is_an_error(tmp_path: Path) -> None:
-    _, file = memory(tmp_path, DENSE[0])
+def test_a_detector_that_remembers_comes_back(tmp_path: Path) -> None:
+    head = "[convolutional]\nfilters=7\nactivation=linear\n[yolo]\nclasses=2\nnum=1\nmask=0\nanchors=4,6\n"
+    cfg, file = memory(tmp_path, IMAGES[4] + head)
+    import_network(file, tmp_path / "again.cfg")
+    before, after = (compile_file(p).graph.layers for p in (cfg, tmp_path / "again.cfg"))
+    assert [i.section for i in after] == [i.section for i in before]
+
+
+def test_a_state_that_is_computed_otherwise_is_an_error_with_the_node(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, "[gru]\noutput=4\n")
     model = onnx.load(file)
-    kept = next(n for n in model.graph.node if n.output[0] == model.graph.output[1].name)
-    kept.op_type = "Sub"
+    next(n for n in model.graph.node if n.name == "0_gru.add_4").op_type = "Sub"
     onnx.save(model, file)
-    with pytest.raises(DataError, match=r"node '0_rnn|the state '0_rnn\.state' "):
+    with pytest.raises(DataError, match=r"node '0_gru\.add_4' \(Sub\) .* no section computes this sub"):
         import_network(file, tmp_path / "again.cfg")
+
+
+def test_a_memory_that_leads_to_no_output_is_an_error_with_the_node(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, "[maxpool]\nsize=2\n[gru]\noutput=4\n[route]\nlayers=0\n")
+    with pytest.raises(DataError, match=r"node '1_gru\.add_4' \(Add\) .* it is remembered, and leads to no output"):
+        import_network(file, tmp_path / "again.cfg")
+
+
+def test_a_state_that_something_else_reads_is_an_error_with_the_node(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, "[gru]\noutput=4\n[softmax]\n")
+    model = onnx.load(file)
+    softmax = next(n for n in model.graph.node if n.op_type == "Softmax")
+    reshaped = next((n for n in model.graph.node if n.output[0] == softmax.input[0]), softmax)
+    reshaped.input[0] = model.graph.input[1].name
+    onnx.save(model, file)
+    with pytest.raises(DataError, match=r"it reads the state '0_gru\.state', and no layer of Darknet"):
+        import_network(file, tmp_path / "again.cfg")
+
+
+def test_a_file_whose_states_are_not_its_inputs_is_an_error(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, "[gru]\noutput=4\n")
+    model = onnx.load(file)
+    states = next(p for p in model.metadata_props if p.key == "darknet.states")
+    states.value = states.value.replace("0_gru", "1_gru")
+    onnx.save(model, file)
+    with pytest.raises(DataError, match="does not go together with what it says about itself"):
+        import_network(file, tmp_path / "again.cfg")
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["filters=3\nsize=3\npad=1\nactivation=leaky", "filters=2\nsize=1\nstride=3\nactivation=linear",
+     "filters=2\nsize=4\nstride=2\nactivation=mish", "filters=1\nsize=3\nstride=2\npad=1\nactivation=logistic"],
+    ids=lambda text: ",".join(text.split()),
+)  # fmt: skip
+def test_local_layers_come_back_as_they_were_written(options: str, tmp_path: Path) -> None:
+    cfg, file = memory(tmp_path, f"[maxpool]\nsize=2\nstride=1\n[local]\n{options}\n")
+    import_network(file, tmp_path / "again.cfg")
+    before, after = (compile_file(p).graph.layers for p in (cfg, tmp_path / "again.cfg"))
+    assert [i.layer for i in after][1:] == [i.layer for i in before][1:]
+
+
+def test_binary_convolutions_come_back_with_what_is_left_of_their_weights(tmp_path: Path) -> None:
+    text = "[convolutional]\nfilters=6\nsize=3\nstride={}\npad={}\nxnor=1\nbatch_normalize={}\nactivation={}\n"
+    layers = [text.format(1, 1, 1, "relu6"), text.format(2, 0, 0, "linear"), text.format(1, 1, 0, "mish")]
+    cfg, file = memory(tmp_path, "".join(layers), "width=16\nheight=12\nchannels=4")
+    import_network(file, tmp_path / "again.cfg")
+    assert (tmp_path / "again.cfg").read_text().count("xnor=1") == 3
+    x = RNG.standard_normal((1, 4, 12, 16)).astype(np.float32)
+    networks = (open_network(cfg, random=1), open_network(tmp_path / "again.cfg"))
+    (own,), (theirs,) = (open_session(n.graph).run([x]) for n in networks)
+    np.testing.assert_allclose(theirs, own, rtol=1e-5, atol=1e-5)
+    export_onnx(tmp_path / "again.cfg", tmp_path / "again.onnx")
+    import_network(tmp_path / "again.onnx", tmp_path / "third.cfg")
+    again, third = (np.fromfile(tmp_path / f"{n}.weights", np.float32, offset=20) for n in ("again", "third"))
+    np.testing.assert_allclose(third, again, rtol=1e-6)
+
+
+TREE = "animal -1\nthing -1\ncat 0\ndog 0\nchair 1\n"
+WITH_TREE = (
+    "[convolutional]\nfilters=10\nactivation=linear\n"
+    "[region]\nanchors=1,2\nnum=1\nclasses=5\ncoords=4\nsoftmax=1\ntree=own.tree\n"
+)
+
+
+def test_a_class_tree_comes_back_as_a_file_beside_the_cfg(tmp_path: Path) -> None:
+    (tmp_path / "own.tree").write_text(TREE)
+    _, file = memory(tmp_path, WITH_TREE)
+    import_network(file, tmp_path / "out/a gain.cfg")
+    assert (tmp_path / "out/a_gain.tree").read_text() == TREE
+    decoders = [load(path).contract.decoders for path in (tmp_path / "memory.onnx", tmp_path / "out/a gain.cfg")]
+    assert decoders[0][0].tree == decoders[1][0].tree
+
+
+def test_a_tree_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "own.tree").write_text(TREE)
+    _, file = memory(tmp_path, WITH_TREE)
+    (tmp_path / "again.tree").write_text("mine")
+    with pytest.raises(DataError, match=r"again\.tree"):
+        import_network(file, tmp_path / "again.cfg")
+    assert (tmp_path / "again.tree").read_text() == "mine"
+    assert not (tmp_path / "again.cfg").exists()
+
+
+def test_a_class_tree_whose_names_no_file_has_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.tree").write_text(TREE)
+    _, file = memory(tmp_path, WITH_TREE)
+    model = onnx.load(file)
+    told = next(p for p in model.metadata_props if p.key == "darknet.decoders")
+    told.value = told.value.replace('"cat"', '"big cat"')
+    onnx.save(model, file)
+    with pytest.raises(DataError, match="names in its class tree have spaces"):
+        import_network(file, tmp_path / "again.cfg")
+
+
+def test_a_tree_that_was_not_found_stays_the_name_of_a_file(tmp_path: Path) -> None:
+    _, file = memory(tmp_path, WITH_TREE)
+    import_network(file, tmp_path / "again.cfg")
+    assert "tree=own.tree" in (tmp_path / "again.cfg").read_text()
+    assert not (tmp_path / "again.tree").exists()
+
+
+@pytest.mark.parametrize(("first", "second"), [(4, 8), (8, 4)])
+def test_a_sum_keeps_the_channels_of_the_layer_before_it(first: int, second: int, tmp_path: Path) -> None:
+    kernels = [f"[convolutional]\nfilters={n}\nsize=3\npad=1\nactivation=linear\n" for n in (5, first, second)]
+    text = "".join(kernels[:2]) + f"[route]\nlayers=-2\n{kernels[2]}[route]\nlayers=-3\n[shortcut]\nfrom=-2\n"
+    cfg, file = memory(tmp_path, text)
+    import_network(file, tmp_path / "again.cfg")
+    before, after = (compile_file(p).graph.layers for p in (cfg, tmp_path / "again.cfg"))
+    assert [i.section for i in after] == [i.section for i in before]
+    assert after[-1].output.shape[0] == first
 
 
 def test_boxes_of_the_pytorch_code_come_back_as_new_coords(tmp_path: Path) -> None:
