@@ -6,6 +6,7 @@ guess may be wrong and a part is not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,8 @@ def find_crop(s: Finder, op: Op) -> Part | None:
 
 def find_history(s: Finder, op: Op) -> Part | None:
     """[history]: an image, and room for more."""
+    if s.m.kind(op.inputs[-1]) != "repeat_batch":
+        return None
     x, times = op.inputs[0], op.output.shape[0] // op.inputs[0].shape[0]
     return s.lowered("history", {"history_size": str(times)}, x, op.output)
 
@@ -74,9 +77,9 @@ def find_binary(s: Finder, op: Op) -> Part | None:
 
     The weights become their signs times that, which Darknet makes the same of again.
     """
-    conv = next((o for o in s.m.ancestors(op.output, ("add", "mul", "conv")) if o.kind == "conv"), None)
-    signs = s.m.constant(conv.inputs[1]) if conv is not None else None
-    if conv is None or signs is None or not np.isin(signs, (-1, 1)).all():
+    scaled = s.m.producers.get(op.inputs[0])
+    conv = s.m.producers.get(scaled.inputs[0]) if scaled is not None and scaled.kind == "mul" else None
+    if conv is None or conv.kind != "conv" or not np.isin(signs := s.needed(conv, 1), (-1, 1)).all():
         return None
     x, pads = conv.inputs[0], (0, 0, 0, 0)
     for kind in ("pad", "sub", "mul", "ceil", "clip"):
@@ -98,7 +101,7 @@ def find_local(s: Finder, op: Op) -> Part | None:
     """[local]."""
     within = ("reshape", "transpose", "conv")
     conv = next((o for o in s.m.ancestors(op.inputs[0], within) if o.kind == "conv"), None)
-    if conv is None or conv.attrs["groups"] != op.output.shape[-1] * op.output.shape[-2]:
+    if conv is None or len(op.output.shape) != 3 or conv.attrs["groups"] != math.prod(op.output.shape[1:]):
         return None
     options = {"filters": str(op.output.shape[0]), "size": str(conv.inputs[1].shape[2])}
     for x, stride, pad in reversed(_windowed(s, conv.inputs[0])):  # what pads before it is its own

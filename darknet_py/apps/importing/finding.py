@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ...errors import DataError
-from ...ir import Op, Value
+from ...ir import Op, State, Value
 from .composed import (
     find_activation,
     find_binary,
@@ -82,8 +82,7 @@ def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
             continue
         op = s.m.producers.get(value)
         if value in graph.inputs:
-            reader = next(op for op in graph.ops if value in op.inputs)
-            raise s.refuse(reader, f"it reads the state {value.name!r}, and no layer of Darknet does that")
+            raise _misread(s, value)
         if op is None:
             raise DataError(f"{network.path}: an output is a constant, which a cfg has no words for")
         rules = (rule(s, op) for rule in (find_recurrent, find_activation, *RULES.get(op.kind, ())))
@@ -97,14 +96,28 @@ def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
         else:
             raise s.refuse(op, _hint(op))
     kept = {state for part in parts.values() for state in part.states}
-    for state in graph.states:
-        if state not in kept and state.output in s.m.producers:
-            raise s.refuse(s.m.producers[state.output], "it is remembered, and leads to no output through a layer")
-        if state not in kept:
-            raise DataError(f"{network.path}: the state {state.input.name!r} becomes what no layer computes")
+    lost = next((state for state in graph.states if state not in kept), None)
+    if lost is not None:
+        raise _lost(s, lost)
     order = {op.output: n for n, op in enumerate(graph.ops)}
     found = sorted((*parts.values(), *heads), key=lambda p: (order.get(p.value, -1), p.head))
     return Parts(tuple(found), renamed)
+
+
+def _misread(s: Finder, state: Value) -> DataError:
+    """The error of a state that is read by no layer that remembers."""
+    reader = next((op for op in s.network.graph.ops if state in op.inputs), None)
+    if reader is None:
+        return DataError(f"{s.network.path}: the state {state.name!r} is an output")
+    return s.refuse(reader, f"it reads the state {state.name!r}, and no layer of Darknet does that")
+
+
+def _lost(s: Finder, state: State) -> DataError:
+    """The error of a state that is kept by no layer of those that compute an output."""
+    op = s.m.producers.get(state.output)
+    if op is None:
+        return DataError(f"{s.network.path}: the state {state.input.name!r} becomes what no layer computes")
+    return s.refuse(op, "it is remembered, and leads to no output through a layer")
 
 
 def _hint(op: Op) -> str:

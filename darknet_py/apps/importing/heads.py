@@ -36,7 +36,8 @@ def _anchor_table(decoders: Sequence[Decoder]) -> list[tuple[float, float]]:
 def _head(s: Finder, value: Value, decoder: Decoder, table: list[tuple[float, float]]) -> Part:
     source = _head_input(s, value)
     for section, options, dialect in _head_sections(s, decoder, table):
-        pattern = lowered(section, options, source.shape, dialect, str(s.trees.folder))
+        folder = str(s.trees.folder) if "tree" in options else None
+        pattern = lowered(section, options, source.shape, dialect, folder)
         bound = s.m.source(pattern, value) if pattern is not None else None
         if bound is None:
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from ...passes import fold_constants
 
 CLOSE = 1e-4  # relative: other programs write 1.67326 for Darknet's 1.6732
 MAX_PATTERN = 20_000  # operations
+KEPT = 4096  # patterns
 
 # Darknet's names for one function each, the plainest first; `linear` is none.
 NAMES = tuple(n for n in ACTIVATIONS if n not in ("linear", "revleaky", "silu", "hard_sigmoid"))
@@ -84,7 +85,7 @@ def lowered(
     return _compiled(spell([(section, options)]), shape, dialect, folder)
 
 
-@cache
+@lru_cache(KEPT)
 def _compiled(section: str, shape: Shape, dialect: str, folder: str | None) -> Graph | None:
     size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
     compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect, folder=folder)
@@ -165,7 +166,7 @@ class Matcher:
                 continue
             if not wanted.batched:
                 numbers = self.graph.data.get(got)
-                if numbers is None or not np.array_equal(arrays.setdefault(wanted, numbers), numbers, equal_nan=True):
+                if numbers is None or not _is_equal(arrays.setdefault(wanted, numbers), numbers):
                     return None
                 continue
             if wanted in made and made[wanted].kind == "repeat_batch":  # the same for each sample, repeated or not
@@ -219,6 +220,10 @@ def _is_alike(op: Op, other: Op) -> bool:
     if op.kind != other.kind or len(op.inputs) != len(other.inputs) or op.attrs.keys() != other.attrs.keys():
         return False
     return all(_is_close(v, other.attrs[k]) for k, v in op.attrs.items())
+
+
+def _is_equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or np.array_equal(a, b, equal_nan=True)
 
 
 def _is_close(a: Any, b: Any) -> bool:
