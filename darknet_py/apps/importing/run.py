@@ -136,10 +136,9 @@ def _worst(network: ReadNetwork, sections: Sections, compilation: Compilation, w
 
     Raises `DataError` where that is no rounding.
     """
-    rng, contract, graph = np.random.default_rng(0), network.contract, network.graph
+    rng, graph = np.random.default_rng(0), network.graph
     noise = {v: rng.random((1, *v.shape), np.float32) for v in graph.inputs}
-    count = contract.batch if contract is not None and contract.batch else 1
-    wanted = open_file(network.path, "onnxruntime").run([np.repeat(x, count, 0) for x in noise.values()])
+    wanted = open_file(network.path, "onnxruntime").run([np.repeat(x, network.batch, 0) for x in noise.values()])
     session = open_session(compilation.graph.with_data(weights.arrays), "onnxruntime")
     got = session.run([noise[graph.image], *(noise[s.input] for s in sections.states)])
     after = dict(zip(graph.states, wanted[len(graph.outputs) :], strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +158,15 @@ def again_differs(*cfgs: Path) -> float:
             outputs, states = model.step(np.full((1, 3, 2, 2), n / 2, np.float32), states)
         results.append(outputs)
     return max(float(np.abs(a - b).max()) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("write", [write_detector, write_recurrent])
+def test_a_file_of_a_fixed_number_of_samples_comes_back(
+    write: Callable[[Path], Path], batch: int, tmp_path: Path
+) -> None:
+    export_onnx(write(tmp_path), tmp_path / "net.onnx", batch=batch)
+    assert import_network(tmp_path / "net.onnx", tmp_path / "again.cfg").worst < 1e-5
 
 
 def test_a_detector_that_remembers_comes_back(tmp_path: Path) -> None:
@@ -420,6 +429,21 @@ def test_a_node_that_is_not_sound_is_an_error_with_its_name(bad: onnx.NodeProto,
 def test_a_softplus_that_is_no_part_of_a_mish_is_an_error(after: list[onnx.NodeProto], tmp_path: Path) -> None:
     file = written(tmp_path, [node("Softplus", "x", "s"), *after], output="y" if after else "s", w=weights(1))
     with pytest.raises(DataError, match="it reads a softplus" if after else "does not depend on the input"):
+        import_network(file, tmp_path / "net.cfg")
+
+
+def test_a_constant_may_be_written_out_for_each_sample(tmp_path: Path) -> None:
+    file = written(tmp_path, [node("Mul", "x c", "y")], (2, 3, 8, 8), c=np.repeat(weights(1, 3, 1, 1), 2, 0))
+    import_network(file, tmp_path / "net.cfg")
+    assert compile_file(tmp_path / "net.cfg").graph.layers[-1].section == "batchnorm"
+
+
+@pytest.mark.parametrize(("constant", "batch"), [(weights(2, 3, 1, 1), 2), (np.ones((2, 3, 1, 1)), "N")])
+def test_a_constant_that_differs_from_sample_to_sample_is_refused(
+    constant: np.ndarray, batch: str | int, tmp_path: Path
+) -> None:
+    file = written(tmp_path, [node("Mul", "x c", "y")], (batch, 3, 8, 8), c=constant.astype(np.float32))
+    with pytest.raises(DataError, match="the_Mul_y.* differs from sample to sample"):
         import_network(file, tmp_path / "net.cfg")
 
 
