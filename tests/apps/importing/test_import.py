@@ -443,7 +443,7 @@ def test_a_constant_that_differs_from_sample_to_sample_is_refused(
     constant: np.ndarray, batch: str | int, tmp_path: Path
 ) -> None:
     file = written(tmp_path, [node("Mul", "x c", "y")], (batch, 3, 8, 8), c=constant.astype(np.float32))
-    with pytest.raises(DataError, match="the_Mul_y.* differs from sample to sample"):
+    with pytest.raises(DataError, match=r"the_Mul_y.* differs from sample to sample"):
         import_network(file, tmp_path / "net.cfg")
 
 
