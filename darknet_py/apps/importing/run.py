@@ -56,10 +56,10 @@ def import_network(
 ) -> ImportedNetwork:
     """Make a cfg and weights of an ONNX file of a network that Darknet has layers for: `output`, and NAME.weights.
 
-    What darknet-py exported keeps its heads, names and the way of its pictures; of other files the output of the last
-    layer counts. Batch normalization that is folded stays so. `size` is the (height, width) of an input that the file
-    leaves open. Raises `DataError` with the node that a cfg has no words for, and where the cfg would compute
-    something else.
+    What darknet-py exported keeps its heads, names and the way of its pictures, what layers remember, and class trees,
+    as NAME.tree; of other files the output of the last layer counts. Batch normalization that is folded stays so.
+    `size` is the (height, width) of an input that the file leaves open. Raises `DataError` with the node that a cfg has
+    no words for, and where the cfg would compute something else.
     """
     with scratch() as folder:
         network = read_network(source, size)
