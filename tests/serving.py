@@ -172,6 +172,8 @@ def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[Liv
         reader.join(PATIENCE)
         process.stdout.close()
         process.stderr.close()
+    faults = [i for i, line in enumerate(live.lines) if line.startswith("Traceback")]
+    assert not faults, "\n".join(live.lines[faults[0] - 2 :])  # whatever the test was about, and the answers were
 
 
 def _drain(stream: Any, lines: list[str]) -> None:

@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -142,6 +143,15 @@ def test_a_kept_connection_is_taken_care_of_until_it_is_silent(detector_cfg: Pat
             slow.sendall(PNG[10:])
             assert "connection: close" in answer(slow)
         assert server.process.wait(PATIENCE) == 0
+
+
+def test_nothing_is_left_to_do_for_a_client_that_breaks_off(detector_cfg: Path) -> None:
+    with limited(detector_cfg, idle_seconds=0.3) as server:
+        with connected(server) as connection:
+            assert " 200 " in asked(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+        time.sleep(0.6)
+        assert server.ask("GET", "/v2/health/ready")[0] == 200
 
 
 @REFUSING

@@ -197,15 +197,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scene = prepared(folder, given.count, given.cfg, given.pictures)
         subprocess.run(command(scene, folder / "whole", "here"), check=True)
         engines = [(engine, kills) for engine, kills in (("here", given.kills), ("ray", given.ray)) if kills]
-        found = [tried(engine, kills, scene, folder, given.seed) for engine, kills in engines]
-    write_section(" and ".join(f"Killed at random: {engine}" for engine, _ in engines), [
-        f"{given.count} pictures, {Path(scene.network[0]).stem}, shards of {SHARD}, 2 processes; kill -9; seed "
-        f"{given.seed}. Each work is finished by starting the same command again, and its files are compared byte by "
-        "byte with those of a work that was left alone; every position once, no half-written file left.", "",
-        "| engine | kills | of | works | starts | hung | processes that outlived their driver | differences | took |",
-        "|---|--:|---|--:|--:|--:|--:|--:|--:|", *(line for _, line in found),
-    ])  # fmt: skip
-    return int(any(toll.wrong or toll.hung or toll.left for toll, _ in found))
+        found = {engine: tried(engine, kills, scene, folder, given.seed) for engine, kills in engines}
+    for engine, (_, line) in found.items():
+        write_section(f"Killed at random: {engine}", [
+            f"{given.count} pictures, {Path(scene.network[0]).stem}, shards of {SHARD}, 2 processes; kill -9; seed "
+            f"{given.seed}. Each work is finished by starting the same command again, and its files are compared byte "
+            "by byte with those of a work that was left alone; every position once, no half-written file left.", "",
+            "| engine | kills | of | works | starts | hung | processes that outlived their driver | differences | "
+            "took |", "|---|--:|---|--:|--:|--:|--:|--:|--:|", line,
+        ])  # fmt: skip
+    return int(any(toll.wrong or toll.hung or toll.left for toll, _ in found.values()))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,11 @@ def delays(server: Started, request: bytes, gaps: Callable[[], float], count: in
     return answered, len(answers) - len(answered)
 
 
+def _tail(seconds: list[float]) -> float:
+    """What 99 of 100 stay below."""
+    return quantiles(seconds, n=100)[98]
+
+
 def overload(server: Started, request: bytes, rate: float, count: int) -> tuple[dict[int, int], list[float]]:
     """How often each status came when more requests come than can be done, and the memory of the server on the way."""
     client = Client(server.port)
@@ -140,13 +145,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             measured = []
             wanted = AT * rate
             for how, gaps in (("evenly", lambda: 1 / wanted), ("at random", lambda: moments.expovariate(wanted))):
-                slow, refused = delays(server, request, gaps, options.delayed)
-                middle, late = median(slow), quantiles(slow, n=100)[98]
+                rounds = [delays(server, request, gaps, options.delayed) for _ in range(options.rounds)]
+                both = [(_tail(slow), median(slow)) for slow, _ in rounds]
+                times = sorted(late / middle for late, middle in both)
+                refused = sum(count for _, count in rounds)
                 measured.append(
-                    f"{how}: median {1000 * middle:.0f} ms, p99 {1000 * late:.0f} ms, **{late / middle:.1f}** times"
-                    f" that{f', {refused} refused' if refused else ''}"
+                    f"{how}: median {1000 * median(m for _, m in both):.0f} ms, p99"
+                    f" {1000 * median(late for late, _ in both):.0f} ms, **{median(times):.1f}** times that (each:"
+                    f" {', '.join(f'{t:.1f}' for t in times)}){f', {refused} refused' if refused else ''}"
                 )
-            lines.append(f"- At {AT:g} of that, {options.delayed} requests (bar 3), {'; '.join(measured)}.")
+            lines.append(
+                f"- At {AT:g} of that, {options.rounds} times {options.delayed} requests (bar 3), "
+                f"{'; '.join(measured)}."
+            )
             print(lines[-1], flush=True)
         if options.overload:
             before = server.memory

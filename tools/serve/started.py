@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 PAGE = Path(__file__).with_name("SERVING.md")
 TITLE = "# The server, measured\n\n`make serve-load`, `make serve-hostile` and `make serve-stops` write this page.\n"
@@ -46,20 +47,29 @@ class Started:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[Started]:
-    """`darknet-py serve ARGUMENTS`, without lines about requests, until the block ends."""
+    """`darknet-py serve ARGUMENTS`, without lines about requests, until the block ends.
+
+    Raises `RuntimeError` if it told of a fault of its own meanwhile, whatever its answers were.
+    """
     command = [sys.executable, "-m", "darknet_py", "serve", *arguments, "--port", "0", "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield Started(process, int(process.stdout.readline().rpartition(":")[2]))
-    finally:
-        process.terminate()
+    with TemporaryFile("w+") as told:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
+        assert process.stdout
         try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            yield Started(process, int(process.stdout.readline().rpartition(":")[2]))
+        finally:
+            process.terminate()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+            told.seek(0)
+            said = told.read()
+            sys.stderr.write(said)
+        if faults := said.count("Traceback (most recent call last)"):
+            raise RuntimeError(f"the server told of {faults} faults of its own")
 
 
 def write_section(title: str, text: str) -> None:

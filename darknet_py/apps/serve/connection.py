@@ -76,6 +76,7 @@ class LimitedConnection(H11Protocol):  # type: ignore[misc]  # uvicorn is not lo
         """Nobody is there any more."""
         self._forget_head()
         self._forget_answer()
+        self._unset_keepalive_if_required()  # uvicorn does so only where the client ended, not where it broke off
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
