@@ -58,7 +58,11 @@ def read_contract(path: str | Path) -> Contract:
 
     What it says is held against the inputs and outputs of its own network.
     """
-    model = read_onnx(path)
+    return checked_contract(read_onnx(path), path)
+
+
+def checked_contract(model: onnx.ModelProto, path: str | Path) -> Contract:
+    """The same of the model that was read from there."""
     contract = contract_of(model, path)
     try:
         _compare(model.graph, contract)

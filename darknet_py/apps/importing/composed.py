@@ -6,8 +6,13 @@ guess may be wrong and a part is not.
 
 from __future__ import annotations
 
-from ...ir import Op
-from .matching import activations
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ...ir import Op, Value
+from .matching import activations, lowered
 from .parts import Finder, Part, in_cfg
 
 MOST = 16  # of the numbers that are tried where a pattern does not tell them
@@ -57,6 +62,65 @@ def find_crop(s: Finder, op: Op) -> Part | None:
     sides = {"crop_height": str(y[1]), "crop_width": str(y[2])}
     parts = (s.lowered("crop", {**sides, "noadjust": adjust}, x, op.output) for adjust in ("1", "0"))
     return next((part for part in parts if part is not None), None)
+
+
+def find_history(s: Finder, op: Op) -> Part | None:
+    """[history]: an image, and room for more."""
+    if s.m.kind(op.inputs[-1]) != "repeat_batch":
+        return None
+    x, times = op.inputs[0], op.output.shape[0] // op.inputs[0].shape[0]
+    return s.lowered("history", {"history_size": str(times)}, x, op.output)
+
+
+def find_binary(s: Finder, op: Op) -> Part | None:
+    """[convolutional] with xnor: signs of the input and of the weights, and what these are multiplied with.
+
+    The weights become their signs times that, which Darknet makes the same of again.
+    """
+    scaled = s.m.producers.get(op.inputs[0])
+    conv = s.m.producers.get(scaled.inputs[0]) if scaled is not None and scaled.kind == "mul" else None
+    if conv is None or conv.kind != "conv" or not np.isin(signs := s.needed(conv, 1), (-1, 1)).all():
+        return None
+    x, pads = conv.inputs[0], (0, 0, 0, 0)
+    for kind in ("pad", "sub", "mul", "ceil", "clip"):
+        if s.m.kind(x) == kind:
+            before = s.m.producers[x]
+            x, pads = before.inputs[0], before.attrs.get("pads", pads)
+    told = {"filters": str(len(signs)), "size": str(signs.shape[2]), "stride": str(conv.attrs["strides"][0]),
+            "pad": "0", "padding": str(pads[0]), "xnor": "1"}  # fmt: skip
+    pattern = lowered("convolutional", {**told, "activation": "linear"}, x.shape)
+    bound = s.m.bind(pattern, op.output) if pattern is not None else None
+    if pattern is None or bound is None or bound.source is not x:
+        return None
+    found = {o.kind: bound.arrays[o.inputs[1]] for o in pattern.ops if o.inputs[1:] and o.inputs[1] in bound.arrays}
+    arrays = {"biases": found["add"].ravel(), "weights": found["conv"] * found["mul"].reshape(-1, 1, 1, 1)}
+    return Part("convolutional", op.output, x, told, arrays)
+
+
+def find_local(s: Finder, op: Op) -> Part | None:
+    """[local]."""
+    within = ("reshape", "transpose", "conv")
+    conv = next((o for o in s.m.ancestors(op.inputs[0], within) if o.kind == "conv"), None)
+    if conv is None or len(op.output.shape) != 3 or conv.attrs["groups"] != math.prod(op.output.shape[1:]):
+        return None
+    options = {"filters": str(op.output.shape[0]), "size": str(conv.inputs[1].shape[2])}
+    for x, stride, pad in reversed(_windowed(s, conv.inputs[0])):  # what pads before it is its own
+        told = {**options, "stride": str(stride), "pad": str(pad), "activation": "linear"}
+        part = s.lowered("local", told, x, op.output)
+        if part is not None:
+            return replace(part, options={k: v for k, v in told.items() if k != "activation"})
+    return None
+
+
+def _windowed(s: Finder, value: Value) -> list[tuple[Value, int, int]]:
+    """What windows may have been cut out of, one operation before the other, with their step and the padding."""
+    found, stride = [], 1
+    kinds = ("reshape", "transpose", "concat", "slice", "pad")
+    while (op := s.m.producers.get(value)) is not None and op.kind in kinds:
+        value, stride = op.inputs[0], max((stride, *op.attrs.get("steps", ())))
+        if len(value.shape) == 3:
+            found.append((value, stride, op.attrs["pads"][0] if op.kind == "pad" else 0))
+    return found
 
 
 def find_sums(s: Finder, op: Op) -> Part | None:

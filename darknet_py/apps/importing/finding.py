@@ -10,12 +10,23 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ...errors import DataError
-from ...ir import Op, Value
-from .composed import find_activation, find_crop, find_local_response, find_maxout, find_reorg, find_sums
+from ...ir import Op, State, Value
+from .composed import (
+    find_activation,
+    find_binary,
+    find_crop,
+    find_history,
+    find_local,
+    find_local_response,
+    find_maxout,
+    find_reorg,
+    find_sums,
+)
 from .heads import head_parts
 from .matching import Matcher
 from .parts import Finder, Part, Parts
 from .reader import ReadNetwork
+from .recurrent import find_recurrent
 from .single import (
     find_affine,
     find_avgpool,
@@ -27,9 +38,12 @@ from .single import (
     find_pool,
     find_route,
     find_shortcut,
+    find_smaller_shortcut,
     find_softmax,
     find_upsample,
+    refuse_class_tree,
 )
+from .trees import Trees
 
 Rule = Callable[[Finder, Op], Part | None]
 
@@ -42,12 +56,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "avg_pool": (partial(find_pool, section="local_avgpool"),),
     "reduce_mean": (find_avgpool,),
     "upsample": (find_upsample,),
-    "add": (find_affine, find_shortcut),
+    "add": (find_binary, find_local, find_affine, find_shortcut),
     "sub": (find_crop, find_affine),
     "mul": (find_sums, find_local_response, find_affine, find_gate),
     "div": (find_affine,),
     "maximum": (find_maxout,),
-    "concat": (find_maxout, find_route),
+    "concat": (find_maxout, find_history, find_smaller_shortcut, refuse_class_tree, find_route),
     "slice": (find_crop, find_group),
     "gather": (find_reorg,),
     "reshape": (find_reorg, find_softmax),
@@ -55,9 +69,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 }
 
 
-def find_parts(network: ReadNetwork) -> Parts:
+def find_parts(network: ReadNetwork, trees: Trees) -> Parts:
     """The parts that compute the outputs of a network. Raises `DataError` for a node that no section computes."""
-    graph, s = network.graph, Finder(network, Matcher(network.graph))
+    graph, s = network.graph, Finder(network, Matcher(network.graph), trees)
     heads = head_parts(s)
     parts: dict[Value, Part] = {}
     renamed: dict[Value, Value] = {}
@@ -67,9 +81,11 @@ def find_parts(network: ReadNetwork) -> Parts:
         if value in parts or value in renamed or value is graph.image:
             continue
         op = s.m.producers.get(value)
+        if value in graph.inputs:
+            raise _misread(s, value)
         if op is None:
             raise DataError(f"{network.path}: an output is a constant, which a cfg has no words for")
-        rules = (rule(s, op) for rule in (find_activation, *RULES.get(op.kind, ())))
+        rules = (rule(s, op) for rule in (find_recurrent, find_activation, *RULES.get(op.kind, ())))
         part = next((part for part in rules if part is not None), None)
         if part is not None:
             parts[value] = part
@@ -79,9 +95,29 @@ def find_parts(network: ReadNetwork) -> Parts:
             wanted.append(op.inputs[0])
         else:
             raise s.refuse(op, _hint(op))
+    kept = {state for part in parts.values() for state in part.states}
+    lost = next((state for state in graph.states if state not in kept), None)
+    if lost is not None:
+        raise _lost(s, lost)
     order = {op.output: n for n, op in enumerate(graph.ops)}
     found = sorted((*parts.values(), *heads), key=lambda p: (order.get(p.value, -1), p.head))
     return Parts(tuple(found), renamed)
+
+
+def _misread(s: Finder, state: Value) -> DataError:
+    """The error of a state that is read by no layer that remembers."""
+    reader = next((op for op in s.network.graph.ops if state in op.inputs), None)
+    if reader is None:
+        return DataError(f"{s.network.path}: the state {state.name!r} is an output")
+    return s.refuse(reader, f"it reads the state {state.name!r}, and no layer of Darknet does that")
+
+
+def _lost(s: Finder, state: State) -> DataError:
+    """The error of a state that is kept by no layer of those that compute an output."""
+    op = s.m.producers.get(state.output)
+    if op is None:
+        return DataError(f"{s.network.path}: the state {state.input.name!r} becomes what no layer computes")
+    return s.refuse(op, "it is remembered, and leads to no output through a layer")
 
 
 def _hint(op: Op) -> str:

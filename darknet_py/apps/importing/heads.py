@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ...contract.decoders import Decoder, Detection, Gaussian, Region, Yolo
 from ...ir import Value
@@ -34,8 +35,9 @@ def _anchor_table(decoders: Sequence[Decoder]) -> list[tuple[float, float]]:
 
 def _head(s: Finder, value: Value, decoder: Decoder, table: list[tuple[float, float]]) -> Part:
     source = _head_input(s, value)
-    for section, options, dialect in _head_sections(decoder, table):
-        pattern = lowered(section, options, source.shape, dialect)
+    for section, options, dialect in _head_sections(s, decoder, table):
+        folder = str(s.trees.folder) if "tree" in options else None
+        pattern = lowered(section, options, source.shape, dialect, folder)
         bound = s.m.source(pattern, value) if pattern is not None else None
         if bound is None:
             continue
@@ -44,8 +46,6 @@ def _head(s: Finder, value: Value, decoder: Decoder, table: list[tuple[float, fl
         new = {**options, "new_coords": "1", "scale_x_y": "2.0"}  # the same boxes in Darknet's words
         return Part(section, value, bound, new, before="logistic", head=True)
     op = s.m.producers.get(value, s.network.graph.ops[-1])
-    if isinstance(decoder, Region) and decoder.tree is not None:
-        raise s.refuse(op, "its classes are a tree, which lies in a file beside a cfg")
     raise s.refuse(op, f"it is not what the [{decoder.kind}] computes that the file says it is")
 
 
@@ -63,7 +63,9 @@ def _head_input(s: Finder, value: Value) -> Value:
     return flat[-1] if flat else value
 
 
-def _head_sections(decoder: Decoder, table: list[tuple[float, float]]) -> Iterator[tuple[str, dict[str, str], str]]:
+def _head_sections(
+    s: Finder, decoder: Decoder, table: list[tuple[float, float]]
+) -> Iterator[tuple[str, dict[str, str], str]]:
     """The sections that a decoder may be of, with their dialects."""
     if isinstance(decoder, Yolo | Gaussian):
         anchors = {
@@ -82,6 +84,8 @@ def _head_sections(decoder: Decoder, table: list[tuple[float, float]]) -> Iterat
         listed = ", ".join(f"{in_cfg(w)},{in_cfg(h)}" for w, h in decoder.anchors)
         options = {"anchors": listed, "num": str(len(decoder.anchors)), "classes": str(decoder.classes),
                    "softmax": str(int(decoder.softmax))}  # fmt: skip
+        if decoder.tree_file is not None:
+            options["tree"] = s.trees.names[decoder.tree] if decoder.tree is not None else Path(decoder.tree_file).name
         yield "region", {**options, **({"classfix": "-1"} if decoder.classfix else {})}, "alexeyab"
     elif isinstance(decoder, Detection):
         options = {"classes": str(decoder.classes), "coords": "4", "side": str(decoder.side), "num": str(decoder.num),

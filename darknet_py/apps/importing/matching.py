@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from ...darknet.cfg import spell
 from ...darknet.compile import compile_cfg
 from ...darknet.dialects import ALEXEYAB
 from ...darknet.layers.activations import ACTIVATIONS
-from ...ir import Graph, Op, Value
+from ...ir import Graph, Op, State, Value
 from ...ir.builder import Builder
 from ...ir.ops import Shape
+from ...passes import fold_constants
 
 CLOSE = 1e-4  # relative: other programs write 1.67326 for Darknet's 1.6732
 MAX_PATTERN = 20_000  # operations
+KEPT = 4096  # patterns
 
 # Darknet's names for one function each, the plainest first; `linear` is none.
 NAMES = tuple(n for n in ACTIVATIONS if n not in ("linear", "revleaky", "silu", "hard_sigmoid"))
@@ -47,32 +50,59 @@ class _Expanding(Builder):
         return super().op(kind, *inputs, **attrs)
 
 
+def _as_in_files(graph: Graph) -> Graph:
+    """A graph in the operations that ONNX files have, its constants computed."""
+    graph, b, made = fold_constants(graph), _Expanding(), dict[Value, Value]()
+    for op in graph.ops:
+        made[op.output] = b.op(op.kind, *(made.get(v, v) for v in op.inputs), **op.attrs)
+    states = tuple(State(s.input, made.get(s.output, s.output)) for s in graph.states)
+    outputs = tuple(made.get(v, v) for v in graph.outputs)
+    return replace(graph, ops=tuple(b.ops), outputs=outputs, states=states, data={**graph.data, **b.data})
+
+
 @cache
 def activations(kind: str) -> tuple[tuple[str, Graph], ...]:
     """The activation functions whose last operation is of a kind: Darknet's name, and what it computes of an image.
 
     Long ones come first, because a short one may be the end of it.
     """
-    found = []
+    found: list[tuple[str, Graph]] = []
     for name in NAMES:
-        for builder in (Builder(), _Expanding()):
-            x = builder.input("x", (2, 2, 2))
-            graph = builder.graph(x, ACTIVATIONS[name](builder, x))
-            if graph.ops[-1].kind == kind:
-                found.append((name, graph))
+        b = Builder()
+        x = b.input("x", (2, 2, 2))
+        plain = b.graph(x, ACTIVATIONS[name](b, x))
+        found.extend((name, graph) for graph in (plain, _as_in_files(plain)) if graph.ops[-1].kind == kind)
     return tuple(sorted(found, key=lambda pair: -len(pair[1].ops)))
 
 
-def lowered(section: str, options: Mapping[str, str], shape: Shape, dialect: str = ALEXEYAB.name) -> Graph | None:
-    """What a section computes of an input of that shape, or None where it cannot stand there."""
-    return _compiled(spell([(section, options)]), shape, dialect)
+def lowered(
+    section: str, options: Mapping[str, str], shape: Shape, dialect: str = ALEXEYAB.name, folder: str | None = None
+) -> Graph | None:
+    """What a section computes of an input of that shape, or None where it cannot stand there.
+
+    `folder` is where the files lie that it names.
+    """
+    return _compiled(spell([(section, options)]), shape, dialect, folder)
 
 
-@cache
-def _compiled(section: str, shape: Shape, dialect: str) -> Graph | None:
+@lru_cache(KEPT)
+def _compiled(section: str, shape: Shape, dialect: str, folder: str | None) -> Graph | None:
     size = "channels={}\nheight={}\nwidth={}\n".format(*shape) if len(shape) == 3 else f"inputs={math.prod(shape)}\n"
-    compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect)
-    return None if compiled.errors else compiled.graph
+    compiled = compile_cfg(f"[net]\n{size}{section}", dialect=dialect, folder=folder)
+    return None if compiled.errors else _as_in_files(compiled.graph)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A pattern that was found in a graph: `source` is its input, `arrays` what it leaves open, by its own values.
+
+    These are its parameters and what is computed of parameters alone, in whatever shape the graph has them. `states`
+    are those of the graph, in the order of the pattern's.
+    """
+
+    source: Value
+    arrays: Mapping[Value, np.ndarray]
+    states: tuple[State, ...]
 
 
 class Matcher:
@@ -81,6 +111,7 @@ class Matcher:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.producers = graph.producers()
+        self._states = {s.input: s for s in graph.states}
         self._patterns: dict[Graph, Mapping[Value, Op]] = {}
 
     def kind(self, value: Value) -> str:
@@ -110,10 +141,16 @@ class Matcher:
 
     def source(self, pattern: Graph, value: Value) -> Value | None:
         """The value of which the graph computes `value` as the pattern computes its output of its input, or None."""
+        bound = self.bind(pattern, value)
+        return None if bound is None else bound.source
+
+    def bind(self, pattern: Graph, value: Value) -> Bound | None:
+        """How the graph computes `value` as the pattern computes its output, or None where it does not."""
         if pattern not in self._patterns:
             self._patterns[pattern] = pattern.producers()
-        made = self._patterns[pattern]
+        made, memories = self._patterns[pattern], {s.input: s for s in pattern.states}
         bound: dict[Value, Value] = {}
+        arrays: dict[Value, np.ndarray] = {}
         pairs = [(pattern.outputs[0], value)]
         while pairs:
             if len(bound) > MAX_PATTERN:
@@ -127,18 +164,29 @@ class Matcher:
                 if not self._is_same(pattern.data[wanted], got):
                     return None
                 continue
+            if not wanted.batched:
+                numbers = self.graph.data.get(got)
+                if numbers is None or not _is_equal(arrays.setdefault(wanted, numbers), numbers):
+                    return None
+                continue
+            if wanted in made and made[wanted].kind == "repeat_batch":  # the same for each sample, repeated or not
+                pairs.append((made[wanted].inputs[0], self._once(got)))
+                continue
             bound[wanted] = got
             if wanted is pattern.image:
                 continue
-            op = made[wanted]
-            if op.kind == "repeat_batch" and got in self.graph.data:  # read at a batch of one
-                pairs.append((op.inputs[0], got))
+            if wanted in memories:
+                if got not in self._states:
+                    return None
+                pairs.append((memories[wanted].output, self._states[got].output))
                 continue
-            other = self.producers.get(got)
+            op, other = made[wanted], self.producers.get(got)
             if other is None or not _is_alike(op, other):
                 return None
             pairs.extend(self._paired(op, other, made, pattern))
-        return bound.get(pattern.image)
+        if pattern.image not in bound or not memories.keys() <= bound.keys():
+            return None
+        return Bound(bound[pattern.image], arrays, tuple(self._states[bound[s.input]] for s in pattern.states))
 
     def _paired(self, op: Op, other: Op, made: Mapping[Value, Op], pattern: Graph) -> list[tuple[Value, Value]]:
         """The operands of two operations that belong together."""
@@ -150,9 +198,13 @@ class Matcher:
         return list(zip(op.inputs, theirs, strict=True))
 
     def _may_be(self, wanted: Value, got: Value, made: Mapping[Value, Op], pattern: Graph) -> bool:
-        if wanted in pattern.data or (wanted in made and made[wanted].kind == "repeat_batch"):
-            return got in self.graph.data
+        if not wanted.batched or (wanted in made and made[wanted].kind == "repeat_batch"):
+            return self._once(got) in self.graph.data
         return wanted not in made or made[wanted].kind == self.kind(got)
+
+    def _once(self, value: Value) -> Value:
+        """What a value is of one sample, where it is the same for each."""
+        return self.producers[value].inputs[0] if self.kind(value) == "repeat_batch" else value
 
     def _is_same(self, wanted: np.ndarray, got: Value) -> bool:
         numbers = self.graph.data.get(got)
@@ -168,6 +220,10 @@ def _is_alike(op: Op, other: Op) -> bool:
     if op.kind != other.kind or len(op.inputs) != len(other.inputs) or op.attrs.keys() != other.attrs.keys():
         return False
     return all(_is_close(v, other.attrs[k]) for k, v in op.attrs.items())
+
+
+def _is_equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or np.array_equal(a, b, equal_nan=True)
 
 
 def _is_close(a: Any, b: Any) -> bool:

@@ -1,7 +1,7 @@
 """A node of an ONNX file as translators see it, with what was computed before it.
 
-Decision: the batch is one sample and stays out of all shapes, so an axis is that of ONNX less one, and what would move,
-join or cut samples is refused here, whatever the node.
+Decision: the batch stays out of all shapes, so an axis is that of ONNX less one, and what would move, join or cut
+samples is refused here, whatever the node. A file with a symbolic batch is read for one sample.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ Given = Value | np.ndarray | MishPart
 class Node:
     """A node: its kind, attributes, and inputs with their names; an input that is left out is None.
 
-    `b` takes the operations that compute its `outputs`, `opset` is the version of the operators that its file is in.
+    `b` takes the operations that compute its `outputs`, `opset` is the version of the operators that its file is in,
+    `batch` the number of samples.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Node:
     inputs: tuple[Given | None, ...]
     outputs: int
     opset: int
+    batch: int
     b: Builder
 
     def has(self, index: int) -> bool:
@@ -112,12 +114,21 @@ class Node:
         if value.size == 1:
             return self.b.const(value.reshape(()))
         shape = (1,) * (rank + 1 - value.ndim) + value.shape
-        if len(shape) != rank + 1 or shape[0] != 1:
+        if len(shape) != rank + 1 or shape[0] not in (1, self.batch) or _varies(value.reshape(shape)):
             raise Refused(f"a constant of {value.shape} differs from sample to sample")
-        return self.b.const(value.reshape(shape[1:]))
+        return self.b.const(value.reshape(shape)[0])
+
+    def whole(self, x: Value) -> tuple[int, ...]:
+        """The shape of x with the batch axis."""
+        return (self.batch, *x.shape)
 
     def shaped(self, x: Value, shape: Sequence[int]) -> Value:
-        """x under a shape with a batch axis of 1 in front."""
-        if not shape or shape[0] != 1:
+        """x under a shape with the batch axis in front."""
+        if not shape or shape[0] != self.batch:
             raise Refused(f"a shape of {tuple(shape)} mixes samples")
         return self.b.reshape(x, *shape[1:])
+
+
+def _varies(array: np.ndarray) -> bool:
+    """Whether an array has not the same numbers for each sample."""
+    return len(array) > 1 and not np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=True)

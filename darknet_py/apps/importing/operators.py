@@ -262,7 +262,7 @@ def _pad(node: Node) -> Result:
 @_reads("Reshape")
 def _reshape(node: Node) -> Result:
     x, wanted = node.x(), node.integers(1, "shape")
-    whole = (1, *x.shape)
+    whole = node.whole(x)
     shape = [whole[i] if n == 0 and i < len(whole) else n for i, n in enumerate(wanted)]
     if -1 in shape:
         shape[shape.index(-1)] = math.prod(whole) // max(1, math.prod(n for n in shape if n != -1))
@@ -278,14 +278,14 @@ def _flatten(node: Node) -> Result:
 
 @_reads("Squeeze")
 def _squeeze(node: Node) -> Result:
-    whole, axes = [1, *node.x().shape], node.integers(1, "axes")
+    whole, axes = [*node.whole(node.x())], node.integers(1, "axes")
     gone = {a % len(whole) for a in axes} or {i for i, n in enumerate(whole) if n == 1 and i}
     return node.shaped(node.x(), [n for i, n in enumerate(whole) if i not in gone])
 
 
 @_reads("Unsqueeze")
 def _unsqueeze(node: Node) -> Result:
-    whole, axes = [1, *node.x().shape], node.integers(1, "axes")
+    whole, axes = [*node.whole(node.x())], node.integers(1, "axes")
     for axis in sorted(a % (len(whole) + len(axes)) for a in axes):
         whole.insert(axis, 1)
     return node.shaped(node.x(), whole)
@@ -334,7 +334,7 @@ def _scales(node: Node, index: int) -> list[float]:
     """The factors of a picture made larger, given or by the shape that is wanted."""
     given = node.at.get("scales") or (node.constant(index).ravel().tolist() if node.has(index) else [])
     if not given and node.has(3):
-        return [n / o for n, o in zip(node.constant(3).ravel().tolist(), (1, *node.x().shape), strict=True)]
+        return [n / o for n, o in zip(node.constant(3).ravel().tolist(), node.whole(node.x()), strict=True)]
     return [float(n) for n in given]
 
 
@@ -349,6 +349,6 @@ def _space_to_depth(node: Node) -> Result:
 @_reads("Expand")
 def _expand(node: Node) -> Result:
     x, shape = node.x(), tuple(node.integers(1, "shape"))
-    if np.broadcast_shapes((1, *x.shape), shape) != (1, *x.shape):
+    if np.broadcast_shapes(node.whole(x), shape) != node.whole(x):
         raise Refused("Darknet repeats nothing but pixels")
     return x

@@ -1,8 +1,8 @@
 """An ONNX file as a graph of primitives, node by node.
 
-Decision: shapes are static and the batch is one sample, so what computes shapes is arithmetic on constants, and is
-done here. The layer of an operation is the number of the node that it came from: whoever cannot use an operation names
-that node. What no primitive computes is an error at once.
+Decision: shapes are static, the batch too (one sample where it is symbolic), so what computes shapes is arithmetic on
+constants, and is done here. The layer of an operation is the number of the node that it came from: whoever cannot use
+an operation names that node. What no primitive computes is an error at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...files import check_file
 from ...ir import Graph, ShapeError, Value
 from ...ir.builder import Builder
 from ...ir.ops import Shape
-from ...onnx.metadata import PREFIX, contract_of, read_onnx
+from ...onnx.metadata import PREFIX, checked_contract, read_onnx
 from .nodes import Given, Node, Refused
 from .operators import READERS
 
@@ -31,13 +31,15 @@ MAX_FOLDED = 1 << 24  # numbers of a constant that is computed here
 class ReadNetwork:
     """A network that was read: its graph with the arrays of its constants, and what its file says of itself, if so.
 
-    `nodes` has a name for people for each node; an operation's layer is the number of one.
+    `nodes` has a name for people for each node; an operation's layer is the number of one. `batch` is how many samples
+    the file takes at a time.
     """
 
     path: Path
     graph: Graph
     nodes: tuple[str, ...]
     contract: Contract | None
+    batch: int
 
     def refusal(self, node: int, why: str) -> DataError:
         """The error of a node that a cfg has no words for."""
@@ -60,7 +62,7 @@ def read_network(path: str | Path, size: tuple[int, int] | None = None) -> ReadN
         except (OSError, ValueError) as e:
             raise DataError(f"{path}: its arrays cannot be read: {e}") from None
     own = any(p.key.startswith(PREFIX) for p in model.metadata_props)
-    return _Reader(path, model, contract_of(model, path) if own else None).read(size)
+    return _Reader(path, model, checked_contract(model, path) if own else None).read(size)
 
 
 @dataclass
@@ -70,13 +72,15 @@ class _Reader:
     contract: Contract | None
     b: Builder = field(default_factory=Builder)
     known: dict[str, Given] = field(default_factory=dict)
+    batch: int = 1
 
     def read(self, size: tuple[int, int] | None) -> ReadNetwork:
         graph = self.model.graph
         self.known.update((t.name, self._array(t)) for t in graph.initializer)
         image = self._input([i for i in graph.input if i.name not in self.known], size)
+        states = self.contract.states if self.contract is not None else ()
         nodes = tuple(f"{n.name or n.output[0]!r} ({n.op_type})" for n in graph.node)
-        network = ReadNetwork(self.path, self.b.graph(image), nodes, self.contract)
+        network = ReadNetwork(self.path, self.b.graph(image), nodes, self.contract, self.batch)
         for index, proto in enumerate(graph.node):
             self.b.enter(index, f"{index}")
             try:
@@ -87,13 +91,10 @@ class _Reader:
                 raise network.refusal(index, f"it wants {e}, which nothing gives") from None
             except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as e:
                 raise network.refusal(index, f"it is not as ONNX has it ({e})") from None
-        values = []
-        for output in graph.output:
-            value = self.known.get(output.name)
-            if not isinstance(value, Value):
-                raise DataError(f"{self.path}: the output {output.name!r} does not depend on the input")
-            values.append(value)
-        return ReadNetwork(self.path, self.b.graph(image, *values), nodes, self.contract)
+        outputs = {output.name: self._output(output.name) for output in graph.output}
+        for state in states:
+            self.b.keep(self._output(state.input), outputs.pop(state.output))
+        return ReadNetwork(self.path, self.b.graph(image, *outputs.values()), nodes, self.contract, self.batch)
 
     def _array(self, stored: onnx.TensorProto) -> np.ndarray:
         try:
@@ -107,8 +108,10 @@ class _Reader:
         if own is not None and own.decoders and own.boxes != "raw":
             told = f"{self.path}: it ends in boxes ({own.boxes}), and a cfg in heads"
             raise DataError(f"{told}\n  hint: export it with --boxes raw")
-        if own is not None and own.states:
-            raise DataError(f"{self.path}: the layers of a recurrent network are not recognized in an ONNX file")
+        if own is not None:
+            memories = {s.input: s.shape for s in own.states}
+            self.known.update((i.name, self.b.input(i.name, memories[i.name])) for i in inputs if i.name in memories)
+            inputs = [i for i in inputs if i.name not in memories]
         if len(inputs) != 1:
             names = ", ".join(i.name for i in inputs)
             raise DataError(f"{self.path}: a cfg has one input, and this network has {len(inputs)}: {names}")
@@ -116,8 +119,15 @@ class _Reader:
         self.known[image.name] = image
         return image
 
+    def _output(self, name: str) -> Value:
+        value = self.known.get(name)
+        if not isinstance(value, Value):
+            raise DataError(f"{self.path}: the output {name!r} does not depend on the input")
+        return value
+
     def _shape(self, info: onnx.ValueInfoProto, size: tuple[int, int] | None) -> Shape:
-        dims = [d.dim_value for d in info.type.tensor_type.shape.dim][1:]
+        count, *dims = [d.dim_value for d in info.type.tensor_type.shape.dim] or [0]
+        self.batch = count or 1
         if size is not None and len(dims) == 3:
             dims[1:] = size
         if len(dims) not in (1, 3) or not all(dims):
@@ -130,7 +140,7 @@ class _Reader:
         inputs = tuple(self.known[name] if name else None for name in names)
         at = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
         if proto.op_type == "Shape" and isinstance(x := inputs[0], Value):
-            shape = np.array((1, *x.shape), np.int64)
+            shape = np.array((self.batch, *x.shape), np.int64)
             self.known[outputs[0]] = shape[at.get("start", 0) : at.get("end", len(shape))]
             return
         if all(value is None or isinstance(value, np.ndarray) for value in inputs):
@@ -140,7 +150,7 @@ class _Reader:
         if read is None:
             raise Refused("Darknet has nothing that computes this")
         opset = max((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), default=1)
-        results = read(Node(proto.op_type, at, names, inputs, len(outputs), opset, self.b))
+        results = read(Node(proto.op_type, at, names, inputs, len(outputs), opset, self.batch, self.b))
         for name, value in zip(outputs, results if isinstance(results, tuple) else (results,), strict=False):
             self.known[name] = value
 

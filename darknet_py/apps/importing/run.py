@@ -20,11 +20,13 @@ from ...darknet.dialects import ALEXEYAB
 from ...darknet.weights import Header, Weights
 from ...darknet.writing import write_network
 from ...errors import DataError
+from ...files import scratch
 from ...ir.compare import difference
 from ...version import VERSION
 from .finding import find_parts
 from .reader import ReadNetwork, read_network
 from .sections import Sections, sections_of
+from .trees import Trees, write_trees
 
 TOLERANCE = 1e-3  # of the largest number of an output: two ways of float32 arithmetic
 
@@ -54,12 +56,18 @@ def import_network(
 ) -> ImportedNetwork:
     """Make a cfg and weights of an ONNX file of a network that Darknet has layers for: `output`, and NAME.weights.
 
-    What darknet-py exported keeps its heads, names and the way of its pictures; of other files the output of the last
-    layer counts. Batch normalization that is folded stays so. `size` is the (height, width) of an input that the file
-    leaves open. Raises `DataError` with the node that a cfg has no words for, and where the cfg would compute
-    something else.
+    What darknet-py exported keeps its heads, names and the way of its pictures, what layers remember, and class trees,
+    as NAME.tree; of other files the output of the last layer counts. Batch normalization that is folded stays so.
+    `size` is the (height, width) of an input that the file leaves open. Raises `DataError` with the node that a cfg has
+    no words for, and where the cfg would compute something else.
     """
-    network = read_network(source, size)
+    with scratch() as folder:
+        network = read_network(source, size)
+        return _imported(network, write_trees(network, folder, Path(output).stem), Path(output), replace=replace)
+
+
+def _imported(network: ReadNetwork, trees: Trees, path: Path, *, replace: bool) -> ImportedNetwork:
+    source = network.path
     if network.contract is not None and (network.contract.half or network.contract.int8):
         raise DataError(f"{source}: it computes in 16 or 8 bits, and Darknet in 32\n  hint: export it in float32")
     if len(network.graph.outputs) > 1 and not (network.contract and network.contract.decoders):
@@ -67,19 +75,18 @@ def import_network(
             f"{source}: it has {len(network.graph.outputs)} outputs, and a cfg without heads has one\n"
             "  hint: files of darknet-py say which heads they have"
         )
-    sections = sections_of(network, find_parts(network))
+    sections = sections_of(network, find_parts(network, trees))
     text = _text(network, sections)
-    compilation = _compiled(network, sections, text)
+    compilation = _compiled(network, sections, text, trees)
     graph = compilation.graph
     weights = Weights(Header(), {p.value: sections.arrays[p.layer, p.role] for p in graph.params})
-    worst = _worst(network, compilation, weights)
-    path = Path(output)
+    worst = _worst(network, sections, compilation, weights)
     names = network.contract.names if network.contract is not None else ()
     if names == tuple(map(str, range(len(names)))):
         names = ()
-    write_network(path, text, graph, weights, names=names, sources=[Path(source)], replace=replace)
+    write_network(path, text, graph, weights, names=names, side=trees.files, sources=[source], replace=replace)
     floats = sum(p.size for p in graph.params)
-    return ImportedNetwork(Path(source), path, path.with_suffix(".weights"), len(graph.layers), floats, worst)
+    return ImportedNetwork(source, path, path.with_suffix(".weights"), len(graph.layers), floats, worst)
 
 
 def _text(network: ReadNetwork, sections: Sections) -> str:
@@ -100,9 +107,9 @@ def _of_contract(contract: Contract) -> dict[str, str]:
     return {key: value for key, value in told.items() if value}
 
 
-def _compiled(network: ReadNetwork, sections: Sections, text: str) -> Compilation:
+def _compiled(network: ReadNetwork, sections: Sections, text: str, trees: Trees) -> Compilation:
     """The text, compiled. Raises `DataError` with the node where a layer is not what it is in the file."""
-    compilation = compile_cfg(text, "the imported cfg", dialect=ALEXEYAB.name)
+    compilation = compile_cfg(text, "the imported cfg", folder=str(trees.folder), dialect=ALEXEYAB.name)
     producers = network.graph.producers()
 
     def refused(layer: int, why: str) -> DataError:
@@ -124,15 +131,20 @@ def _compiled(network: ReadNetwork, sections: Sections, text: str) -> Compilatio
     return compilation
 
 
-def _worst(network: ReadNetwork, compilation: Compilation, weights: Weights) -> float:
-    """How far the outputs of the two are apart on noise. Raises `DataError` where that is no rounding."""
-    noise = np.random.default_rng(0).random((1, *network.graph.image.shape), np.float32)
-    contract = network.contract
-    count = contract.batch if contract is not None and contract.batch else 1
-    wanted = open_file(network.path, "onnxruntime").run([np.repeat(noise, count, 0)])
-    got = open_session(compilation.graph.with_data(weights.arrays), "onnxruntime").run([noise])
+def _worst(network: ReadNetwork, sections: Sections, compilation: Compilation, weights: Weights) -> float:
+    """How far the outputs of the two, and what they remember, are apart on noise, which the states are too.
+
+    Raises `DataError` where that is no rounding.
+    """
+    rng, graph = np.random.default_rng(0), network.graph
+    noise = {v: rng.random((1, *v.shape), np.float32) for v in graph.inputs}
+    wanted = open_file(network.path, "onnxruntime").run([np.repeat(x, network.batch, 0) for x in noise.values()])
+    session = open_session(compilation.graph.with_data(weights.arrays), "onnxruntime")
+    got = session.run([noise[graph.image], *(noise[s.input] for s in sections.states)])
+    after = dict(zip(graph.states, wanted[len(graph.outputs) :], strict=True))
+    right = [*wanted[: len(graph.outputs)], *(after[s] for s in sections.states)]
     worst = 0.0
-    for own, theirs in zip(got, wanted, strict=True):
+    for own, theirs in zip(got, right, strict=True):
         if own[0].size != theirs[0].size:
             raise DataError(f"{network.path}: an output of {theirs[0].shape} became one of {own[0].shape}")
         off = difference(own[0].ravel(), theirs[0].ravel())

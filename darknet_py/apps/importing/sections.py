@@ -13,22 +13,26 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...errors import DataError
-from ...ir import Value
+from ...ir import State, Value
 from .parts import Part, Parts
 from .reader import ReadNetwork
 
 NORMALIZED = frozenset({"convolutional"})
-ACTIVATED = frozenset({"convolutional", "connected", "shortcut", "sam", "scale_channels"})
+ACTIVATED = frozenset({"convolutional", "connected", "local", "shortcut", "sam", "scale_channels"})
 IDENTITY = ("upsample", {"stride": "1"})  # a layer that Darknet lets others name, where the image itself is none
 
 
 @dataclass(frozen=True, eq=False)
 class Sections:
-    """The sections after [net], the arrays of each by role, and the value and the node that each is of."""
+    """The sections after [net], the arrays of each by role, and the value that each is of.
+
+    `states` are what they remember, in the order of the sections: those of the graph that was read.
+    """
 
     options: tuple[tuple[str, Mapping[str, str]], ...]
     arrays: Mapping[tuple[int, str], np.ndarray]
     values: tuple[Value | None, ...]
+    states: tuple[State, ...]
 
 
 def sections_of(network: ReadNetwork, found: Parts) -> Sections:
@@ -42,7 +46,7 @@ def sections_of(network: ReadNetwork, found: Parts) -> Sections:
         writer.put(*IDENTITY, image)
     for part in parts:
         writer.write(part)
-    return Sections(tuple(writer.sections), writer.arrays, tuple(writer.values))
+    return Sections(tuple(writer.sections), writer.arrays, tuple(writer.values), tuple(writer.states))
 
 
 def _joined(network: ReadNetwork, found: Parts) -> list[Part]:
@@ -74,7 +78,7 @@ def _with(before: Part, part: Part) -> Part | None:
     if (
         part.section == "batchnorm"
         and before.section in NORMALIZED
-        and not _has(before, "batch_normalize", "activation")
+        and not _has(before, "batch_normalize", "activation", "xnor")
     ):
         mean = part.arrays["mean"] - before.arrays["biases"]
         arrays = {**before.arrays, **part.arrays, "mean": mean}
@@ -106,6 +110,7 @@ class _Writer:
     sections: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     arrays: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     values: list[Value | None] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
     places: dict[Value, int] = field(default_factory=dict)
 
     def put(self, section: str, options: Mapping[str, str], value: Value | None) -> None:
@@ -122,7 +127,8 @@ class _Writer:
             named = ",".join(map(self._reference, others))
             self.put("route", {"layers": named, **part.options}, part.value)
             return
-        if part.section in ("shortcut", "sam") and self._place(others[0]) == len(self.sections) - 1:
+        alike = part.section in ("shortcut", "sam") and main.shape == others[0].shape
+        if alike and self._place(others[0]) == len(self.sections) - 1:
             main, others = others[0], (main,)
         if self._place(main) != len(self.sections) - 1:
             self.put("route", {"layers": self._reference(main)}, None)
@@ -132,6 +138,7 @@ class _Writer:
         if part.section in ACTIVATED:
             options.setdefault("activation", "linear")
         self.arrays.update(((len(self.sections), role), array) for role, array in part.arrays.items())
+        self.states.extend(part.states)
         self.put(part.section, options, None if part.head else part.value)
 
     def _place(self, value: Value) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from ...darknet.dialects import ALEXEYAB
 from ...darknet.layers.pooling import AxisWindows
 from ...ir import Op, Value
+from ...ir.compare import HUGE
 from .parts import Finder, Part, in_cfg
 
 # -- products ----------------------------------------------------------------------------------------------------
@@ -23,8 +24,7 @@ def find_convolutional(s: Finder, op: Op) -> Part:
     """[convolutional], with zeros around its input that are a node of their own."""
     x, a = op.inputs[0], dict(op.attrs)
     if s.m.kind(x) == "pad" and s.m.producers[x].attrs["value"] == 0:
-        pad = s.m.producers[x]
-        x, a["pads"] = pad.inputs[0], tuple(p + q for p, q in zip(a["pads"], pad.attrs["pads"], strict=True))
+        x, a["pads"] = _padded(s, x, a["pads"])
     weights = s.needed(op, 1)
     n, _, height, width = weights.shape
     dilation = a["dilations"][0]
@@ -36,6 +36,12 @@ def find_convolutional(s: Finder, op: Op) -> Part:
     if a["groups"] > 1:
         options["groups"] = str(a["groups"])
     return Part("convolutional", op.output, x, options, {"biases": _biases(s, op, n), "weights": weights})
+
+
+def _padded(s: Finder, x: Value, pads: tuple[int, ...]) -> tuple[Value, tuple[int, ...]]:
+    """What a node that pads reads, and its paddings with those of a window on it."""
+    pad = s.m.producers[x]
+    return pad.inputs[0], tuple(p + q for p, q in zip(pads, pad.attrs["pads"], strict=True))
 
 
 def _padding(s: Finder, op: Op, x: Value, a: Mapping[str, tuple[int, ...]], size: int) -> dict[str, str]:
@@ -125,8 +131,10 @@ def _steps(strides: tuple[int, int]) -> dict[str, str]:
 
 def find_pool(s: Finder, op: Op, section: str) -> Part:
     """[maxpool] and [local_avgpool]: the padding with which Darknet has as many windows from the same corner."""
-    (size, width), (top, left, _, _), strides = op.attrs["kernel"], op.attrs["pads"], op.attrs["strides"]
-    x = op.inputs[0]
+    x, a = op.inputs[0], dict(op.attrs)
+    if section == "maxpool" and s.m.kind(x) == "pad" and s.m.producers[x].attrs["value"] <= -HUGE:
+        x, a["pads"] = _padded(s, x, a["pads"])
+    (size, width), (top, left, _, _), strides = a["kernel"], a["pads"], a["strides"]
     for padding in (2 * top, 2 * top + 1) if size == width and top == left else ():
         try:
             counts = [
@@ -136,7 +144,7 @@ def find_pool(s: Finder, op: Op, section: str) -> Part:
             continue
         if counts == list(op.output.shape[1:]):
             return Part(section, op.output, x, {"size": str(size), **_steps(strides), "padding": str(padding)})
-    raise s.refuse(op, f"windows of {op.attrs['kernel']} with paddings {op.attrs['pads']}: Darknet's are square")
+    raise s.refuse(op, f"windows of {a['kernel']} with paddings {a['pads']}: Darknet's are square")
 
 
 def find_avgpool(s: Finder, op: Op) -> Part | None:
@@ -188,15 +196,26 @@ def find_route(s: Finder, op: Op) -> Part | None:
     return Part("route", op.output, op.inputs[0], others=op.inputs, key="layers")
 
 
+def refuse_class_tree(s: Finder, op: Op) -> None:
+    """Raise `DataError` for a softmax of each of some unequal parts of a vector: the tree that says so is not there."""
+    made = [s.m.producers.get(v) for v in op.inputs]
+    parts = [s.m.producers.get(o.inputs[0]) for o in made if o is not None and o.kind == "softmax"]
+    vectors = {o.inputs[0] for o in parts if o is not None and o.kind == "slice" and len(o.output.shape) == 1}
+    if len(parts) == len(made) and len(vectors) == 1 and len({v.shape for v in op.inputs}) > 1:
+        raise s.refuse(op, "a softmax for each group of a class tree, and the file lacks the tree, which a cfg names")
+
+
 def find_group(s: Finder, op: Op) -> Part | None:
     """[route] with groups."""
     x, a = op.inputs[0], op.attrs
-    if a["axes"] != (0,) or a["steps"] != (1,) or len(x.shape) != 3:
+    if a["axes"] != (0,) or a["steps"] != (1,) or len(x.shape) not in (1, 3):
         return None
     size, start = a["stops"][0] - a["starts"][0], a["starts"][0]
-    if x.shape[0] % size or start % size:
+    groups = x.shape[0] // size
+    whole = x.shape[0] % size == 0 or (len(x.shape) == 1 and x.shape[0] // groups == size)  # numbers may be left over
+    if not whole or start % size:
         raise s.refuse(op, f"channels {start} to {a['stops'][0] - 1} of {x.shape[0]}: Darknet takes equal parts")
-    options = {"groups": str(x.shape[0] // size), "group_id": str(start // size)}
+    options = {"groups": str(groups), "group_id": str(start // size)}
     return Part("route", op.output, x, options, others=(x,), key="layers")
 
 
@@ -207,6 +226,28 @@ def find_shortcut(s: Finder, op: Op) -> Part | None:
         return None
     main, term = (b, _whole_term(s, a)) if _whole_term(s, a) is not a else (a, _whole_term(s, b))
     return Part("shortcut", op.output, main, others=(term,), key="from")
+
+
+def find_smaller_shortcut(s: Finder, op: Op) -> Part | None:
+    """[shortcut] of a layer with fewer channels, which is added to the first ones."""
+    added = s.m.producers.get(op.inputs[0])
+    rest = s.m.producers.get(op.inputs[-1])
+    if added is None or rest is None or (added.kind, rest.kind, len(op.inputs)) != ("add", "slice", 2):
+        return None
+    x, channels = rest.inputs[0], added.output.shape[0]
+    if len(x.shape) != 3 or not _is_part(rest, channels, x.shape[0]):
+        return None
+    for head, term in (added.inputs, added.inputs[::-1]):
+        first = s.m.producers.get(head)
+        if first is not None and first.inputs[0] is x and _is_part(first, 0, channels) and term.shape == head.shape:
+            return Part("shortcut", op.output, x, others=(term,), key="from")
+    return None
+
+
+def _is_part(op: Op, start: int, stop: int) -> bool:
+    """Whether an operation takes these channels."""
+    told = tuple(op.attrs.get(key) for key in ("axes", "starts", "stops", "steps"))
+    return op.kind == "slice" and told == ((0,), (start,), (stop,), (1,))
 
 
 def _whole_term(s: Finder, x: Value) -> Value:
