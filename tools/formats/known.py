@@ -21,7 +21,7 @@ import cv2
 from darknet_py import load
 from darknet_py.analysis.quantize import loss, split_pictures
 from darknet_py.darknet.network import Network, open_network
-from darknet_py.errors import BackendError, DarknetError
+from darknet_py.errors import DarknetError
 from darknet_py.model.agreement import compare_exported
 from darknet_py.model.formats import Format, formats, read_exported
 from darknet_py.vision.results import Results
@@ -86,11 +86,14 @@ def cell(one: Known, network: Network, kind: Format, form: str, options: dict[st
         path = Path(folder, f"net{kind.suffix}")
         try:
             kind.write(network, path, check=False, **options)
+        except DarknetError as e:
+            return Cell(f"refused: {str(e).splitlines()[0]}")
+        try:
             if kind.agreement is not None:
                 return Cell(kind.agreement(network, path))
             return _judged(one, network, kind, path, form)
         except DarknetError as e:
-            return Cell(f"refused: {str(e).splitlines()[0]}", not isinstance(e, BackendError))
+            return Cell(f"wrong: {str(e).splitlines()[0]}", False)
 
 
 def _judged(one: Known, network: Network, kind: Format, path: Path, form: str) -> Cell:
