@@ -27,8 +27,9 @@ from darknet_py.model.formats import Format, formats, read_exported
 from darknet_py.vision.results import Results
 from tools.train.mnist import read_digits
 
-from .page import NPM, PAGE, ROOT, SHARED, put, table
+from .page import NPM, PAGE, ROOT, SHARED, put, rows_of, table
 
+COMMAND = "make formats-known"
 SEED = 1
 DIGITS = 64  # pictures
 BOUNDS = {"float16": 0.97, "int8": 0.8}  # at least, of the objects: found too, and of what is found
@@ -79,31 +80,32 @@ def cell(one: Known, network: Network, kind: Format, form: str, options: dict[st
     options = {"int8": one.pictures} if form == "int8" else options
     if not {*options} <= {*kind.options} or None in options.values():
         return Cell("")
-    if "runtime" in kind.options:
-        options = {**options, "runtime": NPM}
+    common: dict[str, Any] = {"runtime": NPM} if "runtime" in kind.options else {}
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder, f"net{kind.suffix}")
         try:
-            kind.write(network, path, check=False, **options)
+            kind.write(network, path, check=False, **options, **common)
         except DarknetError as e:
             return Cell(f"refused: {str(e).splitlines()[0]}")
         try:
             if kind.agreement is not None:
                 return Cell(kind.agreement(network, path))
-            return _judged(one, network, kind, path, form)
+            return _judged(one, network, kind, path, form, common)
         except DarknetError as e:
             return Cell(f"wrong: {str(e).splitlines()[0]}", False)
 
 
-def _judged(one: Known, network: Network, kind: Format, path: Path, form: str) -> Cell:
+def _judged(
+    one: Known, network: Network, kind: Format, path: Path, form: str, common: dict[str, Any]
+) -> Cell:  # fmt: skip
     file, contract = read_exported(path)
     if form not in BOUNDS or one.pictures is None:
         found = compare_exported(network, file, contract)
         off = str(found) if found.off is None else f"{found.off:.0e}"
         return Cell(off, found.is_right or form in BOUNDS)
     whole = path.with_name(f"whole{path.suffix}")
-    kind.write(network, whole, check=False)
+    kind.write(network, whole, check=False, **common)
     lost = loss(found_by(read_exported(whole)[0], one.pictures), found_by(file, one.pictures))
     rates = lost.recall or 0.0, lost.precision or 0.0
     return Cell("{:.3f}, {:.3f}".format(*rates), min(rates) >= BOUNDS[form])
@@ -142,7 +144,7 @@ def main() -> int:
     options = parser.parse_args()
     able = [f for f in formats().values() if f.contract or f.entry or f.agreement]  # Core ML's nobody runs here
     wanted = [f for f in able if f.name in (options.format or formats())]
-    wrong, lines = 0, []
+    wrong, lines = 0, dict[tuple[str, str], tuple[str, ...]]()
     with TemporaryDirectory() as folder:
         write_digits(Path(folder))
         for one in known(Path(folder)):
@@ -152,15 +154,15 @@ def main() -> int:
                 print(f"{one.title}: there is no {one.cfg}", file=sys.stderr)
                 continue
             for title, name, cells in rows(one, wanted):
-                lines.append((title, name, *(c.told for c in cells)))
+                lines[title, name] = (title, name, *(c.told for c in cells))
                 wrong += sum(not c.is_right for c in cells)
-                print("  ".join(lines[-1]), [c.is_right for c in cells], flush=True)
+                print("  ".join(lines[title, name]), "" if all(c.is_right for c in cells) else "WRONG", flush=True)
     if not lines:
         return 2
-    told = table(("network", "format", *FORMS), lines, words=2)
-    if options.write:
-        put("make formats-known", told)
-    print(f"{told}\n{wrong} wrong")
+    if options.write:  # rows that were not measured now stay
+        before = {(line[0], line[1]): line for line in rows_of(COMMAND)}
+        put(COMMAND, table(("network", "format", *FORMS), {**before, **lines}.values(), words=2))
+    print(f"{wrong} wrong")
     return 1 if wrong else 0
 
 

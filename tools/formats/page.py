@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], words: int = 1)
     """A table in Markdown whose first `words` columns are words, and the others numbers."""
     lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def rows_of(command: str) -> list[tuple[str, ...]]:
+    """The rows of the first table that a command has written, without its head."""
+    _, _, rest = PAGE.read_text("utf-8").partition(f"<!-- measured: {command} -->\n")
+    lines = takewhile(lambda line: line.startswith("|"), rest.strip().splitlines())
+    return [tuple(cell.strip() for cell in line[2:-1].split("|")) for line in lines][2:]
 
 
 def put(command: str, text: str) -> None:
