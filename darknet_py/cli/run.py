@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
-from ..contract.thresholds import CONF, IOU, RANDOM_CONF
+from ..contract.thresholds import IOU, RANDOM_CONF
 from ..errors import to_nobody
 from .options import (
     WorkersParam,
@@ -153,11 +153,10 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     note_it: Say = to_nobody if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
-    own = model.contract.threshold if model.contract.is_suppressed else CONF
-    conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else own)
+    conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else model.contract.threshold)
     following = following_of(options, model.contract, conf)
     options["conf"] = following.low if following else conf
-    if model.contract.is_suppressed and ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+    if ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ..files import check_output, read_whole, write_whole
+from ..files import check_output, is_file, read_whole, write_whole
 from ..ir.graph import Graph, LayerInfo, Param
 from ..passes.fold_batch_norm import FOLDABLE, fold_batch_norm
 from ..version import VERSION
@@ -106,8 +106,14 @@ def write_network(
     if path.suffix != SUFFIX:
         raise DataError(f"{path}: Darknet's weights are found by the name of a cfg that ends in {SUFFIX}")
     texts, sources = {path: text.encode()}, tuple(sources)
+    beside = path.with_suffix(".names")
+    if not names and is_file(beside):
+        raise DataError(
+            f"{beside} would name the classes of {path}, which have no names\n"
+            "  hint: remove it, or write to another name"
+        )
     if names:
-        texts[path.with_suffix(".names")] = "".join(f"{name}\n" for name in names).encode()
+        texts[beside] = "".join(f"{name}\n" for name in names).encode()
     for name, own in (side or {}).items():
         place = path.with_name(name)
         if place.resolve() != own.resolve():  # else it lies there already

@@ -19,7 +19,6 @@ import numpy as np
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.selection import ClassName, Conf, Selection, select
-from ..contract.thresholds import CONF, IOU
 from ..errors import DataError
 from ..vision.results import Results
 from ..vision.sources import is_live, is_stream, loaders, recognized
@@ -150,14 +149,15 @@ class Model:
 
     @overload
     def __call__(
-        self, source: Iterator[Any] | Video | int, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1,
-        workers: Workers = 0, letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
-        classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
+        self, source: Iterator[Any] | Video | int, conf: Conf | None = None, iou: float | None = None, *,
+        batch: int = 1, workers: Workers = 0, letterbox: bool | None = None, skip: Skip | None = None,
+        max_pixels: int | None = None, classes: ClassName | Iterable[ClassName] | None = None,
+        max_det: int | None = None, agnostic: bool = False,
     ) -> Iterator[Results]: ...  # fmt: skip
 
     @overload
     def __call__(
-        self, source: Any, conf: Conf = CONF, iou: float = IOU, *, batch: int = 1, workers: Workers = 0,
+        self, source: Any, conf: Conf | None = None, iou: float | None = None, *, batch: int = 1, workers: Workers = 0,
         letterbox: bool | None = None, skip: Skip | None = None, max_pixels: int | None = None,
         classes: ClassName | Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
     ) -> list[Results]: ...  # fmt: skip
@@ -165,8 +165,8 @@ class Model:
     def __call__(
         self,
         source: Any,
-        conf: Conf = CONF,
-        iou: float = IOU,
+        conf: Conf | None = None,
+        iou: float | None = None,
         *,
         batch: int = 1,
         workers: Workers = 0,
@@ -183,22 +183,27 @@ class Model:
         image, or a list or generator of these, as in `sources.pictures`; or a video file, an address of one (`rtsp://`,
         `http://`), the number of a camera, a `Video` or a `cv2.VideoCapture`. A camera or a stream gives its newest
         frame each time, for which `batch` is 1 and `workers` 0. `conf` is the lowest probability that counts and `iou`
-        the overlap that suppresses, with Darknet's defaults. `batch` pictures are computed at a time (recurrent
-        networks: always one). `workers` threads read and prepare pictures and decode boxes while the network runs, in
-        order, at most `batch` x (2 `workers` + 2) pictures at a time (of a video file, with one worker, some 20 frames
-        or 6 x `batch`); 0 does one thing after the other. "auto" is for many pictures: after the first 32 each goes
-        from its file to its boxes in one thread, and how many at once, on how many threads and in what batches (unless
-        `batch` says it) is measured once for a network and a machine, and remembered. `letterbox` pads pictures to the
-        shape of the network; without it they are stretched, or for classifiers scaled and cut; None does what the cfg
-        says. `skip` is told of what is no picture, which is left out; without it that raises `DataError`. A picture of
-        more than `max_pixels` is not decoded, and counts as none (None: as many as the variable DARKNET_PY_MAX_PIXELS
-        says, or 178,956,970).
+        the overlap that suppresses; None is what an exported file says, and Darknet's default. `batch` pictures are
+        computed at a time (recurrent networks: always one). `workers` threads read and prepare pictures and decode
+        boxes while the network runs, in order, at most `batch` x (2 `workers` + 2) pictures at a time (of a video file,
+        with one worker, some 20 frames or 6 x `batch`); 0 does one thing after the other. "auto" is for many pictures:
+        after the first 32 each goes from its file to its boxes in one thread, and how many at once, on how many threads
+        and in what batches (unless `batch` says it) is measured once for a network and a machine, and remembered.
+        `letterbox` pads pictures to the shape of the network; without it they are stretched, or for classifiers scaled
+        and cut; None does what the cfg says. `skip` is told of what is no picture, which is left out; without it that
+        raises `DataError`. A picture of more than `max_pixels` is not decoded, and counts as none (None: as many as the
+        variable DARKNET_PY_MAX_PIXELS says, or 178,956,970).
 
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
         the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
         of a picture, the surest first, and `agnostic` lets boxes suppress those of other classes. Classes and
         thresholds count before suppression, as in Darknet, and the number after it.
         """
+        if conf is None:
+            conf = self.contract.threshold
+        elif isinstance(conf, Mapping):
+            conf = {None: self.contract.threshold, **conf}
+        iou = self.contract.iou if iou is None else iou
         threshold, selection = self._select(conf, classes, max_det, agnostic)
         if not 0 <= iou <= 1:
             raise DataError(f"iou is between 0 and 1, not {iou}")
@@ -206,10 +211,8 @@ class Model:
             raise DataError(f"batch is at least 1, not {batch}")
         if workers != "auto" and (isinstance(workers, str) or workers < 0):
             raise DataError(f'workers is at least 0, or "auto", not {workers!r}')
-        # The defaults are nobody's wish: a file with limits of its own keeps them then.
         least = min((threshold, *(own for _, own in selection.thresholds)))
-        asked = least if least != CONF else self.contract.threshold, iou if iou != IOU else self.contract.iou
-        if beyond := self.contract.beyond(*asked, agnostic):
+        if beyond := self.contract.beyond(least, iou, agnostic):
             warnings.warn("\n".join(beyond), stacklevel=2)
         source = recognized(source)
         if is_live(source):

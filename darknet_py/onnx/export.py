@@ -228,6 +228,22 @@ def is_exported(path: Path) -> bool:
     return model.producer_name == PRODUCER and any(p.key.startswith(PREFIX) for p in model.metadata_props)
 
 
+def _arrays(written: Path) -> Path:
+    """Where the arrays of a model lie first, beside it: a name that nothing has in another folder either."""
+    return written.with_name(f"{written.parent.name}.arrays")
+
+
+def _rename_data(model: onnx.ModelProto, written: Path, name: str) -> None:
+    """Give the file beside a model, to which it was saved, another name; there is none where all arrays are small."""
+    if (before := _arrays(written)).exists():
+        before.rename(written.with_name(name))
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = name
+    written.write_bytes(model.SerializeToString())
+
+
 def _save(
     model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool, put: Callable[..., None]
 ) -> None:  # fmt: skip
@@ -238,8 +254,10 @@ def _save(
         with scratch(path.parent) as folder:
             written = folder / path.name
             if external or not fits(model, arrays):
-                data, whole = f"{path.name}.data", assemble(model, arrays)
-                onnx.save_model(whole, written, save_as_external_data=True, location=data, size_threshold=LARGE)
+                data, first, whole = f"{path.name}.data", _arrays(written).name, assemble(model, arrays)
+                # onnx looks for a file of that name in the current folder too, so first it has one that nobody has.
+                onnx.save_model(whole, written, save_as_external_data=True, location=first, size_threshold=LARGE)
+                _rename_data(whole, written, data)
                 onnx.checker.check_model(str(written), full_check=True)
                 if (folder / data).exists():
                     (folder / data).chmod(written.stat().st_mode)  # onnx lets only its owner read it

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +93,19 @@ def test_elsewhere_than_on_a_terminal_progress_is_a_line_now_and_then(
     assert "\x1b" not in done.stderr
     again = said("my.cfg", "photos", "-o", "out", "--processes", "1", "--shard-size", "1")
     assert len(again.stderr.splitlines()) == 1, "nothing was computed"
+
+
+def test_to_begin_anew_and_from_another_folder_is_possible_in_one_process(here: Path) -> None:
+    command = [sys.executable, "-m", "darknet_py", "batch"]
+    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def batch(*words: str, folder: Path = here) -> None:
+        done = subprocess.run([*command, *words], cwd=folder, env=root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    batch("my.cfg", "photos", "-o", "out", "--processes", "1")
+    batch("my.cfg", "photos", "-o", "out", "--processes", "1", "--no-resume")
+    batch("my.cfg", "photos", "-o", "out", "--processes", "1", "--no-resume", "--conf", "0.5")
+    assert json.loads((here / "out" / "manifest.json").read_text())["job"]["options"]["conf"] == 0.5
+    shutil.copytree(here, here / "other", ignore=shutil.ignore_patterns("out", "other"))
+    batch("my.cfg", "photos", "-o", "../out", "--processes", "1", "--conf", "0.5", folder=here / "other")

@@ -90,3 +90,14 @@ def test_what_triton_cannot_batch_is_refused(tmp_path: Path) -> None:
     assert format_.suffix == ""
     with pytest.raises(DataError, match=r"use .*\.onnx \(onnx\), .*or name the format"):
         find_format(Path("models"))
+
+
+def test_a_version_of_another_form_does_not_change_what_describes_the_others(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    export(cfg, "-o", tmp_path / "models")
+    before = (tmp_path / "models" / "net" / "config.pbtxt").read_bytes()
+    words = (cfg, "-o", tmp_path / "models", "--model-version", "2", "--boxes", "decoded")
+    assert "is of version 1 too" in export(*words, fails=True)
+    assert (tmp_path / "models" / "net" / "config.pbtxt").read_bytes() == before
+    export(*words, "--replace")
+    assert (tmp_path / "models" / "net" / "config.pbtxt").read_bytes() != before

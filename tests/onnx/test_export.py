@@ -11,9 +11,9 @@ import onnx
 import onnxruntime
 import pytest
 from goldens import goldens
-from networks import write_detector
+from networks import picture, write_detector
 
-from darknet_py import export_onnx
+from darknet_py import export_onnx, load
 from darknet_py.backends.session import open_session
 from darknet_py.contract.contract import SUPPRESSED, Contract
 from darknet_py.darknet.network import Network, open_network
@@ -224,6 +224,27 @@ def test_arrays_may_go_to_a_second_file(tmp_path: Path, tiny: Network) -> None:
     x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
     assert np.array_equal(run(tmp_path / "net.onnx", x)[0], run(tmp_path / "split.onnx", x)[0])
     assert read_contract(tmp_path / "split.onnx") == read_contract(tmp_path / "net.onnx")
+
+
+def test_arrays_in_a_second_file_are_written_again_also_in_the_current_folder(
+    tmp_path: Path, tiny: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        export_onnx(tiny, "split.onnx", external=True)
+    assert sorted(p.name for p in tmp_path.glob("split*")) == ["split.onnx", "split.onnx.data"]
+    assert load("split.onnx").contract.boxes == "raw"
+
+
+def test_thresholds_that_a_file_says_count_where_nothing_else_is_asked(tmp_path: Path) -> None:
+    cfg = write_detector(tmp_path)
+    cells = picture((0, 0, "red"), (2, 2, "blue"))
+    export_onnx(cfg, tmp_path / "net.onnx", threshold=0.99999)
+    model = load(tmp_path / "net.onnx", quiet=True)
+    assert len(load(cfg, quiet=True)(cells)[0].boxes) == 2
+    assert len(model(cells)[0].boxes) == 0
+    assert len(model(cells, conf=0.25)[0].boxes) == 2
+    assert len(model(cells, conf={"red": 0.25})[0].boxes) == 1
 
 
 def test_memory_is_an_input_and_an_output(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from ...errors import DataError
-from ...files import check_output, is_file, kind_of, read_whole, reading, replacing, scratch, write_once, write_whole
+from ...files import check_output, is_file, kind_of, reading, replacing, scratch, write_once, write_whole
 from .addresses import is_address, open_address, opened, tried
 from .job import PART
 from .listing import sorted_names
@@ -74,8 +74,13 @@ class OutputFolder:
         return is_file(self._path / name)
 
     def read(self, name: str) -> bytes:
-        """A file. Raises `DataError`."""
-        return read_whole(self._path / name, MOST, "result")
+        """A file, which may be written anew in this run: it is this program's. Raises `DataError`."""
+        path = self._path / name
+        with reading(path, note=False) as file:
+            data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise DataError(f"{path}: more than {MOST:,} bytes are no result")
+        return data
 
     def open(self, name: str) -> BinaryIO:
         """A file, to be read in part. Raises `DataError`."""

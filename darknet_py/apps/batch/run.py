@@ -209,17 +209,17 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
 def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:
     """Make a place ready: a record of what is computed there, and nothing of another work."""
     before = read_record(place, out)
-    if before and not resume:
-        place.remove(MANIFEST)
-        for name in place.parts():
-            place.remove(name)
-    elif before and (different := "\n  ".join(record.differences(before))):
+    if before and resume and (different := "\n  ".join(record.differences(before))):
         raise DataError(
             f"{out} holds the results of another work:\n  {different}\n"
             "  hint: the same command goes on with it; --no-resume removes its results; or write to another folder"
         )
     if before != record or not resume:  # the same work may be gone on with elsewhere: relative paths begin there now
         place.keep(JOB, record.to_bytes(), replace=replace or before is not None)
+    if before and not resume:  # last, so that nothing is lost where the record cannot be written
+        place.remove(MANIFEST)
+        for name in place.parts():
+            place.remove(name)
 
 
 def _computed(work: BatchWork, engine: str, processes: int, threads: int, address: str | None) -> Generator[Done]:

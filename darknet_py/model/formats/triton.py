@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DataError
-from ...files import write_whole
+from ...files import is_file, reading, scratch, write_whole
 from ..options import SAID, ExportOptions
 from . import Format
 from .onnx import FORMAT as ONNX
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "model.onnx"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", re.ASCII)
+CONFIG, MOST_CONFIG = "config.pbtxt", 1 << 20
 KINDS = {1: "TYPE_FP32", 6: "TYPE_INT32"}  # of onnx.TensorProto
 
 
@@ -49,10 +50,33 @@ def _write(
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise DataError(f"cannot write {file}: {e.strerror or e}") from None
-    first, *told = ONNX.writer(network, file, replace(options, boxes=boxes))
+    options = replace(options, boxes=boxes)
+    if not options.replace:
+        _check_versions(network, path / name, options, max_batch, version)
+    first, *told = ONNX.writer(network, file, options)
     model = read_onnx(file, note=False)
-    write_whole(path / name / "config.pbtxt", config_of(name, model, contract_of(model), max_batch).encode())
+    write_whole(path / name / CONFIG, config_of(name, model, contract_of(model), max_batch).encode())
     return (f"{file}: {first}", *told)
+
+
+def _check_versions(network: Network, folder: Path, options: ExportOptions, max_batch: int, version: int) -> None:
+    """Raise `DataError` where another version is there that the configuration of this one does not fit."""
+    from ...onnx.metadata import contract_of, read_onnx
+
+    config = folder / CONFIG
+    others = [p.name for p in folder.iterdir() if p.name.isdigit() and p.name != str(version) and (p / FILE).is_file()]
+    if not others or not is_file(config):
+        return
+    with scratch() as beside:  # written once to see: int8 has the same inputs and outputs
+        ONNX.writer(network, beside / FILE, replace(options, int8=None))
+        model = read_onnx(beside / FILE, note=False)
+    with reading(config, note=False) as file:
+        before = file.read(MOST_CONFIG)
+    if config_of(folder.name, model, contract_of(model), max_batch).encode() != before:
+        raise DataError(
+            f"{config} is of version {', '.join(sorted(others))} too, and this version has other inputs or outputs\n"
+            "  hint: a model of another name, or --replace"
+        )
 
 
 def config_of(name: str, model: onnx.ModelProto, contract: Contract, max_batch: int) -> str:
