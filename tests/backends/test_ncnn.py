@@ -18,6 +18,7 @@ from networks import picture, write_detector
 from darknet_py import load
 from darknet_py.backends.backend import available_backends
 from darknet_py.backends.ncnn.writer import MOST_AXES, MOST_FOUND, Writer, has_layer, lack_for, permutes
+from darknet_py.backends.precision import BF16, Precision
 from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph, Value
@@ -186,6 +187,15 @@ def test_a_gather_finds_the_neighbours_of_the_last_place() -> None:
     image = np.arange(MOST_FOUND, dtype=np.float32)[None]
     (found,) = open_session(graph, "ncnn").run([image])
     assert found.tolist() == [list(map(float, places))]
+
+
+@needs_ncnn
+def test_coordinates_are_not_rounded_in_bfloat16() -> None:
+    n = 5001
+    graph = graph_of(lambda b, x: b.op("gather", b.op("relu", x), axis=0, indices=tuple(reversed(range(n)))), (n,))
+    image = (np.arange(n, dtype=np.float32) % 200)[None]  # which bfloat16 holds
+    (found,) = open_session(graph, "ncnn", precision=Precision(BF16)).run([image])
+    assert np.array_equal(found, image[:, ::-1])
 
 
 def test_what_keeps_ncnn_from_an_operation_is_said() -> None:

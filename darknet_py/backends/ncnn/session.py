@@ -129,9 +129,8 @@ class _NcnnPart:
     def _sample(self, inputs: Arrays) -> list[np.ndarray]:
         extractor = self._net.create_extractor()
         for value, array in inputs.items():
-            mat = ncnn.Mat(
-                array if array.ndim <= MOST_AXES else array.ravel()
-            ).clone()  # layers write over what they read
+            held = array if array.ndim <= MOST_AXES else array.ravel()
+            mat = ncnn.Mat(held).clone()  # layers write over what they read
             extractor.input(self._writer.inputs[value], mat)
         return [self._extract(extractor, *pair) for pair in self._writer.outputs.items()]
 

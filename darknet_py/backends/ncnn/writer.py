@@ -22,7 +22,6 @@ HALF_MAX = 65504.0  # the largest float16
 ADD, SUB, MUL, DIV, MAX, RSUB, RDIV = 0, 1, 2, 3, 4, 7, 8  # BinaryOp
 SUM, MEAN, LARGEST = 0, 3, 4  # Reduction
 NEAREST, BORDER = 2, 2  # GridSample
-WHOLE = 2 | 4  # of a layer's feature mask: neither float16 nor bfloat16 in memory
 WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by constants
 MOVES = frozenset(("reshape", "transpose", "gather"))  # elements, whatever axes they have
 
@@ -358,13 +357,16 @@ def _gather(w: Writer, op: Op) -> list[str]:
 
 
 def _found(w: Writer, blob: list[str], shape: tuple[int, ...], axis: int, indices: Sequence[int]) -> list[str]:
-    """Samples at the middles of pixels, in coordinates from -1 to 1, of the axis and what is after it as an image."""
+    """Samples at the middles of pixels, in coordinates from -1 to 1, of the axis and what is after it as an image.
+
+    ncnn has both layers in float32 only, so that no coordinate is rounded where a network computes in 16 bits.
+    """
     _, height, width = rows = _rows(shape, axis)
     y, x = np.broadcast_arrays(np.array(indices)[:, None], np.arange(width))
     grid = np.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], axis=-1)
     w.arrays.append(_flat(grid))
     places = w.layer("MemoryData", [], **_size(grid.shape))
-    return w.layer("GridSample", [*_shaped(w, blob, rows), *places], p0=NEAREST, p1=BORDER, p31=WHOLE)
+    return w.layer("GridSample", [*_shaped(w, blob, rows), *places], p0=NEAREST, p1=BORDER)
 
 
 def _rows(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
