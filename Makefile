@@ -114,6 +114,12 @@ formats-test: $(FORMATS)/.ready  ## the tests of export formats, and of pages, w
 formats-check: $(FORMATS)/.ready  ## every golden network in every format, run beside NumPy; writes the table (half an hour)
 	$(FORMATS)/bin/python -m tools.formats --half --write
 
+formats-known: $(FORMATS)/.ready $(WEBNPM)/.ready  ## networks that people use in every format, and what fewer bits lose; writes the table (half an hour)
+	$(FORMATS)/bin/python -m tools.formats.known --write
+
+formats-cost: $(FORMATS)/.ready $(WEBNPM)/.ready  ## seconds and memory of writing a network in every format: CFG=... WEIGHTS=...; writes the table
+	$(FORMATS)/bin/python -m tools.formats.cost $(CFG) $(WEIGHTS) --write
+
 # Pyodide of the release that the page is tested with.
 $(WEBNPM)/.ready:
 	npm install --silent --no-audit --no-fund --prefix $(WEBNPM) onnxruntime-web pyodide@0.27.7 playwright-core jpeg-js

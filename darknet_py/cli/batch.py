@@ -31,6 +31,7 @@ PLACE = ("Run", 6)
 EXTRA = "batch"
 
 NETWORK = ("dialect", "size", "strict", "as_darknet", "allow_partial", "letterbox", "names")  # options of `load`
+LOG_SECONDS = 60.0  # between two lines of progress where there is no terminal
 NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume", "replace")
 
 
@@ -149,16 +150,20 @@ def _print(found: Any, as_json: bool, **more: Any) -> None:
         echo(found)
 
 
-def _progress() -> Callable[[int], None] | None:
-    """A line on the terminal, where there is one."""
+def _progress() -> Callable[[int], None]:
+    """How far it is: a line that changes on a terminal, elsewhere (a file, a scheduler's log) one each minute."""
     import sys
     import time
 
-    if not sys.stderr.isatty():
-        return None
-    start = time.monotonic()
+    start, terminal = time.monotonic(), sys.stderr.isatty()
+    due = start + LOG_SECONDS
 
     def show(pictures: int) -> None:
-        overwrite(f"{counted(pictures, 'picture')}, {pictures / max(1e-3, time.monotonic() - start):.1f}/s")
+        nonlocal due
+        now = time.monotonic()
+        if not pictures or not (terminal or now >= due):
+            return
+        due = now + LOG_SECONDS
+        (overwrite if terminal else message)(f"{counted(pictures, 'picture')}, {pictures / (now - start):.1f}/s")
 
     return show

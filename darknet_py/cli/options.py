@@ -180,13 +180,20 @@ def show(diagnostics: tuple[Diagnostic, ...]) -> None:
         message(str(diagnostic))
 
 
+CLEAR = "\r\x1b[K"  # the line of a terminal
+_unended: list[str] = []  # the line that `overwrite` has left on the terminal, if any
+
+
 def overwrite(text: str) -> None:
     """A line for people that takes the place of the one before, on the terminal that is stderr."""
-    click.echo(f"\r\x1b[K{printable(text)}", nl=False, err=True)
+    _unended[:] = [text] if text else []
+    click.echo(f"{CLEAR}{printable(text)}", nl=False, err=True)
 
 
 def message(text: str) -> None:
-    """A line for people, to stderr."""
+    """A line for people, to stderr; it takes the place of one that `overwrite` has left there."""
+    if _unended:
+        overwrite("")
     click.echo(printable(text), err=True)
 
 

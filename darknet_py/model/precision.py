@@ -20,6 +20,7 @@ from ..backends.backend import AUTO, DEFAULT, Backend, find_backend
 from ..backends.precision import F32, INT8, KINDS, SIMILAR, Precision
 from ..backends.session import Session, open_session
 from ..contract.program import Program
+from ..contract.told import to_text
 from ..errors import BackendError, DataError, Say, counted, to_nobody
 from ..files import read_at_most, write_cached
 from ..holding.private import make_private
@@ -262,9 +263,9 @@ class Search:
 
     @cached_property
     def _network(self) -> str:
-        """What tells this network and these pictures from others."""
+        """What tells this network, what is made of its outputs, and these pictures from others."""
         digest = hashlib.blake2b(self._pictures.stamp.encode("utf-8", "surrogateescape"))
-        digest.update(self._program.contract.resize.encode())
+        digest.update(to_text(self._program.contract).encode())  # anchors, names, suppression, sizes
         graph = self._program.graph
         for op in graph.ops:
             digest.update(repr(op).encode())

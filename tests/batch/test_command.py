@@ -31,7 +31,7 @@ def test_a_work_is_told_in_a_line_and_broken_pictures_are_no_failure(here: Path)
     assert done.exit_code == 0
     assert done.stdout == ""
     assert "3 pictures in" in done.stderr
-    assert "1 of them broken: out/manifest.json" in done.stderr
+    assert "1 of them broken, as `error` of their rows says: out/manifest.json" in done.stderr
 
 
 def test_json_is_for_programs(here: Path) -> None:
@@ -74,4 +74,18 @@ def test_a_shard_that_failed_is_exit_status_1(here: Path, monkeypatch: pytest.Mo
     done = said("my.cfg", "photos", "-o", "out", "--processes", "1")
     assert done.exit_code == 1
     assert done.stderr.startswith("error: the process that computes dies")
-    assert "1 shards are not done yet" in done.stderr
+    assert "still to be done: 1 shard" in done.stderr
+
+
+def test_elsewhere_than_on_a_terminal_progress_is_a_line_now_and_then(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from darknet_py.cli import batch as module
+
+    monkeypatch.setattr(module, "LOG_SECONDS", 0.0)
+    done = said("my.cfg", "photos", "-o", "out", "--processes", "1", "--shard-size", "1")
+    lines = done.stderr.splitlines()
+    assert [line.split(",")[0] for line in lines[:3]] == ["1 picture", "2 pictures", "3 pictures"]
+    assert "\x1b" not in done.stderr
+    again = said("my.cfg", "photos", "-o", "out", "--processes", "1", "--shard-size", "1")
+    assert len(again.stderr.splitlines()) == 1, "nothing was computed"

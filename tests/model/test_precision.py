@@ -195,6 +195,18 @@ def test_export_takes_it_and_the_older_words_mean_the_same(tmp_path: Path, label
     assert "--data PICTURES" in done.stderr
 
 
+@pytest.mark.parametrize("change", [("anchors=", "anchors=9"), ("[yolo]", "[yolo]\nnms_kind=diounms")])
+def test_what_makes_other_boxes_of_the_same_outputs_is_measured_anew(
+    tmp_path: Path, labelled: Path, change: tuple[str, str]
+) -> None:
+    cfg = write_detector(tmp_path)
+    loaded(cfg, precision="int8", data=labelled)
+    assert change[0] in cfg.read_text()
+    cfg.write_text(cfg.read_text().replace(*change))
+    _, said = loaded(cfg, precision="int8", data=labelled)
+    assert "calibrating" in said[0]
+
+
 def test_what_is_kept_is_known_by_labels_and_not_by_the_order_of_a_set(tmp_path: Path) -> None:
     for i in range(4):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((8, 8, 3), 40 * i, np.uint8))

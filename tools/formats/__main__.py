@@ -22,10 +22,9 @@ from darknet_py.errors import DarknetError
 from darknet_py.model.agreement import compare_exported
 from darknet_py.model.formats import Format, formats
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT.parent / "shared" / "golden"
-TABLE = ROOT / "tools" / "docs" / "formats.md"
-LAST_WORDS = "infinite or no number.\n"  # of what comes before the table, which is the end of the page
+from .page import PAGE, ROOT, SHARED, put, table
+
+GOLDEN = SHARED / "golden"
 BOXES = ("raw", "decoded")
 RUN_BY_DARKNET = ("layers.npz", "layers_t0.npz")
 
@@ -98,17 +97,16 @@ def table_of(found: list[Cell]) -> str:
     for cell in found:
         by_form[cell.form].append(cell)
     by_form.pop("", None)  # cfgs that are refused before any format is asked
-    lines = ["| format | networks | right | refused | largest difference |", "| --- | ---: | ---: | ---: | ---: |"]
+    rows, refused = [], []
     for form, own in sorted(by_form.items()):
         status = Counter(c.status for c in own)
         good = status[RIGHT] + status[HALF]
         worst = max((c.off for c in own if c.status in (RIGHT, HALF)), default=0.0)
-        lines.append(f"| {form} | {len(own)} | {good} | {status[REFUSED]} | {worst:.0e} |")
-    lines += ["", "What is refused, and why:", "", "| format | networks | what is said |", "| --- | ---: | --- |"]
-    for form, own in sorted(by_form.items()):
-        for why, count in Counter(reason(c.told) for c in own if c.status == REFUSED).most_common():
-            lines.append(f"| {form} | {count} | {why} |")
-    return "\n".join(lines)
+        rows.append((form, len(own), good, status[REFUSED], f"{worst:.0e}"))
+        why = Counter(reason(c.told) for c in own if c.status == REFUSED)
+        refused += [(form, told, count) for told, count in why.most_common()]
+    counts = table(("format", "networks", "right", "refused", "largest difference"), rows)
+    return f"{counts}\n\nWhat is refused, and why:\n\n{table(('format', 'what is said', 'networks'), refused, words=2)}"
 
 
 def main() -> int:
@@ -118,7 +116,7 @@ def main() -> int:
     parser.add_argument("--format", action="append", choices=tuple(formats()), help="only these")
     parser.add_argument("--match", default="", help="only networks with this in their name")
     parser.add_argument("--half", action="store_true", help="float16 too, where a format stores it")
-    parser.add_argument("--write", action="store_true", help=f"into {TABLE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     kinds = [f for f in formats().values() if f.contract and f.suffix and f.name in (options.format or formats())]
     found: list[Cell] = []
@@ -131,11 +129,10 @@ def main() -> int:
     if not found:
         print(f"no networks in {options.golden}", file=sys.stderr)
         return 2
-    table = table_of(found)
-    print(table)
+    told = table_of(found)
+    print(told)
     if options.write:
-        before = TABLE.read_text("utf-8").partition(LAST_WORDS)[0]
-        TABLE.write_text(f"{before}{LAST_WORDS}\n{table}\n", "utf-8")
+        put("make formats-check", told)
     wrong = [c for c in found if c.status == WRONG]
     print(f"{len(found)} cells, {len(wrong)} wrong", file=sys.stderr)
     return 1 if wrong else 0

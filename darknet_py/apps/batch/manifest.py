@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from ...errors import DataError
+from ...errors import DataError, counted
 from ...files import kind_of, scratch
 from .addresses import is_address
 from .formats import RowFormat, row_format
@@ -99,6 +99,11 @@ def _remove_others(place: Output, names: Iterable[str]) -> None:
             place.remove(part)
 
 
+def told_broken(errors: int) -> str:
+    """How many pictures could not be read, and where it stands which, and why."""
+    return f"{errors:,} of them broken{', as `error` of their rows says' if errors else ''}"
+
+
 @dataclass(frozen=True)
 class Status:
     """How far a work is: shards and pictures in all, and those that are done; `errors` are counted at the end."""
@@ -116,9 +121,10 @@ class Status:
         return self.errors is not None
 
     def __str__(self) -> str:
-        share = f"{self.done_pictures:,} of {self.pictures:,} pictures, {self.done_shards:,} of {self.shards:,} shards"
-        if self.complete:
-            return f"{self.out}: complete: {share}, {self.errors:,} pictures are broken"
+        pictures, shards = counted(self.pictures, "picture"), counted(self.shards, "shard")
+        share = f"{self.done_pictures:,} of {pictures}, {self.done_shards:,} of {shards}"
+        if self.errors is not None:
+            return f"{self.out}: complete: {share}, {told_broken(self.errors)}"
         return f"{self.out}: {share}; the same command goes on"
 
 

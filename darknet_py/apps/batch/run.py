@@ -23,7 +23,7 @@ from .addresses import is_address
 from .formats import row_format
 from .job import JOB, Job, Record, RowOptions, check_contract, record_of
 from .listing import Reach, check_sources
-from .manifest import MANIFEST, finish, opened_book, read_record
+from .manifest import MANIFEST, finish, opened_book, read_record, told_broken
 from .output import Output, absolute
 from .rows import check_least
 from .shards import Share
@@ -64,11 +64,11 @@ class BatchSummary:
     def __str__(self) -> str:
         rate = self.pictures / self.seconds if self.seconds else 0.0
         pictures = counted(self.pictures, "picture")
-        text = f"{pictures} in {self.seconds:.1f} s ({rate:.1f}/s), {self.errors:,} of them broken"
+        text = f"{pictures} in {self.seconds:.1f} s ({rate:.1f}/s), {told_broken(self.errors)}"
         kept = f"; {counted(self.kept, 'shard')} done before" if self.kept else ""
         if self.complete:
             return f"{text}{kept}: {self.out}/{MANIFEST}"
-        return f"{text}{kept}; {self.missing:,} shards are not done yet"
+        return f"{text}{kept}; still to be done: {counted(self.missing, 'shard')}"
 
 
 def batch(

@@ -48,7 +48,8 @@ class ImportedNetwork:
     def text(self) -> str:
         """A sentence for people."""
         off = f"outputs differ by {self.worst:.1e} of their scale at most"
-        return f"{self.cfg}: {self.layers} layers, {self.parameters:,} parameters; on noise {off}"
+        beside = f"{self.cfg} and {self.weights.name}"
+        return f"{beside}: {self.layers} layers, {self.parameters:,} parameters; on noise {off}"
 
 
 def import_network(

@@ -94,7 +94,7 @@ def prune(
     images in the weights starts again. Raises `DataError` for bad options, and where nothing could go.
     """
     if (share is None) == (below is None):
-        raise DataError("say how much goes: either share, a part of 1, or below, a scale")
+        raise DataError("say how much goes: either share (--share), a part of 1, or below (--below), a scale")
     if share is not None and not 0 < share < 1:
         raise DataError(f"share={share:g} is no part of the channels: it is more than 0 and less than 1")
     if minimum < 1:

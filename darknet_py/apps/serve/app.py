@@ -99,7 +99,7 @@ class Application:
         if kind not in FORMATS:
             raise DataError(f"format is {' or '.join(FORMATS)}, not {shorten(repr(kind), 40)}")
         served = self.repository.find(query.pop("model", None) or self._only(), query.pop("version", None))
-        question = question_of(served.contract, query)
+        question = question_of(served.contract, query, ("format", "model", "version"))
         told = _told(request, served)
         with self._budget.portion() as portion:
             data = await read_body(request.receive, request.headers, self.limits, portion)

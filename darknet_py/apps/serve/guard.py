@@ -38,7 +38,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # What says nothing that a stranger may not know, and is asked by those who have no token yet, or never will.
 PUBLIC = frozenset(("/", "/page.js", "/look.js", "/look.css", "/openapi.json", "/v2/health/live", "/v2/health/ready"))
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-NO_ROUTE = {404: "no such address: see /openapi.json", 405: "not by this method"}
+NO_ROUTE = {
+    404: "no such address: see /openapi.json",
+    405: "not by this method: pictures come by POST",
+}
 GONE = 499  # nginx's number for a client that left; nobody gets it
 GUARDS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "

@@ -35,7 +35,7 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
         raise Refusal(415, f"this is no picture of a format that is read here: {FORMAT_NAMES}")
     size = picture_size(data)
     if size is None or min(size) < 1:
-        raise DataError("the picture is cut within its header")
+        raise DataError("the picture is cut within its header (with curl: --data-binary @FILE)")
     _check_size(size, limits)
     if data.startswith(b"\xff\xd8") and data.count(SCAN) > limits.scans:
         raise Refusal(413, f"a JPEG of more than {limits.scans} scans")

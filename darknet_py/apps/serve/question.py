@@ -7,7 +7,7 @@ protocol. Each has a limit, because what is below it costs seconds of computing 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,10 @@ class Question:
     selection: Selection = ALL
 
 
-def question_of(contract: Contract, given: Mapping[str, Any]) -> Question:
+def question_of(contract: Contract, given: Mapping[str, Any], others: Sequence[str] = ()) -> Question:
     """The question in `conf`, `iou`, `classes` and `max_det`, texts or values. Raises `DataError` for what is none.
+
+    `others` are names that there are beside these, of which nothing is given any more.
 
     >>> question_of(Contract((3, 8, 8), 2, names=("red", "blue")), {"conf": "0.5"}).conf
     0.5
@@ -39,7 +41,7 @@ def question_of(contract: Contract, given: Mapping[str, Any]) -> Question:
     known = ("conf", "iou", "classes", "max_det")
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            hint = did_you_mean(name, (*known, *others)) or f"there are {', '.join((*known, *others))}"
             raise DataError(f"no parameter {shorten(repr(name), 40)}; {hint}")
     conf = _number(given.get("conf", contract.threshold), "conf", LEAST_CONF)
     iou = _number(given.get("iou", contract.iou), "iou", 0)

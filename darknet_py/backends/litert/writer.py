@@ -83,7 +83,7 @@ class LiteRTWriter:
         if value not in self.graph.data:
             raise BackendError(f"LiteRT has no {self.op.kind} by weights that are computed ({self.op.output})")
         array = self.graph.data[value]
-        return array if order is None else np.ascontiguousarray(array.transpose(order))
+        return array if order is None else array.transpose(order)  # in that order in memory only when it is written
 
     def result(
         self, kind: str, inputs: Sequence[int], *, last: bool | None = None, options: Options | None = None

@@ -8,6 +8,7 @@ differently comes as data (`ir.training`); in evaluation mode a module computes 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,7 +84,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # PyTorch is not looked int
             self._hold_param(param.value, graph.data[param.value], param.value in statistics)
         self.add_module("constants", nn.Module())
         for i, (value, array) in enumerate(constants.items()):
-            self._modules["constants"].register_buffer(f"c{i}", _as_tensor(array), persistent=False)
+            self._modules["constants"].register_buffer(f"c{i}", _seen(array), persistent=False)
             self._homes[value.name] = "constants", f"c{i}"
         self._plans: dict[tuple[Value, ...], _Plan] = {}
         self._whole = self._planned(self.graph.roots)
@@ -230,6 +231,14 @@ def _computed(step: _Step, operands: list[Tensor]) -> Tensor:
 
 def _as_tensor(array: np.ndarray) -> Tensor:
     """A tensor of its own; what is one number seen many times stays one."""
+    seen = _seen(array)
+    return seen if array.size and not any(array.strides) else seen.clone()
+
+
+def _seen(array: np.ndarray) -> Tensor:
+    """A tensor with the memory of an array, which nobody writes to: a network is as large as its weights once only."""
     if array.size and not any(array.strides):
         return torch.tensor(array.flat[0], dtype=torch.float32).expand(array.shape)
-    return torch.from_numpy(np.array(array, np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a tensor cannot be read-only as the array is
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32))

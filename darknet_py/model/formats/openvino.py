@@ -35,6 +35,7 @@ def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, .
     with placing(path, ".bin") as place:
         source = place.with_name(SOURCE)
         exported.save(source, external=True)
+        del exported  # and its arrays: OpenVINO has its own from here
         write_ir(source, place, to_text(contract), half=options.half)
     return (*said_of(contract), *(beyond_half(optimize(network.graph)) if options.half else ()))
 

@@ -116,7 +116,7 @@ def test_layers_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ((), "either share, a part of 1, or below, a scale"),
+        ((), "either share (--share), a part of 1, or below (--below), a scale"),
         (("--share", "0.5", "--below", "0.1"), "either share"),
         (("--share", "1.5"), "not in the range"),
         (("--share", "0.5", "--leave", "3-1"), "no number of a layer"),
