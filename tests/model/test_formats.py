@@ -174,15 +174,17 @@ def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeyp
     assert "computes something else: 9.9e-03 of the scale" in told
 
 
-def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
+def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_detector(tmp_path)
     for suffix in (".param", ".tflite"):
         with pytest.raises(DataError, match="this format has no suppression; 'raw' and 'decoded' are to be had"):
             find_format(Path(f"a{suffix}")).write(open_network(cfg), tmp_path / f"a{suffix}", boxes="nms")
-    lrn = tmp_path / "lrn.cfg"
-    lrn.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[lrn]\nsize=3\n")
-    with pytest.raises(BackendError, match=r"ncnn has no layer for \w+ of .*, which layer 0 \[lrn\] needs"):
-        find_format(Path("a.param")).write(open_network(lrn), tmp_path / "a.param")
+    mixing = tmp_path / "mixing.cfg"
+    mixing.write_text("[net]\nwidth=8\nheight=8\nchannels=6\n[reorg]\nstride=2\n")
+    monkeypatch.setattr("darknet_py.backends.ncnn.writer.MOST_FOUND", 100)
+    message = r"layer 0 \[reorg\] cannot be written: ncnn's float32 coordinates tell 100 places apart, not the 384 of a"
+    with pytest.raises(BackendError, match=message):
+        find_format(Path("a.param")).write(open_network(mixing), tmp_path / "a.param")
     with pytest.raises(DataError, match="ONNX has no option version"):
         load(cfg).export(tmp_path / "a.onnx", version=1)
     assert not (tmp_path / "a.param").exists()

@@ -25,7 +25,7 @@ from ...passes import optimize, passes_for
 from ..precision import BF16, WHOLE, Precision
 from ..session import Session
 from . import BACKEND
-from .writer import Writer, has_layer
+from .writer import MOST_AXES, Writer, has_layer
 
 Arrays = dict[Value, np.ndarray]
 
@@ -129,7 +129,8 @@ class _NcnnPart:
     def _sample(self, inputs: Arrays) -> list[np.ndarray]:
         extractor = self._net.create_extractor()
         for value, array in inputs.items():
-            mat = ncnn.Mat(array).clone()  # layers write over what they read
+            held = array if array.ndim <= MOST_AXES else array.ravel()
+            mat = ncnn.Mat(held).clone()  # layers write over what they read
             extractor.input(self._writer.inputs[value], mat)
         return [self._extract(extractor, *pair) for pair in self._writer.outputs.items()]
 

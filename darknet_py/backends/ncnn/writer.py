@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise, permutations
+from math import prod
 
 import numpy as np
 
@@ -13,11 +15,15 @@ from ...ir.kernels import batch_norm_affine
 MAGIC = "7767517"  # the first line of the text format
 RAW = bytes(4)  # in front of weights: float32, not compressed
 HALF = (0x01306B47).to_bytes(4, "little")  # or float16, filled up to a multiple of 4 bytes
-MOST_AXES = 3
+MOST_AXES = 4  # of a blob
+IMAGE_AXES = 3
+MOST_FOUND = 1 << 21  # places along an axis that GridSample's float32 coordinates tell apart: off by 0.28 at most
 HALF_MAX = 65504.0  # the largest float16
 ADD, SUB, MUL, DIV, MAX, RSUB, RDIV = 0, 1, 2, 3, 4, 7, 8  # BinaryOp
 SUM, MEAN, LARGEST = 0, 3, 4  # Reduction
+NEAREST, BORDER = 2, 2  # GridSample
 WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by constants
+MOVES = frozenset(("reshape", "transpose", "gather"))  # elements, whatever axes they have
 
 
 class Writer:
@@ -26,6 +32,9 @@ class Writer:
     `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results, and `results`
     the same for a value that is given more than once; `fused` is the
     activation that each convolution computes itself. With `half`, learned weights are stored in float16.
+
+    Invariant: a value of at most 4 axes is a blob of its shape; one of more has no such blob, and is any that holds its
+    elements in their order.
     """
 
     def __init__(
@@ -89,17 +98,34 @@ class Writer:
 
 
 def has_layer(op: Op) -> bool:
-    """Whether ncnn has a layer for an operation."""
+    """Whether ncnn has layers for an operation."""
+    return not lack_for(op)
+
+
+def lack_for(op: Op) -> str:
+    """What keeps ncnn from computing an operation; nothing if it can."""
     if op.kind == "repeat_batch":
-        return True
-    if op.kind not in RULES or not op.output.batched or any(len(v.shape) > MOST_AXES for v in _images(op)):
-        return False
-    if op.kind in WEIGHTED:
-        return not any(v.batched for v in op.inputs[1:])
-    if op.kind == "slice":
-        steps = dict(zip(op.attrs["axes"], op.attrs["steps"], strict=True))
-        return max(steps.values()) == 1 or (len(op.output.shape) == MOST_AXES and steps.get(0, 1) == 1)
-    return op.kind != "power" or op.attrs["exponent"] in (2, 3)
+        return ""
+    if op.kind not in RULES or not op.output.batched:
+        return f"ncnn has no layer for {op.kind}{'' if op.output.batched else ' of constants'}"
+    places = max((max(_rows(op.inputs[0].shape, axis)[1:]) for axis in _sampled(op)), default=0)
+    if places > MOST_FOUND:
+        return f"ncnn's float32 coordinates tell {MOST_FOUND} places apart, not the {places} of a {op.kind}"
+    if op.kind not in MOVES and any(len(v.shape) > MOST_AXES for v in _images(op)):
+        return f"ncnn has no blob of more than {MOST_AXES} axes for {op.kind}"
+    if op.kind in WEIGHTED and any(v.batched for v in op.inputs[1:]):
+        return f"ncnn's layer for {op.kind} has its weights in the file, and these are computed"
+    return ""
+
+
+def _sampled(op: Op) -> tuple[int, ...]:
+    """The axes of which ncnn takes elements one by one, by their coordinates."""
+    if op.kind == "gather":
+        return (op.attrs["axis"],)
+    if op.kind != "slice":
+        return ()
+    stepped = tuple(axis for axis, step in zip(op.attrs["axes"], op.attrs["steps"], strict=True) if step > 1)
+    return stepped if len(op.output.shape) != IMAGE_AXES or 0 in stepped else ()
 
 
 def _images(op: Op) -> tuple[Value, ...]:
@@ -132,8 +158,9 @@ def _flat(array: np.ndarray) -> memoryview:
 
 
 def _size(shape: tuple[int, ...]) -> dict[str, object]:
-    """The extents of a blob as parameters: width, height and channels, as far as it has them."""
-    return {f"p{i}": n for i, n in enumerate(reversed(shape))}
+    """The extents of a blob as parameters, the innermost first: width, height, depth if it has four, channels."""
+    keys = ("p0", "p1", "p11", "p2") if len(shape) == MOST_AXES else ("p0", "p1", "p2")
+    return dict(zip(keys, reversed(shape), strict=False))
 
 
 # -- layers ------------------------------------------------------------------------------------------------------
@@ -212,7 +239,10 @@ def _binary(kind: int, swapped: int) -> Rule:
 
 
 def _power(w: Writer, op: Op) -> list[str]:
-    first, *others = w.layer("Split", [w.read(op.inputs[0])], int(op.attrs["exponent"]))
+    x, exponent = w.read(op.inputs[0]), op.attrs["exponent"]
+    if exponent not in (2, 3):
+        return w.layer("Power", [x], p0=float(exponent), p1=1.0, p2=0.0)
+    first, *others = w.layer("Split", [x], int(exponent))
     product = [first]
     for other in others:
         product = w.layer("BinaryOp", [*product, other], p0=MUL)
@@ -241,12 +271,19 @@ def _reduction(kind: int) -> Rule:
 
 
 def _slice(w: Writer, op: Op) -> list[str]:
-    a = op.attrs
+    a, shape = op.attrs, list(op.inputs[0].shape)
     steps = dict(zip(a["axes"], a["steps"], strict=True))
     part = w.layer("Crop", [w.read(op.inputs[0])], p9=a["starts"], p10=a["stops"], p11=a["axes"])
     if max(steps.values()) == 1:
         return part
-    return w.layer("Pooling", part, p0=0, p1=1, p2=steps.get(2, 1), p5=1, p11=1, p12=steps.get(1, 1))
+    if not (sampled := _sampled(op)):
+        return w.layer("Pooling", part, p0=0, p1=1, p2=steps.get(2, 1), p5=1, p11=1, p12=steps.get(1, 1))
+    for axis, start, stop in zip(a["axes"], a["starts"], a["stops"], strict=True):
+        shape[axis] = stop - start
+    for axis in sampled:
+        part = _found(w, part, tuple(shape), axis, range(0, shape[axis], steps[axis]))
+        shape[axis] = op.output.shape[axis]
+    return _shaped(w, part, op.output.shape)
 
 
 def _pad(w: Writer, op: Op) -> list[str]:
@@ -255,16 +292,90 @@ def _pad(w: Writer, op: Op) -> list[str]:
     return w.layer("Padding", [w.read(op.inputs[0])], p0=top, p1=bottom, p2=left, p3=right, p4=0, p5=value)
 
 
+def _reshape(w: Writer, op: Op) -> list[str]:
+    return _shaped(w, [w.read(op.inputs[0])], op.output.shape)
+
+
+def _shaped(w: Writer, blob: list[str], shape: tuple[int, ...]) -> list[str]:
+    """A blob of a shape, if there are such."""
+    return w.layer("Reshape", blob, **_size(shape)) if len(shape) <= MOST_AXES else blob
+
+
 def _transpose(w: Writer, op: Op) -> list[str]:
-    order = op.attrs["order"]
-    # ncnn counts the orders of (w, h, c), the innermost axis first.
-    n = len(order)
-    inward = tuple(n - 1 - axis for axis in reversed(order))
-    orders = {2: ((0, 1), (1, 0)), 3: ((0, 1, 2), (1, 0, 2), (0, 2, 1), (2, 0, 1), (1, 2, 0), (2, 1, 0))}
-    return w.layer("Permute", [w.read(op.inputs[0])], p0=orders[n].index(inward))
+    shape, order = op.inputs[0].shape, op.attrs["order"]
+    blob = [w.read(op.inputs[0])]
+    if len(shape) <= MOST_AXES:
+        return w.layer("Permute", blob, p0=_order_type(order))
+    for merged, turn in permutes(shape, order):
+        blob = w.layer("Permute", _shaped(w, blob, merged), p0=_order_type(turn))
+    return blob
+
+
+def _order_type(order: tuple[int, ...]) -> int:
+    """ncnn's number for an order of the axes: it counts them as we do, from (0, 1, …) on."""
+    return [*permutations(range(len(order)))].index(order)
+
+
+def permutes(shape: tuple[int, ...], order: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """A transposition of any number of axes as ones of at most 4, each of the elements that the last one left.
+
+    Axes that stay neighbours are one. Of more than 4, the second is brought after the first by changing places with
+    those between: they are neighbours from then on, so that there is an axis less each time.
+
+    >>> [*permutes((64, 13, 2, 13, 2), (2, 4, 0, 1, 3))]  # the blocks of [reorg]
+    [((832, 2, 13, 2), (1, 3, 0, 2))]
+    >>> [*permutes((2, 3, 4, 5, 6), (4, 3, 2, 1, 0))]
+    [((24, 5, 6, 1), (0, 2, 1, 3)), ((2, 3, 4, 30), (3, 2, 1, 0))]
+    """
+    shape, order = _merged(shape, order)
+    while len(order) > MOST_AXES:
+        first, second = order[:2]
+        low, middle, high = (first + 1, second, second + 1) if second > first else (second, second + 1, first + 1)
+        cuts = (0, low, middle, high, len(shape))
+        yield tuple(prod(shape[a:b]) for a, b in pairwise(cuts)), (0, 2, 1, 3)
+        now = [*range(low), *range(middle, high), *range(low, middle), *range(high, len(shape))]
+        shape, order = _merged(tuple(shape[i] for i in now), tuple(now.index(i) for i in order))
+    yield shape, order
+
+
+def _merged(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The same transposition with the axes that stay neighbours as one, and without those of length 1."""
+    runs: list[list[int]] = []
+    long = [i for i, n in enumerate(shape) if n > 1] or [0]
+    for axis in (long.index(i) for i in order if i in long):
+        if runs and axis == runs[-1][-1] + 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    places = sorted(runs)
+    return tuple(prod(shape[long[i]] for i in run) for run in places), tuple(places.index(run) for run in runs)
+
+
+def _gather(w: Writer, op: Op) -> list[str]:
+    a, x = op.attrs, op.inputs[0]
+    return _shaped(w, _found(w, [w.read(x)], x.shape, a["axis"], a["indices"]), op.output.shape)
+
+
+def _found(w: Writer, blob: list[str], shape: tuple[int, ...], axis: int, indices: Sequence[int]) -> list[str]:
+    """Samples at the middles of pixels, in coordinates from -1 to 1, of the axis and what is after it as an image.
+
+    ncnn has both layers in float32 only, so that no coordinate is rounded where a network computes in 16 bits.
+    """
+    _, height, width = rows = _rows(shape, axis)
+    y, x = np.broadcast_arrays(np.array(indices)[:, None], np.arange(width))
+    grid = np.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], axis=-1)
+    w.arrays.append(_flat(grid))
+    places = w.layer("MemoryData", [], **_size(grid.shape))
+    return w.layer("GridSample", [*_shaped(w, blob, rows), *places], p0=NEAREST, p1=BORDER)
+
+
+def _rows(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """A shape as what is before an axis, the axis, and what is after it."""
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 
 
 RULES: dict[str, Rule] = {
+    "matmul": lambda w, op: w.layer("MatMul", [w.read(v) for v in op.inputs], p0=0),
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "linear": _linear,
@@ -296,8 +407,9 @@ RULES: dict[str, Rule] = {
     "concat": lambda w, op: w.layer("Concat", [w.read(v) for v in op.inputs], p0=op.attrs["axis"]),
     "slice": _slice,
     "pad": _pad,
-    "reshape": lambda w, op: w.layer("Reshape", [w.read(op.inputs[0])], **_size(op.attrs["shape"])),
+    "reshape": _reshape,
     "transpose": _transpose,
+    "gather": _gather,
     "upsample": lambda w, op: w.layer(
         "Interp", [w.read(op.inputs[0])], p0=1, p1=float(op.attrs["scale"][0]), p2=float(op.attrs["scale"][1])
     ),

@@ -45,16 +45,16 @@ def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, .
 
 
 def _check(program: Program) -> None:
-    """Raise `BackendError` for the first operation that ncnn has no layer for."""
-    from ...backends.ncnn.writer import has_layer
+    """Raise `BackendError` for the first operation that ncnn has no layers for."""
+    from ...backends.ncnn.writer import lack_for
 
     graph = program.graph
     for op in graph.ops:
-        if not has_layer(op):
+        if lack := lack_for(op):
             info = graph.layer(op.layer)
             raise BackendError(
-                f"ncnn has no layer for {op.kind} of {', '.join(str(v) for v in op.inputs)}, which layer {info.index} "
-                f"[{info.section}] needs\n  hint: `darknet-py run --backend ncnn` computes that part in NumPy"
+                f"layer {info.index} [{info.section}] cannot be written: {lack} ({op.output})\n  "
+                "hint: `darknet-py run --backend ncnn` computes that part in NumPy"
             )
 
 
