@@ -17,6 +17,7 @@ from conftest import SHARED
 from pages import PAGES, ROOT, RUN, SHOWN, Block, blocks, lacking
 from scratch import run_line, show_nothing, write_scratch
 
+from darknet_py import load
 from darknet_py.cli import main
 from tools.docs.reference import pages as generated
 from tools.docs.stage import links
@@ -98,6 +99,9 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
 
 def test_a_mark_is_one_that_is_known() -> None:
     marks = [mark for text in TEXTS.values() for mark in re.findall(r"^<!-- (.+) -->$", text, re.MULTILINE)]
+    measured = [mark.removeprefix("measured: make ") for mark in marks if mark.startswith("measured: ")]  # tables
+    assert not [target for target in measured if not re.search(rf"(?m)^{target}:", (ROOT / "Makefile").read_text())]
+    marks = [mark for mark in marks if not mark.startswith("measured: ")]
     assert len(marks) > 5
     assert not [mark for mark in marks if not re.match(r"needs |file: |with \S+ from \S+$", mark)]
     assert sum(len(block.marks) for block in BLOCKS) == len(marks), "a mark is right above its block"
@@ -151,6 +155,18 @@ def test_a_block_of_python_runs(here: Path, block: Block) -> None:
     exec(compile(block.text, str(block.page), "exec"), {})  # the pages are ours
 
 
+def test_the_program_for_litert_takes_a_file_of_bytes_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = (b for b in of("python") if "ai_edge_litert" in b.needs)
+    prepare(block)
+    run_line("darknet-py export my.cfg -o my.tflite --int8 photos.txt --boxes decoded --no-check --replace")
+    capsys.readouterr()
+    exec(compile(block.text, str(block.page), "exec"), {})
+    (label, score), *_ = (line.split()[:2] for line in capsys.readouterr().out.splitlines())
+    (found,) = load("my.cfg")("dog.jpg")[0].to_dict()["objects"]
+    assert int(label) == found["class_id"]
+    assert abs(float(score) - found["confidence"]) < 0.1
+
+
 NAMED = re.compile(r"`(darknet-py [a-z][^`…]*)`")
 INLINE = sorted({(p.name, line) for p in PAGES if p.stem not in ELSEWHERE for line in NAMED.findall(TEXTS[p])})
 
@@ -173,6 +189,20 @@ def test_extras_that_are_named_exist() -> None:
     setup = (ROOT / "setup.cfg").read_text()
     assert {"view", "eval"} <= extras
     assert not [name for name in extras if not re.search(rf"(?m)^{name} = |^{name} =$", setup)]
+
+
+def test_every_extra_is_in_the_list_of_the_first_page() -> None:
+    listed = TEXTS[ROOT / "tools/docs/start.md"].partition("## Extras")[2]
+    setup = (ROOT / "setup.cfg").read_text()
+    extras = re.findall(r"(?m)^([\w-]+) =", setup.partition("[options.extras_require]")[2].partition("\n[")[0])
+    assert {"torch", "openvino", "serve"} <= set(extras)
+    assert not [name for name in extras if f"`{name}`" not in listed]
+
+
+def test_a_page_that_links_to_the_reference_says_how_that_is_built() -> None:
+    linking = [page for page in PAGES if any(link.startswith("reference/") for link in links(TEXTS[page]))]
+    assert linking
+    assert not [page.name for page in linking if "`make docs`" not in TEXTS[page]]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
