@@ -228,20 +228,12 @@ def is_exported(path: Path) -> bool:
     return model.producer_name == PRODUCER and any(p.key.startswith(PREFIX) for p in model.metadata_props)
 
 
-def _arrays(written: Path) -> Path:
-    """Where the arrays of a model lie first, beside it: a name that nothing has in another folder either."""
-    return written.with_name(f"{written.parent.name}.arrays")
-
-
-def _rename_data(model: onnx.ModelProto, written: Path, name: str) -> None:
-    """Give the file beside a model, to which it was saved, another name; there is none where all arrays are small."""
-    if (before := _arrays(written)).exists():
-        before.rename(written.with_name(name))
+def _point_to(model: onnx.ModelProto, name: str) -> None:
+    """Say that the arrays of a model that are not in it are in the file `name` beside it."""
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":
                 entry.value = name
-    written.write_bytes(model.SerializeToString())
 
 
 def _save(
@@ -254,15 +246,18 @@ def _save(
         with scratch(path.parent) as folder:
             written = folder / path.name
             if external or not fits(model, arrays):
-                data, first, whole = f"{path.name}.data", _arrays(written).name, assemble(model, arrays)
-                # onnx looks for a file of that name in the current folder too, so first it has one that nobody has.
-                onnx.save_model(whole, written, save_as_external_data=True, location=first, size_threshold=LARGE)
-                _rename_data(whole, written, data)
+                whole = assemble(model, arrays)
+                # onnx looks for a file of that name in the current folder too, so first it has one that nothing has.
+                second = written.with_name(f"{folder.name}.arrays")
+                onnx.save_model(whole, written, save_as_external_data=True, location=second.name, size_threshold=LARGE)
                 onnx.checker.check_model(str(written), full_check=True)
-                if (folder / data).exists():
-                    (folder / data).chmod(written.stat().st_mode)  # onnx lets only its owner read it
+                if second.exists():
+                    second.chmod(written.stat().st_mode)  # onnx lets only its owner read it
+                    place = path.with_name(f"{path.name}.data")
+                    _point_to(whole, place.name)
+                    onnx.save_model(whole, written)
                     # Whose model it is, his arrays are.
-                    put(folder / data, path.with_name(data), own=lambda _: is_exported(path), listed=False)
+                    put(second, place, own=lambda _: is_exported(path), listed=False)
             else:
                 check_model(model, arrays)
                 with written.open("wb") as file:
