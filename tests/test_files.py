@@ -554,6 +554,7 @@ ALLOWED = {
     "model/archives.py archive.open": "of a file that `reading` opened",
     "model/formats/litert.py place.write_bytes": "into `placing`",
     "model/formats/openvino.py exported.save": "into `placing`",
+    "model/formats/triton.py exported.save": "`put`",
     "model/formats/ncnn.py place.write_text": "into `placing`",
     "model/formats/ncnn.py place.with_suffix('.bin').open": "into `placing`",
     "model/formats/ncnn.py place.with_suffix(TOLD).write_text": "into `placing`",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import DEFAULT, backends
-from ..contract.thresholds import CONF, IOU, RANDOM_CONF
+from ..contract.thresholds import RANDOM_CONF
 from ..errors import counted
 from .options import (
     device_option,
@@ -44,7 +44,8 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
 @filter_options
-@click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
+@click.option("--iou", type=click.FloatRange(0, 1),
+              help="The overlap that suppresses (default: what an exported file says, else 0.45).")  # fmt: skip
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -110,7 +111,8 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
     if device := options.pop("device"):
         network["device"] = device
     as_json, out = options.pop("as_json"), options.pop("output")
-    options["conf"] = thresholds(options, CONF if random is None else RANDOM_CONF)
+    if random is not None:
+        options["conf"] = thresholds(options, RANDOM_CONF)
     if planned:
         for key in NOT_PLANNED:
             options.pop(key)

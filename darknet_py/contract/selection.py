@@ -66,27 +66,30 @@ def select(
     names: Sequence[str],
     count: int,
     *,
-    conf: Conf = CONF,
+    conf: Conf | None = None,
+    default: float = CONF,
     classes: ClassName | Iterable[ClassName] | None = None,
     max_det: int | None = None,
     agnostic: bool = False,
 ) -> tuple[float, Selection]:
     """The threshold of all classes that have none of their own, and what is wanted of `count` classes.
 
-    `conf` is a threshold, or one for each of some classes ({'person': 0.5}; the key None is all others, Darknet's 0.25
-    without it). Classes are names or numbers. Raises `DataError` for a class that there is not, and for thresholds that
-    are no probabilities.
+    `conf` is a threshold, or one for each of some classes ({'person': 0.5}; the key None is all others); where it says
+    nothing, `default` counts. Classes are names or numbers. Raises `DataError` for a class that there is not, and for
+    thresholds that are no probabilities.
 
     >>> select(("person", "car"), 2, conf={"car": 0.5}, classes=["car", 0])
     (0.25, Selection(classes=(0, 1), thresholds=((1, 0.5),), max_det=None, agnostic=False))
     """
-    own = dict(conf) if isinstance(conf, Mapping) else {None: conf}
+    own: dict[ClassName | None, float] = dict(conf) if isinstance(conf, Mapping) else {}
+    if isinstance(conf, float | int):
+        own[None] = conf
     for least in own.values():
         if not 0 <= least <= 1:
             raise DataError(f"conf is between 0 and 1, not {least}")
     if max_det is not None and max_det < 1:
         raise DataError(f"max_det is at least 1, not {max_det}")
-    threshold = own.pop(None, CONF)
+    threshold = own.pop(None, default)
     least_of = {n: least for c, least in own.items() if c is not None for n in class_numbers(c, names, count)}
     if classes is None:
         return threshold, Selection(None, tuple(least_of.items()), max_det, agnostic)

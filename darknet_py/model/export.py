@@ -89,10 +89,15 @@ def export_onnx(
 
 def save_as_onnx(network: Network, path: str | Path, options: ExportOptions, *, external: bool = False) -> Contract:
     """`export_onnx` of an open network."""
-    sources = [p for p in (network.cfg, network.weights, options.names, options.int8) if p is not None]
+    sources = sources_of(network, options)
     check_output(path, replace=options.replace, sources=sources, own=is_exported)
     exported = exported_of(network, options)
     return exported.save(path, external=external, replace=options.replace, sources=sources)
+
+
+def sources_of(network: Network, options: ExportOptions) -> tuple[str | Path, ...]:
+    """The files that are read for a file of a network."""
+    return tuple(p for p in (network.cfg, network.weights, options.names, options.int8) if p is not None)
 
 
 def exported_of(

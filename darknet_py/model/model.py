@@ -199,10 +199,6 @@ class Model:
         of a picture, the surest first, and `agnostic` lets boxes suppress those of other classes. Classes and
         thresholds count before suppression, as in Darknet, and the number after it.
         """
-        if conf is None:
-            conf = self.contract.threshold
-        elif isinstance(conf, Mapping):
-            conf = {None: self.contract.threshold, **conf}
         iou = self.contract.iou if iou is None else iou
         threshold, selection = self._select(conf, classes, max_det, agnostic)
         if not 0 <= iou <= 1:
@@ -228,7 +224,7 @@ class Model:
         return results if is_stream(source) else list(results)
 
     def _select(
-        self, conf: Conf, classes: ClassName | Iterable[ClassName] | None, max_det: int | None, agnostic: bool
+        self, conf: Conf | None, classes: ClassName | Iterable[ClassName] | None, max_det: int | None, agnostic: bool
     ) -> tuple[float, Selection]:
         chosen = classes is not None or max_det or agnostic or isinstance(conf, Mapping)
         if chosen and not self.contract.decoders:
@@ -237,8 +233,9 @@ class Model:
                 "classes, thresholds for each, max_det and agnostic"
             )
         return select(
-            self.contract.names, self.contract.classes, conf=conf, classes=classes, max_det=max_det, agnostic=agnostic
-        )
+            self.contract.names, self.contract.classes, conf=conf, default=self.contract.threshold, classes=classes,
+            max_det=max_det, agnostic=agnostic,
+        )  # fmt: skip
 
 
 def _called(again: partial[Model]) -> Model:

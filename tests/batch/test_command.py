@@ -109,3 +109,20 @@ def test_to_begin_anew_and_from_another_folder_is_possible_in_one_process(here: 
     assert json.loads((here / "out" / "manifest.json").read_text())["job"]["options"]["conf"] == 0.5
     shutil.copytree(here, here / "other", ignore=shutil.ignore_patterns("out", "other"))
     batch("my.cfg", "photos", "-o", "../out", "--processes", "1", "--conf", "0.5", folder=here / "other")
+
+
+def test_an_exported_file_says_which_thresholds_count(here: Path) -> None:
+    from darknet_py import batch, export_onnx
+
+    export_onnx("my.cfg", "my.onnx", threshold=0.99999)
+    batch("my.onnx", "photos", "out", processes=1)
+    batch("my.onnx", "photos", "asked", processes=1, conf=0.25)
+    found = {
+        name: sum(
+            len(json.loads(line)["boxes"] or ())
+            for part in Path(name).glob("part-*")
+            for line in part.read_text("utf-8").splitlines()
+        )
+        for name in ("out", "asked")
+    }
+    assert found["out"] == 0 < found["asked"]

@@ -9,6 +9,7 @@ import pytest
 from tools.formats import __main__ as every
 from tools.formats import page
 from tools.formats.__main__ import REFUSED, RIGHT, Cell, table_of
+from tools.markdown import table
 
 MAKEFILE = (page.ROOT / "Makefile").read_text("utf-8")
 
@@ -24,7 +25,7 @@ def test_a_table_is_put_below_its_command_and_up_to_the_next_heading(
     assert file.read_text("utf-8") == f"{before}\nnew\n\n{after}"
     page.put("make two", "end")
     assert file.read_text("utf-8") == f"{before}\nnew\n\n## Two\n\n<!-- measured: make two -->\n\nend\n"
-    page.put("make one", page.table(("a", "b"), [("x", 1), ("y y", "")]) + "\n\nwords")
+    page.put("make one", table(("a", "b"), [("x", 1), ("y y", "")]) + "\n\nwords")
     assert page.rows_of("make one") == [("x", "1"), ("y y", "")]
     assert page.rows_of("make two") == []
     with pytest.raises(SystemExit, match=r"has no place for what `make three` measures"):

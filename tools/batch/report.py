@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from darknet_py import files, machine
+from darknet_py import machine
+from tools import markdown
 
 PAGE = Path(__file__).with_name("BATCH.md")
 HEAD = """# Batch work, measured
@@ -14,10 +15,6 @@ Written by `python -m tools.batch.kill` and `python -m tools.batch.scale` on {cp
 
 
 def write_section(title: str, lines: list[str]) -> None:
-    """Replace the section of that title, or add it at the end."""
-    text = PAGE.read_text("utf-8") if PAGE.is_file() else ""
-    sections = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])
-    sections[title] = "\n" + "\n".join(lines) + "\n"
+    """Write a section of the page in the place of the one with its title."""
     head = HEAD.format(cpu=machine.cpu(), cores=machine.cores())
-    body = "".join(f"\n## {name}\n{body.rstrip()}\n" for name, body in sections.items())
-    files.write_whole(PAGE, (head + body).encode(), replace=True)
+    markdown.write_section(PAGE, head, title, "\n".join(lines))

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from darknet_py.darknet.compile import compile_cfg
+from tools.markdown import table
 
 BAR = 4.6
 ROUNDS = 5
@@ -63,19 +64,19 @@ def growth(make: Callable[[int], str], n: int, rounds: int = ROUNDS) -> tuple[fl
     return median(p[0] for p in pairs), median(p[1] for p in pairs)
 
 
-def table(rounds: int = ROUNDS) -> str:
+def measured(rounds: int = ROUNDS) -> str:
     """Every case as a row of Markdown."""
     compile_cfg(NET + HEAD)  # imports, and the tables of the grammar
-    rows = ["| what | n | n, ms | 4 n, ms | times |", "| --- | ---: | ---: | ---: | ---: |"]
+    rows = []
     for name, (n, make) in CASES.items():
         once, four = growth(make, n, rounds)
-        rows.append(f"| {name} | {n:,} | {once * 1e3:.0f} | {four * 1e3:.0f} | {four / once:.2f} |")
-    return "\n".join(rows)
+        rows.append((name, f"{n:,}", f"{once * 1e3:.0f}", f"{four * 1e3:.0f}", f"{four / once:.2f}"))
+    return table(("what", "n", "n, ms", "4 n, ms", "times"), rows)
 
 
 def main() -> None:
     """Print the table, or with `--write` put it into LINEAR.md."""
-    found = table()
+    found = measured()
     print(found)
     if "--write" in sys.argv:
         title = "# Time that a cfg takes, by what it repeats"

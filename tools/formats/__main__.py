@@ -21,8 +21,9 @@ from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import DarknetError
 from darknet_py.model.agreement import compare_exported
 from darknet_py.model.formats import Format, formats
+from tools.markdown import table
 
-from .page import PAGE, ROOT, SHARED, put, table
+from .page import PAGE, ROOT, SHARED, put
 
 GOLDEN = SHARED / "golden"
 BOXES = ("raw", "decoded")

@@ -22,30 +22,12 @@ from typing import Any
 
 from darknet_py.darknet.network import open_network
 from darknet_py.model.formats import formats
+from tools.markdown import table
 
-from .page import NPM, PAGE, ROOT, put, table
+from .page import NPM, PAGE, ROOT, put
 
 ROUNDS = 5
-TINY = """[net]
-width=32
-height=32
-channels=3
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-[convolutional]
-filters=18
-size=1
-[yolo]
-mask=0,1,2
-anchors=4,4, 8,8, 16,16
-classes=1
-num=3
-"""
+FIRST = ROOT / "tools" / "train" / "lenet.cfg"  # a small network
 # What the libraries do for a format: the module, and the functions in it.
 LIBRARY = {
     "openvino": (("openvino", "save_model"), ("openvino.Core", "read_model")),
@@ -96,9 +78,7 @@ def measure(name: str, cfg: Path, weights: Path) -> dict[str, float]:
         clock.watch(*place)
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tiny = Path(folder, "tiny.cfg")
-        tiny.write_text(TINY, "utf-8")
-        kind.write(open_network(tiny, random=1), Path(folder, f"first{kind.suffix}"), check=False, **options)
+        kind.write(open_network(FIRST, random=1), Path(folder, f"first{kind.suffix}"), check=False, **options)
         clock.seconds = 0.0
         before = _memory("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # the highest begins anew

@@ -25,9 +25,10 @@ from darknet_py.errors import DarknetError
 from darknet_py.model.agreement import compare_exported
 from darknet_py.model.formats import Format, formats, read_exported
 from darknet_py.vision.results import Results
+from tools.markdown import table
 from tools.train.mnist import read_digits
 
-from .page import NPM, PAGE, ROOT, SHARED, put, rows_of, table
+from .page import NPM, PAGE, ROOT, SHARED, put, rows_of
 
 COMMAND = "make formats-known"
 SEED = 1

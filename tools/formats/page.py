@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,12 +11,6 @@ ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 PAGE = ROOT / "tools" / "docs" / "formats.md"
 NPM = os.environ.get("DARKNET_PY_NPM") or ROOT / ".web-npm"  # where the runtime of a page for browsers is
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], words: int = 1) -> str:
-    """A table in Markdown whose first `words` columns are words, and the others numbers."""
-    lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def rows_of(command: str) -> list[tuple[str, ...]]:

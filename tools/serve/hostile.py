@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tools.markdown import table
+
 from .client import post
 from .started import started, write_section
 
@@ -249,11 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = [
             f"{total} malformed requests; faults: {faults or 'none'}; afterwards a good one is answered with {alive}.",
             f"Memory after each kind, in MB: {', '.join(f'{m:.0f}' for m in memory)}.",
-            "", "| kind | answers |", "| --- | --- |",
         ]  # fmt: skip
-        for name, statuses in found.items():
-            lines.append(f"| {name} | {', '.join(f'{n} x {s}' for s, n in sorted(statuses.items()))} |")
-        write_section("Hostile", "\n".join(lines))
+        told = [(name, ", ".join(f"{n} x {s}" for s, n in sorted(some.items()))) for name, some in found.items()]
+        write_section("Hostile", "\n".join([*lines, "", table(("kind", "answers"), told, words=2)]))
     return 1 if faults or alive != 200 else 0
 
 

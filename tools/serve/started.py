@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from tools import markdown
+
 PAGE = Path(__file__).with_name("SERVING.md")
 TITLE = "# The server, measured\n\n`make serve-load`, `make serve-hostile` and `make serve-stops` write this page.\n"
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -74,7 +76,4 @@ def started(*arguments: str) -> Iterator[Started]:
 
 def write_section(title: str, text: str) -> None:
     """Write a section of the page in the place of the one with its title."""
-    old = PAGE.read_text("utf-8") if PAGE.is_file() else TITLE
-    parts = [part for part in re.split(r"\n(?=## )", old) if not part.startswith(f"## {title}\n")]
-    parts.append(f"## {title}\n\n{text.rstrip()}\n")
-    PAGE.write_text("\n".join([parts[0].rstrip() + "\n", *sorted(parts[1:])]), "utf-8")
+    markdown.write_section(PAGE, TITLE, title, text)

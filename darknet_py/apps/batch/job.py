@@ -12,12 +12,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...contract.selection import ClassName, Conf
-from ...contract.thresholds import CONF, IOU
 from ...errors import DataError, shorten
 from ...version import VERSION
 
@@ -35,14 +34,22 @@ PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie
 class RowOptions:
     """What decides rows besides the network: see `Model.__call__`; `column` is the one of Parquet files with bytes."""
 
-    conf: Conf = CONF
-    iou: float = IOU
+    conf: Conf | None = None
+    iou: float | None = None
     batch: int = 1
     classes: tuple[ClassName, ...] | None = None
     max_det: int | None = None
     agnostic: bool = False
     max_pixels: int | None = None
     column: str | None = None
+
+    def of(self, contract: Contract) -> Self:
+        """The same, with what a network says of itself where nothing is asked."""
+        least = contract.threshold
+        conf = (
+            {None: least, **self.conf} if isinstance(self.conf, Mapping) else least if self.conf is None else self.conf
+        )
+        return replace(self, conf=conf, iou=contract.iou if self.iou is None else self.iou)
 
     def calling(self) -> dict[str, Any]:
         """The arguments for a model."""

@@ -142,8 +142,9 @@ class _Stages:
         self._model, self._job = model, job
         options = job.options
         self._threshold, self._selection = select(
-            model.contract.names, model.contract.classes, conf=options.conf, classes=options.classes,
-            max_det=options.max_det, agnostic=options.agnostic,
+            model.contract.names, model.contract.classes, conf=options.conf,
+            default=model.contract.threshold, classes=options.classes, max_det=options.max_det,
+            agnostic=options.agnostic,
         )  # fmt: skip
         self._input = np.zeros((model.contract.batch or 1, *model.contract.shape), np.float32)
         model.run(self._input)  # the first run prepares what the others find

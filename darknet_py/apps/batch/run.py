@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends.backend import AUTO, DEFAULT, find_backend
 from ...contract.selection import ClassName, Conf
-from ...contract.thresholds import CONF, IOU
 from ...errors import DataError, Say, counted
 from ...machine import cores as machine_cores
 from ...model.opening import load
@@ -78,8 +77,8 @@ def batch(
     weights: str | Path | None = None,
     *,
     backend: str = DEFAULT,
-    conf: Conf = CONF,
-    iou: float = IOU,
+    conf: Conf | None = None,
+    iou: float | None = None,
     classes: Iterable[ClassName] | None = None,
     max_det: int | None = None,
     agnostic: bool = False,
@@ -121,7 +120,7 @@ def batch(
         max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
-    record = _checked(job, given, shard_size, say)
+    job, record = _checked(job, given, shard_size, say)
     work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
@@ -155,9 +154,10 @@ def batch_plan(
 
 
 def job_of(
-    cfg: str | Path, sources: list[str], weights: str | Path | None, *, backend: str = DEFAULT, conf: Conf = CONF,
-    iou: float = IOU, classes: Iterable[ClassName] | None = None, max_det: int | None = None, agnostic: bool = False,
-    max_pixels: int | None = None, batch: int = 1, column: str | None = None, format: str = "jsonl",  # noqa: A002
+    cfg: str | Path, sources: list[str], weights: str | Path | None, *, backend: str = DEFAULT,
+    conf: Conf | None = None, iou: float | None = None, classes: Iterable[ClassName] | None = None,
+    max_det: int | None = None, agnostic: bool = False, max_pixels: int | None = None, batch: int = 1,
+    column: str | None = None, format: str = "jsonl",  # noqa: A002 - its name
     threads: int = 1, workers: int | None = None, **network: Any,
 ) -> Job:  # fmt: skip
     """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
@@ -168,12 +168,11 @@ def job_of(
     check_least(1, batch=batch, threads=threads)
     check_least(0, workers=workers)
     row_format(format)
-    least: Conf = float(conf) if not isinstance(conf, Mapping) else {
-        name if name is None else _plain(name): float(own) for name, own in conf.items()
-    }  # fmt: skip
+    if isinstance(conf, Mapping):
+        conf = {name if name is None else _plain(name): float(least) for name, least in conf.items()}
     options = RowOptions(
-        least, float(iou), batch, tuple(map(_plain, classes)) if classes is not None else None, max_det, agnostic,
-        pixel_limit(max_pixels), column,
+        float(conf) if isinstance(conf, int) else conf, None if iou is None else float(iou), batch,
+        None if classes is None else tuple(map(_plain, classes)), max_det, agnostic, pixel_limit(max_pixels), column,
     )  # fmt: skip
     ahead = workers if workers is not None else REMOTE_WORKERS if any(map(is_address, sources)) else 0
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
@@ -194,16 +193,15 @@ def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
     return given
 
 
-def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> Record:
+def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> tuple[Job, Record]:
     """Open the network once, so that what is wrong with it or the options is known before processes are started."""
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
-    record = record_of(model, job, sources, shard_size)
-    options = job.options
-    model(iter(()), **options.calling())
+    job = replace_fields(job, options=job.options.of(model.contract))
+    model(iter(()), **job.options.calling())
     if say:
         for diagnostic in model.contract.diagnostics:
             say(diagnostic)
-    return record
+    return job, record_of(model, job, sources, shard_size)
 
 
 def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:

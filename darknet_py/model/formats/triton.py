@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DataError
-from ...files import is_file, reading, scratch, write_whole
+from ...files import check_output, is_file, reading, write_whole
 from ..options import SAID, ExportOptions
 from . import Format
-from .onnx import FORMAT as ONNX
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "model.onnx"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}", re.ASCII)
-CONFIG, MOST_CONFIG = "config.pbtxt", 1 << 20
+CONFIG = "config.pbtxt"
 KINDS = {1: "TYPE_FP32", 6: "TYPE_INT32"}  # of onnx.TensorProto
 
 
@@ -34,7 +34,8 @@ def _write(
     network: Network, path: Path, options: ExportOptions, *, max_batch: int = 8, version: int = 1
 ) -> tuple[str, ...]:
     """The network into the folder of models `path`, under the name of its cfg; what its input and outputs are."""
-    from ...onnx.metadata import contract_of, read_onnx
+    from ...onnx.export import is_exported
+    from ..export import exported_of, said_of, sources_of
 
     name = network.cfg.stem
     detects = bool(network.program().contract.decoders)
@@ -45,34 +46,34 @@ def _write(
         raise DataError("boxes=nms has no batch axis, which Triton wants: padded has one")
     if network.graph.states:
         raise DataError("a recurrent network wants its states back, which Triton's sequence batcher is not set up for")
-    file = path / name / str(version) / FILE
+    file, config = path / name / str(version) / FILE, path / name / CONFIG
+    options = replace(options, boxes=boxes)
+    check_output(file, replace=options.replace, sources=sources_of(network, options), own=is_exported)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are among the sentences
+        exported = exported_of(network, options)
+    text = config_of(name, exported.model, exported.contract, max_batch).encode()
+    if not options.replace:
+        _check_versions(config, text, version)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise DataError(f"cannot write {file}: {e.strerror or e}") from None
-    options = replace(options, boxes=boxes)
-    if not options.replace:
-        _check_versions(network, path / name, options, max_batch, version)
-    first, *told = ONNX.writer(network, file, options)
-    model = read_onnx(file, note=False)
-    write_whole(path / name / CONFIG, config_of(name, model, contract_of(model), max_batch).encode())
+    contract = exported.save(file, replace=options.replace, sources=sources_of(network, options))
+    write_whole(config, text)
+    first, *told = said_of(contract)
     return (f"{file}: {first}", *told)
 
 
-def _check_versions(network: Network, folder: Path, options: ExportOptions, max_batch: int, version: int) -> None:
+def _check_versions(config: Path, text: bytes, version: int) -> None:
     """Raise `DataError` where another version is there that the configuration of this one does not fit."""
-    from ...onnx.metadata import contract_of, read_onnx
-
-    config = folder / CONFIG
-    others = [p.name for p in folder.iterdir() if p.name.isdigit() and p.name != str(version) and (p / FILE).is_file()]
-    if not others or not is_file(config):
+    if not is_file(config):
         return
-    with scratch() as beside:  # written once to see: int8 has the same inputs and outputs
-        ONNX.writer(network, beside / FILE, replace(options, int8=None))
-        model = read_onnx(beside / FILE, note=False)
+    versions = (p for p in config.parent.iterdir() if p.name.isdigit() and (p / FILE).is_file())
+    others = [p.name for p in versions if p.name != str(version)]
     with reading(config, note=False) as file:
-        before = file.read(MOST_CONFIG)
-    if config_of(folder.name, model, contract_of(model), max_batch).encode() != before:
+        before = file.read(len(text) + 1)
+    if others and before != text:
         raise DataError(
             f"{config} is of version {', '.join(sorted(others))} too, and this version has other inputs or outputs\n"
             "  hint: a model of another name, or --replace"

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.markdown import table
+
 from .bars import bars, best_ratios
 
 # What decides how fast a network is computed, as Linux calls it, the most telling last.
@@ -84,9 +86,3 @@ def _cell(bar: Result | None) -> str:
     if bar is None or bar["value"] is None:
         return ""
     return f"{bar['value']:.3g}" if bar["met"] else f"**{bar['value']:.3g}**"
-
-
-def table(head: list[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left."""
-    aligns = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, aligns, *rows])

@@ -7,8 +7,9 @@ from typing import Any
 
 from darknet_py.apps.bench.report import format_peaks
 from darknet_py.backends.precision import F32
+from tools.markdown import table
 
-from .machines import slug, table, told
+from .machines import slug, told
 from .networks import OURS
 
 MEGA = 1 << 20

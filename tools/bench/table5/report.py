@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tools.markdown import table
+
 PRICED = ("bflops", "cio", "decoded")
 CAUSES = """\
 A time as a sum of three causes, fitted to all networks: arithmetic (BFLOPs), memory traffic (CIO: what convolutions and
@@ -64,7 +66,7 @@ def _ratios(result: dict[str, Any]) -> str:
         "Frames per second (in brackets: quartiles), and how many times as fast as YOLOv3-tiny (in brackets: off the "
         "paper's ratio)."
     )
-    return f"## Frames per second and ratios\n\n{text}\n\n{_table(head, rows)}"
+    return f"## Frames per second and ratios\n\n{text}\n\n{table(head, rows)}"
 
 
 def _ratio(row: dict[str, Any], engine: str) -> str:
@@ -92,7 +94,7 @@ def _work(result: dict[str, Any]) -> str:
         "If time were BFLOPs, the ratios would be those of the column `ratio by BFLOPs`, and every network would reach "
         "the same GFLOP/s."
     )
-    return f"## What the work predicts\n\n{text}\n\n{_table(head, rows)}"
+    return f"## What the work predicts\n\n{text}\n\n{table(head, rows)}"
 
 
 def _causes(result: dict[str, Any]) -> str:
@@ -108,7 +110,7 @@ def _causes(result: dict[str, Any]) -> str:
         "whose times", "GFLOP/s", "ns per element of CIO", "ns per decoded number", "YOLOv3-tiny: arithmetic",
         "traffic", "decoding", "largest error",
     ]  # fmt: skip
-    return f"## Why the ratios differ\n\n{CAUSES}\n\n{_table(head, rows)}\n\n{SWAPPED}\n\n{_swapped(result)}"
+    return f"## Why the ratios differ\n\n{CAUSES}\n\n{table(head, rows)}\n\n{SWAPPED}\n\n{_swapped(result)}"
 
 
 def _swapped(result: dict[str, Any]) -> str:
@@ -122,7 +124,7 @@ def _swapped(result: dict[str, Any]) -> str:
             base, time = (sum(own[c] * r[c] for c in PRICED) for r in (result["rows"][0], row))
             cells.append(f"{base / time:.2f} ({base / time / row['paper ratio'] - 1:+.0%})")
         rows.append([row["title"], f"{row['paper ratio']:.2f}", *cells])
-    return _table(["network", "paper ratio", *result["engines"]], rows)
+    return table(["network", "paper ratio", *result["engines"]], rows)
 
 
 def _kinds(result: dict[str, Any]) -> Iterable[str]:
@@ -134,7 +136,7 @@ def _kinds(result: dict[str, Any]) -> Iterable[str]:
             "GFLOP/s", "rest: part of time",
         ]  # fmt: skip
         text = "Where the time goes, by the engine's own profile (on the wall; the shortest time of each layer)."
-        yield f"## By kind of layer, {engine}\n\n{text}\n\n{_table(head, rows)}"
+        yield f"## By kind of layer, {engine}\n\n{text}\n\n{table(head, rows)}"
 
 
 def _kind_cells(kinds: dict[str, dict[str, float]]) -> list[str]:
@@ -157,8 +159,3 @@ def _spread(s: dict[str, float], digits: int) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
