@@ -16,7 +16,6 @@ from .opening import check_file, read_at_most, read_whole, reading
 from .paths import Identity, identity, is_file, kind_of
 from .run import one_run, will_read
 from .writing import (
-    Own,
     check_output,
     continuing,
     permitting,
@@ -28,7 +27,7 @@ from .writing import (
 )
 
 __all__ = [
-    "FULL", "LIST", "Identity", "Own", "cache_dir", "check_file", "check_output", "continuing", "identity", "is_file",
+    "FULL", "LIST", "Identity", "cache_dir", "check_file", "check_output", "continuing", "identity", "is_file",
     "is_own", "kind_of", "one_run", "permitting", "put", "read_at_most", "read_whole", "reading", "replacing",
     "scratch", "will_read", "write_cached", "write_once", "write_whole",
 ]  # fmt: skip

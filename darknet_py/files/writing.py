@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,7 +18,6 @@ from .opening import reading
 from .paths import identity, is_held, kind_of, target_of
 from .run import was_read
 
-Own = Callable[[Path], bool]  # whether a file says of itself that this package wrote it
 _permitted: ContextVar[frozenset[Path]] = ContextVar("permitted", default=frozenset())
 
 
@@ -35,13 +34,11 @@ def permitting(*paths: Path) -> Iterator[None]:
         _permitted.reset(token)
 
 
-def check_output(
-    path: str | Path, *, replace: bool = False, sources: Iterable[str | Path] = (), own: Own | None = None
-) -> None:
+def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[str | Path] = ()) -> None:
     """Raise `DataError` if `path` is not to be written: it was read, or it exists and may be the user's.
 
-    `replace` allows the second, `sources` are files that were read, and `own` recognizes a file by what it says of
-    itself. Call it early too where the work is long; every writer calls it once more at the end.
+    `replace` allows the second, and `sources` are files that were read. Call it early too where the work is long; every
+    writer calls it once more at the end.
     """
     path = Path(path)
     try:
@@ -58,7 +55,7 @@ def check_output(
         )
     target = target_of(path)
     permitted = not _permitted.get().isdisjoint((target, *target.parents))
-    if replace or permitted or is_own(target) or (own is not None and own(target)):
+    if replace or permitted or is_own(target):
         return
     message = f"{path} exists, and is not known to be written by darknet-py, or was changed since"
     raise DataError(f"{message}\n  hint: --replace (in Python: replace=True) replaces it; or write to another name")
@@ -127,31 +124,23 @@ def replacing(
 
 
 def put(
-    written: Path,
-    path: str | Path,
-    *,
-    replace: bool = False,
-    sources: Iterable[str | Path] = (),
-    own: Own | None = None,
-    listed: bool = True,
-) -> None:
+    written: Path, path: str | Path, *, replace: bool = False, sources: Iterable[str | Path] = ()
+) -> None:  # fmt: skip
     """Rename a file that was written beside `path` into its place. Raises as `check_output` does.
 
-    `listed` enters it into the list of the folder; a file that says itself who wrote it needs no line.
     A file that holds these very bytes already stays: nothing is lost, so nothing has to be allowed.
     """
     path = Path(path)
     target = target_of(path)
     same = _is_same(written, target)
-    check_output(path, replace=replace or same, sources=sources, own=own)
+    check_output(path, replace=replace or same, sources=sources)
     if same:
         return  # and no line either: the next file of that name may replace it only if this package wrote it
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if listed:
-        with written.open("rb") as file:
-            # Before the renaming: a file without a line would be the user's, a line without a file is nothing.
-            enter(target, written.stat().st_size, digest_of(file))
+    with written.open("rb") as file:
+        # Before the renaming: a file without a line would be the user's, a line without a file is nothing.
+        enter(target, written.stat().st_size, digest_of(file))
     written.replace(target)
 
 

@@ -17,7 +17,7 @@ from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output, put, scratch
 from ..ir import Graph
-from ..onnx.export import Exported, described, is_exported, to_exported
+from ..onnx.export import Exported, described, to_exported
 from ..onnx.operators import Emit, need_weights
 from ..passes import Pass, optimize
 from .options import ExportOptions
@@ -90,7 +90,7 @@ def export_onnx(
 def save_as_onnx(network: Network, path: str | Path, options: ExportOptions, *, external: bool = False) -> Contract:
     """`export_onnx` of an open network."""
     sources = sources_of(network, options)
-    check_output(path, replace=options.replace, sources=sources, own=is_exported)
+    check_output(path, replace=options.replace, sources=sources)
     exported = exported_of(network, options)
     return exported.save(path, external=external, replace=options.replace, sources=sources)
 

@@ -26,7 +26,7 @@ from ..ir.int8 import Calibration, plan
 from ..passes import optimize
 from ..version import VERSION
 from .emitter import LARGE, Emitter, input_names, output_names
-from .metadata import PREFIX, read_onnx, to_metadata
+from .metadata import to_metadata
 from .operators import Emit, write_onnx
 from .stream import assemble, check_model, fits, write_sealed
 
@@ -219,15 +219,6 @@ def _declare_padded(e: Emitter, most: int) -> None:
     e.outputs = [*made, *e.outputs[2:]]
 
 
-def is_exported(path: Path) -> bool:
-    """Whether a file says of itself that it is an ONNX file of this package."""
-    try:
-        model = read_onnx(path, note=False)
-    except DataError:
-        return False
-    return model.producer_name == PRODUCER and any(p.key.startswith(PREFIX) for p in model.metadata_props)
-
-
 def _point_to(model: onnx.ModelProto, name: str) -> None:
     """Say that the arrays of a model that are not in it are in the file `name` beside it."""
     for tensor in model.graph.initializer:
@@ -256,12 +247,11 @@ def _save(
                     place = path.with_name(f"{path.name}.data")
                     _point_to(whole, place.name)
                     onnx.save_model(whole, written)
-                    # Whose model it is, his arrays are.
-                    put(second, place, own=lambda _: is_exported(path), listed=False)
+                    put(second, place)
             else:
                 check_model(model, arrays)
                 with written.open("wb") as file:
                     write_sealed(file, model, arrays)
-            put(written, path, own=is_exported, listed=False)
+            put(written, path)
     except OSError as e:
         raise DataError(f"cannot write {path}: {e.strerror or e}") from None

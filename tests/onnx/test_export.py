@@ -18,6 +18,7 @@ from darknet_py.backends.session import open_session
 from darknet_py.contract.contract import SUPPRESSED, Contract
 from darknet_py.darknet.network import Network, open_network
 from darknet_py.errors import BackendError, DataError
+from darknet_py.files import LIST
 from darknet_py.onnx.export import BOXES
 from darknet_py.onnx.metadata import read_contract
 from darknet_py.onnx.operators import OPERATORS
@@ -219,7 +220,8 @@ def test_a_model_is_not_renamed_over_what_is_no_file(tmp_path: Path, tiny: Netwo
 def test_arrays_may_go_to_a_second_file(tmp_path: Path, tiny: Network) -> None:
     export_onnx(tiny, tmp_path / "net.onnx")
     export_onnx(tiny, tmp_path / "split.onnx", external=True)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "split.onnx", "split.onnx.data", "tiny.cfg"]
+    found = sorted(p.name for p in tmp_path.iterdir())
+    assert found == [LIST, "net.onnx", "split.onnx", "split.onnx.data", "tiny.cfg"]
     assert (tmp_path / "split.onnx.data").stat().st_mode == (tmp_path / "split.onnx").stat().st_mode
     x = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
     assert np.array_equal(run(tmp_path / "net.onnx", x)[0], run(tmp_path / "split.onnx", x)[0])
@@ -234,6 +236,19 @@ def test_arrays_in_a_second_file_are_written_again_also_in_the_current_folder(
         export_onnx(tiny, "split.onnx", external=True)
     assert sorted(p.name for p in tmp_path.glob("split*")) == ["split.onnx", "split.onnx.data"]
     assert load("split.onnx").contract.boxes == "raw"
+
+
+def test_a_file_that_was_changed_since_is_the_users(tmp_path: Path, tiny: Network) -> None:
+    path = tmp_path / "net.onnx"
+    for _ in range(2):
+        export_onnx(tiny, path)
+    model = onnx.load(path)
+    model.doc_string = "mine"
+    onnx.save(model, path)
+    with pytest.raises(DataError, match="or was changed since"):
+        export_onnx(tiny, path)
+    assert onnx.load(path).doc_string == "mine"
+    export_onnx(tiny, path, replace=True)
 
 
 def test_thresholds_that_a_file_says_count_where_nothing_else_is_asked(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ def _write(
     network: Network, path: Path, options: ExportOptions, *, max_batch: int = 8, version: int = 1
 ) -> tuple[str, ...]:
     """The network into the folder of models `path`, under the name of its cfg; what its input and outputs are."""
-    from ...onnx.export import is_exported
     from ..export import exported_of, said_of, sources_of
 
     name = network.cfg.stem
@@ -48,7 +47,7 @@ def _write(
         raise DataError("a recurrent network wants its states back, which Triton's sequence batcher is not set up for")
     file, config = path / name / str(version) / FILE, path / name / CONFIG
     options = replace(options, boxes=boxes)
-    check_output(file, replace=options.replace, sources=sources_of(network, options), own=is_exported)
+    check_output(file, replace=options.replace, sources=sources_of(network, options))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are among the sentences
         exported = exported_of(network, options)
