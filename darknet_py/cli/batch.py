@@ -31,6 +31,7 @@ PLACE = ("Run", 6)
 EXTRA = "batch"
 
 NETWORK = ("dialect", "size", "strict", "as_darknet", "allow_partial", "letterbox", "names")  # options of `load`
+FIRST_SECONDS = 5.0  # before the first line of progress
 LOG_SECONDS = 60.0  # between two lines of progress where there is no terminal
 NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume", "replace")
 
@@ -158,7 +159,7 @@ def _progress() -> Callable[[int], None]:
     import time
 
     start, terminal = time.monotonic(), sys.stderr.isatty()
-    due = start + LOG_SECONDS
+    due = start + (0 if terminal else FIRST_SECONDS)
 
     def show(pictures: int) -> None:
         nonlocal due

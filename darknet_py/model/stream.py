@@ -132,7 +132,9 @@ def stream(steps: Steps, loads: Iterator[Loader], batch: int, workers: Workers, 
     """
     shape = steps.model.contract.shape
     if len(shape) != 3:
-        raise DataError(f"the network takes {shape[0]} numbers, not pictures: use forward")
+        raise DataError(
+            f"the network takes {shape[0]} numbers, not pictures: `forward` and `step` of `Model` take these"
+        )
     if workers == "auto":
         yield from _many(steps, loads, batch)
         return

@@ -234,6 +234,7 @@ def _save(
     if path.exists() and not path.is_file():  # renaming over /dev/null would remove it
         raise DataError(f"cannot write {path}: it is a {'folder' if path.is_dir() else 'device'}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent) as folder:
             written = folder / path.name
             if external or not fits(model, arrays):

@@ -44,7 +44,10 @@ def _parsed(file: BinaryIO, path: str | Path) -> onnx.ModelProto:
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
     except Exception as e:  # protobuf's own, which is no public name
-        raise DataError(f"{path} is no ONNX file, or was cut: {e}\n  hint: download or export it again") from None
+        raise DataError(
+            f"{path} is no ONNX file, or was cut: {e}\n"
+            "  hint: an .onnx file, whole, is read here; other formats are not"
+        ) from None
 
 
 def to_metadata(contract: Contract) -> dict[str, str]:

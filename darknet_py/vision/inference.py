@@ -68,7 +68,7 @@ def results_of(
     scores = outputs[-1].ravel()
     if scores.size != max(outputs[-1].shape):
         raise DataError(
-            f"the network gives an array of {outputs[-1].shape}, neither boxes nor class scores: use forward"
+            f"the network gives numbers of shape {outputs[-1].shape}, no boxes, no class scores: use `Model.forward`"
         )
     if len(outputs) > 1:
         say(f"the network has {len(outputs)} outputs: the last one counts, as in Darknet ({scores.size} classes)")

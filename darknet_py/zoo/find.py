@@ -128,7 +128,7 @@ def find_weights(cfg: Path, say: Say | None = None) -> Path:
             return place
     if cfg.stem in checkpoints.trained_networks() and cfg in installed_cfgs():
         return checkpoints.fetch_checkpoint(cfg.stem, say)
-    random = "--random-weights SEED runs without them, for timing and shape checks"
+    random = "`run --random-weights SEED` needs none, for timing and shape checks"
     if cfg in installed_cfgs() and cfg.stem not in zoo.models():
         message = f"no weights for {cfg.stem}: none are published for this network"
         hint = f"{_instead(cfg)}; your own go in with --weights FILE; {random}"

@@ -87,6 +87,7 @@ def test_elsewhere_than_on_a_terminal_progress_is_a_line_now_and_then(
     from darknet_py.cli import batch as module
 
     monkeypatch.setattr(module, "LOG_SECONDS", 0.0)
+    monkeypatch.setattr(module, "FIRST_SECONDS", 0.0)
     done = said("my.cfg", "photos", "-o", "out", "--processes", "1", "--shard-size", "1")
     lines = done.stderr.splitlines()
     assert [line.split(",")[0] for line in lines[:3]] == ["1 picture", "2 pictures", "3 pictures"]

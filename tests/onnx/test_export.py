@@ -285,8 +285,10 @@ def test_what_cannot_be_is_an_error(tmp_path: Path, tiny: Network) -> None:
         export_onnx(tiny, tmp_path / "net.onnx", boxes="all")
     with pytest.raises(DataError, match="a batch of 0"):
         export_onnx(tiny, tmp_path / "net.onnx", batch=0)
+    (tmp_path / "file").write_text("no folder")
     with pytest.raises(DataError, match="cannot write"):
-        export_onnx(tiny, tmp_path / "nowhere" / "net.onnx")
+        export_onnx(tiny, tmp_path / "file" / "net.onnx")
+    export_onnx(tiny, tmp_path / "new" / "folder" / "net.onnx")  # a folder that is missing is made
     with pytest.raises(DataError, match="cannot read"):
         read_contract(tmp_path / "nowhere.onnx")
     (tmp_path / "plain.onnx").write_bytes(onnx.ModelProto(ir_version=8).SerializeToString())
