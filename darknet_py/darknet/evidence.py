@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import Code, Diagnostics, Span
 from .cfg import Cfg, Section
-from .cfg.options import atoi, schema
+from .cfg.options import schema
+from .cfg.values import atoi
 from .dialects import ALEXEYAB, DIALECTS, PJREDDIE, PYTORCH, Dialect
 from .layers import LAYERS
 from .layers.heads.head import Head

@@ -1,13 +1,14 @@
 """Pictures from wherever they are: paths, folders, globs, lists of paths, addresses, stdin, bytes, arrays, PIL images,
 and frames of videos.
 
+Here is what a source means, and which pictures it has; `opening` reads each of them when it is wanted.
+
 Decision: one lazy stream of `Picture`s, decoded when asked for. As elsewhere in this field, an array is BGR, as
 `cv2.imread` gives it, and a PIL image is RGB, as PIL has it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +20,11 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from ..errors import DataError
-from ..files import is_file, kind_of, read_at_most, read_whole
-from .decode import MAX_BYTES, check_array, decode, from_pil, read_stream
+from ..files import is_file, kind_of, read_at_most
+from .decode import check_array
 from .headers import pixel_limit
+from .lists import LISTS, listed_lines, none_listed
+from .opening import STDIN, Wanted
 from .picture import SUFFIXES, Picture
 from .video.video import (
     HEAD,
@@ -36,13 +39,7 @@ from .video.video import (
     without_password,
 )
 from .video.video import SUFFIXES as VIDEOS
-from .web import SCHEMES, content_type, fetch_picture, name_of, scheme_of
-
-LISTS = frozenset((".txt", ".list"))  # Darknet's own suffixes for a file with a path in each line
-MAX_LIST = 1 << 26  # bytes
-NO_LIST = "not a list of pictures: a text file with a path in each line"
-STDIN = "-"
-TOLD = 5  # missing pictures of a list that are named
+from .web import SCHEMES, content_type, name_of, scheme_of
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def loaders(source: Any, channels: int = 3, max_pixels: int | None = None, *, ah
 
     Frames of video files are decoded already: by a thread that is `ahead`, or else by who iterates.
     """
-    wanted = _Wanted(channels, pixel_limit(max_pixels), ahead)
+    wanted = Wanted(channels, pixel_limit(max_pixels), ahead)
     return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, wanted)))
 
 
@@ -292,15 +289,10 @@ def _address(text: str, scheme: str, videos: bool) -> PictureUrl | Video:
 
 def _listed(path: Path, videos: bool) -> list[Source]:
     """The pictures of a list file: relative to where we are, as Darknet has them, else to the folder of the list."""
-    data = read_whole(path, MAX_LIST, "list of pictures")
-    text = data.decode(*list_encoding(data))
-    if "\0" in text:
-        raise DataError(f"{path}: {NO_LIST}")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
     found: list[Source] = []
     missing: list[str] = []
     beside = 0
-    for line in lines:
+    for line in listed_lines(path):
         scheme = scheme_of(line)
         if scheme in SCHEMES or (videos and scheme in LIVE_SCHEMES):
             found.append(_address(line, scheme or "", videos))
@@ -312,7 +304,7 @@ def _listed(path: Path, videos: bool) -> list[Source]:
         else:
             missing.append(line)
     if not found:
-        raise DataError(_no_list(path, missing))
+        raise DataError(none_listed(path, missing))
     found += [PictureFile(Path(line)) for line in missing]  # an error of their own, as for any file that is not there
     if not beside:
         return found
@@ -320,67 +312,11 @@ def _listed(path: Path, videos: bool) -> list[Source]:
     return [replace(f, note=note) for f in found]
 
 
-def _no_list(path: Path, missing: list[str]) -> str:
-    if not missing:
-        return f"{path}: an empty list of pictures"
-    names = "".join(f"\n  {name[:200]!r}" for name in missing[:TOLD])
-    more = f"\n  … and {len(missing) - TOLD} more" if len(missing) > TOLD else ""
-    return f"{path}: none of its pictures is here, as Darknet has it, nor in the folder {path.parent}:{names}{more}"
-
-
-def list_encoding(head: bytes) -> tuple[str, str]:
-    """The encoding of a list that begins so, and what becomes of other bytes in it: for `bytes.decode` and the like.
-
-    Names of files may be in any encoding; those of Windows' editors say in which.
-    """
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16", "replace"
-    return "utf-8-sig", "surrogateescape"
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """How pictures are wanted: of how many channels, with how many pixels at most, and frames read ahead or not."""
-
-    channels: int
-    limit: int
-    ahead: bool = True
-
-    def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
-        return Picture(decode(data, self.channels, self.limit, where or path), path)
-
-    def file(self, path: Path) -> Picture:
-        return self.decoded(read_whole(path, MAX_BYTES, "picture"), str(path))
-
-    def url(self, url: str) -> Picture:
-        return self.decoded(fetch_picture(url), url)
-
-    def stdin(self) -> Picture:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise DataError("'-' is a picture in stdin, and stdin is a terminal: use `darknet-py run NET - < dog.jpg`")
-        return self.stream(getattr(sys.stdin, "buffer", sys.stdin), STDIN, "stdin")
-
-    def stream(self, file: Any, path: str, where: str) -> Picture:
-        data = read_stream(file, where)
-        if not data:
-            raise DataError(f"{where}: no bytes, so not a picture")
-        return self.decoded(data, path, where)
-
-    def pil(self, image: Any) -> Picture:
-        path = str(getattr(image, "filename", "") or "")
-        return Picture(from_pil(image, self.channels, self.limit, path or "the PIL image"), path)
-
-    def found(self, source: Found) -> Loader:
-        if isinstance(source, PictureFile):
-            return partial(self.file, source.path)
-        return partial(self.url, source.url) if isinstance(source, PictureUrl) else self.stdin
-
-
 def _is_file(source: Any) -> bool:
     return hasattr(source, "read") and not isinstance(source, np.ndarray | bytes | str)
 
 
-def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
+def _loaders(source: Any, wanted: Wanted) -> Iterator[Loader]:
     if isinstance(source, Picture):
         yield lambda: source
     elif isinstance(source, Video):
@@ -396,7 +332,7 @@ def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
 
         yield from _frames(captured(source))
     elif isinstance(source, Found):
-        yield wanted.found(source)
+        yield _found(source, wanted)
     elif isinstance(source, str | PathLike):
         yield from (load for found in expand(source) for load in _loaders(found, wanted))
     elif isinstance(source, bytes | bytearray | memoryview):
@@ -414,6 +350,12 @@ def _loaders(source: Any, wanted: _Wanted) -> Iterator[Loader]:
             yield from _loaders(item, wanted)
     else:
         raise DataError(f"cannot take pictures from {type(source).__name__!r}: give a path, bytes, an array, or a list")
+
+
+def _found(source: Found, wanted: Wanted) -> Loader:
+    if isinstance(source, PictureFile):
+        return partial(wanted.file, source.path)
+    return partial(wanted.url, source.url) if isinstance(source, PictureUrl) else wanted.stdin
 
 
 def _frames(pictures: Iterator[Picture]) -> Iterator[Loader]:

@@ -11,7 +11,8 @@ from networks import picture, write_classifier, write_detector, write_photos, wr
 
 from darknet_py import load
 from darknet_py.backends.backend import find_backend
-from darknet_py.backends.litert.rules import EIGHT, RULES
+from darknet_py.backends.litert.eight_rules import EIGHT
+from darknet_py.backends.litert.rules import RULES
 from darknet_py.backends.litert.schema import OPERATORS, TYPES, Scale
 from darknet_py.backends.litert.writer import LiteRTWriter, quantized, scale_of_range
 from darknet_py.darknet.compile import compile_cfg

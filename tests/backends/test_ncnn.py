@@ -17,7 +17,9 @@ from networks import picture, write_detector
 
 from darknet_py import load
 from darknet_py.backends.backend import available_backends
-from darknet_py.backends.ncnn.writer import MOST_AXES, MOST_FOUND, Writer, has_layer, lack_for, permutes
+from darknet_py.backends.ncnn.axes import permutes
+from darknet_py.backends.ncnn.layers import MOST_AXES
+from darknet_py.backends.ncnn.writer import MOST_FOUND, Writer, has_layer, lack_for
 from darknet_py.backends.precision import BF16, Precision
 from darknet_py.backends.session import open_session
 from darknet_py.errors import BackendError

@@ -13,7 +13,8 @@ import pytest
 from drawn import CLASSES, rectangle, rectangles
 
 from darknet_py.analysis.evaluate.classify import open_classified
-from darknet_py.apps.train.data.loader import TRIES, Loader, MiniBatch, Sample
+from darknet_py.apps.train.data.examples import TRIES
+from darknet_py.apps.train.data.loader import Loader, MiniBatch, Sample
 from darknet_py.apps.train.data.opening import open_loader
 from darknet_py.apps.train.data.options import CUTMIX_OR_MOSAIC, MIXUP, MOSAIC, Augmentation
 from darknet_py.apps.train.data.sheet import contact_sheet, drawn, write_sheet
@@ -90,7 +91,7 @@ def test_pictures_without_objects_teach_that_nothing_is_there(tmp_path: Path) ->
     empty = np.array([path.endswith("a.png") for path in batch.paths])
     assert empty.any()
     assert not batch.truth[empty].any()
-    assert not loader.faults
+    assert not loader.examples.faults
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_broken_picture_is_told_once_and_another_one_is_drawn(tmp_path: Path) 
     told: list[str] = []
     loader = Loader(open_dataset(tmp_path), NET, HEAD, say=told.append)
     batch = loader.samples(0, 40)
-    assert len(told) == 1 == len(loader.faults)
+    assert len(told) == 1 == len(loader.examples.faults)
     assert "01.png" in told[0]
     assert not any("01.png" in path for path in batch.paths)
 
@@ -145,12 +146,12 @@ def test_a_look_over_counts_objects_and_tells_of_faults_at_the_beginning(tmp_pat
     (tmp_path / "04.png").unlink()
     (tmp_path / "05.txt").write_text("rubbish\n")
     loader = Loader(dataset, NET, HEAD)
-    assert loader.look_over().tolist() == [2, 2, 1]
-    assert sorted(Path(place).name for place in loader.faults) == ["04.png", "05.txt:1"]
+    assert loader.examples.look_over().tolist() == [2, 2, 1]
+    assert sorted(Path(place).name for place in loader.examples.faults) == ["04.png", "05.txt:1"]
     for path in tmp_path.glob("*.txt"):
         path.write_text("2 0.5 0.5 0.1 0.1\n")
     with pytest.raises(DataError, match="no object of the cfg's 1 classes"):
-        Loader(dataset, NET, Yolo(classes=1)).look_over()
+        Loader(dataset, NET, Yolo(classes=1)).examples.look_over()
 
 
 def test_alpha_that_a_network_wants_and_a_picture_lacks_is_a_fault(tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_decoded_pictures_are_kept_within_a_limit(tmp_path: Path) -> None:
     dataset = open_dataset(rectangles(tmp_path))
     few, all_ = (Loader(dataset, NET, HEAD, keep=keep) for keep in (100_000, 1 << 30))
     assert same(few.samples(0, 30), all_.samples(0, 30))
-    assert few._pictures._bytes <= 100_000 < all_._pictures._bytes
+    assert few.examples._pictures._bytes <= 100_000 < all_.examples._pictures._bytes
 
 
 DETECTOR = """[net]

@@ -112,7 +112,7 @@ def test_what_a_source_gives_is_learned_as_it_is() -> None:
     assert (columns.min() / 32, rows.min() / 32) == pytest.approx((x - 0.125, y - 0.125))
     number = int(sample.path.rpartition(" ")[2])
     assert (number % 2, number < COUNT) == (cls, True)
-    assert not loader.look_over().any()
+    assert not loader.examples.look_over().any()
 
 
 def test_pictures_of_a_source_hardly_ever_come_twice() -> None:

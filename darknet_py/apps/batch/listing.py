@@ -22,8 +22,8 @@ from typing import IO, Any, NamedTuple
 
 from ...errors import DataError
 from ...files import Identity, identity, kind_of, reading, scratch
+from ...vision.lists import LISTS, NO_LIST, list_encoding
 from ...vision.picture import SUFFIXES
-from ...vision.sources import LISTS, NO_LIST, list_encoding
 from .addresses import is_address, is_page, open_address, opened, tried
 from .job import PART
 from .parquet import count_rows

@@ -18,7 +18,7 @@ def fingerprint(loader: Loader) -> str:
     digest = hashlib.sha256()
     if isinstance(loader.dataset, PictureSource):
         digest.update(loader.dataset.fingerprint().encode())
-    for path, told in loader.told():
+    for path, told in loader.examples.told():
         digest.update(f"{path.name} {_length(path)}\n".encode("utf-8", "surrogateescape"))
         digest.update(told.tobytes())
     return digest.hexdigest()

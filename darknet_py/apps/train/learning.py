@@ -192,7 +192,7 @@ def doubt_of_anchors(plan: Plan, loader: Loader) -> str | None:
 
     The loader has looked them over, unless they are made on the way.
     """
-    told = [] if isinstance(loader.dataset, Classified) else [rows for _, rows in loader.told()]
+    told = [] if isinstance(loader.dataset, Classified) else [rows for _, rows in loader.examples.told()]
     if not told:
         return None
     rows = np.concatenate(told)

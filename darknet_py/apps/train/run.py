@@ -116,7 +116,7 @@ def rehearse(plan: Plan, say: Say | None = None) -> Rehearsal:
 
     say, device = say or to_nobody, chosen_device(plan.settings.device)
     loader = loader_of(plan, say)
-    loader.look_over()
+    loader.examples.look_over()
     learning = Learning(plan, loader, device, Processes(), say)
     Validation.of(plan, say)  # what is wrong with it is to be known now
     begin = learning.tally.iteration

@@ -75,7 +75,7 @@ def _begun(
     if processes.first:
         refuse_files_of_others(plan)
     loader = loader_of(plan, say)
-    loader.look_over()
+    loader.examples.look_over()
     if doubt := doubt_of_anchors(plan, loader):
         say(doubt)
     folder = Folder.of(plan, fingerprint(loader))

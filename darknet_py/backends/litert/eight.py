@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ...ir.graph import Graph, Op, Value
-from .rules import FIXED, KEPT
 from .schema import Scale
 from .writer import LOW, Eight, scale_of_range
 
 PIXELS = Scale((1 / 255,), (LOW,))  # of the input: a byte of a picture less 128
+
+# What keeps the scale of its operand, and what has one of its own; of the rest, ranges are measured.
+KEPT = ("max_pool", "pad", "reshape", "transpose", "slice", "gather", "upsample", "reduce_max")
+FIXED: Mapping[str, Scale] = {
+    "sigmoid": Scale((1 / 256,), (LOW,)), "tanh": Scale((1 / 128,), (0,)), "softmax": Scale((1 / 256,), (LOW,)),
+}  # fmt: skip
 
 
 def read_as_eight(graph: Graph, ranges: Mapping[Value, tuple[float, float]], floats: Collection[Op] = ()) -> Eight:

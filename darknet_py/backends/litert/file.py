@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ...ir.graph import Graph
 from ...onnx.operators import need_weights
-from .rules import EIGHT, RULES
+from .eight_rules import EIGHT
+from .rules import RULES
 from .writer import Eight, LiteRTWriter
 
 DESCRIPTION = "written by darknet-py"

@@ -1,151 +1,18 @@
-"""The tables from each primitive to operators of TensorFlow Lite: in float, and in 8 bits."""
+"""The table from each primitive to operators of TensorFlow Lite, in float; many of them are the same in 8 bits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ...ir.kernels import FLOAT_MIN, KERNELS, batch_norm_affine
-from ...ir.ops import Pads, Pair, same_pads
-from .schema import NONE, SAME, VALID, Scale
-from .writer import HIGH, LOW, LiteRTWriter, Options, Rule, quantized
-
-LUT = np.arange(LOW, HIGH + 1)
-
-
-# -- windows -----------------------------------------------------------------------------------------------------
-
-
-def _windowed(w: LiteRTWriter, kernel: Pair, fill: float, dilations: Pair = (1, 1)) -> tuple[int, int]:
-    """The operand for windows and the padding that is left to the operator; with a border where that has no word."""
-    a, x = w.op.attrs, w.x()
-    pads: Pads = a["pads"]
-    if not any(pads):
-        return x, VALID
-    if pads == same_pads(w.op.inputs[0].shape[1:], kernel, a["strides"], dilations):
-        return x, SAME
-    return _bordered(w, x, pads, fill), VALID
-
-
-def _bordered(w: LiteRTWriter, x: int, pads: Pads, fill: float) -> int:
-    n, height, width, channels = w.shape_of(x)
-    shape = (n, height + pads[0] + pads[2], width + pads[1] + pads[3], channels)
-    rows = w.table([(0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)])
-    if not fill:
-        return w.part("PAD", [x, rows], shape, x)
-    return w.part("PADV2", [x, rows, w.scalar(fill, x)], shape, x)
-
-
-def _conv(w: LiteRTWriter) -> None:
-    a = w.op.attrs
-    filters, each, *kernel = w.op.inputs[1].shape
-    x, padding = _windowed(w, (kernel[0], kernel[1]), 0.0, a["dilations"])
-    depthwise = each == 1 and a["groups"] == w.op.inputs[0].shape[0] and a["groups"] > 1
-    array = w.weights(1, (1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
-    bias = w.weights(2) if len(w.op.inputs) > 2 else np.zeros(filters, np.float32)
-    operands = [x, *_learned(w, x, array, bias, 3 if depthwise else 0)]
-    strides, dilations = a["strides"], a["dilations"]
-    shared = {0: ("Int8", padding), 1: ("Int32", strides[1]), 2: ("Int32", strides[0])}
-    if depthwise:
-        more = {3: ("Int32", filters // a["groups"]), 4: ("Int8", NONE), 5: ("Int32", dilations[1]),
-                6: ("Int32", dilations[0])}  # fmt: skip
-        w.result("DEPTHWISE_CONV_2D", operands, options={**shared, **more})
-        return
-    more = {3: ("Int8", NONE), 4: ("Int32", dilations[1]), 5: ("Int32", dilations[0])}
-    w.result("CONV_2D", operands, options={**shared, **more})
-
-
-def _learned(w: LiteRTWriter, x: int, array: np.ndarray, bias: np.ndarray, axis: int) -> tuple[int, int]:
-    """Weights and bias: in 8 and 32 bits, each index of `axis` with a scale of its own, where the operand has 8."""
-    name, bias = w.op.inputs[1].name, np.asarray(bias, np.float32)
-    if not w.eight:
-        return w.array(np.asarray(array, np.float32), name), w.array(bias, f"{name}.bias")
-    others = tuple(i for i in range(array.ndim) if i != axis)
-    largest = np.maximum(np.abs(array).max(others), 1e-12)
-    scales = (largest / HIGH).astype(np.float32)
-    shape = [-1 if i == axis else 1 for i in range(array.ndim)]
-    stored = np.clip(np.rint(array / scales.reshape(shape)), -HIGH, HIGH).astype(np.int8)
-    both = scales.astype(np.float64) * w.scale_of(x).scales[0]
-    most = np.iinfo(np.int32).max
-    added = np.clip(np.rint(bias / both), -most, most).astype(np.int32)
-    zeros = (0,) * len(scales)
-    return (
-        w.array(stored, name, Scale(tuple(scales.tolist()), zeros, axis)),
-        w.array(added, f"{name}.bias", Scale(tuple(both.tolist()), zeros, 0)),
-    )
-
-
-def _conv_transpose(w: LiteRTWriter) -> None:
-    a, x = w.op.attrs, w.x()
-    top, left, bottom, right = a["pads"]
-    channels, height, width = w.op.output.shape
-    whole = (1, height + top + bottom, width + left + right, channels)
-    array = w.array(w.weights(1, (1, 2, 3, 0)), w.op.inputs[1].name)
-    bias = w.weights(2) if len(w.op.inputs) > 2 else np.zeros(channels, np.float32)
-    operands = [w.integers(*whole), array, x, w.array(np.asarray(bias, np.float32), f"{w.op.inputs[1].name}.bias")]
-    options = {0: ("Int8", VALID), 1: ("Int32", a["strides"][1]), 2: ("Int32", a["strides"][0]),
-               3: ("Int8", NONE)}  # fmt: skip
-    if not any(a["pads"]):
-        w.result("TRANSPOSE_CONV", operands, options=options)
-        return
-    y = w.part("TRANSPOSE_CONV", operands, whole, options=options)
-    cut = [w.integers(0, top, left, 0), w.integers(1, top + height, left + width, channels), w.integers(1, 1, 1, 1)]
-    w.result("STRIDED_SLICE", [y, *cut], options=NO_MASKS)
-
-
-NO_MASKS: Options = dict.fromkeys(range(5), ("Int32", 0))
-
-
-def _pool_options(padding: int, kernel: Pair, strides: Pair) -> dict[int, tuple[str, float]]:
-    numbers = (strides[1], strides[0], kernel[1], kernel[0])
-    sized: dict[int, tuple[str, float]] = {i + 1: ("Int32", n) for i, n in enumerate(numbers)}
-    return {0: ("Int8", padding), **sized, 5: ("Int8", NONE)}
-
-
-def _max_pool(w: LiteRTWriter) -> None:
-    kernel, strides = w.op.attrs["kernel"], w.op.attrs["strides"]
-    x, padding = _windowed(w, kernel, float(FLOAT_MIN))
-    w.result("MAX_POOL_2D", [x], options=_pool_options(padding, kernel, strides))
-
-
-def _avg_pool(w: LiteRTWriter) -> None:
-    kernel, strides, pads = (w.op.attrs[k] for k in ("kernel", "strides", "pads"))
-    x, padding = _windowed(w, kernel, 0.0)
-    options = _pool_options(padding, kernel, strides)
-    if padding == SAME or not any(pads):
-        w.result("AVERAGE_POOL_2D", [x], options=options)
-        return
-    # The mean with the border, times the size of the window over how much of it is inside.
-    channels, height, width = w.op.output.shape
-    y = w.part("AVERAGE_POOL_2D", [x], (1, height, width, channels), options=options)
-    ones = np.pad(np.ones((1, 1, *w.op.inputs[0].shape[1:]), np.float32),
-                  ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))  # fmt: skip
-    share = KERNELS["avg_pool"](ones, kernel=kernel, strides=strides, pads=(0, 0, 0, 0))
-    w.result("MUL", [y, w.array((1 / share).transpose(0, 2, 3, 1).astype(np.float32), "share")], options=FUSED_NONE)
-
-
-# -- products and element by element -----------------------------------------------------------------------------
+from ...ir.kernels import FLOAT_MIN, batch_norm_affine
+from .schema import NONE
+from .windows import convolution, in_float, largest_of_window, mean_of_window, product, transposed_convolution
+from .writer import FUSED_NONE, NO_MASKS, LiteRTWriter, Options, Rule
 
 NOT_TURNED: Options = {0: ("Bool", 0), 1: ("Bool", 0)}
-FUSED_NONE: Options = {0: ("Int8", NONE)}
-
-
-def _linear(w: LiteRTWriter) -> None:
-    x = w.x()
-    bias = w.weights(2) if len(w.op.inputs) > 2 else np.zeros(w.op.output.shape, np.float32)
-    if w.eight:
-        largest = float(np.abs(w.weights(1)).max()) or 1.0
-        scale = Scale((float(np.float32(largest / HIGH)),), (0,))
-        both = scale.scales[0] * w.scale_of(x).scales[0]
-        added = np.clip(np.rint(bias / both), -(2**31) + 1, 2**31 - 1).astype(np.int32)
-        name = w.op.inputs[1].name
-        stored = quantized(w.weights(1), scale), added
-        operands = (w.array(stored[0], name, scale), w.array(stored[1], f"{name}.bias", Scale((both,), (0,))))
-    else:
-        operands = _learned(w, x, w.weights(1), bias, 0)
-    w.result("FULLY_CONNECTED", [x, *operands], options={0: ("Int8", NONE), 1: ("Int8", 0), 2: ("Bool", 0)})
 
 
 def _matmul(w: LiteRTWriter) -> None:
@@ -165,40 +32,25 @@ def _binary(kind: str) -> Rule:
     options: Options = {} if kind == "MAXIMUM" else FUSED_NONE
 
     def rule(w: LiteRTWriter) -> None:
-        last = _last(w)
+        last = channels_last(w)
         operands = [w.x(i, last=last and len(v.shape) == 3) for i, v in enumerate(w.op.inputs)]
         w.result(kind, operands, last=last, options=options)
 
     return rule
 
 
-def _last(w: LiteRTWriter) -> bool:
+def channels_last(w: LiteRTWriter) -> bool:
     """Whether operands are to have their channels last: where one of them has."""
     if len(w.op.output.shape) != 3:
         return False
     return any(w.has(v, last=True) for v in w.op.inputs) or not any(w.has(v, last=False) for v in w.op.inputs)
 
 
-def _rescaled_maximum(w: LiteRTWriter) -> None:
-    """The operator wants all three in one scale."""
-    last = _last(w)
-    operands = [_in_scale(w, w.x(i, last=last and len(v.shape) == 3)) for i, v in enumerate(w.op.inputs)]
-    w.result("MAXIMUM", operands, last=last)
-
-
-def _in_scale(w: LiteRTWriter, number: int) -> int:
-    """A tensor in the scale of the result."""
-    wanted = w.result_scale()
-    if w.scale_of(number) == wanted:
-        return number
-    return w.rescaled(number, wanted)
-
-
 def _unary(kind: str, options: Mapping[int, tuple[str, str]] | None = None) -> Rule:
     """An operator of one operand; options are attributes of the operation."""
 
     def rule(w: LiteRTWriter) -> None:
-        last = _last(w)
+        last = channels_last(w)
         told = {slot: (of, float(w.op.attrs[name])) for slot, (of, name) in (options or {}).items()}
         w.result(kind, [w.x(0, last=last)], last=last, options=told)
 
@@ -206,7 +58,7 @@ def _unary(kind: str, options: Mapping[int, tuple[str, str]] | None = None) -> R
 
 
 def _clip(w: LiteRTWriter) -> None:
-    low, high, last = w.op.attrs["low"], w.op.attrs["high"], _last(w)
+    low, high, last = w.op.attrs["low"], w.op.attrs["high"], channels_last(w)
     x = w.x(0, last=last)
     if (low, high) in ((0.0, 6.0), (0.0, math.inf)):
         w.result("RELU6" if high == 6.0 else "RELU", [x], last=last)
@@ -219,7 +71,7 @@ def _clip(w: LiteRTWriter) -> None:
 
 
 def _power(w: LiteRTWriter) -> None:
-    last, exponent = _last(w), w.op.attrs["exponent"]
+    last, exponent = channels_last(w), w.op.attrs["exponent"]
     x = w.x(0, last=last)
     if exponent == 2:
         w.result("MUL", [x, x], last=last, options=FUSED_NONE)
@@ -228,7 +80,7 @@ def _power(w: LiteRTWriter) -> None:
 
 
 def _elu(w: LiteRTWriter) -> None:
-    last = _last(w)
+    last = channels_last(w)
     x = w.x(0, last=last)
     shape = w.shape_of(x)
     below = w.part("EXP", [w.part("MINIMUM", [x, w.scalar(0.0)], shape)], shape)
@@ -240,7 +92,7 @@ def _elu(w: LiteRTWriter) -> None:
 
 def _mish(w: LiteRTWriter) -> None:
     """As in `onnx.operators`: exact at both ends."""
-    last = _last(w)
+    last = channels_last(w)
     x = w.x(0, last=last)
     shape = w.shape_of(x)
     t = w.part("LOGISTIC", [x], shape)
@@ -250,23 +102,9 @@ def _mish(w: LiteRTWriter) -> None:
 
 
 def _swish(w: LiteRTWriter) -> None:
-    last = _last(w)
+    last = channels_last(w)
     x = w.x(0, last=last)
     w.result("MUL", [x, w.part("LOGISTIC", [x], w.shape_of(x))], last=last, options=FUSED_NONE)
-
-
-def _looked_up(w: LiteRTWriter) -> None:
-    """A function of one number in 8 bits: what it gives for each of the 256."""
-    last = _last(w)
-    x = w.x(0, last=last)
-    read, shape = w.scale_of(x), w.shape_of(x)
-    numbers = ((LUT - read.zeros[0]) * read.scales[0]).astype(np.float32)
-    with np.errstate(all="ignore"):
-        results = KERNELS[w.op.kind](numbers[None].copy(), **w.op.attrs)[0]
-    table = w.array(quantized(results, w.result_scale()), f"{w.op.output.name}.table", w.result_scale())
-    index = w.counted("CAST", [x], shape, options={0: ("Int8", 9), 1: ("Int8", 2)})
-    index = w.counted("ADD", [index, w.integers(-LOW)], shape, options=FUSED_NONE)
-    w.result("GATHER", [table, index], last=last, options={0: ("Int32", 0), 1: ("Int32", 0)})
 
 
 # -- reductions and moving values ---------------------------------------------------------------------------------
@@ -274,7 +112,7 @@ def _looked_up(w: LiteRTWriter) -> None:
 
 def _reduce(kind: str) -> Rule:
     def rule(w: LiteRTWriter) -> None:
-        last = _last(w)
+        last = channels_last(w)
         axes = sorted(w.axis(a, last=last) for a in w.op.attrs["axes"])
         w.result(kind, [w.x(0, last=last), w.integers(*axes)], last=last, options={0: ("Bool", 1)})
 
@@ -296,17 +134,21 @@ def _softmax(w: LiteRTWriter) -> None:
     w.result("TRANSPOSE", [y, w.integers(*(order.index(i) for i in range(rank + 1)))], last=False)
 
 
-def _concat(w: LiteRTWriter) -> None:
-    last = _last(w)
-    operands = [w.x(i, last=last) for i in range(len(w.op.inputs))]
-    if w.eight:
-        operands = [_in_scale(w, x) for x in operands]
-    axis = w.axis(w.op.attrs["axis"], last=last)
-    w.result("CONCATENATION", operands, last=last, options={0: ("Int32", axis), 1: ("Int8", NONE)})
+def concatenation(scaled: Callable[[LiteRTWriter, int], int]) -> Rule:
+    """The rule of a concatenation of operands after `scaled`, which gives a tensor in the scale of the result."""
+
+    def rule(w: LiteRTWriter) -> None:
+        last = channels_last(w)
+        operands = [w.x(i, last=last) for i in range(len(w.op.inputs))]
+        axis = w.axis(w.op.attrs["axis"], last=last)
+        options = {0: ("Int32", axis), 1: ("Int8", NONE)}
+        w.result("CONCATENATION", [scaled(w, x) for x in operands], last=last, options=options)
+
+    return rule
 
 
 def _slice(w: LiteRTWriter) -> None:
-    a, last = w.op.attrs, _last(w) if len(w.op.output.shape) == 3 else False
+    a, last = w.op.attrs, channels_last(w) if len(w.op.output.shape) == 3 else False
     x = w.x(0, last=last)
     shape = w.shape_of(x)
     starts, stops, steps = [0] * len(shape), list(shape), [1] * len(shape)
@@ -347,7 +189,7 @@ def _transpose(w: LiteRTWriter) -> None:
 
 
 def _gather(w: LiteRTWriter) -> None:
-    last = _last(w)
+    last = channels_last(w)
     axis = w.axis(w.op.attrs["axis"], last=last)
     w.result("GATHER", [w.x(0, last=last), w.integers(*w.op.attrs["indices"])], last=last, options={0: ("Int32", axis),
              1: ("Int32", 0)})  # fmt: skip
@@ -381,9 +223,9 @@ def _nothing(w: LiteRTWriter) -> None:
 
 
 RULES: dict[str, Rule] = {
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
-    "linear": _linear,
+    "conv": convolution(in_float),
+    "conv_transpose": transposed_convolution,
+    "linear": product(in_float),
     "matmul": _matmul,
     "batch_norm": _batch_norm,
     "add": _binary("ADD"),
@@ -404,13 +246,13 @@ RULES: dict[str, Rule] = {
     "sqrt": _unary("SQRT"),
     "floor": _unary("FLOOR"),
     "ceil": _unary("CEIL"),
-    "max_pool": _max_pool,
-    "avg_pool": _avg_pool,
+    "max_pool": largest_of_window,
+    "avg_pool": mean_of_window,
     "reduce_max": _reduce("REDUCE_MAX"),
     "reduce_mean": _reduce("MEAN"),
     "reduce_sum": _reduce("SUM"),
     "softmax": _softmax,
-    "concat": _concat,
+    "concat": concatenation(lambda w, x: x),
     "slice": _slice,
     "pad": _pad,
     "reshape": _reshape,
@@ -419,17 +261,4 @@ RULES: dict[str, Rule] = {
     "upsample": _upsample,
     "untile": _untile,
     "repeat_batch": _nothing,
-}
-
-# In 8 bits: what keeps the scale of its operand, what has one of its own, and what is measured.
-KEPT = ("max_pool", "pad", "reshape", "transpose", "slice", "gather", "upsample", "reduce_max")
-FIXED: Mapping[str, Scale] = {
-    "sigmoid": Scale((1 / 256,), (LOW,)), "tanh": Scale((1 / 128,), (0,)), "softmax": Scale((1 / 256,), (LOW,)),
-}  # fmt: skip
-EIGHT: dict[str, Rule] = {
-    **{kind: RULES[kind] for kind in (*KEPT, *FIXED, "conv", "linear", "add", "sub", "mul", "leaky_relu", "relu")},
-    "reduce_mean": RULES["reduce_mean"],
-    "concat": _concat,
-    "maximum": _rescaled_maximum,
-    **dict.fromkeys(("mish", "swish", "elu", "power", "exp", "sqrt", "floor", "ceil", "clip"), _looked_up),
 }

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import BackendError
 from ...ir.graph import Graph, Op, Value
 from ...passes import fold_constants
-from .schema import VERSIONS, Flatbuffer, Operator, Scale, StoredTensor
+from .schema import NONE, VERSIONS, Flatbuffer, Operator, Scale, StoredTensor
 
 LAST = (1, 2, 0)  # an image's (channels, height, width) with the channels last
 MOST_AXES = 5  # beside the batch axis, of what is moved
@@ -24,6 +24,8 @@ MOST_AXES = 5  # beside the batch axis, of what is moved
 
 Rule = Callable[["LiteRTWriter"], None]
 Options = Mapping[int, tuple[str, float]]  # of an operator: the kind and the number of each slot of its table
+FUSED_NONE: Options = {0: ("Int8", NONE)}  # no activation after the operator
+NO_MASKS: Options = dict.fromkeys(range(5), ("Int32", 0))  # of STRIDED_SLICE: all its bounds count
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from ...passes import optimize, passes_for
 from ..precision import BF16, WHOLE, Precision
 from ..session import Session
 from . import BACKEND
-from .writer import MOST_AXES, Writer, has_layer
+from .layers import MOST_AXES
+from .writer import Writer, has_layer
 
 Arrays = dict[Value, np.ndarray]
 

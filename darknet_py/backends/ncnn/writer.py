@@ -1,48 +1,38 @@
-"""A part of a graph as ncnn's own list of layers, in its text format, and the arrays that it reads in that order."""
+"""The operations of a part of a graph as ncnn's layers: a rule for each, and what ncnn has no layer for."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise, permutations
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from ...ir.graph import Op, Value, sole_readers
 from ...ir.kernels import batch_norm_affine
+from .axes import around, gathered, permuted, shaped
+from .layers import MOST_AXES, LayerList, extents, flat, stored
 
-MAGIC = "7767517"  # the first line of the text format
-RAW = bytes(4)  # in front of weights: float32, not compressed
-HALF = (0x01306B47).to_bytes(4, "little")  # or float16, filled up to a multiple of 4 bytes
-MOST_AXES = 4  # of a blob
 IMAGE_AXES = 3
 MOST_FOUND = 1 << 21  # places along an axis that GridSample's float32 coordinates tell apart: off by 0.28 at most
-HALF_MAX = 65504.0  # the largest float16
 ADD, SUB, MUL, DIV, MAX, RSUB, RDIV = 0, 1, 2, 3, 4, 7, 8  # BinaryOp
 SUM, MEAN, LARGEST = 0, 3, 4  # Reduction
-NEAREST, BORDER = 2, 2  # GridSample
 WEIGHTED = frozenset(("conv", "conv_transpose", "linear", "batch_norm"))  # by constants
 MOVES = frozenset(("reshape", "transpose", "gather"))  # elements, whatever axes they have
 
 
-class Writer:
+class Writer(LayerList):
     """Lists the layers that compute `ops`, with `gives` as its results; `data` are the arrays of constants.
 
     `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results, and `results`
-    the same for a value that is given more than once; `fused` is the
-    activation that each convolution computes itself. With `half`, learned weights are stored in float16.
-
-    Invariant: a value of at most 4 axes is a blob of its shape; one of more has no such blob, and is any that holds its
-    elements in their order.
+    the same for a value that is given more than once; `fused` is the activation that each convolution computes itself.
+    With `half`, learned weights are stored in float16.
     """
 
     def __init__(
         self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray], *, half: bool = False
     ) -> None:
-        self.data, self.arrays, self.half = data, list[bytes | memoryview](), half
-        self._layers: list[str] = []
-        self._blobs = 0
+        super().__init__()
+        self.data, self.half = data, half
         self._same = {op.output: op.inputs[0] for op in ops if op.kind == "repeat_batch"}
         ops = [op for op in ops if op.kind != "repeat_batch"]
         # A blob is read once: where more readers are, a Split makes copies of its name.
@@ -58,29 +48,13 @@ class Writer:
         self.results = [self.read(v) for v in gives]
         self.outputs = dict(zip(gives, self.results, strict=True))
 
-    def text(self, names: Mapping[str, str] | None = None) -> str:
-        """The network in ncnn's text format; `names` replace those of some blobs."""
-        lines = self._layers
-        if names:
-            lines = [" ".join(names.get(word, word) for word in line.split(" ")) for line in lines]
-        return "\n".join([MAGIC, f"{len(lines)} {self._blobs}", *lines, ""])
-
-    def layer(self, kind: str, inputs: Sequence[str], results: int = 1, /, **parameters: object) -> list[str]:
-        """Write a layer, and name its results. Parameters are called `p` and ncnn's number for them."""
-        names = [f"b{self._blobs + i}" for i in range(results)]
-        self._blobs += results
-        told = [_parameter(int(key[1:]), value) for key, value in parameters.items()]
-        counts = f"{kind} l{len(self._layers)} {len(inputs)} {results}"
-        self._layers.append(" ".join([counts, *inputs, *names, *told]))
-        return names
-
     def read(self, value: Value) -> str:
         """The name under which the next reader finds a value."""
         value = self._origin(value)
         if value not in self._ready:
             array = self.data[value]
-            self.arrays.append(_flat(array))
-            self._result(value, self.layer("MemoryData", [], **_size(value.shape)))
+            self.arrays.append(flat(array))
+            self._result(value, self.layer("MemoryData", [], **extents(value.shape)))
         return self._ready[value].pop()
 
     def _result(self, value: Value, names: list[str]) -> None:
@@ -108,7 +82,7 @@ def lack_for(op: Op) -> str:
         return ""
     if op.kind not in RULES or not op.output.batched:
         return f"ncnn has no layer for {op.kind}{'' if op.output.batched else ' of constants'}"
-    places = max((max(_rows(op.inputs[0].shape, axis)[1:]) for axis in _sampled(op)), default=0)
+    places = max((max(around(op.inputs[0].shape, axis)[1:]) for axis in _sampled(op)), default=0)
     if places > MOST_FOUND:
         return f"ncnn's float32 coordinates tell {MOST_FOUND} places apart, not the {places} of a {op.kind}"
     if op.kind not in MOVES and any(len(v.shape) > MOST_AXES for v in _images(op)):
@@ -139,30 +113,6 @@ def _activations(ops: Sequence[Op], gives: Sequence[Value]) -> dict[Op, Op]:
     return {op: after for op, after in pairs if after is not None and after.kind in FUSED}
 
 
-def _parameter(key: int, value: object) -> str:
-    if isinstance(value, tuple):
-        return f"{-23300 - key}={','.join(map(str, (len(value), *value)))}"
-    return f"{key}={value:.9e}" if isinstance(value, float) else f"{key}={value}"
-
-
-def _stored(weights: np.ndarray, *, half: bool) -> tuple[bytes | memoryview, ...]:
-    """Weights, and before them how they are stored."""
-    if not half:
-        return RAW, _flat(weights)
-    data = np.clip(weights, -HALF_MAX, HALF_MAX).astype("<f2").tobytes()
-    return HALF, data, bytes(-len(data) % 4)
-
-
-def _flat(array: np.ndarray) -> memoryview:
-    return np.ascontiguousarray(array, np.float32).data
-
-
-def _size(shape: tuple[int, ...]) -> dict[str, object]:
-    """The extents of a blob as parameters, the innermost first: width, height, depth if it has four, channels."""
-    keys = ("p0", "p1", "p11", "p2") if len(shape) == MOST_AXES else ("p0", "p1", "p2")
-    return dict(zip(keys, reversed(shape), strict=False))
-
-
 # -- layers ------------------------------------------------------------------------------------------------------
 
 Rule = Callable[[Writer, Op], list[str]]
@@ -180,7 +130,7 @@ FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
 def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
     """Write the weights of a layer, and its bias if it has one; whether it has."""
     biases = op.inputs[2:]
-    w.arrays += [*_stored(weights, half=w.half), *(_flat(w.data[v]) for v in biases)]
+    w.arrays += [*stored(weights, half=w.half), *(flat(w.data[v]) for v in biases)]
     return len(biases)
 
 
@@ -252,7 +202,7 @@ def _power(w: Writer, op: Op) -> list[str]:
 def _batch_norm(w: Writer, op: Op) -> list[str]:
     x, (scale, bias, mean, variance) = w.read(op.inputs[0]), (w.data[v] for v in op.inputs[1:])
     epsilon, outside = op.attrs["epsilon"], op.attrs["outside"]
-    w.arrays += map(_flat, batch_norm_affine(scale, bias, mean, variance, epsilon, outside))
+    w.arrays += map(flat, batch_norm_affine(scale, bias, mean, variance, epsilon, outside))
     return w.layer("Scale", [x], p0=op.output.shape[0], p1=1)
 
 
@@ -281,9 +231,9 @@ def _slice(w: Writer, op: Op) -> list[str]:
     for axis, start, stop in zip(a["axes"], a["starts"], a["stops"], strict=True):
         shape[axis] = stop - start
     for axis in sampled:
-        part = _found(w, part, tuple(shape), axis, range(0, shape[axis], steps[axis]))
+        part = gathered(w, part, tuple(shape), axis, range(0, shape[axis], steps[axis]))
         shape[axis] = op.output.shape[axis]
-    return _shaped(w, part, op.output.shape)
+    return shaped(w, part, op.output.shape)
 
 
 def _pad(w: Writer, op: Op) -> list[str]:
@@ -293,85 +243,16 @@ def _pad(w: Writer, op: Op) -> list[str]:
 
 
 def _reshape(w: Writer, op: Op) -> list[str]:
-    return _shaped(w, [w.read(op.inputs[0])], op.output.shape)
-
-
-def _shaped(w: Writer, blob: list[str], shape: tuple[int, ...]) -> list[str]:
-    """A blob of a shape, if there are such."""
-    return w.layer("Reshape", blob, **_size(shape)) if len(shape) <= MOST_AXES else blob
+    return shaped(w, [w.read(op.inputs[0])], op.output.shape)
 
 
 def _transpose(w: Writer, op: Op) -> list[str]:
-    shape, order = op.inputs[0].shape, op.attrs["order"]
-    blob = [w.read(op.inputs[0])]
-    if len(shape) <= MOST_AXES:
-        return w.layer("Permute", blob, p0=_order_type(order))
-    for merged, turn in permutes(shape, order):
-        blob = w.layer("Permute", _shaped(w, blob, merged), p0=_order_type(turn))
-    return blob
-
-
-def _order_type(order: tuple[int, ...]) -> int:
-    """ncnn's number for an order of the axes: it counts them as we do, from (0, 1, …) on."""
-    return [*permutations(range(len(order)))].index(order)
-
-
-def permutes(shape: tuple[int, ...], order: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """A transposition of any number of axes as ones of at most 4, each of the elements that the last one left.
-
-    Axes that stay neighbours are one. Of more than 4, the second is brought after the first by changing places with
-    those between: they are neighbours from then on, so that there is an axis less each time.
-
-    >>> [*permutes((64, 13, 2, 13, 2), (2, 4, 0, 1, 3))]  # the blocks of [reorg]
-    [((832, 2, 13, 2), (1, 3, 0, 2))]
-    >>> [*permutes((2, 3, 4, 5, 6), (4, 3, 2, 1, 0))]
-    [((24, 5, 6, 1), (0, 2, 1, 3)), ((2, 3, 4, 30), (3, 2, 1, 0))]
-    """
-    shape, order = _merged(shape, order)
-    while len(order) > MOST_AXES:
-        first, second = order[:2]
-        low, middle, high = (first + 1, second, second + 1) if second > first else (second, second + 1, first + 1)
-        cuts = (0, low, middle, high, len(shape))
-        yield tuple(prod(shape[a:b]) for a, b in pairwise(cuts)), (0, 2, 1, 3)
-        now = [*range(low), *range(middle, high), *range(low, middle), *range(high, len(shape))]
-        shape, order = _merged(tuple(shape[i] for i in now), tuple(now.index(i) for i in order))
-    yield shape, order
-
-
-def _merged(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The same transposition with the axes that stay neighbours as one, and without those of length 1."""
-    runs: list[list[int]] = []
-    long = [i for i, n in enumerate(shape) if n > 1] or [0]
-    for axis in (long.index(i) for i in order if i in long):
-        if runs and axis == runs[-1][-1] + 1:
-            runs[-1].append(axis)
-        else:
-            runs.append([axis])
-    places = sorted(runs)
-    return tuple(prod(shape[long[i]] for i in run) for run in places), tuple(places.index(run) for run in runs)
+    return permuted(w, [w.read(op.inputs[0])], op.inputs[0].shape, op.attrs["order"])
 
 
 def _gather(w: Writer, op: Op) -> list[str]:
     a, x = op.attrs, op.inputs[0]
-    return _shaped(w, _found(w, [w.read(x)], x.shape, a["axis"], a["indices"]), op.output.shape)
-
-
-def _found(w: Writer, blob: list[str], shape: tuple[int, ...], axis: int, indices: Sequence[int]) -> list[str]:
-    """Samples at the middles of pixels, in coordinates from -1 to 1, of the axis and what is after it as an image.
-
-    ncnn has both layers in float32 only, so that no coordinate is rounded where a network computes in 16 bits.
-    """
-    _, height, width = rows = _rows(shape, axis)
-    y, x = np.broadcast_arrays(np.array(indices)[:, None], np.arange(width))
-    grid = np.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], axis=-1)
-    w.arrays.append(_flat(grid))
-    places = w.layer("MemoryData", [], **_size(grid.shape))
-    return w.layer("GridSample", [*_shaped(w, blob, rows), *places], p0=NEAREST, p1=BORDER)
-
-
-def _rows(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """A shape as what is before an axis, the axis, and what is after it."""
-    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+    return shaped(w, gathered(w, [w.read(x)], x.shape, a["axis"], a["indices"]), op.output.shape)
 
 
 RULES: dict[str, Rule] = {

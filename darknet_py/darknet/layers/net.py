@@ -8,7 +8,8 @@ from ...contract.contract import INTERPOLATIONS
 from ...errors import Code, Diagnostics
 from ...zoo.names import CLASS_LISTS
 from ..cfg import Section
-from ..cfg.options import atoi, opt
+from ..cfg.options import opt
+from ..cfg.values import atoi
 from .training import NetTraining
 
 NET_SECTIONS = ("net", "network")

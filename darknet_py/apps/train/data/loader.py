@@ -3,19 +3,15 @@
 Decision: a sample is a pure function of (seed, its number since the beginning, the size of the network), so a run goes
 on at any sample and the number of workers changes nothing. Pictures are drawn with replacement, as Darknet does: there
 are no epochs. Workers are threads: decoding and OpenCV run without Python's lock, and threads start anywhere at once.
-
-A picture that cannot be read is told once, by name, and another one is drawn in its place.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -24,26 +20,22 @@ from ....analysis.evaluate.classify import Classified
 from ....darknet.layers.layer import Layer
 from ....darknet.layers.net import Net
 from ....errors import DataError, Say
-from ....files import is_file
 from ....vision.datasets import Dataset
-from ....vision.labels import LEAVES
 from . import classifier
 from .blend import join_rows, mix
-from .chance import NOISE, PARTS, SAMPLES, chances
+from .chance import NOISE, SAMPLES, chances
 from .classifier import cut_out, one_hot, patch_of, put_patch, put_quarters, turn_of
 from .drawing import draw_of, drawn_pixels, drawn_rows, to_planes
+from .examples import Examples
 from .geometry import Size
 from .mosaic import QUARTERS, corner_of, cut_of
 from .options import CUTMIX, CUTMIX_OR_MOSAIC, GRID, MIXUP, MOSAIC, PLAIN, Augmentation
-from .pictures import KEEP, Pictures
+from .pictures import KEEP
 from .source import PictureSource
 from .threads import one_thread_of_opencv
-from .truth import ROW, filled, grid_truth, rows_of
+from .truth import ROW, filled, grid_truth
 
 AHEAD = 2  # mini batches that are being made while one is learned from
-TRIES = 16  # pictures that are drawn in place of ones that cannot be read
-TOLD = 20  # faults of files that are said; more are only counted
-NO_ROWS = np.zeros((0, ROW), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,31 +66,13 @@ class Sample:
     path: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """A picture for a part of a sample: its number in the data set, its pixels and objects (n, 6), what it is called,
-    and the chances of that part.
-    """
-
-    index: int
-    pixels: np.ndarray
-    rows: np.ndarray
-    path: str
-    chance: np.random.Generator
-
-    def shuffled(self) -> np.ndarray:
-        """Its objects in an order by chance: only the first ones may find a place."""
-        return self.rows[np.argsort(self.chance.random(len(self.rows)), kind="stable")]
-
-
 class Loader:
     """Makes the mini batches of a training from a data set, or from a source of pictures that are made.
 
     `net` and `head` are the options of [net] and of the last layer, `size` the (height, width) and `batch` the pictures
     of a mini batch where none are asked for (default: the cfg's). `workers` threads make mini batches ahead, 0 makes
-    them when they are wanted. `say` is told of files that are at fault, each once, up to `TOLD` of them; `faults` has
-    them all. `names` are the classes' where the data set has none of its own, `options` replace what `net` and `head`
-    say of augmentation, `keep` bytes of decoded pictures stay in memory.
+    them when they are wanted. `names` are the classes' where the data set has none of its own, `options` replace what
+    `net` and `head` say of augmentation; `say` and `keep` are for its `examples`.
     """
 
     def __init__(
@@ -120,14 +94,9 @@ class Loader:
         self.options = options or Augmentation.of(net, head)
         self.channels, self.size = net.channels or 3, size or (net.height, net.width)
         self.batch_size = batch or max(1, net.batch // max(1, net.subdivisions))
-        self.faults: dict[str, str] = {}
-        self._say, self._lock = say, Lock()
-        self._rows: dict[int, np.ndarray] = {}
         numbers = tuple(map(str, range(self.options.classes)))
-        self._names = dataset.names or names or numbers
-        self._pictures = Pictures(_files(dataset), self.channels, keep)
-        if not len(dataset):
-            raise DataError(f"{_called(dataset)}: no pictures in it")
+        told = dataset.names or names or numbers
+        self.examples = Examples(dataset, told, self.options.classes, self.channels, seed=seed, say=say, keep=keep)
 
     def batch(self, number: int, size: Size | None = None) -> MiniBatch:
         """Mini batch `number`, from 0 on, of the usual number of pictures."""
@@ -179,40 +148,6 @@ class Loader:
         found = isinstance(self.dataset, Classified)
         return Sample(image, None if found else told, told if found else None, path)
 
-    def look_over(self) -> np.ndarray:
-        """Read all labels now, and see whether each picture is there: how many objects, or pictures, each class has.
-
-        What is at fault is told and in `faults` as always; nothing is decoded (that is what `check` is for). Of a
-        source nothing is known before it is made: none of each class. Raises `DataError` if there is nothing to learn.
-        """
-        if isinstance(self.dataset, PictureSource):
-            return np.zeros(self.options.classes, np.int64)
-        for i, path in enumerate(self._pictures.paths):
-            if not is_file(path):
-                self._tell(str(path), f"{path}: no such file: left out")
-            if isinstance(self.dataset, Dataset):
-                self._rows_of(i)
-        if isinstance(self.dataset, Classified):
-            return np.bincount(self.dataset.classes, minlength=len(self.dataset.names))
-        numbers = np.concatenate([rows[:, 4] for rows in self._rows.values()]).astype(np.int64)
-        known = numbers[(numbers >= 0) & (numbers < self.options.classes)]
-        if not len(known):
-            raise DataError(f"{self.dataset.path}: no object of the cfg's {self.options.classes} classes in it")
-        return np.bincount(known, minlength=self.options.classes)
-
-    def told(self) -> Iterator[tuple[Path, np.ndarray]]:
-        """Each picture with its objects (n, 6), or the number of its class."""
-        for i, path in enumerate(self._pictures.paths):
-            yield path, self.dataset.classes[i] if isinstance(self.dataset, Classified) else self._rows_of(i)
-
-    def _rows_of(self, index: int) -> np.ndarray:
-        """The objects of a picture, read once."""
-        if index not in self._rows:
-            self._rows[index] = self._read_rows(index)
-        return self._rows[index]
-
-    # -- one sample ----------------------------------------------------------------------------------------------
-
     def layout(self, rows: np.ndarray) -> np.ndarray:
         """What a sample tells (objects, or scores of classes) as the head takes it."""
         if isinstance(self.dataset, Classified):
@@ -241,7 +176,7 @@ class Loader:
         return join_rows(rows, more, self.options.max_boxes), f"{path} + {second}"
 
     def _detected(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
-        one = self._drawn(number, part, net)
+        one = self.examples.drawn(number, part, net)
         picture = one.pixels.shape[:2]
         draw = draw_of(one.chance, self.options, picture, net)
         rows = drawn_rows(one.shuffled(), draw, picture, net, self.options)
@@ -254,7 +189,7 @@ class Loader:
         whole: np.ndarray | None = None
         rows, paths = np.zeros((0, ROW), np.float32), []
         for part in range(QUARTERS):
-            one = self._drawn(number, part, net)
+            one = self.examples.drawn(number, part, net)
             picture = one.pixels.shape[:2]
             draw = draw_of(one.chance, options, picture, net, part)
             found = drawn_rows(one.shuffled(), draw, picture, net, options)
@@ -297,72 +232,13 @@ class Loader:
 
     def _one_class(self, number: int, part: int, net: Size, out: np.ndarray) -> tuple[np.ndarray, str]:
         assert isinstance(self.dataset, Classified)
-        one = self._drawn(number, part, net)
+        one = self.examples.drawn(number, part, net)
         cut_out(one.pixels, turn_of(one.chance, self.options, one.pixels.shape[:2], max(net)), net, out)
         scores = one_hot(int(self.dataset.classes[one.index]), len(self.dataset.names), self.options.label_smooth_eps)
         return scores, one.path
 
-    # -- pictures and labels -------------------------------------------------------------------------------------
-
-    def _drawn(self, number: int, part: int, net: Size) -> _Drawn:
-        """A picture for a part of a sample of a network of a size."""
-        fault = ""
-        for attempt in range(TRIES):
-            chance = chances(self.seed, PARTS, number, part, attempt)
-            index = int(chance.random() * len(self.dataset))
-            try:
-                return self._made(index, net, chance)
-            except DataError as e:
-                fault = str(e)
-                self._tell(self._path(index), f"{fault}: left out")
-        raise DataError(f"{TRIES} pictures in turn cannot be read, the last one: {fault}")
-
-    def _made(self, index: int, net: Size, chance: np.random.Generator) -> _Drawn:
-        if isinstance(self.dataset, PictureSource):
-            pixels, labels = self.dataset.picture(index, net)
-            rows = rows_of(labels, self._path(index))
-        else:
-            pixels = self._pictures.read(index)
-            rows = self._rows_of(index) if isinstance(self.dataset, Dataset) else NO_ROWS
-        self._check_channels(pixels, index)
-        return _Drawn(index, pixels, rows, self._path(index), chance)
-
-    def _path(self, index: int) -> str:
-        """What a picture is called."""
-        return (
-            f"{self.dataset} {index}" if isinstance(self.dataset, PictureSource) else str(self._pictures.paths[index])
-        )
-
-    def _check_channels(self, pixels: np.ndarray, index: int) -> None:
-        have = 1 if pixels.ndim == 2 else pixels.shape[2]
-        if have != self.channels:
-            path = self._path(index)
-            raise DataError(f"{path}: the picture has {have} channels, and the network wants {self.channels}")
-
-    def _read_rows(self, index: int) -> np.ndarray:
-        assert isinstance(self.dataset, Dataset)
-        example = self.dataset.examples[index]
-        try:
-            labels, faults = example.read(self._names)
-        except DataError as e:
-            self._tell(str(example.picture), f"{e}: its objects count as none")
-            return NO_ROWS
-        for fault in faults:
-            if LEAVES not in fault.what:  # such a box is cut: Darknet takes it, and so do we
-                self._tell(f"{fault.path}:{fault.line}", str(fault))
-        return rows_of(labels, str(example.picture))
-
     def _noise(self, number: int, part: int) -> np.random.Generator | None:
         return chances(self.seed, NOISE, number, part) if self.options.gaussian_noise else None
-
-    def _tell(self, place: str, what: str) -> None:
-        with self._lock:
-            if place in self.faults:
-                return
-            self.faults[place] = what
-            count = len(self.faults)
-        if self._say and count <= TOLD:
-            self._say(what if count < TOLD else f"{what} (more such faults are not told)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -401,18 +277,6 @@ def _shared(first: int, wanted: Iterator[tuple[int, Size]], rank: int, ranks: in
         if number % ranks == rank:
             yield first, count, size
         first += count
-
-
-def _files(dataset: Dataset | Classified | PictureSource) -> Sequence[Path]:
-    """The files of the pictures; a source has none."""
-    if isinstance(dataset, Dataset):
-        return [example.picture for example in dataset.examples]
-    return dataset.pictures if isinstance(dataset, Classified) else ()
-
-
-def _called(dataset: Dataset | Classified | PictureSource) -> object:
-    """What messages call a data set."""
-    return dataset if isinstance(dataset, PictureSource) else dataset.path
 
 
 def _finished(making: _Making, futures: list[Future[None]]) -> MiniBatch:
