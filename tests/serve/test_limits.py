@@ -302,7 +302,9 @@ def test_what_cannot_be_served_is_an_error_before_anybody_can_connect(
 ) -> None:
     assert "name a CFG, or a folder with --models" in refused()
     assert "recurrent network" in refused(write_recurrent(tmp_path))
-    assert f"cannot serve at 127.0.0.1:{live.address[1]}" in refused(detector_cfg, "--port", str(live.address[1]))
+    taken = refused(detector_cfg, "--port", str(live.address[1]))
+    assert f"cannot serve at 127.0.0.1:{live.address[1]}" in taken
+    assert "hint: --port takes another one" in taken
     assert "is no folder of models" in refused("--models", tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert "nothing to serve" in refused("--models", tmp_path / "empty")

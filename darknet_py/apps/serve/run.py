@@ -6,6 +6,7 @@ works; and after the question to stop, it goes on until everything that was acce
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import socket
@@ -191,4 +192,5 @@ def _listen(options: ServerOptions) -> socket.socket:
 
 
 def _cannot_serve(host: str, port: int, error: OSError) -> DataError:
-    return DataError(f"cannot serve at {host}:{port}: {error.strerror or error}")
+    hint = "\n  hint: --port takes another one, and 0 any that is free" if error.errno == errno.EADDRINUSE else ""
+    return DataError(f"cannot serve at {host}:{port}: {error.strerror or error}{hint}")
