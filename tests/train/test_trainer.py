@@ -172,6 +172,23 @@ def test_a_whole_training_ends_with_final_weights_and_is_not_begun_again(place: 
     assert len(steps(events_of(max_batches=6, fresh=True)[0])) == 6
 
 
+def test_a_training_that_is_killed_before_its_final_weights_are_there_is_not_done(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events_of(max_batches=5, backup="whole")
+    with monkeypatch.context() as changed:
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        changed.setattr("darknet_py.apps.train.written.Written._save_settled", killed)
+        with pytest.raises(KeyboardInterrupt):
+            events_of(max_batches=5, backup="parts")  # savelast=5: a state of the last iteration is due as well
+    events, _ = events_of(max_batches=5, backup="parts")
+    assert events[-1] == Finished(5, "done", Path("parts/my_final.weights"))
+    assert Path("whole/my_final.weights").read_bytes() == Path("parts/my_final.weights").read_bytes()
+
+
 def test_validation_pictures_without_objects_are_told_before_the_first_iteration(place: Path) -> None:
     (place / "none").mkdir()
     cv2.imwrite(str(place / "none/a.png"), np.zeros((20, 20, 3), np.uint8))

@@ -1,7 +1,8 @@
 """The files of a training, and when each is written: weights, the state to go on with, the log, the chart.
 
 Decision: after Darknet's calendar (detector.c train_detector), and at the end of every run whatever the number of the
-iteration. The state is written last: what it says of the log and of the weights beside it is true.
+iteration. The state is written last: what it says of the log and of the weights beside it is true. So the one that says
+that a training is done comes after the final weights; who is killed between them computes the last iterations again.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Written:
             yield from self._measure(self.validation)
         if iteration % plan.save_each == 0:
             yield self._save(iteration)
-        if iteration % plan.save_last == 0 or time.monotonic() - self._saved > plan.settings.save_seconds:
+        due = iteration % plan.save_last == 0 or time.monotonic() - self._saved > plan.settings.save_seconds
+        if due and iteration < plan.net.max_batches:
             yield from self._save_last()
         if iteration % CHART_EACH == 0:
             self._draw()
@@ -75,15 +77,14 @@ class Written:
     def finish(self, last: int) -> Iterator[Event]:
         """Write what there is at the end, which was to be after iteration `last`."""
         iteration = self.tally.iteration
+        reason, kind = "stopped" if iteration < last else "iterations", "last"
+        if iteration >= self.plan.net.max_batches:
+            reason, kind = "done", "final"
+            yield self._save_settled("final")
         if self._saved_at < iteration:
             yield from self._save_last()
         self._draw()
-        if iteration < self.plan.net.max_batches:
-            yield Finished(iteration, "stopped" if iteration < last else "iterations", self.plan.path("last"))
-            return
-        saved = self._save_settled("final")
-        yield saved
-        yield Finished(iteration, "done", saved.path)
+        yield Finished(iteration, reason, self.plan.path(kind))
 
     # -- how -----------------------------------------------------------------------------------------------------
 
