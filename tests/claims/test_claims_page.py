@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from darknet_py.errors import DataError
 from tools.claims import __main__ as program
-from tools.claims import computed, gradients, grid, memory, statistics
+from tools.claims import claims as claims_module
+from tools.claims import computed, gradients, grid, memory, results, statistics
 from tools.claims import page as page_module
-from tools.claims.claims import ALIKE, NOT_RUN, ONCE, PARTLY, UNKNOWN, claims, gradient_predictions
-from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, RESIDUAL
+from tools.claims.claims import (
+    ALIKE,
+    ONCE,
+    PARTLY,
+    UNKNOWN,
+    accuracy_predictions,
+    claims,
+    gradient_predictions,
+    order_prediction,
+)  # fmt: skip
+from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, QUICK, RESIDUAL
 from tools.claims.page import night, page
-from tools.claims.results import Results
-from tools.claims.statistics import FAILS, HOLDS, UNSETTLED, estimate, kendall, verdict
+from tools.claims.results import FAILED, NOT_RUN, Results
+from tools.claims.statistics import FAILS, HOLDS, UNSETTLED, Estimate, estimate, kendall, verdict
 
 MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka")
 IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, UNSETTLED)}
-VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, ALIKE, UNSETTLED} | IN_SMALL
+VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, FAILED, ALIKE, UNSETTLED} | IN_SMALL
+PREDICTIONS = Path(program.__file__).with_name("PREDICTIONS.md")
 
 
 def made_up() -> Results:
@@ -29,9 +43,10 @@ def made_up() -> Results:
     chance = np.random.default_rng(0)
     runs = {}
     for run in FULL.runs():
-        state = {m: float(chance.uniform(0.2, 0.9)) for m in MEASURES}
-        own = {"top1": float(chance.uniform(0.6, 0.9)), "duplication": {"0": state, "1200": state}}
-        runs[run.key] = own if run.kind == "classifier" else {"AP": float(chance.uniform()), "AP50": 0.5}
+        states = {str(i): {m: float(chance.uniform(0.2, 0.9)) for m in MEASURES} for i in FULL.classifier.snapshots}
+        own = {"top1": float(chance.uniform(0.6, 0.9)), "duplication": states}
+        measured = own if run.kind == "classifier" else {"AP": float(chance.uniform()), "AP50": 0.5}
+        runs[run.key] = {"budget": asdict(FULL.part(run.kind)), **measured}
     untrained = {n: {str(s): dict.fromkeys(MEASURES, 0.5) for s in FULL.seeds} for n in FULL.classifiers}
     return Results(runs, untrained, {}, 1)
 
@@ -43,14 +58,17 @@ def test_the_page_is_what_the_program_writes() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [gradients, grid, memory, page_module, statistics, computed], ids=lambda m: m.__name__
+    "module",
+    [gradients, grid, memory, page_module, statistics, computed, results, claims_module],
+    ids=lambda m: m.__name__,
 )
 def test_the_examples_of_the_program_are_so(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
 
 def test_every_claim_has_a_place_a_measurement_and_a_verdict() -> None:
-    for found in (Results(), made_up()):
+    failed = {"pelee-s1": {"failed": "the loss is no number"}}
+    for found in (Results(), made_up(), replace(made_up(), runs={**made_up().runs, **failed})):
         rows = claims(found)
         assert len(rows) > 40
         assert {row.where.split(",")[0].split(" ")[0][:1] for row in rows} >= {"a", "1", "3", "4"}
@@ -76,17 +94,48 @@ def test_after_all_runs_nothing_is_left_to_run_but_the_speeds() -> None:
 def test_a_network_that_lacks_a_seed_has_no_figure_and_a_failure_is_shown() -> None:
     found = made_up()
     runs = {key: run for key, run in found.runs.items() if key != "pelee-s1"}
-    assert Results(runs).mean("pelee", "top1") is None
-    assert Results(runs).mean("spelee", "top1") is not None
+    assert Results(runs).mean("pelee", "top1") == NOT_RUN
+    assert isinstance(Results(runs).mean("spelee", "top1"), Estimate)
     broken = Results({**found.runs, "pelee-s1": {"failed": "the loss is no number\nhint: …"}})
-    assert broken.mean("pelee", "top1") is None
+    assert broken.mean("pelee", "top1") == FAILED
     assert "- pelee-s1: the loss is no number\n" in page(broken)
+    assert re.search(rf"^\| pelee \|.*\| {FAILED} \|$", page(broken), re.MULTILINE)
+
+
+def test_seeds_are_not_mixed_up_where_one_is_missing() -> None:
+    """Of gradients before training too: the second seed of one network is never held against the third of another."""
+    states = {s: dict.fromkeys(MEASURES, s / 10) for s in range(3)}
+    untrained = {"pelee": {str(s): states[s] for s in (0, 1)}, "csppelee": {str(s): states[s] for s in (0, 2)}}
+    rows = gradient_predictions(Results(untrained=untrained), trained=False)
+    assert {row.difference for row in rows} == {NOT_RUN}
+
+
+def test_runs_of_another_budget_are_trained_again() -> None:
+    found = made_up()
+    assert len(found.trainings()) == len([*FULL.runs()])
+    shorter = replace(FULL, detector=replace(FULL.detector, iterations=7))
+    assert {key for key in replace(found, budget=shorter).trainings() if key.startswith("yolov3")} == set()
+
+
+def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is() -> None:
+    runs = {key: run for key, run in made_up().runs.items() if key.endswith("-s0")}
+    text = page(Results(runs, budget=QUICK))
+    assert text.startswith("**A page of `--quick`")
+    assert re.search(r"^\| pelee \| 1\.017 \| 70\.7 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert "--quick" not in page(made_up())
+
+
+def test_results_that_are_none_are_an_error_that_says_where(tmp_path: Path) -> None:
+    for text in ('{"runs": {', '{"walks": {}}', "[]"):
+        (tmp_path / "results.json").write_text(text)
+        with pytest.raises(DataError, match=r"results\.json is not what this program writes: .*\n  hint: move it away"):
+            Results.read(tmp_path / "results.json")
 
 
 def test_differences_are_taken_seed_by_seed() -> None:
     runs = {f"{n}-s{s}": {"top1": 0.1 * s + more} for n, more in (("a", 0.01), ("b", 0.0)) for s in range(3)}
     difference = Results(runs).difference("a", "b", "top1")
-    assert difference is not None
+    assert isinstance(difference, Estimate)
     assert difference.mean == pytest.approx(0.01)
     assert difference.half == pytest.approx(0, abs=1e-9)  # whatever the seeds have in common
 
@@ -107,7 +156,45 @@ def test_times_whose_quartiles_overlap_are_too_near_to_tell() -> None:
 def test_every_prediction_about_gradients_is_compared() -> None:
     rows = gradient_predictions(made_up(), trained=True)
     assert {row.name for row in rows} == {"P1", "P2", "P3", "P4", "P5"}
-    assert all(row.difference is not None for row in rows)
+    assert all(isinstance(row.difference, Estimate) for row in rows)
+
+
+def test_every_prediction_written_down_has_a_row() -> None:
+    """P1 to P13 of PREDICTIONS.md are in the page's tables, before anything was run and after."""
+    written = re.findall(r"^\| (P\d+) \|", PREDICTIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert written == [f"P{i}" for i in range(1, 14)]
+    for found in (Results(), made_up()):
+        assert {*re.findall(r"^\| (P\d+) \|", page(found), re.MULTILINE)} == {*written}
+
+
+def test_predictions_of_accuracy_have_the_papers_points() -> None:
+    """As PREDICTIONS.md writes them: P6 .3, P7 .1 and 1.5, P10 2.1 and 2.4, P11 .7 and 2.7, P12 .4 and .2."""
+    rows = accuracy_predictions(made_up())
+    assert [f"{row.points:.1f}" for row in rows if row.name in ("P6", "P7", "P10", "P11", "P12")] == [
+        "0.6", "0.2", "0.3", "0.1", "1.5", "2.1", "2.4", "0.7", "2.7", "0.4", "0.2",
+    ]  # fmt: skip
+    assert all((row.points or 0) > 0 for row in rows)
+
+
+def test_an_order_is_compared_seed_by_seed() -> None:
+    """Seeds 0 and 1 have the paper's order, seed 2 the reverse: a mean of 1/3, and an interval that holds 0."""
+    runs = {
+        f"{name}-s{seed}": {"top1": (paper if seed < 2 else 100 - paper) / 100}
+        for name, paper in CLASSIFIERS.items() for seed in range(3)
+    }  # fmt: skip
+    row = order_prediction(Results(runs))
+    assert isinstance(row.difference, Estimate)
+    assert row.difference.mean == pytest.approx(1 / 3)
+    assert row.outcome == UNSETTLED
+
+
+def test_gradients_along_the_training_are_shown() -> None:
+    found = made_up()
+    text = page(found)
+    for measure in ("cosine", "cka", "rank", "shared"):
+        middle = found.gradients("pelee", measure, 600)
+        assert not isinstance(middle, str)
+        assert f"| {estimate(middle).text(3)} |" in text
 
 
 def test_the_interval_is_students() -> None:
@@ -125,6 +212,17 @@ def test_an_interval_holds_the_truth_nineteen_times_of_twenty() -> None:
 
 def test_orders_with_one_exchange_are_a_third_apart() -> None:
     assert kendall([1, 2, 3], [1, 3, 2]) == pytest.approx(1 / 3)
+
+
+def test_pairs_that_are_tied_have_no_say_in_an_order() -> None:
+    assert kendall([1, 2, 3], [5, 5, 6]) == 1
+    assert kendall([1, 1], [5, 6]) == 0
+
+
+def test_an_interval_of_many_numbers_is_not_too_narrow() -> None:
+    """By a table: 20 degrees of freedom, 2.086."""
+    numbers = [float(n) for n in range(21)]
+    assert estimate(numbers).half >= 2.086 * np.std(numbers, ddof=1) / np.sqrt(21)
 
 
 def test_a_night_is_enough_for_two_cores() -> None:
@@ -147,4 +245,9 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     assert len(kept["runs"]) == 5
     assert not [run for run in kept["runs"].values() if "failed" in run]
     assert "yolov3-csppelee-efm" in kept["speeds"]["rows"]
-    assert (tmp_path / "quick" / "CLAIMS.md").is_file()
+    text = (tmp_path / "quick" / "CLAIMS.md").read_text(encoding="utf-8")
+    assert re.search(r"^\| pelee \| 1\.017 \| 70\.7 \| \d+\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert {path.suffix for path in (tmp_path / "quick/runs/pelee-s0/backup").iterdir()} >= {".weights"}
+    assert not [*(tmp_path / "quick/runs").glob("*/backup/*.state")]  # what was measured is let go of
+    # A second call finds all of it there.
+    assert program.main(["--quick", "--out", str(tmp_path), "--only", "trainings"]) == 0

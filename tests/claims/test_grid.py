@@ -12,6 +12,7 @@ import pytest
 
 from darknet_py.analysis.evaluate.classify import class_of
 from darknet_py.darknet.compile import compile_cfg
+from darknet_py.errors import DataError
 from darknet_py.vision.datasets import list_pictures, open_dataset, read_class_labels
 from tools.claims.glyphs import (
     CLASSES,
@@ -148,13 +149,13 @@ def test_a_training_is_measured_once_and_has_its_gradients_along_the_way(tmp_pat
     assert "was top1" in finish(place, CLASSIFIER, TINY, 0, print)  # it is not measured again
 
 
-def test_a_training_that_fails_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_whose_numbers_become_none_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
-    from darknet_py.errors import DataError
+    from darknet_py.apps.train.broken import NoNumberError
     from tools.claims import runs
 
     def broken(*_: object, **__: object) -> None:
-        raise DataError("the loss is no number")
+        raise DataError("the loss is no number") from NoNumberError()
 
     monkeypatch.setattr(runs, "train", broken)
     place = runs.Place(tmp_path)
@@ -164,7 +165,15 @@ def test_a_training_that_fails_is_a_result(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("top1", "level"),
-    [([0.8], 0), ([0.3], 0), ([0.95, 0.7], 1), ([0.95, 0.92, 0.61], 2), ([0.95, 0.5], 3), ([0.99] * 4, 3)],
+    [
+        ([0.8], 0),
+        ([0.3], 0),
+        ([0.95, 0.7], 1),
+        ([0.95, 0.92, 0.61], 2),
+        ([0.95, 0.5, 0.7], 2),
+        ([0.99] * 4, 3),
+        ([0.95, 0.5, 0.4, 0.3], 3),
+    ],
 )
 def test_the_level_is_the_first_that_is_neither_easy_nor_hard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, top1: list[float], level: int
@@ -173,8 +182,78 @@ def test_the_level_is_the_first_that_is_neither_easy_nor_hard(
     from tools.claims import runs
 
     left = iter(top1)
-    monkeypatch.setattr(runs, "finish", lambda *_, **__: {"top1": next(left)})
+    pilots: list[tuple[Run, int]] = []
+
+    def finish(place: object, run: Run, budget: object, level: int, *_: object, **__: object) -> dict[str, float]:
+        pilots.append((run, level))
+        return {"top1": next(left)}
+
+    monkeypatch.setattr(runs, "finish", finish)
     place = runs.Place(tmp_path)
     assert runs.chosen_level(place, FULL, print) == level
     assert runs.chosen_level(place, FULL, print) == level  # from then on it is settled
     assert [*left] == []
+    assert pilots == [(Run("classifier", "pelee", 100, i), i) for i in range(len(top1))]  # one seed, as was announced
+    assert len({run.key for run, _ in pilots}) == len(pilots)
+
+
+def test_what_is_not_the_trainings_fault_is_no_result_and_does_not_end_the_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, another process in the folder, a fault of the program: told, left for the next time."""
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims import runs
+
+    budget = replace(TINY, classifiers=("pelee", "csppelee", "csresnet10"), detectors=())
+    place = runs.Place(tmp_path)
+    said: list[str] = []
+    runs.settle(place, budget, 0)
+    troubles = iter([DataError("No space left on device"), RuntimeError("a fault")])
+
+    def trained(place: object, run: Run, *_: object) -> Path:
+        if (trouble := next(troubles, None)) is not None:
+            raise trouble
+        return tmp_path / "my_final.weights"
+
+    monkeypatch.setattr(runs, "trained", trained)
+    monkeypatch.setattr(runs, "data_of", lambda *_: tmp_path)
+    monkeypatch.setattr(runs, "measured", lambda *_: {"top1": 0.5})
+    assert runs.work_off(place, budget, said.append) == ["pelee-s0", "csppelee-s0"]
+    assert [*runs.results_of(place, budget)] == ["csresnet10-s0"]
+    assert said[0] == "pelee-s0: No space left on device"
+    assert "RuntimeError: a fault" in said[1]
+    assert runs.work_off(place, budget, said.append) == []
+    assert len(runs.results_of(place, budget)) == 3
+
+
+def test_a_result_that_a_crash_left_empty_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims import runs
+
+    place = runs.Place(tmp_path)
+    place.result(CLASSIFIER).parent.mkdir(parents=True)
+    place.result(CLASSIFIER).write_text("")
+    assert runs.results_of(place, replace(TINY, classifiers=("csresnet10",), detectors=())) == {}
+    monkeypatch.setattr(runs, "trained", lambda *_: tmp_path)
+    monkeypatch.setattr(runs, "data_of", lambda *_: tmp_path)
+    monkeypatch.setattr(runs, "measured", lambda *_: {"top1": 0.5})
+    assert runs.finish(place, CLASSIFIER, TINY, 0, print)["top1"] == 0.5
+
+
+def test_trainings_of_two_budgets_do_not_share_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims.runs import Place, settle
+
+    place = Place(tmp_path)
+    settle(place, QUICK)
+    settle(place, QUICK)
+    with pytest.raises(DataError, match=r"has trainings of another budget\n  hint: move it away"):
+        settle(place, TINY)
+
+
+def test_a_level_that_was_chosen_elsewhere_is_the_level(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
+    from tools.claims.runs import Place, chosen_level, settle
+
+    settle(Place(tmp_path), QUICK, 2)
+    assert chosen_level(Place(tmp_path), QUICK, print) == 2

@@ -1,7 +1,8 @@
 """`python -m tools.claims`: measure what is missing, and write `cfgs/CLAIMS.md`; `--quick` tests itself in minutes.
 
 Decision: every part can be stopped and goes on. Trainings run in processes of one thread each at the lowest priority,
-as many as there are cores, and each takes its share of the list.
+as many as there are cores, and each takes its share of the list. What the repository has is not measured again, unless
+another folder is named with --out: then everything is, and results and page are in that folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darknet_py import files
+from darknet_py.apps.train.run import need_torch
 from darknet_py.errors import DarknetError
 
 from .grid import FULL, QUICK, Budget, Run, cfg_of
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
 
 OUT = Path("predictions/claims")
 CLAIMS = Path(__file__).parents[2] / "cfgs" / "CLAIMS.md"
-PARTS = ("gradients", "speed", "trainings", "page")
+PARTS = ("speed", "gradients", "trainings", "page")
 QUICK_ROUNDS = 1
 QUIET = 1.0  # processes that run, at which speeds are still worth measuring
+STARTS = 2  # of a worker: one that the system killed, or that met a trouble that passes, gets another try
+STOPPED = 130  # exit status after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,24 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(night())
         return 0
     budget = QUICK if given.quick else FULL
-    folder, kept = given.out / budget.name, _kept(given, budget)
+    kept, written = _kept(given, budget)
     parts = given.only or PARTS
-    found = Results.read(kept)
-    if "gradients" in parts and not _complete(found, budget):
-        _wait([_start(given, "gradients")])
-        found = Results.read(kept)
-    if "speed" in parts and not given.quick and not found.speeds and os.getloadavg()[0] > QUIET:
-        print(f"speeds are left out: {os.getloadavg()[0]:.1f} processes are running, and they want a quiet machine")
-    elif "speed" in parts and (given.quick or not found.speeds):
-        from .speed import measure
-
-        found = replace(found, speeds=measure(_say, QUICK_ROUNDS if given.quick else None))
+    found = Results.read(kept, budget)
+    if "speed" in parts and (given.only or not found.speeds):  # before anything of this program keeps the cores busy
+        found = _with_speeds(found, given)
         found.write(kept)
+    if "gradients" in parts and not _complete(found):
+        _work_all(given, ["gradients"])
+        found = Results.read(kept, budget)
     if "trainings" in parts:
         found = _trained(found, given, budget)
         found.write(kept)
-    written = files.write_whole(folder / "CLAIMS.md" if given.quick else CLAIMS, page(found).encode(), replace=True)
-    print(f"{written}: {len(found.runs)} trainings of {len([*budget.runs()])}")
+    files.write_whole(written, page(found).encode(), replace=True)
+    done, count = len(found.trainings()), len([*budget.runs()])
+    print(f"{written}: {done} trainings of {count}")
+    if "trainings" in parts and done < count:
+        raise DarknetError("some trainings came to nothing, for what is said above; the same command tries them again")
     return 0
 
 
@@ -77,10 +80,20 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _complete(found: Results, budget: Budget) -> bool:
-    return all(
-        str(seed) in found.untrained.get(name, {}) for name in budget.classifiers for seed in budget.seeds
-    )  # fmt: skip
+def _with_speeds(found: Results, given: argparse.Namespace) -> Results:
+    from .speed import ROUNDS, measure
+
+    if given.quick:
+        return replace(found, speeds=measure(_say, QUICK_ROUNDS))
+    if (running := os.getloadavg()[0]) > QUIET:
+        print(f"speeds are left out: {running:.1f} processes are running, and they want a quiet machine")
+        return found
+    return replace(found, speeds=measure(_say, ROUNDS))
+
+
+def _complete(found: Results) -> bool:
+    names = found.budget.classifiers
+    return not any(isinstance(found.gradients(name, "cosine"), str) for name in names)
 
 
 def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
@@ -106,14 +119,33 @@ def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
 
 def _trained(found: Results, given: argparse.Namespace, budget: Budget) -> Results:
     """All trainings, by workers; what they measured is read from their files."""
-    from .runs import chosen_level, prepare, results_of
+    if len(found.trainings()) == len([*budget.runs()]):
+        return found
+    need_torch()
+    from .runs import chosen_level, results_of, settle
 
     place = _place(given, budget)
-    if results_of(place, budget).keys() != {run.key for run in budget.runs()}:
-        _wait([_start(given, "level")])
-        prepare(place, budget, chosen_level(place, budget, _say))
-        _wait([_start(given, f"{i}/{given.jobs}") for i in range(given.jobs)])
-    return replace(found, runs=results_of(place, budget), level=chosen_level(place, budget, _say))
+    settle(place, budget, found.level)
+    if not _work_all(given, ["level"]):
+        raise DarknetError("the level of the pictures is not settled; the same command goes on")
+    level = chosen_level(place, budget, _say)
+    _work_all(given, [f"{i}/{given.jobs}" for i in range(given.jobs)])
+    return replace(found, runs={**found.trainings(), **results_of(place, budget)}, level=level)
+
+
+def _work_all(given: argparse.Namespace, works: Sequence[str]) -> bool:
+    """Whether workers, side by side, have done it all; what they were killed at they are given once more."""
+    need_torch()
+    for _ in range(STARTS):
+        workers = {work: _start(given, work) for work in works}
+        try:
+            works = [work for work, worker in workers.items() if worker.wait()]
+        finally:
+            for worker in workers.values():
+                worker.terminate()  # where this process is stopped; who has ended does not mind
+        if not works:
+            return True
+    return False
 
 
 def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
@@ -124,40 +156,35 @@ def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment)
 
 
-def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> None:
-    codes = [worker.wait() for worker in workers]
-    if any(codes):
-        raise DarknetError("a worker ended with an error; the same command goes on")
-
-
 def _place(given: argparse.Namespace, budget: Budget) -> Place:
     from .runs import Place
 
     return Place(given.out / budget.name)
 
 
-def _kept(given: argparse.Namespace, budget: Budget) -> Path:
-    """The file of results."""
-    return Path(given.out / budget.name / "results.json") if given.quick else FILE
+def _kept(given: argparse.Namespace, budget: Budget) -> tuple[Path, Path]:
+    """The file of results, and the page: those of the repository, or of a folder where all is measured anew."""
+    folder = given.out / budget.name
+    return (folder / "results.json", folder / "CLAIMS.md") if given.quick or given.out != OUT else (FILE, CLAIMS)
 
 
 def _work(given: argparse.Namespace) -> int:
-    """One of the workers: gradients before training, the pilots, or its share of the trainings."""
-    from .runs import at_the_lowest_priority, chosen_level, work_off
+    """One of the workers: gradients before training, the pilots and all pictures, or its share of the trainings."""
+    from .runs import at_the_lowest_priority, chosen_level, prepare, work_off
 
     budget = QUICK if given.quick else FULL
-    place, kept = _place(given, budget), _kept(given, budget)
+    place, (kept, _) = _place(given, budget), _kept(given, budget)
+    found = Results.read(kept, budget)
     if not given.quick:
         at_the_lowest_priority()
     if given.worker == "gradients":
-        found = Results.read(kept)
         replace(found, untrained=_untrained(found, budget)).write(kept)
-    elif given.worker == "level":
-        chosen_level(place, budget, _say)
-    else:
-        share, count = map(int, given.worker.split("/"))
-        work_off(place, budget, _say, (share, count))
-    return 0
+        return 0
+    if given.worker == "level":
+        prepare(place, budget, chosen_level(place, budget, _say))
+        return 0
+    share, count = map(int, given.worker.split("/"))
+    return 1 if work_off(place, budget, _say, (share, count), found.trainings()) else 0
 
 
 if __name__ == "__main__":
@@ -165,3 +192,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except DarknetError as e:
         sys.exit(f"error: {e}")
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

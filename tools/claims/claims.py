@@ -12,17 +12,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from . import computed as c
-from .grid import CLASSIFIERS
-from .results import Results
-from .statistics import FAILS, HOLDS, UNSETTLED, Estimate, kendall, verdict
+from .grid import CLASSIFIERS, DETECTORS, GIOU
+from .results import Figure, Results, Values, estimated, paired
+from .statistics import FAILS, HOLDS, UNSETTLED, kendall, verdict
 
 PARTLY = "holds in part"
-UNKNOWN, NOT_RUN, ALIKE = "cannot be shown here", "not yet run", "too near to tell"
+UNKNOWN, ALIKE = "cannot be shown here", "too near to tell"
 TABLE5 = Path(__file__).parents[1] / "bench" / "table5" / "results.json"
 IMAGENET = "Needs ImageNet and weeks of a GPU; no trained network of the authors could be had. In small: "
 SPEED_NOTE = "1080 Ti, Jetson TX2 and i9-9900K are not here"
-EFM, PLAIN, SPP, GFM = (f"yolov3-csppelee-{head}" for head in ("efm", "efm-plain", "efm-spp", "gfm"))
-ONCE = {"yolov3-csppelee-prn": 42.3, GFM: 50.1, PLAIN: 50.6, EFM: 57.1, SPP: 55.0}
+EFM, PLAIN, SPP, GFM, CEM, PRN = (
+    f"yolov3-csppelee-{head}" for head in ("efm", "efm-plain", "efm-spp", "gfm", "cem", "prn")
+)
+ONCE = {PRN: 42.3, GFM: 50.1, PLAIN: 50.6, EFM: 57.1, SPP: 55.0}
 """Milliseconds measured once before there was this program: onnxruntime, two threads."""
 UNSURE = 0.03  # of one of these, whose spread nobody wrote down
 
@@ -61,7 +63,8 @@ def _abstract(found: Results) -> Iterator[Claim]:
                 "Needs COCO and the others' networks.", UNKNOWN)  # fmt: skip
     yield Claim(
         "abstract", "the cause is duplicate gradient information",
-        "Measured below as P1 to P5: similarity of weight gradients, their rank, and paths.", _gradients(found),
+        "Measured below as P1 to P5. What is said here is of P1, P2, P4 and P5, the similarity of weight gradients and "
+        "their rank, as P3 follows from the wiring alone.", _gradients(found, ("P1", "P2", "P4", "P5")),
     )  # fmt: skip
     yield Claim(
         "abstract", "easy to apply to ResNet, ResNeXt and DenseNet",
@@ -109,7 +112,7 @@ def _fusion(found: Results) -> Iterator[Claim]:
     tau = _tau_of_gradients(found)
     yield Claim("3.1", "fusion first reuses much gradient information, fusion last none",
                 _order(found, ("pelee", "csppelee-fusion-first", "csppelee-fusion-last", "csppelee")),
-                _gradients(found))  # fmt: skip
+                _gradients(found, ("P1", "P2")))  # fmt: skip
     yield Claim(
         "3.1, Fig. 4", "fusion last loses 0.1 points of top-1 for 21 % of the computation",
         f"{_percent(c.less('csppelee-fusion-last', 'pelee'))} of the BFLOPs, computed. Top-1 in small: "
@@ -122,8 +125,9 @@ def _fusion(found: Results) -> Iterator[Claim]:
         f"{_points(first)}.", _in_small(first, -1.5),
     )  # fmt: skip
     yield Claim("3.1", "less repeated gradient means better learning",
-                "A correlation over the networks of Table 1 of CKA at the end of training and top-1: "
-                f"{tau}.", NOT_RUN if tau == NOT_RUN else UNKNOWN)  # fmt: skip
+                "Kendall's τ of CKA at the end of training and top-1 over the networks of Table 1, below 0 if those "
+                f"that repeat less learn better: {shown(tau, 2)}. It shows no cause.",
+                tau if isinstance(tau, str) else UNKNOWN)  # fmt: skip
 
 
 def _residual(found: Results) -> Iterator[Claim]:
@@ -173,11 +177,13 @@ def _ablation(found: Results) -> Iterator[Claim]:
         difference = found.difference(name, other, "top1")
         yield Claim("4.2, Table 1", said, f"BFLOPs {_percent(c.less(name, other))} less than {other}, computed. "
                     f"Top-1 in small: {_points(difference)}.", _in_small(difference, points))  # fmt: skip
-    order = _table1_order(found)
-    yield Claim("4.2, Table 1", "the order of the twelve rows", order, NOT_RUN if order == NOT_RUN else UNKNOWN)
+    tau = _tau_of_table1(found)
+    yield Claim("4.2, Table 1", "the order of the twelve rows",
+                f"In small, Kendall's τ of our order and the paper's (1: the same, 0: no relation): {shown(tau, 2)}.",
+                _in_small(tau, 1))  # fmt: skip
     pairs = (
         (PLAIN, GFM, "AP", "EFM over GFM: +2.1 AP", 2.1), (PLAIN, GFM, "AP50", "EFM over GFM: +2.4 AP50", 2.4),
-        (f"{PLAIN}+giou", PLAIN, "AP", "GIoU: +0.7 AP", 0.7), (f"{PLAIN}+giou", PLAIN, "AP50", "GIoU: -2.7 AP50", -2.7),
+        (PLAIN + GIOU, PLAIN, "AP", "GIoU: +0.7 AP", 0.7), (PLAIN + GIOU, PLAIN, "AP50", "GIoU: -2.7 AP50", -2.7),
         (EFM, SPP, "AP", "SAM has a higher AP than SPP (26.8, 26.2)", 0.6),
     )  # fmt: skip
     for name, other, measure, said, points in pairs:
@@ -267,38 +273,37 @@ def _analysis(found: Results) -> Iterator[Claim]:
 # -- what trainings say ------------------------------------------------------------------------------------------
 
 
-def _points(difference: Estimate | None) -> str:
-    return NOT_RUN if difference is None else f"{difference.text(1, 100)} points"
+def shown(found: Figure, digits: int = 1, factor: float = 1.0) -> str:
+    """A figure as text, or why there is none."""
+    return found if isinstance(found, str) else found.text(digits, factor)
 
 
-def _in_small(difference: Estimate | None, expected: float) -> str:
-    return NOT_RUN if difference is None else f"in small: {verdict(difference, expected)}"
+def _points(difference: Figure) -> str:
+    return difference if isinstance(difference, str) else f"{shown(difference, 1, 100)} points"
 
 
-def _gradients(found: Results) -> str:
-    rows = [row for row in gradient_predictions(found, trained=True) if row.name in ("P1", "P2", "P4", "P5")]
-    if any(row.difference is None for row in rows):
-        return NOT_RUN
-    outcomes = {row.outcome for row in rows}
-    if outcomes == {HOLDS}:
-        return HOLDS
-    return PARTLY if HOLDS in outcomes else FAILS if outcomes == {FAILS} else UNSETTLED
+def _in_small(difference: Figure, expected: float) -> str:
+    return difference if isinstance(difference, str) else f"in small: {verdict(difference, expected)}"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One of the comparisons of P1 to P5: a measure of two networks, of which the first should have the larger."""
+    """One of the comparisons of PREDICTIONS.md: a measure of two networks, of which the first should have the larger.
+
+    `points` is by how much, where the paper has numbers.
+    """
 
     name: str
     measure: str
     larger: str
     smaller: str
-    difference: Estimate | None
+    difference: Figure
+    points: float | None = None
 
     @property
     def outcome(self) -> str:
         """What became of it."""
-        return NOT_RUN if self.difference is None else verdict(self.difference, 1)
+        return self.difference if isinstance(self.difference, str) else verdict(self.difference, 1)
 
 
 _CHAIN = ("pelee", "csppelee-fusion-first", "csppelee-fusion-last", "csppelee")
@@ -316,33 +321,84 @@ def gradient_predictions(found: Results, *, trained: bool) -> list[Prediction]:
     for measure in ("cosine", "cka"):
         rows += [("P4", measure, a, b) for a, b in pairwise(_GAMMAS)]
         rows += [("P5", measure, "resnet10", "csresnet10")]
+    end = found.budget.classifier.iterations if trained else None
     return [
-        Prediction(name, measure, a, b, found.gradient_difference(a, b, measure, trained=trained))
+        Prediction(name, measure, a, b, paired(*(found.gradients(n, measure, end) for n in (a, b))))
         for name, measure, a, b in sorted(rows, key=lambda row: row[0])
     ]
 
 
+_OF_ACCURACY = (
+    ("P6", "top1", "csppelee-g25", "csppelee"), ("P6", "top1", "csppelee", "pelee"),
+    ("P6", "top1", "pelee", "csppelee-g75"), ("P7", "top1", "pelee", "csppelee-fusion-last"),
+    ("P7", "top1", "pelee", "csppelee-fusion-first"), ("P8", "top1", "csppelee-fusion-first", "peleenext"),
+    ("P8", "top1", "spelee", "csppelee-fusion-first"), ("P10", "AP", PLAIN, GFM), ("P10", "AP50", PLAIN, GFM),
+    ("P11", "AP", PLAIN + GIOU, PLAIN), ("P11", "AP50", PLAIN, PLAIN + GIOU), ("P12", "AP", EFM, PLAIN),
+    ("P12", "AP", PLAIN, SPP), ("P13", "AP", PLAIN, GFM), ("P13", "AP", GFM, CEM), ("P13", "AP", CEM, PRN),
+)  # fmt: skip
+
+
+def accuracy_predictions(found: Results) -> list[Prediction]:
+    """P6 to P13 in the same form, with the points of the paper; P9 is about an order, and `order_prediction`."""
+    return [
+        Prediction(
+            name, measure, a, b, found.difference(a, b, measure), _published(a, measure) - _published(b, measure)
+        )
+        for name, measure, a, b in _OF_ACCURACY
+    ]
+
+
+def order_prediction(found: Results) -> Prediction:
+    """P9: that our order of the twelve rows has something of the paper's."""
+    return Prediction("P9", "Kendall's τ", "our order, the paper's", "0", _tau_of_table1(found))
+
+
+def _published(name: str, measure: str) -> float:
+    """Points of a network in Table 1 or 2."""
+    if measure == "top1":
+        return CLASSIFIERS[name]
+    row = DETECTORS[name]
+    assert row is not None, name
+    return row[measure == "AP50"]
+
+
+def _gradients(found: Results, names: Sequence[str]) -> str:
+    """What became of some predictions together: those about gradients at the end of training."""
+    rows = [row for row in gradient_predictions(found, trained=True) if row.name in names]
+    if missing := [row.difference for row in rows if isinstance(row.difference, str)]:
+        return missing[0]
+    outcomes = {row.outcome for row in rows}
+    if outcomes == {HOLDS}:
+        return HOLDS
+    return PARTLY if HOLDS in outcomes else FAILS if outcomes == {FAILS} else UNSETTLED
+
+
 def _order(found: Results, names: Sequence[str]) -> str:
-    means = {name: found.trained(name, "cka") for name in names}
-    if not all(means.values()):
-        return f"CKA of shared weight gradients at the end of training: {NOT_RUN}. Before it: see the table below."
-    return "CKA at the end of training: " + ", ".join(f"{n} {sum(v) / len(v):.3f}" for n, v in means.items()) + "."
+    ckas = {name: estimated(_cka(found, name)) for name in names}
+    if missing := [cka for cka in ckas.values() if isinstance(cka, str)]:
+        return f"CKA of shared weight gradients at the end of training: {missing[0]}. Before it: see the table below."
+    return "CKA at the end of training: " + ", ".join(f"{n} {shown(cka, 3)}" for n, cka in ckas.items()) + "."
 
 
-def _tau_of_gradients(found: Results) -> str:
-    pairs = [(found.trained(name, "cka"), found.mean(name, "top1")) for name in CLASSIFIERS]
-    if not all(cka and top1 for cka, top1 in pairs):
-        return NOT_RUN
-    tau = kendall([-sum(cka) / len(cka) for cka, _ in pairs], [top1.mean for _, top1 in pairs if top1])
-    return f"Kendall's τ {tau:+.2f} of twelve networks, and no cause is shown by it"
+def _cka(found: Results, name: str) -> Values:
+    return found.gradients(name, "cka", found.budget.classifier.iterations)
 
 
-def _table1_order(found: Results) -> str:
-    means = [found.mean(name, "top1") for name in CLASSIFIERS]
-    if not all(means):
-        return NOT_RUN
-    tau = kendall([m.mean for m in means if m], [*CLASSIFIERS.values()])
-    return f"Kendall's τ of our order and the paper's: {tau:+.2f} (1: the same, 0: no relation)."
+def _tau_of_gradients(found: Results) -> Figure:
+    return _tau([_cka(found, n) for n in CLASSIFIERS], [found.values(n, "top1") for n in CLASSIFIERS])
+
+
+def _tau_of_table1(found: Results) -> Figure:
+    published = [[paper] * len(found.budget.seeds) for paper in CLASSIFIERS.values()]
+    return _tau([found.values(n, "top1") for n in CLASSIFIERS], published)
+
+
+def _tau(ours: Sequence[Values], theirs: Sequence[Values]) -> Figure:
+    """Kendall's tau of two measures over networks, seed by seed; or why there is none."""
+    if missing := [values for values in (*ours, *theirs) if isinstance(values, str)]:
+        return missing[0]
+    seeds = zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True)
+    return estimated([kendall([*map(float, a)], [*map(float, b)]) for a, b in seeds])
 
 
 # -- speeds ------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ PILOT, PILOT_SEED = "pelee", 100  # what the level of the pictures is chosen wit
 _NET = re.compile(r"\[net\]\n.*?\n\n(?=\[|#)", re.DOTALL)
 _ANCHORS = re.compile(r"^anchors=(.+)$", re.MULTILINE)
 COCO_SIZE = 416  # pixels that the anchors are meant for
+SNAPSHOTS = 4  # of a training, its end among them, at which gradients are probed, beside its beginning
 NET = """\
 [net]
 width={side}
@@ -69,6 +70,20 @@ class Part:
     iterations: int
     rate: float
 
+    @property
+    def each(self) -> int:
+        """Iterations from one snapshot to the next."""
+        return max(1, self.iterations // SNAPSHOTS)
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """The iterations after which gradients are probed.
+
+        >>> FULL.classifier.snapshots
+        (0, 300, 600, 900, 1200)
+        """
+        return (*range(0, self.iterations, self.each), self.iterations)
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -100,16 +115,17 @@ class Budget:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: the kind of network, its name in the tables above, and the seed."""
+    """One training: the kind of network, its name in the tables above, and the seed; `pilot` is a level to try."""
 
     kind: str
     name: str
     seed: int
+    pilot: int | None = None
 
     @property
     def key(self) -> str:
         """What its files are called."""
-        return f"{self.name}-s{self.seed}"
+        return f"{self.name}-s{self.seed}" + ("" if self.pilot is None else f"-level{self.pilot + 1}")
 
 
 FULL = Budget(

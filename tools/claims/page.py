@@ -9,18 +9,21 @@ from .claims import (
     ALIKE,
     EFM,
     GFM,
-    NOT_RUN,
     ONCE,
     PLAIN,
+    PRN,
     SPP,
     Prediction,
+    accuracy_predictions,
     claims,
     gradient_predictions,
+    order_prediction,
+    shown,
     slower,
 )  # fmt: skip
-from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, RESIDUAL
-from .results import Results
-from .statistics import FAILS, HOLDS, Estimate, estimate
+from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, QUICK, RESIDUAL
+from .results import FAILED, NOT_RUN, Results, Values, estimated
+from .statistics import FAILS, HOLDS
 
 INTRODUCTION = """\
 # The paper's claims, measured
@@ -29,20 +32,25 @@ Written by `make claims` (`python -m tools.claims`); do not edit. Each claim of 
 [CSPNet](https://arxiv.org/abs/1911.11929) has a row: what was measured here, and whether it holds. What was expected
 stands in [PREDICTIONS.md](../tools/claims/PREDICTIONS.md) since before anything was trained. Nothing is left out.
 
-"In small" is: drawn glyphs of 64x64 pixels for the classifiers, drawn digits of 160x160 for the detectors, {classifier}
-and {detector} iterations, three seeds, everything on two processor cores. Figures are means with a 95 % interval of
-Student's t; "holds" in small means that the interval of the difference, seed by seed, lies on the paper's side of 0.
+"In small" is: drawn glyphs of 64x64 pixels for the classifiers, drawn digits of 160x160 for the detectors,
+{classifier:,} and {detector:,} iterations, three seeds, everything on two processor cores. Figures are means with a
+95 % interval of Student's t; "holds" in small means that the interval of the difference, seed by seed, lies on the
+paper's side of 0. If nothing differed, one or two of the {comparisons} comparisons would still not hold 0, by chance.
 
 `make claims` computes what can be computed, trains what is missing, and writes this page; it goes on where it was
-stopped, and a figure that was not measured says "not yet run". The trainings take
+stopped. A figure that was not measured says "{not_run}", and "{failed}" where a training came to numbers that are
+none. `python -m tools.claims --out FOLDER` measures everything again, into a page of its own. The trainings take
 {cost}
+"""
+TRIAL = """**A page of `--quick`, which tests the program: trainings of a few iterations, whose figures mean nothing.**
+
 """
 TABLE = """
 | where | claim | measured here | |
 | --- | --- | --- | --- |
 """
-PAPER_FPS = {"yolov3-csppelee-prn": 169, GFM: 134, PLAIN: 132, EFM: 129, SPP: 128}
-MEASURES = ("cosine", "cka", "rank", "shared")
+PAPER_FPS = {PRN: 169, GFM: 134, PLAIN: 132, EFM: 129, SPP: 128}
+TITLES = {"cosine": "cosine", "cka": "CKA", "rank": "rank", "shared": "shared energy"}
 # Seconds of one core for an iteration, measured with one thread on the machine that RESULTS speak of.
 SECONDS = {"classifier": 0.24, "detector": 1.9}
 CORES = 2
@@ -50,8 +58,12 @@ CORES = 2
 
 def page(found: Results) -> str:
     """The whole page."""
-    head = INTRODUCTION.format(classifier=FULL.classifier.iterations, detector=FULL.detector.iterations, cost=night())
-    return "\n".join(["".join([head, TABLE, *_claims(found)]), *_sections(found)])
+    head = INTRODUCTION.format(
+        classifier=FULL.classifier.iterations, detector=FULL.detector.iterations, cost=night(), not_run=NOT_RUN,
+        failed=FAILED, comparisons=len(gradient_predictions(found, trained=True)) + len(accuracy_predictions(found)),
+    )  # fmt: skip
+    trial = TRIAL if found.budget == QUICK else ""
+    return "\n".join(["".join([trial, head, TABLE, *_claims(found)]), *_sections(found)])
 
 
 def night() -> str:
@@ -79,9 +91,11 @@ def _sections(found: Results) -> Iterator[str]:
     yield "## Duplicate gradients\n\n" + _GRADIENTS
     yield _gradient_table(found, trained=True)
     yield _gradient_table(found, trained=False)
+    yield "Along the training:\n\n" + "\n".join(_course(found, measure) for measure in TITLES)
     yield _predictions(found)
     yield "## Table 1 in small\n\n" + _LEVEL.format(level=_level(found)) + _table1(found)
     yield "## Table 2 in small\n\n" + _table2(found)
+    yield "## What the paper predicts of accuracy\n\n" + _accuracy(found)
     yield "## Table 2's speeds\n\n" + _speeds(found)
     yield "## What cannot be repeated here\n\n" + _JETSON
     yield "## Fields of view and memory access\n\n" + _computed()
@@ -97,7 +111,7 @@ each from 0 to 1. Random gradients are the less alike the more channels they sha
 wider are closer to 0 whatever they learn: of a difference between two networks, what the columns of random numbers
 differ by is shape, not duplication.
 """
-_LEVEL = "Pictures of level {level}. Top-1 in percent, of pictures that were not learned.\n\n"
+_LEVEL = "Level of the pictures: {level}. Top-1 in percent, of pictures that were not learned.\n\n"
 _JETSON = """\
 | figure of the paper | why not |
 | --- | --- |
@@ -110,22 +124,26 @@ _JETSON = """\
 """
 
 
-def _cell(values: list[float], measure: str) -> str:
-    found = estimate(values) if values else None
-    return f"{found.mean:.3f}" if found and measure.startswith("random") else _shown(found, 3)
-
-
-def _shown(found: Estimate | None, digits: int = 1, factor: float = 1.0) -> str:
-    return NOT_RUN if found is None else found.text(digits, factor)
+def _cell(values: Values, measure: str) -> str:
+    found = estimated(values)
+    return f"{found.mean:.3f}" if not isinstance(found, str) and measure.startswith("random") else shown(found, 3)
 
 
 def _gradient_table(found: Results, *, trained: bool) -> str:
-    get = found.trained if trained else found.before
+    iteration = found.budget.classifier.iterations if trained else None
     title = "At the end of training" if trained else "Before training (random weights, pictures of level 1)"
     head = f"{title}:\n\n| network | cosine | random | CKA | random | rank | shared energy |\n| --- {'| ---: ' * 6}|\n"
     columns = ("cosine", "random_cosine", "cka", "random_cka", "rank", "shared")
-    names = (*CLASSIFIERS, *RESIDUAL)
-    return head + "".join(f"| {n} | {' | '.join(_cell(get(n, m), m) for m in columns)} |\n" for n in names)
+    rows = ((n, (_cell(found.gradients(n, m, iteration), m) for m in columns)) for n in (*CLASSIFIERS, *RESIDUAL))
+    return head + "".join(f"| {n} | {' | '.join(cells)} |\n" for n, cells in rows)
+
+
+def _course(found: Results, measure: str) -> str:
+    """A measure from the beginning of the trainings to their end."""
+    at = found.budget.classifier.snapshots
+    head = f"| {TITLES[measure]} after iteration | {' | '.join(f'{i:,}' for i in at)} |\n| --- {'| ---: ' * len(at)}|\n"
+    rows = ((n, (_cell(found.gradients(n, measure, i), measure) for i in at)) for n in (*CLASSIFIERS, *RESIDUAL))
+    return head + "".join(f"| {n} | {' | '.join(cells)} |\n" for n, cells in rows)
 
 
 def _predictions(found: Results) -> str:
@@ -141,8 +159,24 @@ def _predictions(found: Results) -> str:
 def _prediction(before: Prediction, after: Prediction) -> str:
     cells = [before.name, before.measure, before.larger, before.smaller]
     for one in (before, after):
-        cells += [_shown(one.difference, 3), one.outcome]
+        cells += [shown(one.difference, 3), one.outcome]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _accuracy(found: Results) -> str:
+    """P6 to P13, in the order of their numbers."""
+    head = (
+        "As the first network's figure less the second's, in points:\n\n"
+        "| | measure | larger | smaller | paper | in small | |\n| --- | --- | --- | --- | ---: | ---: | --- |\n"
+    )
+    rows = sorted([*accuracy_predictions(found), order_prediction(found)], key=lambda row: int(row.name[1:]))
+    return head + "".join(map(_accuracy_row, rows))
+
+
+def _accuracy_row(row: Prediction) -> str:
+    paper = "" if row.points is None else f"{row.points:.1f}"
+    ours = shown(row.difference, 2) if row.points is None else shown(row.difference, 1, 100)
+    return f"| {row.name} | {row.measure} | {row.larger} | {row.smaller} | {paper} | {ours} | {row.outcome} |\n"
 
 
 def _level(found: Results) -> str:
@@ -154,7 +188,7 @@ def _table1(found: Results) -> str:
     rows = []
     for name, paper in {**CLASSIFIERS, **RESIDUAL}.items():
         bflops = computed.total(name).bflops_paper
-        rows.append(f"| {name} | {bflops:.3f} | {paper} | {_shown(found.mean(name, 'top1'), 1, 100)} |\n")
+        rows.append(f"| {name} | {bflops:.3f} | {paper} | {shown(found.mean(name, 'top1'), 1, 100)} |\n")
     return head + "".join(rows)
 
 
@@ -164,7 +198,7 @@ def _table2(found: Results) -> str:
     for name, paper in DETECTORS.items():
         bflops = computed.total(name.removesuffix(GIOU), computed.COCO).bflops_paper
         theirs = "not in the table | " if paper is None else f"{paper[0]} | {paper[1]}"
-        ours = " | ".join(_shown(found.mean(name, m), 1, 100) for m in ("AP", "AP50"))
+        ours = " | ".join(shown(found.mean(name, m), 1, 100) for m in ("AP", "AP50"))
         rows.append(f"| {name} | {bflops:.3f} | {theirs} | {ours} |\n")
     return head + "".join(rows)
 
@@ -172,7 +206,7 @@ def _table2(found: Results) -> str:
 def _speeds(found: Results) -> str:
     said = (
         f"Measured with {found.speeds['threads']} threads on {found.speeds['cpu']} (load {found.speeds['load']:.1f}), "
-        "onnxruntime, in rounds side by side." if found.speeds
+        "onnxruntime, all in every round." if found.speeds
         else "Measured once, onnxruntime, two threads; `python -m tools.claims --only speed` measures again,\nwith the "
         "time of each layer beside its roofline."
     )  # fmt: skip

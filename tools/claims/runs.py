@@ -1,7 +1,9 @@
 """Trainings that go on where they were stopped, and what is measured on each: a JSON file when it is whole.
 
 Decision: a run is `darknet_py.train` in a folder of its own, which resumes bit by bit; what is measured is measured
-from the weights files that it leaves. A run that cannot be trained is a result too: it keeps its error.
+from the weights files that it leaves. A run whose numbers become none is a result too: it keeps its error. Everything
+else that goes wrong (a full disk, another process in the same folder) is no result: it is told, the others go on, and
+the same call tries again.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from darknet_py import evaluate, evaluate_classifier, files, load, train
+from darknet_py.apps.train.broken import NoNumberError
 from darknet_py.apps.train.events import Finished, Resumed, Step
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.initial import initial_weights
 from darknet_py.darknet.weights import read_weights
-from darknet_py.errors import DarknetError
+from darknet_py.errors import DarknetError, DataError
 from darknet_py.ir.graph import Graph
 
 from .glyphs import CLASSES, LEVELS, UNSEEN, Level, glyph_picture, write_glyphs, write_scenes
@@ -31,7 +35,6 @@ from .probe import classification_loss, probe, scores_of
 Say = Callable[[str], None]
 NICENESS = 19
 THREADS = 1  # of a training: two side by side get more out of two cores than one with two threads
-SNAPSHOTS = 4  # of a classifier's training, at which gradients are probed, beside its beginning
 SAVE_SECONDS = 60.0
 EASY, HARD = 0.9, 0.6  # top-1 of the pilot between which a level is taken
 SAID_EACH = 100  # iterations
@@ -47,6 +50,11 @@ class Place:
     def data(self, kind: str, level: int = 0) -> Path:
         """The folder of a data set."""
         return self.folder / "data" / (f"glyphs-{level}" if kind == "classifier" else "scenes")
+
+    @property
+    def level(self) -> Path:
+        """The level that was chosen, and what its pilots reached."""
+        return self.folder / "level.json"
 
     def run(self, run: Run) -> Path:
         """The folder of a training."""
@@ -64,8 +72,31 @@ def at_the_lowest_priority() -> None:
 
 def results_of(place: Place, budget: Budget) -> dict[str, Any]:
     """What has been measured until now, by the keys of runs; runs that are missing are not in it."""
-    found = {run.key: place.result(run) for run in budget.runs()}
-    return {key: json.loads(path.read_text()) for key, path in found.items() if path.is_file()}
+    found = {run.key: _kept(place.result(run)) for run in budget.runs()}
+    return {key: result for key, result in found.items() if result is not None}
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    """A result; None if it is not there, or is no JSON: a machine that stops may leave an empty file."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def settle(place: Place, budget: Budget, level: int | None = None) -> None:
+    """Say what a folder is for, and the level if one was chosen elsewhere: what is trained must not be mixed.
+
+    Raises `DataError` where the folder is for another budget.
+    """
+    path, text = place.folder / "budget.json", json.dumps(asdict(budget), indent=1)
+    if path.is_file() and path.read_text() != text:
+        raise DataError(
+            f"{place.folder} has trainings of another budget\n  hint: move it away, or name another folder with --out"
+        )
+    files.write_whole(path, text.encode(), replace=True)
+    if level is not None and _kept(place.level) is None:
+        files.write_whole(place.level, json.dumps({"level": level}).encode(), replace=True)
 
 
 def prepare(place: Place, budget: Budget, level: int) -> None:
@@ -74,36 +105,60 @@ def prepare(place: Place, budget: Budget, level: int) -> None:
         data_of(place, run, budget.part(run.kind), level)
 
 
-def work_off(place: Place, budget: Budget, say: Say, share: tuple[int, int] = (0, 1)) -> None:
-    """Train and measure what is missing of one share of the list. Ctrl-C stops it, and the same call goes on."""
+def work_off(
+    place: Place, budget: Budget, say: Say, share: tuple[int, int] = (0, 1), known: Collection[str] = ()
+) -> list[str]:
+    """Train and measure what is missing of one share of the list; the keys of those that came to nothing this time.
+
+    `known` are the keys of those that are there. Ctrl-C stops it, and the same call goes on.
+    """
     level = chosen_level(place, budget, say)
     first, count = share
-    for run in [*budget.runs()][first::count]:
-        finish(place, run, budget, level, say)
+    left = []
+    for run in [run for run in budget.runs() if run.key not in known][first::count]:
+        try:
+            finish(place, run, budget, level, say)
+        except DarknetError as e:
+            say(f"{run.key}: {e}")
+            left.append(run.key)
+        except Exception:  # whatever it is, a night of other trainings does not end with it
+            say(f"{run.key}: {traceback.format_exc()}")
+            left.append(run.key)
+    return left
 
 
 def chosen_level(place: Place, budget: Budget, say: Say) -> int:
     """How hard the glyphs are, by the rule of PREDICTIONS.md."""
-    path = place.folder / "level.json"
-    if path.is_file():
-        return int(json.loads(path.read_text())["level"])
-    tried = []
-    for level in range(len(LEVELS)):
-        run = Run("classifier", PILOT, PILOT_SEED + level)
-        top1 = finish(place, run, budget, level, say, probed=False).get("top1", 0.0)
-        tried.append(top1)
-        if top1 <= EASY:
-            break
-    chosen = len(tried) - 1 if len(tried) == 1 or tried[-1] >= HARD else len(LEVELS) - 1
-    files.write_whole(path, json.dumps({"level": chosen, "pilots": tried}).encode(), replace=True)
+    if (kept := _kept(place.level)) is not None:
+        return int(kept["level"])
+    tried: list[float] = []
+    while not _is_settled(tried):
+        run = Run("classifier", PILOT, PILOT_SEED, len(tried))
+        tried.append(finish(place, run, budget, len(tried), say, probed=False).get("top1", 0.0))
+    chosen = len(tried) - 1
+    files.write_whole(place.level, json.dumps({"level": chosen, "pilots": tried}).encode(), replace=True)
     return chosen
 
 
+def _is_settled(tried: list[float]) -> bool:
+    """Whether the last of the levels that were tried is the one: neither easy nor hard, too hard at once, or the last.
+
+    >>> _is_settled([0.95]), _is_settled([0.95, 0.7]), _is_settled([0.3]), _is_settled([0.95, 0.3])
+    (False, True, True, False)
+    """
+    if not tried:
+        return False
+    return HARD <= tried[-1] <= EASY or len(tried) == len(LEVELS) or (len(tried) == 1 and tried[0] < HARD)
+
+
 def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, probed: bool = True) -> dict[str, Any]:
-    """Train one network to its end and measure it; what came of it, which is also written."""
+    """Train one network to its end and measure it; what came of it, which is also written.
+
+    Raises `DarknetError` for what is no result.
+    """
     path = place.result(run)
-    if path.is_file():
-        return dict(json.loads(path.read_text()))
+    if (kept := _kept(path)) is not None:
+        return kept
     part = budget.part(run.kind)
     data = data_of(place, run, part, level)
     begin = time.process_time()
@@ -112,11 +167,21 @@ def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, prob
         weights = trained(place, run, part, data, say)
         found |= measured(place, run, part, weights, data, level, budget.probe if probed else 0)
     except DarknetError as e:
+        if not isinstance(e.__cause__, NoNumberError):
+            raise
         found["failed"] = str(e)
     found["processor_seconds_of_the_last_start"] = round(time.process_time() - begin, 1)
     files.write_whole(path, json.dumps(found, indent=1).encode(), replace=True)
+    _tidy(place.run(run) / "backup")
     say(f"{run.key}: {_said(found)}")
     return found
+
+
+def _tidy(backup: Path) -> None:
+    """Let go of what has been measured, and keep the final weights: all states of all runs are 8 GB."""
+    for path in backup.iterdir() if backup.is_dir() else ():
+        if path.suffix in (".weights", ".state") and not path.stem.endswith("_final"):
+            path.unlink()
 
 
 def _said(found: dict[str, Any]) -> str:
@@ -133,8 +198,7 @@ def data_of(place: Place, run: Run, part: Part, level: int) -> Path:
         else:
             write_scenes(folder, part.learned, part.unseen)
     own = place.run(run) / "claims.data"
-    each = max(1, part.iterations // SNAPSHOTS)
-    return files.write_whole(own, f"{path.read_text()}saveweights={each}\n".encode(), replace=True)
+    return files.write_whole(own, f"{path.read_text()}saveweights={part.each}\n".encode(), replace=True)
 
 
 def trained(place: Place, run: Run, part: Part, data: Path, say: Say) -> Path:
@@ -173,12 +237,11 @@ def measured(place: Place, run: Run, part: Part, weights: Path, data: Path, leve
 def along(cfg: Path, weights: Path, part: Part, seed: int, level: Level, probed: int) -> dict[str, dict[str, float]]:
     """The measures of duplicate gradients by iteration: at the beginning, at each snapshot, and at the end."""
     graph = compile_cfg(cfg.read_bytes(), str(cfg)).check().graph
-    each = max(1, part.iterations // SNAPSHOTS)
     stem = str(weights).removesuffix("_final.weights")
-    files_ = {i: Path(f"{stem}_{i}.weights") for i in range(each, part.iterations, each)}
-    states = {0: graph.with_data(initial_weights(graph, seed).arrays)}
-    states |= {i: _loaded(graph, path) for i, path in files_.items() if path.is_file()}
-    states[part.iterations] = _loaded(graph, weights)
+    begin, *between, end = part.snapshots
+    states = {begin: graph.with_data(initial_weights(graph, seed).arrays)}
+    states |= {i: _loaded(graph, Path(f"{stem}_{i}.weights")) for i in between}
+    states[end] = _loaded(graph, weights)
     return {str(i): asdict(probe_of(state, probed, level)) for i, state in states.items()}
 
 
