@@ -16,7 +16,7 @@ from math import sqrt
 import numpy as np
 
 from ..backends.precision import INT8, Precision
-from ..backends.session import Session, initial_states, open_session
+from ..backends.session import Session, open_session
 from ..contract.program import Program
 from ..errors import Say, to_nobody
 from ..ir.graph import Graph, Op, Value
@@ -34,7 +34,7 @@ from ..ir.int8 import (
     whole_weights,
 )
 from ..passes import optimize, passes_for
-from ..vision.inference import prepare
+from ..vision.inference import inputs_of
 from ..vision.sources import Found, pictures
 
 BINS = 2048  # of the numbers of a value
@@ -56,7 +56,8 @@ def calibrate(
     no picture, and `BackendError` where the back end cannot run the network in 8 bits.
     """
     graph = optimize(program.graph, passes_for("file"))
-    inputs = [_input(program, file) for file in files]
+    contract = program.contract
+    inputs = [inputs_of(picture, contract) for f in files for picture in pictures(f, contract.shape[0])]
     found = _Numbers(graph, inputs)
     whole = Calibration(found.ranges(), biases=found.corrections())
     open_with = partial(_open, program.graph, backend)
@@ -84,15 +85,6 @@ def calibrate(
     kept = ", ".join(name for name in worst if name in whole.in_float)
     tell(f"int8 in {backend}: {kept} in float32, being the worst: off by {total:.1%}")
     return whole
-
-
-def _input(program: Program, file: Found) -> Inputs:
-    """What the network gets for a picture, with memories of zeros."""
-    contract = program.contract
-    (picture,) = pictures(file, contract.shape[0])
-    batch = np.zeros((1, *contract.shape), np.float32)
-    prepare(picture, contract, contract.letterbox, batch[0])
-    return [batch, *initial_states(program.graph)]
 
 
 def _open(graph: Graph, backend: str, calibration: Calibration) -> Session:

@@ -28,7 +28,7 @@ from ..errors import DataError, Say, counted, to_nobody
 from ..files import check_file
 from ..ir.int8 import Calibration
 from ..vision.datasets import list_pictures
-from ..vision.inference import prepare, results_of
+from ..vision.inference import inputs_of, results_of
 from ..vision.results import Results
 from ..vision.sources import Found, PictureFile, expand, pictures
 from ..zoo.names import ByNumber
@@ -181,9 +181,7 @@ class _Opened:
         """What it finds in a picture, with memories of zeros and Darknet's thresholds."""
         contract = self.contract
         (picture,) = pictures(file, contract.shape[0])
-        batch = np.zeros((contract.batch or 1, *contract.shape), np.float32)
-        prepare(picture, contract, contract.letterbox, batch[0])
-        self.inputs = [batch, *(np.zeros((len(batch), *s.shape), np.float32) for s in contract.states)]
+        self.inputs = inputs_of(picture, contract)
         results = self.session.run(self.inputs)
         outputs = contract.sample(results[: len(results) - len(contract.states)], 0)
         return results_of(outputs, picture, contract, ByNumber(contract.names), threshold=CONF, iou=IOU)

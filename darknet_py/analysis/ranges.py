@@ -14,7 +14,7 @@ import numpy as np
 from ..backends.session import open_session
 from ..contract.contract import Contract
 from ..ir.graph import Graph, Value
-from ..vision.inference import prepare
+from ..vision.inference import inputs_of
 from ..vision.sources import Found, pictures
 
 AT_ONCE = 1 << 25  # numbers: 128 MB of values are kept at a time
@@ -22,20 +22,13 @@ AT_ONCE = 1 << 25  # numbers: 128 MB of values are kept at a time
 
 def measure_ranges(graph: Graph, contract: Contract, files: Sequence[Found]) -> dict[Value, tuple[float, float]]:
     """The (least, largest) number of each computed value of a graph with its parameters loaded."""
-    inputs = [_input(contract, f) for f in files]
+    inputs = [inputs_of(picture, contract) for f in files for picture in pictures(f, contract.shape[0])]
     found: dict[Value, tuple[float, float]] = {}
     for values in _groups([op.output for op in graph.ops if op.output.batched]):
         session = open_session(graph.with_outputs(values), "onnxruntime", winograd=False)
-        limits = np.array([[(y.min(), y.max()) for y in session.run([x])] for x in inputs], np.float64).mean(0)
+        limits = np.array([[(y.min(), y.max()) for y in session.run(x)] for x in inputs], np.float64).mean(0)
         found |= {v: (float(low), float(high)) for v, (low, high) in zip(values, limits, strict=True)}
     return found
-
-
-def _input(contract: Contract, file: Found) -> np.ndarray:
-    (picture,) = pictures(file, contract.shape[0])
-    array = np.zeros((1, *contract.shape), np.float32)
-    prepare(picture, contract, contract.letterbox, array[0])
-    return array
 
 
 def _groups(values: Sequence[Value]) -> Iterator[list[Value]]:

@@ -14,10 +14,10 @@ from .options import (
     device_option,
     echo,
     message,
+    named_precision_options,
     network_options,
     overwrite,
     precision_of,
-    precision_options,
     replace_option,
     weights_option,
     write_json,
@@ -52,7 +52,7 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
 )
 @click.option("--backend", type=click.Choice(backends()), default=DEFAULT, show_default=True, help="What computes.")
 @device_option
-@precision_options
+@named_precision_options
 @click.option("--format", "form", type=click.Choice(("jsonl", "parquet")), default="jsonl", show_default=True,
               help="How rows are written; Parquet needs the extra [batch].")  # fmt: skip
 @click.option("--column", metavar="NAME", help="The column of Parquet files that holds the pictures' bytes.")

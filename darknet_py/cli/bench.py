@@ -13,8 +13,8 @@ from .options import (
     echo,
     exported_option,
     message,
+    named_precision_options,
     precision_of,
-    precision_options,
     verbose_option,
     write_json,
 )
@@ -36,7 +36,7 @@ WORST_LAYERS = 20
 @click.option("--dialect", type=click.Choice(DIALECTS), help="Whose Darknet the cfg is for (default: inferred).")
 @click.option("--random-weights", "random", type=click.IntRange(0), metavar="SEED", help="Random numbers as weights.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
-@precision_options
+@named_precision_options
 @verbose_option
 @click.pass_context
 def command(

@@ -124,25 +124,36 @@ device_option = click.option(
     help="Where it computes: cpu, cuda[:N], tensorrt[:N], directml[:N], coreml, openvino:GPU … (default: cpu).",
 )
 
-_PRECISION = (
-    click.option(
-        "--precision", type=click.Choice((*KINDS, AUTO.name)), default=F32, show_default=True,
-        help="What it computes in; int8 is calibrated on --data; auto: the fastest here that loses at most --max-loss.",
-    ),
-    click.option(
-        "--data", "precision_data", type=click.Path(path_type=Path), metavar="PICTURES",
-        help="Pictures for --precision int8 and auto: a .data file, a list, a folder; best with labels.",
-    ),
-    click.option(
-        "--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
-        help="How much mAP --precision may cost (default for auto: 0.005; for int8 it is only told).",
-    ),
-)  # fmt: skip
-
 
 def precision_options(command: F) -> F:
-    """The options of what a network computes in; `precision_of` takes them out again."""
-    for option in reversed(_PRECISION):
+    """The options of what a network computes in, 'auto' among it; `precision_of` takes them out again."""
+    return _of_precision(
+        command, (*KINDS, AUTO.name), "; auto: the fastest here that loses at most --max-loss", " and auto",
+        "default for auto: 0.005; for int8 it is only told",
+    )  # fmt: skip
+
+
+def named_precision_options(command: F) -> F:
+    """`precision_options` of a command for which a precision has to be named, and is not to be found."""
+    return _of_precision(command, tuple(KINDS), "", "", "default: it is only told")
+
+
+def _of_precision(command: F, kinds: tuple[str, ...], auto: str, also: str, default: str) -> F:
+    options = (
+        click.option(
+            "--precision", type=click.Choice(kinds), default=F32, show_default=True,
+            help=f"What it computes in; int8 is calibrated on --data{auto}.",
+        ),
+        click.option(
+            "--data", "precision_data", type=click.Path(path_type=Path), metavar="PICTURES",
+            help=f"Pictures for --precision int8{also}: a .data file, a list, a folder; best with labels.",
+        ),
+        click.option(
+            "--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
+            help=f"How much mAP --precision may cost ({default}).",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -29,6 +29,17 @@ def prepare(picture: Picture, contract: Contract, letterbox: bool, out: np.ndarr
         raise DataError(f"{picture.path}: {e}") from None
 
 
+def inputs_of(picture: Picture, contract: Contract) -> list[np.ndarray]:
+    """All that a network gets for one picture: (n, c, h, w), of which it is the first, and memories of zeros.
+
+    Raises `DataError` if it does not fit.
+    """
+    count = contract.batch or 1
+    batch = np.zeros((count, *contract.shape), np.float32)
+    prepare(picture, contract, contract.letterbox, batch[0])
+    return [batch, *(np.zeros((count, *state.shape), np.float32) for state in contract.states)]
+
+
 def _cut(image: np.ndarray, contract: Contract, out: np.ndarray) -> None:
     """The middle of a picture, resized as the contract says."""
     if contract.interpolation == "darknet":

@@ -168,6 +168,15 @@ def test_batch_work_names_its_precision(tmp_path: Path, photos: Path) -> None:
         batch(write_detector(tmp_path), photos, tmp_path / "out", precision="auto", data=photos)
 
 
+def test_a_command_that_wants_a_named_precision_does_not_offer_to_find_one(tmp_path: Path, photos: Path) -> None:
+    """Timing back ends beside each other, or many pictures on many days, has to be in one."""
+    for given in (("bench", "my.cfg"), ("batch", "my.cfg", photos, "out"), ("export", "my.cfg")):
+        done = invoke(*given, "--precision", "auto")
+        assert done.exit_code == 2
+        assert "'auto' is not one of 'f32'" in done.stderr
+        assert "|auto]" not in invoke(given[0], "--help").stdout
+
+
 def test_the_commands_take_it(tmp_path: Path, labelled: Path) -> None:
     cfg = write_detector(tmp_path)
     run = partial(invoke, "run", cfg, labelled / "0.png", "--no-save", "--precision")
