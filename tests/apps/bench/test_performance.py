@@ -257,8 +257,12 @@ def test_other_precisions_are_held_against_each_other_only() -> None:
     one["sides"]["darknet-py on OpenVINO"] = {**one["sides"][OURS], "precision": "bf16"}
     assert best_of(one, "network", False) is None
     assert ratio_of(one, "darknet-py on OpenVINO", PLAIN, "network") == 0.5
-    (bar,) = (bar for bar in bars({**RESULT, "networks": [one]}) if "at bf16" in bar["title"])
-    assert bar["value"] == 0.5
+    found = {bar["title"]: bar["value"] for bar in bars({**RESULT, "networks": [one]}) if "bf16" in bar["title"]}
+    assert found == {
+        "darknet-py (best back end) / best other side, both in bf16, network, geometric mean": 0.5,
+        "darknet-py (best back end) in bf16 / in f32, network, geometric mean": 1.0,
+        "darknet-py (best back end) in bf16 / best other side in f32, image to detections, geometric mean": None,
+    }
 
 
 def test_the_report_has_many_pictures_and_what_is_around_the_network() -> None:
@@ -280,6 +284,14 @@ def test_machines_stand_side_by_side_each_with_its_name() -> None:
         "| darknet-py (onnxruntime) / OpenCV 4 importer, image to detections, geometric mean | >= 1.3 | 2 | 2 |" in text
     )
     assert "| part of the SGEMM peak, 3x3-dominated networks | >= 0.7 | **0.6** | **0.6** |" in text
+
+
+def test_a_machine_with_more_precisions_keeps_its_bars_beside_those_of_the_others() -> None:
+    more = network("yolov4 (416)", ours=(1.0, 1.0, 1.0))
+    more["sides"]["darknet-py on OpenVINO"] = {**more["sides"][OURS], "precision": "bf16"}
+    text = side_by_side([RESULT, {**RESULT, "networks": [*RESULT["networks"], more]}], "results")  # type: ignore[misc]
+    whole, mean = "whole process, one image / the same job as an OpenCV 4 script", "geometric mean"
+    assert [line for line in text.splitlines() if whole in line] == [f"| {whole}, {mean} | >= 1 | 1.5 | 1.5 |"]
 
 
 def test_what_is_written_of_machines_is_what_their_results_say() -> None:

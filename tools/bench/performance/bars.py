@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import geometric_mean, median
 from typing import Any
 
-from darknet_py.backends.precision import F32
+from darknet_py.backends.precision import BF16, F32
 
 from .networks import OURS
 
@@ -81,11 +81,16 @@ def best_of(network: Result, measure: str, ours: bool, precision: str = F32) -> 
     return min(timed, key=lambda name: timed[name]) if timed else None
 
 
-def best_ratios(rows: Iterable[Result], measure: str, precision: str = F32) -> dict[str, float]:
-    """How many times as fast our best back end is as the best of the others, by network."""
+def best_ratios(
+    rows: Iterable[Result], measure: str, precision: str = F32, beside: str = F32, *, ourselves: bool = False
+) -> dict[str, float]:
+    """How many times as fast our best back end at a precision is, by network.
+
+    That is than the best of the others at the precision `beside`, or than our own best there.
+    """
     found = {}
     for n in rows:
-        ours, theirs = (best_of(n, measure, mine, precision) for mine in (True, False))
+        ours, theirs = best_of(n, measure, True, precision), best_of(n, measure, ourselves, beside)
         ratio = ratio_of(n, ours, theirs, measure) if ours and theirs else None
         if ratio is not None:
             found[n["title"]] = ratio
@@ -98,12 +103,15 @@ def _of_size(rows: Iterable[Result], ratios: dict[str, float], is_large: bool) -
 
 
 def _precisions(rows: Iterable[Result]) -> Iterable[dict[str, Any]]:
-    """A bar for each other precision that somebody computes in."""
+    """The bars of bfloat16: the rows are there on every machine, so that those of several stand side by side."""
     rows = list(rows)
-    others = {side.get("precision", F32) for n in rows for side in n["sides"].values()} - {F32}
-    for precision in sorted(others):
-        found = best_ratios(rows, "network", precision)
-        yield _mean(f"darknet-py (best back end) / best other side at {precision}, network", found, 1.0)
+    ours = "darknet-py (best back end)"
+    same = best_ratios(rows, "network", BF16, BF16)
+    yield _mean(f"{ours} / best other side, both in bf16, network", same, 1.0)
+    gained = best_ratios(rows, "network", BF16, ourselves=True)
+    yield _mean(f"{ours} in bf16 / in f32, network", gained, 2.2)
+    best = best_ratios(rows, "detect", BF16)
+    yield _mean(f"{ours} in bf16 / best other side in f32, image to detections", best, 2.0)
 
 
 def _throughput(measured: Iterable[Result]) -> Iterable[dict[str, Any]]:
