@@ -29,6 +29,7 @@ from .stream import Findings, Skip, Steps, Workers, stream
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Say
+    from .precision import Chosen
 
 
 def to_stderr(text: str) -> None:
@@ -49,7 +50,8 @@ class Model:
         self.names: dict[int, str] = ByNumber(contract.names)
         self._tails = lru_cache(1)(self._open_tails)
         self._lock = Lock()  # of what recurrent layers remember
-        self.again: partial[Model] | None = None  # opens it anew, with what was said to `load`
+        self.again: partial[Model] | None = None  # opens it anew, with what was said to `load` and found since
+        self.chosen: Chosen | None = None  # where a precision or a back end for it was looked for
         self.tell: Say = to_stderr
         self.findings = Findings()
         self._said: set[str] = set()
@@ -63,7 +65,8 @@ class Model:
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[partial[Model]]]:
         """A model travels to another process as what was said to `load`, and is opened there again.
 
-        What recurrent layers remember stays behind.
+        A precision that was found goes with it, so that both are one network. What recurrent layers remember stays
+        behind.
         """
         if self.again is None:
             raise DataError("this model was not made by load, and cannot be opened elsewhere: open it in each process")

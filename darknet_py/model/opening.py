@@ -79,7 +79,8 @@ def load(
     given["names"] = _absolute(names)
     kept: dict[str, Any] = {key: value for key, value in options.items() if key not in ("say", "explain")}  # functions
     paths: dict[str, Any] = dict(cfg=_absolute(cfg), weights=_absolute(weights))
-    model.again = partial(load, **paths, backend=backend, **given, quiet=quiet, **kept)
+    found = model.chosen.again if model.chosen else {}  # nobody looks for it twice, or finds something else
+    model.again = partial(load, **paths, **{"backend": backend, **given, **found}, quiet=quiet, **kept)
     return model
 
 
@@ -237,7 +238,9 @@ def from_network(
     chosen = find_precision(program, backend, precision, data, max_loss, say, own)
     asked = {**_told(chosen.backend, say), **options} if chosen.backend == AUTO.name else own
     session = open_session(program.graph, chosen.backend, precision=chosen.precision, **asked)
-    return Model(session, program.contract, network)
+    model = Model(session, program.contract, network)
+    model.chosen = chosen
+    return model
 
 
 def _load_written(

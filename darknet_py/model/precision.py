@@ -47,6 +47,12 @@ class Chosen:
     precision: Precision
     told: tuple[str, ...] = ()
 
+    @property
+    def again(self) -> dict[str, Any]:
+        """What to say to `load` in the place of 'auto'; only int8 needs the pictures again."""
+        named: dict[str, Any] = {"backend": self.backend, "precision": self.precision.kind}
+        return named if self.precision.kind == INT8 else {**named, "data": None, "max_loss": None}
+
 
 def find_precision(
     program: Program, backend: str, precision: str, data: str | Path | None, max_loss: float | None, say: Say | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 from pathlib import Path
 
@@ -114,6 +115,27 @@ def test_auto_takes_the_fastest_that_loses_little(tmp_path: Path, labelled: Path
     _, said = loaded(write_detector(tmp_path), precision="auto", data=labelled)
     assert sum(line.endswith(": taken") for line in said) == 1
     assert "ms" in said[-1]
+
+
+@pytest.mark.parametrize("taken", ["int8", "f32"])
+def test_what_was_found_is_not_looked_for_again_where_the_model_is_opened_again(
+    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    """For several runs at once, on other threads or in another process: the same network, and nothing is timed."""
+    ways = [("onnxruntime", taken, 0.001), ("numpy", "f32", 0.002)]
+    monkeypatch.setattr(module.Search, "_timed", lambda *_: ways)
+    model = load(write_detector(tmp_path), precision="auto", data=labelled, max_loss=1, quiet=True)
+
+    def searched(*_: object) -> None:
+        raise AssertionError("it was looked for again")
+
+    monkeypatch.setattr(module.Search, "fastest", searched)
+    assert model.again is not None
+    assert model.again.keywords["precision"] == taken
+    noise = np.random.default_rng(0).random((1, *model.contract.shape), np.float32)
+    for other in (model.again(threads=1), pickle.loads(pickle.dumps(model))):
+        for a, b in zip(other.run(noise), model.run(noise), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_auto_goes_on_to_float32_where_all_else_loses(
