@@ -147,6 +147,15 @@ def test_a_training_is_measured_once_and_has_its_gradients_along_the_way(tmp_pat
     kept = place.result(CLASSIFIER)
     kept.write_text(kept.read_text().replace('"top1"', '"was top1"'))
     assert "was top1" in finish(place, CLASSIFIER, TINY, 0, print)  # it is not measured again
+    # What was measured has let go of its snapshots; where a crash takes the result as well, it is trained again.
+    assert not [*place.run(CLASSIFIER).glob("backup/*_2.weights")]
+    kept.write_text("")
+    again = finish(place, CLASSIFIER, TINY, 0, print)
+    assert (again["top1"], again["duplication"]) == (found["top1"], found["duplication"])
+    (place.run(CLASSIFIER) / "classifier.cfg").write_text("[net]\n")
+    kept.unlink()
+    with pytest.raises(DataError, match="has a training of another cfg"):
+        finish(place, CLASSIFIER, TINY, 0, print)
 
 
 def test_a_training_whose_numbers_become_none_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,15 +202,23 @@ def data_of(place: Place, run: Run, part: Part, level: int) -> Path:
 
 
 def trained(place: Place, run: Run, part: Part, data: Path, say: Say) -> Path:
-    """The final weights of a run. Raises `DarknetError`."""
+    """The final weights of a run; it begins anew where the snapshots that are to be measured are gone.
+
+    Raises `DarknetError`, also where another cfg was trained in its folder.
+    """
     folder = place.run(run)
     cfg = folder / f"{run.kind}.cfg"
     final = folder / "backup" / f"{run.kind}_final.weights"
     text = cfg_of(run, part).encode()
-    if not cfg.is_file() or cfg.read_bytes() != text:
-        files.write_whole(cfg, text, replace=True)
-    if final.is_file():
+    if cfg.is_file() and cfg.read_bytes() != text:
+        raise DataError(f"{folder} has a training of another cfg\n  hint: move it away")
+    files.write_whole(cfg, text, replace=True)
+    snapshots = _snapshots(final, part).values() if run.kind == "classifier" and run.pilot is None else ()
+    if all(path.is_file() for path in (final, *snapshots)):
         return final
+    if final.is_file():
+        for path in (final, folder / "backup" / f"{run.kind}_last.state"):
+            path.unlink(missing_ok=True)
     events = train(cfg, data, backup=folder / "backup", seed=run.seed, save_seconds=SAVE_SECONDS, threads=THREADS)
     for event in events:
         if isinstance(event, Resumed):
@@ -237,12 +245,15 @@ def measured(place: Place, run: Run, part: Part, weights: Path, data: Path, leve
 def along(cfg: Path, weights: Path, part: Part, seed: int, level: Level, probed: int) -> dict[str, dict[str, float]]:
     """The measures of duplicate gradients by iteration: at the beginning, at each snapshot, and at the end."""
     graph = compile_cfg(cfg.read_bytes(), str(cfg)).check().graph
-    stem = str(weights).removesuffix("_final.weights")
-    begin, *between, end = part.snapshots
-    states = {begin: graph.with_data(initial_weights(graph, seed).arrays)}
-    states |= {i: _loaded(graph, Path(f"{stem}_{i}.weights")) for i in between}
-    states[end] = _loaded(graph, weights)
+    states = {0: graph.with_data(initial_weights(graph, seed).arrays)}
+    states |= {i: _loaded(graph, path) for i, path in {**_snapshots(weights, part), part.iterations: weights}.items()}
     return {str(i): asdict(probe_of(state, probed, level)) for i, state in states.items()}
+
+
+def _snapshots(final: Path, part: Part) -> dict[int, Path]:
+    """The weights between the beginning and the end of a training, by iteration."""
+    stem = str(final).removesuffix("_final.weights")
+    return {i: Path(f"{stem}_{i}.weights") for i in part.snapshots[1:-1]}
 
 
 def _loaded(graph: Graph, path: Path) -> Graph:
