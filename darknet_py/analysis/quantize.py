@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from operator import truediv as divide
 from pathlib import Path
 from statistics import median
@@ -27,12 +28,15 @@ from ..contract.thresholds import CONF, IOU
 from ..errors import DataError, Say, counted, to_nobody
 from ..files import check_file
 from ..ir.int8 import Calibration
-from ..vision.datasets import list_pictures
+from ..vision.datasets import labelled, list_pictures
 from ..vision.inference import inputs_of, results_of
+from ..vision.labels import Labels
 from ..vision.results import Results
 from ..vision.sources import Found, PictureFile, expand, pictures
 from ..zoo.names import ByNumber
 from .calibrate import calibrate
+from .evaluate.loss import PrecisionLoss, map_of
+from .evaluate.record import RECORDED, Detected
 
 HELD_OUT = 4  # every fourth picture
 ROUNDS = 5  # of the timing
@@ -65,16 +69,21 @@ class Loss:
 
 @dataclass(frozen=True)
 class Quantization:
-    """The loss on the pictures held out of the calibration and on the others, and the float time over the int8 time."""
+    """The loss on the pictures held out of the calibration and on the others, and the float time over the int8 time.
+
+    `scored` is what the labels of those held out say of it, if a detector's have some.
+    """
 
     held_out: Loss
     calibration: Loss
     speed: float
     runtime: str = "onnxruntime"
+    scored: PrecisionLoss | None = None
 
     def __str__(self) -> str:
+        labels = f"int8 against float32, by the labels of these: {self.scored}\n" if self.scored else ""
         return (
-            f"int8 against float32, pictures held out: {self.held_out}\n"
+            f"int8 against float32, pictures held out: {self.held_out}\n{labels}"
             f"int8 against float32, pictures of the calibration: {self.calibration}\n"
             f"int8 is {self.speed:.2f} times as fast as float32 in {self.runtime} on this machine"
         )
@@ -87,7 +96,9 @@ class Quantization:
     def of(cls, data: dict[str, Any]) -> Quantization:
         """The figures again."""
         losses = Loss(**data["held_out"]), Loss(**data["calibration"])
-        return cls(*losses, data["speed"], data.get("runtime", cls.runtime))
+        scored = data.get("scored")
+        runtime = data.get("runtime", cls.runtime)
+        return cls(*losses, data["speed"], runtime, PrecisionLoss(**scored) if scored else None)
 
 
 def quantize(program: Program, images: str | Path, say: Say = to_nobody) -> tuple[Calibration, Quantization]:
@@ -115,11 +126,33 @@ def compare_int8(
 ) -> Quantization:  # fmt: skip
     """What the int8 form of a network loses against the float32 one in the same runtime, and how much faster it is."""
     reference, candidate = (_Opened(session, contract) for session in (whole, small))
-    first, second = (
-        loss([reference.look(f) for f in files], [candidate.look(f) for f in files]) for files in (held_out, others)
-    )
+    labels = _labels_of(held_out, contract)
+    first, scored = _compare(reference, candidate, held_out, labels)
+    second, _ = _compare(reference, candidate, others)
     speeds = [divide(*(timed(s, reference.inputs) for s in (whole, small))) for _ in range(ROUNDS)]
-    return Quantization(first, second, median(speeds), runtime)
+    return Quantization(first, second, median(speeds), runtime, scored)
+
+
+def _labels_of(files: Sequence[Found], contract: Contract) -> list[Labels] | None:
+    """The labels of pictures; None where none has any, or where a network gives no boxes, or only the sure ones."""
+    examples = [labelled(f.path) for f in files if isinstance(f, PictureFile)]
+    is_scored = contract.decoders and not contract.is_suppressed and len(examples) == len(files)
+    if not is_scored or all(example.labels is None for example in examples):
+        return None
+    return [example.read(contract.names)[0] for example in examples]
+
+
+def _compare(
+    reference: _Opened, candidate: _Opened, files: Sequence[Found], labels: Sequence[Labels] | None = None
+) -> tuple[Loss, PrecisionLoss | None]:
+    """What the second loses on some pictures, and in mAP where there are labels."""
+    both = [[opened.look(f, is_scored=labels is not None) for f in files] for opened in (reference, candidate)]
+    found = loss(*([results for results, _ in seen] for seen in both))
+    if labels is None:
+        return found, None
+    classes = reference.contract.classes
+    before, after = (map_of([all_ for _, all_ in seen if all_ is not None], labels, classes) for seen in both)
+    return found, PrecisionLoss(len(files), before, after, is_map=True)
 
 
 def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
@@ -152,6 +185,15 @@ def loss(wanted: Sequence[Results], got: Sequence[Results]) -> Loss:
     return Loss(len(wanted), objects, len(matched) / objects, len(matched) / own, off)
 
 
+def agreement(wanted: Sequence[Results], got: Sequence[Results]) -> float:
+    """The part of what a network finds that another one finds too, or of its findings that are true if that is less.
+
+    For classifiers of the best classes; 1 where none finds anything.
+    """
+    found = loss(wanted, got)
+    return min((part for part in (found.recall, found.precision) if part is not None), default=1.0)
+
+
 def _compare_classes(a: Results, b: Results) -> Iterable[tuple[float, float]]:
     """The probabilities of the best class, if it is the same."""
     assert a.scores is not None
@@ -177,11 +219,12 @@ class _Opened:
         self.session, self.contract = session, contract
         self.inputs: list[np.ndarray] = []
 
-    def look(self, file: Found) -> Results:
-        """What it finds in a picture, with memories of zeros and Darknet's thresholds."""
+    def look(self, file: Found, *, is_scored: bool = False) -> tuple[Results, Detected | None]:
+        """What it finds in a picture with Darknet's thresholds, and all that counts in an mAP if it `is_scored`."""
         contract = self.contract
         (picture,) = pictures(file, contract.shape[0])
         self.inputs = inputs_of(picture, contract)
         results = self.session.run(self.inputs)
         outputs = contract.sample(results[: len(results) - len(contract.states)], 0)
-        return results_of(outputs, picture, contract, ByNumber(contract.names), threshold=CONF, iou=IOU)
+        found = partial(results_of, outputs, picture, contract, ByNumber(contract.names), iou=IOU)
+        return found(threshold=CONF), Detected.of(found(threshold=RECORDED)) if is_scored else None

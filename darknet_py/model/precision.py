@@ -36,7 +36,6 @@ MAX_LOSS = 0.005  # of mAP
 CALIBRATED = 64  # pictures at most: more say the same
 SCORED = 5000  # pictures at most
 MOST = 1 << 26  # bytes of what is kept
-RECORDED = 0.001  # the lowest score that counts in an mAP
 
 
 @dataclass(frozen=True)
@@ -238,8 +237,9 @@ class Search:
         return self._kept("loss", own, compute, asdict, lambda data: PrecisionLoss(**data))
 
     def _compared(self, backend: str, precision: Precision) -> PrecisionLoss:
-        from ..analysis.evaluate.loss import PrecisionLoss, agreement, map_of
+        from ..analysis.evaluate.loss import PrecisionLoss, map_of
         from ..analysis.evaluate.record import Detected
+        from ..analysis.quantize import agreement
 
         count = len(self._pictures.scored)
         session = open_session(self._program.graph, backend, precision=precision, **self._options)
@@ -260,6 +260,7 @@ class Search:
         return list(self._results(open_session(self._program.graph, DEFAULT)))
 
     def _results(self, session: Session) -> Iterator[Any]:
+        from ..analysis.evaluate.record import RECORDED
         from .model import Model
 
         paths = (str(example.picture) for example in self._pictures.scored)

@@ -151,7 +151,7 @@ def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
         return _open_coco(path, pictures)
     if path.suffix == ".data" and not path.is_dir() and (listed := _listed_coco(path, split)):
         return replace(_open_coco(listed, pictures), path=path)
-    found = Dataset(path, tuple(map(_example, _pictures(path, split))), ())
+    found = Dataset(path, tuple(map(labelled, _pictures(path, split))), ())
     return _named(found, split) if path.suffix == ".data" and not path.is_dir() else found
 
 
@@ -212,7 +212,8 @@ def _text_of_list(data: bytes, path: Path) -> str:
     return data.decode("utf-8", "surrogateescape") if encoding == "latin-1" else text
 
 
-def _example(picture: Path) -> Example:
+def labelled(picture: Path) -> Example:
+    """A picture with the labels that lie where `open_dataset` looks for them, if there are some."""
     for labels, layout in _label_places(picture):
         if is_file(labels):
             return Example(picture, labels, layout)

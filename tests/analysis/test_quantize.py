@@ -132,6 +132,30 @@ def test_the_command_prints_the_loss(tmp_path: Path, photos: Path) -> None:
     assert done.stderr.startswith("calibrating int8 for onnxruntime on 6 pictures of ")
 
 
+def test_with_labels_the_loss_is_told_as_map_and_on_how_few_pictures(tmp_path: Path, photos: Path) -> None:
+    for one in load(write_detector(tmp_path))(photos):  # labels are what it finds, so that its mAP is 1
+        rows = [f"{int(c)} {' '.join(map(str, box))}\n" for c, box in zip(one.boxes.cls, one.boxes.xywhn, strict=True)]
+        Path(one.path).with_suffix(".txt").write_text("".join(rows))
+    for given in (photos, f"{photos}/*.png"):
+        contract = export_onnx(write_detector(tmp_path), tmp_path / "net.onnx", int8=given, replace=True)
+        assert contract.int8 is not None
+        scored = Quantization.of(contract.int8).scored
+        assert scored is not None
+        # The only convolution is the head's: nothing is lost.
+        assert (scored.pictures, scored.lost, scored.is_map) == (2, 0, True)
+        assert scored.before == pytest.approx(1)
+        assert "by the labels of these: mAP" in str(Quantization.of(contract.int8))
+        assert "on 2 pictures, which are few" in str(Quantization.of(contract.int8))
+    assert read_contract(tmp_path / "net.onnx") == contract
+
+
+def test_figures_of_a_file_that_was_written_before_are_read() -> None:
+    loss = {"pictures": 1, "objects": 1, "recall": 1.0, "precision": 1.0, "difference": 0.0}
+    found = Quantization.of({"held_out": loss, "calibration": loss, "speed": 2.0})
+    assert (found.scored, found.runtime) == (None, "onnxruntime")
+    assert "labels" not in str(found)
+
+
 def test_one_picture_is_too_few_and_half_is_something_else(tmp_path: Path, photos: Path) -> None:
     cfg = write_classifier(tmp_path)
     with pytest.raises(DataError, match="one picture"):

@@ -20,7 +20,7 @@ import numpy as np
 
 from darknet_py.analysis.calibrate import CLOSE, calibrate
 from darknet_py.analysis.evaluate.coco import coco_numbers
-from darknet_py.analysis.evaluate.record import Detected
+from darknet_py.analysis.evaluate.record import RECORDED, Detected
 from darknet_py.backends.backend import backends
 from darknet_py.backends.precision import BF16, F32, INT8, KINDS, Precision
 from darknet_py.backends.session import Session, open_session
@@ -36,7 +36,6 @@ from .performance.networks import NETWORKS, find_cfg
 
 SHARED = Path(__file__).parents[3] / "shared"
 PAIRS = 7
-RECORDED = 0.001
 FAST = tuple(b for b in backends().values() if b.fast and b.installed)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from ...errors import counted
 from ...vision.labels import Labels
-from ...vision.results import Results
-from ..quantize import loss
 from .record import Detected
 from .score import score
 
@@ -46,12 +44,3 @@ def map_of(found: Sequence[Detected], labels: Sequence[Labels], classes: int) ->
     """The mAP at an overlap of 0.5 over the classes that have objects, read at 101 points as COCO's AP50."""
     _, result = score(found, labels, classes, points=101)
     return result.map_present
-
-
-def agreement(wanted: Sequence[Results], got: Sequence[Results]) -> float:
-    """The part of what a network finds that another one finds too, or of its findings that are true if that is less.
-
-    For classifiers of the best classes; 1 where none finds anything.
-    """
-    found = loss(wanted, got)
-    return min((part for part in (found.recall, found.precision) if part is not None), default=1.0)

@@ -16,6 +16,8 @@ import numpy as np
 from ...files import cache_dir
 from ...vision.results import Results
 
+RECORDED = 0.001  # the lowest score that is kept: what COCO evaluations start from
+
 
 @dataclass(frozen=True, eq=False)
 class Detected:

@@ -14,14 +14,14 @@ from ...analysis.chart import save_chart
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
-from ...analysis.evaluate.record import Detected
+from ...analysis.evaluate.record import RECORDED, Detected
 from ...analysis.evaluate.score import COUNTED
 from ...errors import counted
 from ...files import write_whole
 from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
-from .run import RECORDED, Evaluation
+from .run import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ import numpy as np
 from ...analysis.evaluate.coco import coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap
 from ...analysis.evaluate.matching import Matches
-from ...analysis.evaluate.record import Detected, append, evaluations, recorded
+from ...analysis.evaluate.record import RECORDED, Detected, append, evaluations, recorded
 from ...analysis.evaluate.score import IOU, score
 from ...errors import DataError, counted
 from ...model.model import Model
@@ -27,7 +27,6 @@ from ...vision.datasets import Dataset, open_dataset
 from ...vision.labels import Fault, Labels
 
 SCHEMA = "darknet-py/evaluation/1"
-RECORDED = 0.001  # the lowest score that is kept: what COCO evaluations start from
 
 Say = Callable[[str], None]
 
