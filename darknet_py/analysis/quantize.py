@@ -13,7 +13,7 @@ from functools import partial
 from operator import truediv as divide
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -38,7 +38,10 @@ from .calibrate import calibrate
 from .evaluate.loss import PrecisionLoss, map_of
 from .evaluate.record import RECORDED, Detected
 
+T = TypeVar("T")
+
 HELD_OUT = 4  # every fourth picture
+CALIBRATED = 64  # pictures at most: more say the same
 ROUNDS = 5  # of the timing
 OVERLAP = 0.5  # two boxes of one class are the same object from this IoU on
 
@@ -105,7 +108,8 @@ def quantize(program: Program, images: str | Path, say: Say = to_nobody) -> tupl
     """What pictures tell of a program with its parameters loaded, for int8 in onnxruntime, and what int8 loses then.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
-    held out. `say` is told what takes long. Raises `DataError` for too few pictures.
+    held out, and at most `CALIBRATED` of the others are looked at. `say` is told what takes long. Raises `DataError`
+    for too few pictures.
     """
     others, held_out = split_pictures(images)
     program = program.before_heads()
@@ -156,7 +160,7 @@ def _compare(
 
 
 def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
-    """The pictures of a path, folder, glob or data set to calibrate with, and those that are held out.
+    """The pictures of a path, folder, glob or data set to calibrate with, `CALIBRATED` at most, and those held out.
 
     Raises `DataError` for less than one of each.
     """
@@ -168,10 +172,21 @@ def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
     if len(files) == 1 and isinstance(files[0], PictureFile):
         check_file(files[0].path, "picture")  # what is not there is no picture
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
-    others = [f for f in files if f not in held_out]
+    rest = [f for i, f in enumerate(files, 1) if i % HELD_OUT] if len(files) >= HELD_OUT else files[:-1]
+    others = [f for f in evenly(rest, CALIBRATED) if f not in held_out]  # a picture may be listed twice
     if not others:
         raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
     return others, held_out
+
+
+def evenly(items: Sequence[T], most: int) -> tuple[T, ...]:
+    """At most so many, evenly from all.
+
+    >>> evenly(range(10), 4)
+    (0, 3, 6, 9)
+    """
+    step = max(1, -(-len(items) // most))
+    return tuple(items[::step])
 
 
 def loss(wanted: Sequence[Results], got: Sequence[Results]) -> Loss:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_LOSS = 0.005  # of mAP
-CALIBRATED = 64  # pictures at most: more say the same
 SCORED = 5000  # pictures at most
 MOST = 1 << 26  # bytes of what is kept
 
@@ -89,17 +88,19 @@ class _Pictures:
     @classmethod
     def of(cls, path: Path) -> _Pictures:
         """A .data file's train and valid; of anything else every second picture for either."""
+        from ..analysis.quantize import CALIBRATED, evenly
+
         dataset = _dataset(path, "valid")
         examples, labelled = dataset.examples, dataset.missing < len(dataset)
         others = _train(path, examples)
         if others:
-            return cls(path, _spread(others, CALIBRATED), _spread(examples, SCORED), labelled)
+            return cls(path, evenly(others, CALIBRATED), evenly(examples, SCORED), labelled)
         if len(examples) < 2:
             raise DataError(
                 f"{path} has one picture: one is needed to calibrate with, and one to measure the loss with"
             )
         first = tuple(e.picture for e in examples[::2])
-        return cls(path, _spread(first, CALIBRATED), _spread(examples[1::2], SCORED), labelled)
+        return cls(path, evenly(first, CALIBRATED), evenly(examples[1::2], SCORED), labelled)
 
     @property
     def stamp(self) -> str:
@@ -134,12 +135,6 @@ def _train(path: Path, examples: Sequence[Example]) -> tuple[Path, ...]:
         return ()
     scored = {e.picture for e in examples}
     return tuple(p for p in own if p not in scored)
-
-
-def _spread(items: Sequence[Any], most: int) -> tuple[Any, ...]:
-    """At most so many, evenly from all."""
-    step = max(1, -(-len(items) // most))
-    return tuple(items[::step])
 
 
 class Search:

@@ -179,6 +179,19 @@ def test_pictures_may_be_a_data_set(tmp_path: Path) -> None:
         assert (len(others), len(held_out)) == (4, 1)
 
 
+def test_of_very_many_pictures_some_calibrate_and_none_of_them_is_held_out(tmp_path: Path) -> None:
+    """All that calibrate are in memory at a time."""
+    paths = [tmp_path / f"{i:03}.png" for i in range(200)]
+    for path in paths:
+        path.touch()
+    (tmp_path / "my.list").write_text("".join(f"{path}\n" for path in (*paths, paths[0])))
+    for given, count in ((tmp_path, 50), (tmp_path / "my.list", 51)):  # every third of those that are not held out
+        others, held_out = split_pictures(given)
+        assert (len(others), len(held_out)) == (count, 50)
+        assert not {found.path for found in others} & {found.path for found in held_out}
+    assert [len(part) for part in split_pictures(f"{tmp_path}/00[0-2].png")] == [2, 1]
+
+
 def test_pictures_that_are_not_there_are_no_picture(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: No such file"):
         split_pictures(tmp_path / "nowhere")

@@ -233,7 +233,8 @@ def trained(place: Place, run: Run, part: Part, data: Path, say: Say) -> Path:
 def measured(place: Place, run: Run, part: Part, weights: Path, data: Path, level: int, probed: int) -> dict[str, Any]:
     """Accuracy on pictures that were not learned, and of classifiers what gradients duplicate along the training."""
     cfg = place.run(run) / f"{run.kind}.cfg"
-    model = load(cfg, weights, "onnxruntime", names=data, quiet=True)
+    # One thread, as the other worker has its own; and nothing kept for another start, which there is not.
+    model = load(cfg, weights, "onnxruntime", names=data, quiet=True, threads=THREADS, cache=False)
     if run.kind == "detector":
         result = evaluate(model, data, coco=True, resume=False, batch=BATCH)
         coco = result.coco or {}
