@@ -8,7 +8,7 @@ on (the heads) everything stays in float32: there a rounding moves a box or turn
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import truediv as divide
 from pathlib import Path
@@ -200,6 +200,18 @@ def loss(wanted: Sequence[Results], got: Sequence[Results]) -> Loss:
     return Loss(len(wanted), objects, len(matched) / objects, len(matched) / own, off)
 
 
+def without_picture(results: Results) -> Results:
+    """The same with a picture of its size that takes no memory: of thousands of pictures only what is found is kept.
+
+    >>> from ..vision.results import Boxes
+    >>> none = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), (48, 64))
+    >>> found = without_picture(Results(np.ones((48, 64, 3), np.uint8), "dog.jpg", {}, none))
+    >>> found.orig_shape, found.orig_img.strides
+    ((48, 64), (0, 0, 0))
+    """
+    return replace(results, orig_img=np.broadcast_to(np.uint8(0), results.orig_img.shape))
+
+
 def agreement(wanted: Sequence[Results], got: Sequence[Results]) -> float:
     """The part of what a network finds that another one finds too, or of its findings that are true if that is less.
 
@@ -242,4 +254,4 @@ class _Opened:
         results = self.session.run(self.inputs)
         outputs = contract.sample(results[: len(results) - len(contract.states)], 0)
         found = partial(results_of, outputs, picture, contract, ByNumber(contract.names), iou=IOU)
-        return found(threshold=CONF), Detected.of(found(threshold=RECORDED)) if is_scored else None
+        return without_picture(found(threshold=CONF)), Detected.of(found(threshold=RECORDED)) if is_scored else None

@@ -256,12 +256,13 @@ class Search:
 
     def _results(self, session: Session) -> Iterator[Any]:
         from ..analysis.evaluate.record import RECORDED
+        from ..analysis.quantize import without_picture
         from .model import Model
 
         paths = (str(example.picture) for example in self._pictures.scored)
         labelled = self._pictures.labelled and self._program.contract.decoders
         threshold = RECORDED if labelled else self._program.contract.threshold
-        yield from Model(session, self._program.contract)(paths, threshold, batch=1)
+        yield from map(without_picture, Model(session, self._program.contract)(paths, threshold, batch=1))
 
     @cached_property
     def _network(self) -> str:

@@ -61,6 +61,24 @@ def test_int8_says_what_it_costs_in_map_and_on_how_few_pictures(tmp_path: Path, 
     assert said[-1].endswith("on 3 pictures, which are few: a hundredth is chance")
 
 
+def test_pictures_are_let_go_of_once_they_were_looked_at(
+    tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the 5000 of a whole data set the pixels are 5 GB, and twice that in two precisions."""
+    kept: list[int] = []
+    whole = module.Search._results
+
+    def seen(self: module.Search, session: object) -> list[object]:
+        found = list(whole(self, session))  # type: ignore[arg-type]  # as it is called
+        kept.extend(one.orig_img.base.nbytes for one in found)
+        return found
+
+    monkeypatch.setattr(module.Search, "_results", seen)
+    loaded(write_detector(tmp_path), precision="int8", data=labelled)
+    assert len(kept) == 6  # three pictures, in either precision
+    assert set(kept) == {1}
+
+
 def test_without_labels_it_says_how_many_answers_are_the_same(tmp_path: Path, photos: Path) -> None:
     _, said = loaded(write_detector(tmp_path), precision="int8", data=photos)
     assert said[-1] == "precision: int8 in onnxruntime: 100.0% of the answers are the same on 3 pictures without labels"
