@@ -151,6 +151,7 @@ def test_times_whose_quartiles_overlap_are_too_near_to_tell() -> None:
         for ms in ((60, 55), (50, 55), (55.5, 55))
     ]
     assert said == [FAILS, HOLDS, ALIKE]
+    assert "| yolov3-csppelee-efm | 129 | 60.0 (59.0 to 61.0) | 2.00 " in page(speeds(60, 55))
 
 
 def test_every_prediction_about_gradients_is_compared() -> None:

@@ -206,7 +206,7 @@ def _table2(found: Results) -> str:
 def _speeds(found: Results) -> str:
     said = (
         f"Measured with {found.speeds['threads']} threads on {found.speeds['cpu']} (load {found.speeds['load']:.1f}), "
-        "onnxruntime, all in every round." if found.speeds
+        "onnxruntime, all in every round: median and\nquartiles." if found.speeds
         else "Measured once, onnxruntime, two threads; `python -m tools.claims --only speed` measures again,\nwith the "
         "time of each layer beside its roofline."
     )  # fmt: skip
@@ -218,8 +218,9 @@ def _speeds(found: Results) -> str:
     for name in ONCE:
         roof, row = computed.roof(name), found.speeds["rows"][name] if found.speeds else {"ms": ONCE[name]}
         head_ms, bound = (f"{row[k]:.1f}" if k in row else NOT_RUN for k in ("head_ms", "bound_ms"))
+        spread = f" ({row['low']:.1f} to {row['high']:.1f})" if "low" in row else ""
         rows.append(
-            f"| {name} | {PAPER_FPS[name]} | {row['ms']:.1f} | {roof.gflops:.2f} | {roof.megabytes:.1f} "
+            f"| {name} | {PAPER_FPS[name]} | {row['ms']:.1f}{spread} | {roof.gflops:.2f} | {roof.megabytes:.1f} "
             f"| {roof.intensity:.0f} | {head_ms} | {bound} |\n"
         )
     return said + head + "".join(rows) + _SAM.format(outcome=_OUTCOMES[slower(found, EFM, SPP)])
