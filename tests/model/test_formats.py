@@ -174,6 +174,20 @@ def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeyp
     assert "computes something else: 9.9e-03 of the scale" in told
 
 
+def test_boxes_without_a_width_to_speak_of_are_the_same_where_their_places_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(".onnx")
+    cfg = write_detector(tmp_path)
+    cfg.write_text(cfg.read_text().replace("anchors=16,16", "anchors=0.00001,16"))
+    real = agreement._expected
+    monkeypatch.setattr(agreement, "_expected", lambda *given: [y + np.float32(1e-5) for y in real(*given)])
+    assert " of random numbers are NumPy's" in export(cfg, tmp_path / "net.onnx", "--boxes", "nms")
+    monkeypatch.setattr(agreement, "_expected", lambda *given: [y + np.float32(0.05) for y in real(*given)])
+    told = said("export", cfg, "-o", tmp_path / "net.onnx", "--boxes", "nms", fails=True)
+    assert "computes something else: 0 of " in told
+
+
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_detector(tmp_path)
     for suffix in (".param", ".tflite"):
