@@ -61,6 +61,17 @@ def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[s
     raise DataError(f"{message}\n  hint: --replace (in Python: replace=True) replaces it; or write to another name")
 
 
+def check_outputs(
+    paths: Iterable[str | Path], *, replace: bool = False, sources: Iterable[str | Path] = ()
+) -> None:  # fmt: skip
+    """`check_output` of files that are written together: all before the first is, and for folders in the way too."""
+    sources = tuple(sources)
+    for path in paths:
+        check_output(path, replace=replace, sources=sources)
+        if (kind := kind_of(path)) not in ("a file", "nothing"):
+            raise DataError(f"cannot write {path}: it is {kind}")
+
+
 def write_whole(
     path: str | Path, data: bytes, *, replace: bool = False, sources: Iterable[str | Path] = ()
 ) -> Path:  # fmt: skip

@@ -48,8 +48,8 @@ def _parsed(file: BinaryIO, path: str | Path) -> onnx.ModelProto:
             f"{path} is no ONNX file, or was cut: {e}\n"
             "  hint: an .onnx file, whole, is read here; other formats are not"
         ) from None
-    if not model.HasField("graph"):  # nothing at all is a message too
-        raise DataError(f"{path} is no ONNX file, or was cut: it has no graph")
+    if not model.ByteSize():  # nothing is a message too
+        raise DataError(f"{path} is no ONNX file, or was cut: it is empty")
     return model
 
 

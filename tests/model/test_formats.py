@@ -188,6 +188,22 @@ def test_boxes_without_a_width_to_speak_of_are_the_same_where_their_places_are(
     assert "computes something else: 0 of " in told
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("net.param", "net.param"), ("net.param", "net.json"), ("net.cfg", "net.cfg"), ("net.cfg", "net.names"),
+     ("net.xml", "net.xml"), ("net.onnx", "net.onnx"), ("net.onnx", "net.onnx.data")],
+)  # fmt: skip
+def test_where_a_folder_is_in_the_way_of_one_file_none_is_written(tmp_path: Path, name: str, taken: str) -> None:
+    cfg, made = write_detector(tmp_path, "first"), tmp_path / "made"
+    (made / taken).mkdir(parents=True)
+    if find_format(Path(name)).written_by == "openvino":
+        need(".xml")
+    options = ["--external"] if name == "net.onnx" else []
+    told = said("export", cfg, "-o", made / name, *options, fails=True)
+    assert told.startswith(f"error: cannot write {made / taken}: it is a folder")
+    assert [p.name for p in made.iterdir()] == [taken]
+
+
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_detector(tmp_path)
     for suffix in (".param", ".tflite"):
