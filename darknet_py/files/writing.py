@@ -72,6 +72,17 @@ def check_outputs(
             raise DataError(f"cannot write {path}: it is {kind}")
 
 
+def check_room(path: Path, size: int) -> None:
+    """Raise `OSError`, as a write does, where the disk has not so many bytes left for a file.
+
+    For writers of other programs that end the process where a write fails.
+    """
+    import shutil
+
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
 def write_whole(
     path: str | Path, data: bytes, *, replace: bool = False, sources: Iterable[str | Path] = ()
 ) -> Path:  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -202,6 +203,18 @@ def test_where_a_folder_is_in_the_way_of_one_file_none_is_written(tmp_path: Path
     told = said("export", cfg, "-o", made / name, *options, fails=True)
     assert told.startswith(f"error: cannot write {made / taken}: it is a folder")
     assert [p.name for p in made.iterdir()] == [taken]
+
+
+@pytest.mark.parametrize("name", ["net.torchscript", "net.pt2"])
+def test_pytorch_which_ends_the_process_on_a_full_disk_is_not_let_onto_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(Path(name).suffix)
+    cfg, usage = write_detector(tmp_path), shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5000))
+    told = said("export", cfg, "-o", tmp_path / name, fails=True)
+    assert told.startswith(f"error: cannot write {tmp_path / name}: No space left on device")
+    assert not (tmp_path / name).exists()
 
 
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
