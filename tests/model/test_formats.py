@@ -217,6 +217,15 @@ def test_pytorch_which_ends_the_process_on_a_full_disk_is_not_let_onto_one(
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".param"])
+def test_a_network_whose_output_is_a_map_has_no_list_of_names(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg = tmp_path / "map.cfg"
+    cfg.write_text("[net]\nwidth=160\nheight=160\nchannels=3\n[maxpool]\nsize=1\nstride=1\n")
+    assert "checked: " in export(cfg, tmp_path / f"map{suffix}")
+    assert load(tmp_path / f"map{suffix}").contract.classes == 3 * 160 * 160
+
+
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_detector(tmp_path)
     for suffix in (".param", ".tflite"):
