@@ -27,7 +27,7 @@ from .darknet.reading import Reading
 from .darknet.training import training_of
 from .darknet.weights import Header, Weights
 from .darknet.weights import write_weights as write_file
-from .errors import Say
+from .errors import Say, WeightsError
 from .zoo.find import find_network
 
 
@@ -102,11 +102,17 @@ def write_weights(
     """Write the parameters of a module as they are now to a weights file, which appears whole or not at all.
 
     The header is that of the file that was read, `seen` (images) that of the header unless given. `instead` are tensors
-    for some parameters, by name, such as running means. Raises `WeightsError` if it cannot, and `DataError` if there is
-    a file that this package did not write, unless `replace` says that it may go.
+    for some parameters, by name, such as running means. Raises `WeightsError` if it cannot, or for tensors that the
+    network has no place for, and `DataError` if there is a file that this package did not write, unless `replace` says
+    that it may go.
     """
     header: Header = module.header if seen is None else changed(module.header, seen=seen)
     given = instead or {}
+    shapes = {p.value.name: p.value.shape for p in module.graph.params}
+    for name, tensor in given.items():
+        if shapes.get(name) != tuple(tensor.shape):
+            has = f"{name} of {shapes[name]}" if name in shapes else f"no parameter {name}"
+            raise WeightsError(f"the network has {has}, and is given one of {tuple(tensor.shape)}")
     arrays = {
         p.value: as_array(given[p.value.name]) if p.value.name in given else module.array_of(p)
         for p in module.graph.params

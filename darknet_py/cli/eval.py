@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
+from ..contract.thresholds import CONF, IOU
 from ..errors import counted
 from .options import (
     WorkersParam,
@@ -42,10 +43,10 @@ PLACE = ("Check and compare", 0)
 @click.option("--points", type=click.IntRange(0), default=0, show_default=True,
               help="Where precision is read: 0 the area under the curve, 11 as VOC, 101 as COCO.")  # fmt: skip
 @click.option(
-    "--conf", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Counts are above this score."
+    "--conf", type=click.FloatRange(0, 1), help=f"Counts are above this score (default: a file's own, or {CONF})."
 )
 @click.option(
-    "--iou", type=click.FloatRange(0, 1), default=0.45, show_default=True, help="The overlap that suppresses."
+    "--iou", type=click.FloatRange(0, 1), help=f"The overlap that suppresses (default: a file's own, or {IOU})."
 )
 @click.option("--coco/--no-coco", default=None, help="COCO's numbers too (default: if faster-coco-eval is installed).")
 @click.option("--clip/--no-clip", default=True, help="For COCO, cut boxes at the border (default), or leave them.")
@@ -117,6 +118,8 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     if not model.contract.decoders:
         _classifier(model, data, options)
         return
+    own = {"conf": model.contract.threshold, "iou": model.contract.iou}
+    options |= {key: own[key] for key in own if options[key] is None}  # for --against too: of two files, one measure
     other = options.pop("against")
     found = _detector(model, (cfg, opened), data, options)
     if other:

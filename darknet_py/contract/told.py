@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..errors import DataError
 from .contract import Contract
-from .trust import CONTRACT, believe
+from .trust import CONTRACT, MAX_NUMBERED, believe
 
 # What a file does not say of itself: where it lies the reader knows.
 UNTOLD = frozenset(("origin", "names_origin", "diagnostics"))
@@ -36,7 +36,8 @@ def believed(read: Callable[[], Contract], where: object) -> Contract:
     try:
         contract = read()
         believe(contract, CONTRACT)
-        if len(contract.names) != contract.classes:
+        listed = contract.classes if contract.classes <= MAX_NUMBERED else 0
+        if len(contract.names) not in (contract.classes, listed):
             raise ValueError(f"{len(contract.names)} names of {contract.classes} classes")
     except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as e:
         told = f"{e}" if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"

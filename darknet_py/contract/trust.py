@@ -13,6 +13,7 @@ from typing import Any
 from .nms import NMS_KINDS
 
 MAX_CLASSES = 1 << 20  # ImageNet has 21,841
+MAX_NUMBERED = 1 << 16  # classes: an output of more is an image or a map, and nobody wants a list of its numbers
 MAX_COUNT = 1 << 20  # of boxes of a cell, cells along a side, samples
 MAX_ELEMENTS = 1 << 31  # of one input: what the compiler allows
 

@@ -59,8 +59,12 @@ class Header:
         return self.major > 1000 or self.minor > 1000
 
     def to_bytes(self) -> bytes:
-        """The header as the file has it."""
-        return struct.pack("<iiiQ" if self.wide else "<iiiI", self.major, self.minor, self.revision, self.seen)
+        """The header as the file has it. Raises `WeightsError` for what it has no room for."""
+        try:
+            return struct.pack("<iiiQ" if self.wide else "<iiiI", self.major, self.minor, self.revision, self.seen)
+        except struct.error:
+            told = f"{self.seen!r} images seen: a header has a whole number below 2^{64 if self.wide else 32}"
+            raise WeightsError(told, Code.WEIGHTS_HEADER) from None
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the buffer") -> Header:

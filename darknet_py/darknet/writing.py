@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ..files import check_output, is_file, read_whole, write_whole
+from ..files import check_outputs, is_file, read_whole, write_whole
 from ..ir.graph import Graph, LayerInfo, Param
 from ..passes.fold_batch_norm import FOLDABLE, fold_batch_norm
 from ..version import VERSION
@@ -119,8 +119,7 @@ def write_network(
         if place.resolve() != own.resolve():  # else it lies there already
             texts[place] = read_whole(own, MAX_BYTES, "tree")
     stored = path.with_suffix(".weights") if graph.params else None
-    for place in (*texts, *((stored,) if stored else ())):
-        check_output(place, replace=replace, sources=sources)
+    check_outputs((*texts, *((stored,) if stored else ())), replace=replace, sources=sources)
     told = []
     if stored:
         stored.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ from .paths import Identity, identity, is_file, kind_of
 from .run import one_run, will_read
 from .writing import (
     check_output,
+    check_outputs,
+    check_room,
     continuing,
     permitting,
     put,
@@ -27,7 +29,7 @@ from .writing import (
 )
 
 __all__ = [
-    "FULL", "LIST", "Identity", "cache_dir", "check_file", "check_output", "continuing", "identity", "is_file",
-    "is_own", "kind_of", "one_run", "permitting", "put", "read_at_most", "read_whole", "reading", "replacing",
-    "scratch", "will_read", "write_cached", "write_once", "write_whole",
+    "FULL", "LIST", "Identity", "cache_dir", "check_file", "check_output", "check_outputs", "check_room",
+    "continuing", "identity", "is_file", "is_own", "kind_of", "one_run", "permitting", "put", "read_at_most",
+    "read_whole", "reading", "replacing", "scratch", "will_read", "write_cached", "write_once", "write_whole",
 ]  # fmt: skip

@@ -61,6 +61,28 @@ def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[s
     raise DataError(f"{message}\n  hint: --replace (in Python: replace=True) replaces it; or write to another name")
 
 
+def check_outputs(
+    paths: Iterable[str | Path], *, replace: bool = False, sources: Iterable[str | Path] = ()
+) -> None:  # fmt: skip
+    """`check_output` of files that are written together: all before the first is, and for folders in the way too."""
+    sources = tuple(sources)
+    for path in paths:
+        check_output(path, replace=replace, sources=sources)
+        if (kind := kind_of(path)) not in ("a file", "nothing"):
+            raise DataError(f"cannot write {path}: it is {kind}")
+
+
+def check_room(path: Path, size: int) -> None:
+    """Raise `OSError`, as a write does, where the disk has not so many bytes left for a file.
+
+    For writers of other programs that end the process where a write fails.
+    """
+    import shutil
+
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
 def write_whole(
     path: str | Path, data: bytes, *, replace: bool = False, sources: Iterable[str | Path] = ()
 ) -> Path:  # fmt: skip

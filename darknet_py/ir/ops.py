@@ -71,6 +71,7 @@ def _require(condition: bool, message: str) -> None:
 
 
 def _window(size: int, before: int, after: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    _require(kernel > 0 and dilation > 0, f"a window of {kernel}, dilated by {dilation}")
     out = (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
     _require(out > 0, f"a window of {dilation * (kernel - 1) + 1} does not fit into {size} + {before + after}")
     return out

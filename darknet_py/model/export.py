@@ -15,7 +15,7 @@ from ..contract.thresholds import CONF, IOU
 from ..darknet.network import Network, open_network
 from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
-from ..files import check_output, put, scratch
+from ..files import check_output, check_outputs, put, scratch
 from ..ir import Graph
 from ..onnx.export import Exported, described, to_exported
 from ..onnx.operators import Emit, need_weights
@@ -191,12 +191,11 @@ def beyond_half(graph: Graph) -> tuple[str, ...]:
 def placing(path: Path, *beside: str) -> Iterator[Path]:
     """A path in a folder beside `path`: what is written there is put in its place when the block ends.
 
-    `beside` are the suffixes of files that are written with it, and put first. Raises `DataError` where `check_output`
-    does for any of them, and for a path that cannot be written.
+    `beside` are the suffixes of files that are written with it, and put first. Raises `DataError` where
+    `check_outputs` does, and for a path that cannot be written.
     """
     places = [*(path.with_suffix(suffix) for suffix in beside), path]
-    for place in places:
-        check_output(place)
+    check_outputs(places)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent) as folder:

@@ -20,7 +20,7 @@ from ..contract.contract import BATCHED, ROW, Contract, StateSpec
 from ..contract.form import Form
 from ..contract.program import Program
 from ..errors import DataError
-from ..files import put, scratch
+from ..files import kind_of, put, scratch
 from ..ir import Graph
 from ..ir.int8 import Calibration, plan
 from ..passes import optimize
@@ -231,13 +231,16 @@ def _save(
     model: onnx.ModelProto, arrays: dict[str, np.ndarray], path: Path, external: bool, put: Callable[..., None]
 ) -> None:  # fmt: skip
     """Check the model and write it: to a folder beside its place first, then into its place."""
-    if path.exists() and not path.is_file():  # renaming over /dev/null would remove it
-        raise DataError(f"cannot write {path}: it is a {'folder' if path.is_dir() else 'device'}")
+    apart = external or not fits(model, arrays)
+    place = path.with_name(f"{path.name}.data")
+    for own in (path, place) if apart else (path,):
+        if (kind := kind_of(own)) not in ("a file", "nothing"):  # renaming over /dev/null would remove it
+            raise DataError(f"cannot write {own}: it is {kind}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent) as folder:
             written = folder / path.name
-            if external or not fits(model, arrays):
+            if apart:
                 whole = assemble(model, arrays)
                 # onnx looks for a file of that name in the current folder too, so first it has one that nothing has.
                 second = written.with_name(f"{folder.name}.arrays")
@@ -245,7 +248,6 @@ def _save(
                 onnx.checker.check_model(str(written), full_check=True)
                 if second.exists():
                     second.chmod(written.stat().st_mode)  # onnx lets only its owner read it
-                    place = path.with_name(f"{path.name}.data")
                     _point_to(whole, place.name)
                     onnx.save_model(whole, written)
                     put(second, place)

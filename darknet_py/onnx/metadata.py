@@ -40,7 +40,7 @@ def _parsed(file: BinaryIO, path: str | Path) -> onnx.ModelProto:
     import onnx
 
     try:
-        return onnx.load(file, load_external_data=False)
+        model = onnx.load(file, load_external_data=False)
     except OSError as e:
         raise DataError(f"cannot read {path}: {e.strerror or e}") from None
     except Exception as e:  # protobuf's own, which is no public name
@@ -48,6 +48,9 @@ def _parsed(file: BinaryIO, path: str | Path) -> onnx.ModelProto:
             f"{path} is no ONNX file, or was cut: {e}\n"
             "  hint: an .onnx file, whole, is read here; other formats are not"
         ) from None
+    if not model.ByteSize():  # nothing is a message too
+        raise DataError(f"{path} is no ONNX file, or was cut: it is empty")
+    return model
 
 
 def to_metadata(contract: Contract) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contract.trust import MAX_NUMBERED
 from ..errors import MAX_MESSAGE, DataError, counted, shorten
 from ..files import is_file, kind_of, read_whole
 
@@ -33,7 +34,6 @@ COCO: tuple[str, ...] = tuple(name.strip() for name in _COCO.split(","))
 COCO_IDS: tuple[int, ...] = tuple(i for i in range(1, 91) if i not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83))
 
 IMAGENET = 1000
-MAX_NUMBERED = 1 << 16  # classes: an output of more is an image or a map, and nobody wants a list of its numbers
 
 # Before the others of the same beginning: the mark of UTF-32 begins with that of UTF-16.
 MARKS = (

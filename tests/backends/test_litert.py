@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agree import agree
 from commands import said
 from networks import picture, write_classifier, write_detector, write_photos, write_recurrent
 
@@ -18,6 +19,7 @@ from darknet_py.backends.litert.writer import LiteRTWriter, quantized, scale_of_
 from darknet_py.darknet.compile import compile_cfg
 from darknet_py.darknet.weights import random_weights
 from darknet_py.ir import Graph
+from darknet_py.ir.builder import Builder
 from darknet_py.ir.ops import PRIMITIVES
 from darknet_py.passes import optimize, passes_for
 
@@ -57,6 +59,15 @@ def test_the_numbers_are_those_of_the_schema() -> None:
               "BATCH_MATMUL": "BatchMatMulOptions", "TRANSPOSE_CONV": "TransposeConvOptions", "CAST": "CastOptions",
               "GATHER": "GatherOptions", "SOFTMAX": "SoftmaxOptions", "SUB": "SubOptions"}  # fmt: skip
     assert {k: OPERATORS[k][1] for k in unions} == {k: getattr(schema.BuiltinOptions, v) for k, v in unions.items()}
+
+
+@needs_litert
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (6, 3), (4, 3, 2, 4), (2, 3, 1, 1, 2)])
+def test_the_first_axis_is_normalized_whatever_the_others_are(shape: tuple[int, ...]) -> None:
+    rng, b = np.random.default_rng(0), Builder()
+    x = b.input("images", shape)
+    y = b.op("batch_norm", x, *(b.const(rng.uniform(0.5, 1.5, shape[0])) for _ in range(4)), epsilon=1e-5)
+    agree(b.graph(x, b.op("sigmoid", y)), batches=(2,), runtimes=("litert",))
 
 
 def test_a_network_of_convolutions_turns_nothing_around() -> None:

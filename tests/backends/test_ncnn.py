@@ -200,6 +200,45 @@ def test_coordinates_are_not_rounded_in_bfloat16() -> None:
     assert np.array_equal(found, image[:, ::-1])
 
 
+@needs_ncnn
+@pytest.mark.parametrize(
+    ("channels", "filters", "groups", "size", "step"),
+    [(8, 8, 2, 3, 1), (16, 32, 16, 3, 1), (6, 6, 6, 5, 1), (3, 3, 3, 3, 2), (16, 16, 16, 5, 2), (12, 24, 3, 1, 1)],
+)
+def test_groups_are_computed_in_bfloat16(channels: int, filters: int, groups: int, size: int, step: int) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(filters, channels // groups, size, size))
+
+    def body(b: Builder, x: Value) -> Value:
+        constants = b.const(weights), b.const(rng.normal(size=filters))
+        y = b.op("conv", x, *constants, groups=groups, strides=(step, step), pads=(1, 0, 1, 2), dilations=(1, step))
+        return b.op("mish", y)
+
+    graph = graph_of(body, (channels, 11, 9))
+    inputs = random_inputs(graph, 2)
+    wanted = open_session(graph, "numpy").run(inputs)
+    compare(graph, open_session(graph, "ncnn", precision=Precision(BF16)).run(inputs), wanted, "ncnn", 0.02)
+
+
+@needs_ncnn
+def test_a_bound_may_be_infinite() -> None:
+    for low, high in ((-np.inf, 0.5), (0.25, np.inf)):
+        agree_in_ncnn(lambda b, x, at=(low, high): b.op("clip", x, low=at[0], high=at[1]), (2, 5, 4))
+        agree_in_ncnn(
+            lambda b, x, at=(low, high): b.op(
+                "clip", b.op("conv", x, b.const(np.ones((3, 2, 1, 1)))), low=at[0], high=at[1]
+            ),
+            (2, 5, 4),
+        )
+
+
+@needs_ncnn
+def test_constants_have_more_than_four_axes() -> None:
+    five = np.arange(1.0, 25.0).reshape(1, 2, 3, 4, 1)
+    graph = graph_of(lambda b, x: b.concat([b.reshape(x, 1, 2, 3, 2, 1), b.const(five)], axis=3), (12,))
+    agree(graph, batches=(2,), runtimes=("ncnn",))
+
+
 def test_what_keeps_ncnn_from_an_operation_is_said() -> None:
     def lack(body: Callable[[Builder, Value], Value], *shape: int) -> str:
         return lack_for(graph_of(body, shape).ops[-1])

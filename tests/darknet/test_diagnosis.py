@@ -240,8 +240,9 @@ def test_the_example_of_a_code_brings_it(code: Code) -> None:
 
 @pytest.mark.fault("quadratic-layers")
 def test_names_of_classes_are_not_made_for_an_output_that_is_an_image() -> None:
+    from darknet_py.contract.trust import MAX_NUMBERED
     from darknet_py.darknet.program import program_of
-    from darknet_py.zoo.names import MAX_NUMBERED, ByNumber, find_names
+    from darknet_py.zoo.names import ByNumber, find_names
 
     compiled = compile_cfg(NET.format(256) + CONV.format(1)).check()
     classes = program_of(compiled).contract.classes

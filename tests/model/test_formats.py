@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -172,6 +173,57 @@ def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeyp
     monkeypatch.setattr(agreement, "_expected", lambda *given: [y * 1.01 for y in real(*given)])
     told = said("export", write_detector(tmp_path), "-o", tmp_path / "net.onnx", fails=True)
     assert "computes something else: 9.9e-03 of the scale" in told
+
+
+def test_boxes_without_a_width_to_speak_of_are_the_same_where_their_places_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(".onnx")
+    cfg = write_detector(tmp_path)
+    cfg.write_text(cfg.read_text().replace("anchors=16,16", "anchors=0.00001,16"))
+    real = agreement._expected
+    monkeypatch.setattr(agreement, "_expected", lambda *given: [y + np.float32(1e-5) for y in real(*given)])
+    assert " of random numbers are NumPy's" in export(cfg, tmp_path / "net.onnx", "--boxes", "nms")
+    monkeypatch.setattr(agreement, "_expected", lambda *given: [y + np.float32(0.05) for y in real(*given)])
+    told = said("export", cfg, "-o", tmp_path / "net.onnx", "--boxes", "nms", fails=True)
+    assert "computes something else: 0 of " in told
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("net.param", "net.param"), ("net.param", "net.json"), ("net.cfg", "net.cfg"), ("net.cfg", "net.names"),
+     ("net.xml", "net.xml"), ("net.onnx", "net.onnx"), ("net.onnx", "net.onnx.data")],
+)  # fmt: skip
+def test_where_a_folder_is_in_the_way_of_one_file_none_is_written(tmp_path: Path, name: str, taken: str) -> None:
+    cfg, made = write_detector(tmp_path, "first"), tmp_path / "made"
+    (made / taken).mkdir(parents=True)
+    if find_format(Path(name)).written_by == "openvino":
+        need(".xml")
+    options = ["--external"] if name == "net.onnx" else []
+    told = said("export", cfg, "-o", made / name, *options, fails=True)
+    assert told.startswith(f"error: cannot write {made / taken}: it is a folder")
+    assert [p.name for p in made.iterdir()] == [taken]
+
+
+@pytest.mark.parametrize("name", ["net.torchscript", "net.pt2"])
+def test_pytorch_which_ends_the_process_on_a_full_disk_is_not_let_onto_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(Path(name).suffix)
+    cfg, usage = write_detector(tmp_path), shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5000))
+    told = said("export", cfg, "-o", tmp_path / name, fails=True)
+    assert told.startswith(f"error: cannot write {tmp_path / name}: No space left on device")
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".param"])
+def test_a_network_whose_output_is_a_map_has_no_list_of_names(tmp_path: Path, suffix: str) -> None:
+    need(suffix)
+    cfg = tmp_path / "map.cfg"
+    cfg.write_text("[net]\nwidth=160\nheight=160\nchannels=3\n[maxpool]\nsize=1\nstride=1\n")
+    assert "checked: " in export(cfg, tmp_path / f"map{suffix}")
+    assert load(tmp_path / f"map{suffix}").contract.classes == 3 * 160 * 160
 
 
 def test_what_a_format_cannot_hold_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

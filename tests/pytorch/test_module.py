@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -286,6 +287,24 @@ def test_the_files_of_others_stay(net: DarknetModule, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--replace"):
         write_weights(net, tmp_path / "mine.weights")
     write_weights(net, tmp_path / "mine.weights", replace=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (dict(seen=-1), r"-1 images seen: a header has a whole number below 2\^64"),
+        (dict(seen=1 << 64), "18446744073709551616 images seen"),
+        (dict(seen=1.5), "1.5 images seen"),
+        (dict(instead={"0_convolutional.bias": torch.zeros(4)}), "has no parameter 0_convolutional.bias"),
+        (dict(instead={"0_convolutional.biases": torch.zeros(3)}), r"has 0_convolutional.biases of .*one of \(3,\)"),
+    ],
+)
+def test_what_a_file_has_no_place_for_is_not_written(
+    given: dict[str, Any], message: str, net: DarknetModule, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsError, match=message):
+        write_weights(net, tmp_path / "new.weights", **given)
+    assert not (tmp_path / "new.weights").exists()
 
 
 def test_a_backbone_begins_a_network(net: DarknetModule, cfg: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ...analysis.evaluate.coco import coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap
 from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import RECORDED, Detected, append, evaluations, recorded
-from ...analysis.evaluate.score import IOU, score
+from ...analysis.evaluate.score import score
 from ...errors import DataError, counted
 from ...model.model import Model
 from ...model.opening import load
@@ -88,8 +88,8 @@ def evaluate(
     *,
     iou_thresh: float = 0.5,
     points: int = 0,
-    conf: float = 0.25,
-    iou: float = IOU,
+    conf: float | None = None,
+    iou: float | None = None,
     coco: bool | None = None,
     clip: bool = True,
     batch: int = 1,
@@ -104,11 +104,11 @@ def evaluate(
 
     `network` is a model, or what `load` opens with `options`; `data` a data set, or what `open_dataset` opens.
     `iou_thresh`, `points` and `conf` are Darknet's -iou_thresh, -points and -thresh; `iou` is the overlap that
-    suppresses. `coco` False leaves COCO's numbers out, True demands them, None takes them if faster-coco-eval is
-    installed; `clip` cuts boxes at the border for them, Darknet's stay as they are. With `resume`, detections are
-    recorded in the cache folder until the end, and an evaluation of the same files that was stopped goes on: `recipe`
-    says what an open model was opened from, without it only what is opened here is resumed. `progress` is told of
-    pictures done and all. Raises `DarknetError`.
+    suppresses; where these two are not given, an exported file's own count. `coco` False leaves COCO's numbers out,
+    True demands them, None takes them if faster-coco-eval is installed; `clip` cuts boxes at the border for them,
+    Darknet's stay as they are. With `resume`, detections are recorded in the cache folder until the end, and an
+    evaluation of the same files that was stopped goes on: `recipe` says what an open model was opened from, without it
+    only what is opened here is resumed. `progress` is told of pictures done and all. Raises `DarknetError`.
     """
     if points == 1 or points < 0:
         raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
@@ -120,6 +120,8 @@ def evaluate(
     model = network if isinstance(network, Model) else load(network, say=say, **options)
     if not model.contract.decoders:
         raise DataError("this network finds no boxes: use evaluate_classifier for a classifier")
+    conf = model.contract.threshold if conf is None else conf
+    iou = model.contract.iou if iou is None else iou
     names = tuple(model.names.values())
     _compare_names(dataset, names)
     record = _record(model, recipe, dataset, iou) if resume and recipe else None

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from onnx import TensorProto
 
 from ...ir import Value
 from ...ir.ops import Pads, Pair, same_pads
@@ -28,8 +29,16 @@ def _reads(*kinds: str) -> Callable[[Reader], Reader]:
     return register
 
 
-@_reads("Identity", "Dropout", "Cast")
+@_reads("Identity", "Dropout")
 def _same(node: Node) -> Result:
+    return node.x()
+
+
+@_reads("Cast")
+def _cast(node: Node) -> Result:
+    kind = TensorProto.DataType.Name(node.at["to"]).lower()
+    if "float" not in kind and kind != "double":
+        raise Refused(f"it makes {kind} of the numbers, and Darknet computes in float32")
     return node.x()
 
 
@@ -87,7 +96,7 @@ def _matmul(node: Node) -> Result:
 
 @_reads("BatchNormalization")
 def _batch_norm(node: Node) -> Result:
-    if node.at.get("training_mode"):
+    if node.at.get("training_mode") or node.outputs > 1:  # before version 14, its outputs say so
         raise Refused("it is in training")
     parameters = [node.b.const(node.constant(i)) for i in range(1, 5)]
     return node.b.op("batch_norm", node.x(), *parameters, epsilon=node.at.get("epsilon", 1e-5))

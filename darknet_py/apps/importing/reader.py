@@ -59,8 +59,9 @@ def read_network(path: str | Path, size: tuple[int, int] | None = None) -> ReadN
 
         try:
             load_external_data_for_model(model, str(path.parent))
-        except (OSError, ValueError) as e:
-            raise DataError(f"{path}: its arrays cannot be read: {e}") from None
+        except (OSError, ValueError, onnx.checker.ValidationError) as e:
+            hint = "arrays in a file of their own lie beside the model, under the name that it gives them"
+            raise DataError(f"{path}: its arrays cannot be read: {e}\n  hint: {hint}") from None
     own = any(p.key.startswith(PREFIX) for p in model.metadata_props)
     return _Reader(path, model, checked_contract(model, path) if own else None).read(size)
 
@@ -79,7 +80,7 @@ class _Reader:
         self.known.update((t.name, self._array(t)) for t in graph.initializer)
         image = self._input([i for i in graph.input if i.name not in self.known], size)
         states = self.contract.states if self.contract is not None else ()
-        nodes = tuple(f"{n.name or n.output[0]!r} ({n.op_type})" for n in graph.node)
+        nodes = tuple(f"{n.name or ', '.join(n.output)!r} ({n.op_type})" for n in graph.node)
         network = ReadNetwork(self.path, self.b.graph(image), nodes, self.contract, self.batch)
         for index, proto in enumerate(graph.node):
             self.b.enter(index, f"{index}")
@@ -92,6 +93,8 @@ class _Reader:
             except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as e:
                 raise network.refusal(index, f"it is not as ONNX has it ({e})") from None
         outputs = {output.name: self._output(output.name) for output in graph.output}
+        if not outputs:
+            raise DataError(f"{self.path}: it has no output")
         for state in states:
             self.b.keep(self._output(state.input), outputs.pop(state.output))
         return ReadNetwork(self.path, self.b.graph(image, *outputs.values()), nodes, self.contract, self.batch)
@@ -99,8 +102,9 @@ class _Reader:
     def _array(self, stored: onnx.TensorProto) -> np.ndarray:
         try:
             return _float(numpy_helper.to_array(stored))
-        except (TypeError, ValueError) as e:
-            raise DataError(f"{self.path}: the array {stored.name!r} cannot be read: {e}") from None
+        except (KeyError, TypeError, ValueError) as e:
+            why = f"it has no type of ONNX ({e})" if isinstance(e, KeyError) else e
+            raise DataError(f"{self.path}: the array {stored.name!r} cannot be read: {why}") from None
 
     def _input(self, inputs: list[onnx.ValueInfoProto], size: tuple[int, int] | None) -> Value:
         """The one input. Raises `DataError` for files that no cfg is the source of, whatever their nodes are."""
@@ -137,6 +141,8 @@ class _Reader:
 
     def _node(self, proto: onnx.NodeProto) -> None:
         names, outputs = tuple(proto.input), proto.output
+        if not outputs:
+            raise Refused("it gives nothing")
         inputs = tuple(self.known[name] if name else None for name in names)
         at = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
         if proto.op_type == "Shape" and isinstance(x := inputs[0], Value):
@@ -149,10 +155,13 @@ class _Reader:
         read = READERS.get(proto.op_type)
         if read is None:
             raise Refused("Darknet has nothing that computes this")
-        opset = max((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), default=1)
-        results = read(Node(proto.op_type, at, names, inputs, len(outputs), opset, self.batch, self.b))
+        results = read(Node(proto.op_type, at, names, inputs, len(outputs), self._opset, self.batch, self.b))
         for name, value in zip(outputs, results if isinstance(results, tuple) else (results,), strict=False):
             self.known[name] = value
+
+    @property
+    def _opset(self) -> int:
+        return max((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), default=1)
 
     def _fold(self, proto: onnx.NodeProto) -> None:
         from onnx.reference import ReferenceEvaluator
@@ -161,10 +170,16 @@ class _Reader:
         if sum(a.size for a in arrays.values() if isinstance(a, np.ndarray)) > MAX_FOLDED:
             raise Refused("it computes a large constant")
         try:
-            results = ReferenceEvaluator(proto).run(None, arrays)
+            alone = onnx.GraphProto(node=[proto], input=map(_named, arrays), output=map(_named, proto.output))
+            opsets = {o.domain: o.version for o in self.model.opset_import} | {"": self._opset}
+            results = ReferenceEvaluator(alone, opsets=opsets).run(None, arrays)
         except Exception as e:  # whatever a node that is not sound makes NumPy raise
             raise Refused(f"its constants cannot be computed: {e}") from None
         self.known.update((n, _float(np.asarray(r))) for n, r in zip(proto.output, results, strict=False))
+
+
+def _named(name: str) -> onnx.ValueInfoProto:
+    return onnx.ValueInfoProto(name=name)
 
 
 def _float(array: np.ndarray) -> np.ndarray:

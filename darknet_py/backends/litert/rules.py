@@ -23,9 +23,10 @@ def _batch_norm(w: LiteRTWriter) -> None:
     a = w.op.attrs
     scale, bias, mean, variance = (w.weights(i) for i in range(1, 5))
     factor, offset = batch_norm_affine(scale, bias, mean, variance, a["epsilon"], a["outside"])
-    name, x = w.op.output.name, w.x()
-    y = w.part("MUL", [x, w.array(factor, f"{name}.factor")], w.shape_of(x), options=FUSED_NONE)
-    w.result("ADD", [y, w.array(offset, f"{name}.offset")], options=FUSED_NONE)
+    name, x, rank = w.op.output.name, w.x(), len(w.op.output.shape)
+    own = (-1,) if rank == 3 else (-1,) + (1,) * (rank - 1)  # the channels of an image are last
+    y = w.part("MUL", [x, w.array(factor.reshape(own), f"{name}.factor")], w.shape_of(x), options=FUSED_NONE)
+    w.result("ADD", [y, w.array(offset.reshape(own), f"{name}.offset")], options=FUSED_NONE)
 
 
 def _binary(kind: str) -> Rule:

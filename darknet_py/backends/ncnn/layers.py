@@ -11,6 +11,7 @@ RAW = bytes(4)  # in front of weights: float32, not compressed
 HALF = (0x01306B47).to_bytes(4, "little")  # or float16, filled up to a multiple of 4 bytes
 MOST_AXES = 4  # of a blob
 HALF_MAX = 65504.0  # the largest float16
+FLOAT_MAX = float(np.finfo(np.float32).max)
 
 
 class LayerList:
@@ -40,8 +41,13 @@ class LayerList:
 
 def _parameter(key: int, value: object) -> str:
     if isinstance(value, tuple):
-        return f"{-23300 - key}={','.join(map(str, (len(value), *value)))}"
-    return f"{key}={value:.9e}" if isinstance(value, float) else f"{key}={value}"
+        return f"{-23300 - key}={','.join(map(_number, (len(value), *value)))}"
+    return f"{key}={_number(value)}"
+
+
+def _number(value: object) -> str:
+    """A number as ncnn reads it, which knows no infinity."""
+    return f"{min(max(value, -FLOAT_MAX), FLOAT_MAX):.9e}" if isinstance(value, float) else str(value)
 
 
 def stored(weights: np.ndarray, *, half: bool) -> tuple[bytes | memoryview, ...]:

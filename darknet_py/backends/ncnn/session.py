@@ -114,7 +114,8 @@ class _NcnnPart:
         self, ops: list[Op], gives: list[Value], data: Mapping[Value, np.ndarray], threads: int | None, winograd: bool,
         precision: Precision,
     ) -> None:  # fmt: skip
-        self._writer = written = Writer(ops, gives, data)
+        # Where ncnn takes one group after another, its results in 16 bits are read as if they had 32.
+        self._writer = written = Writer(ops, gives, data, apart=precision.kind == BF16)
         self._net = configured(ncnn.Net(), threads, winograd, precision)
         self._arrays = b"".join(written.arrays) or bytes(4)  # ncnn reads there as long as it lives
         if self._net.load_param_mem(written.text()):

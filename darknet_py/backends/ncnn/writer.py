@@ -13,6 +13,8 @@ from .axes import around, gathered, permuted, shaped
 from .layers import MOST_AXES, LayerList, extents, flat, stored
 
 IMAGE_AXES = 3
+PACK = 4  # channels that ncnn computes at once
+REST = -233  # of Slice: an equal part of what is left
 MOST_FOUND = 1 << 21  # places along an axis that GridSample's float32 coordinates tell apart: off by 0.28 at most
 ADD, SUB, MUL, DIV, MAX, RSUB, RDIV = 0, 1, 2, 3, 4, 7, 8  # BinaryOp
 SUM, MEAN, LARGEST = 0, 3, 4  # Reduction
@@ -25,14 +27,16 @@ class Writer(LayerList):
 
     `inputs` are the names of what the operations read from elsewhere, `outputs` those of the results, and `results`
     the same for a value that is given more than once; `fused` is the activation that each convolution computes itself.
-    With `half`, learned weights are stored in float16.
+    With `half`, learned weights are stored in float16. With `apart`, the groups of a convolution are convolutions of
+    their own, but for those of one channel each that ncnn computes at once.
     """
 
     def __init__(
-        self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray], *, half: bool = False
-    ) -> None:
+        self, ops: Sequence[Op], gives: Sequence[Value], data: Mapping[Value, np.ndarray], *, half: bool = False,
+        apart: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.data, self.half = data, half
+        self.data, self.half, self.apart = data, half, apart
         self._same = {op.output: op.inputs[0] for op in ops if op.kind == "repeat_batch"}
         ops = [op for op in ops if op.kind != "repeat_batch"]
         # A blob is read once: where more readers are, a Split makes copies of its name.
@@ -54,7 +58,8 @@ class Writer(LayerList):
         if value not in self._ready:
             array = self.data[value]
             self.arrays.append(flat(array))
-            self._result(value, self.layer("MemoryData", [], **extents(value.shape)))
+            shape = value.shape if len(value.shape) <= MOST_AXES else (array.size,)
+            self._result(value, self.layer("MemoryData", [], **extents(shape)))
         return self._ready[value].pop()
 
     def _result(self, value: Value, names: list[str]) -> None:
@@ -129,18 +134,34 @@ FUSED: dict[str, Callable[[Op], tuple[int, tuple[float, ...]]]] = {
 
 def _weigh(w: Writer, op: Op, weights: np.ndarray) -> int:
     """Write the weights of a layer, and its bias if it has one; whether it has."""
-    biases = op.inputs[2:]
-    w.arrays += [*stored(weights, half=w.half), *(flat(w.data[v]) for v in biases)]
+    biases = [w.data[v] for v in op.inputs[2:]]
+    _keep(w, weights, biases)
     return len(biases)
 
 
+def _keep(w: Writer, weights: np.ndarray, biases: Sequence[np.ndarray]) -> None:
+    w.arrays += [*stored(weights, half=w.half), *map(flat, biases)]
+
+
 def _conv(w: Writer, op: Op) -> list[str]:
-    a, weights, x = op.attrs, w.data[op.inputs[1]], w.read(op.inputs[0])
-    groups, (top, left, bottom, right), (sy, sx), (dy, dx) = (
-        a[k] for k in ("groups", "pads", "strides", "dilations")
-    )  # fmt: skip
+    weights, x, groups = w.data[op.inputs[1]], w.read(op.inputs[0]), op.attrs["groups"]
+    biases = [w.data[v] for v in op.inputs[2:]]
+    packed = weights.shape[1] == 1 and len(weights) == groups and groups % PACK == 0
+    if groups == 1 or packed or not w.apart:
+        return _convolution(w, op, x, weights, biases, groups)
+    parts = w.layer("Slice", [x], groups, p0=(REST,) * groups, p1=0)
+    own = zip(parts, *(np.split(a, groups) for a in (weights, *biases)), strict=True)
+    return w.layer("Concat", [y for part, *a in own for y in _convolution(w, op, part, a[0], a[1:], 1)], p0=0)
+
+
+def _convolution(
+    w: Writer, op: Op, x: str, weights: np.ndarray, biases: Sequence[np.ndarray], groups: int
+) -> list[str]:  # fmt: skip
+    """A convolution, or that of one of its groups."""
+    (top, left, bottom, right), (sy, sx), (dy, dx) = (op.attrs[k] for k in ("pads", "strides", "dilations"))
+    _keep(w, weights, biases)
     told: dict[str, object] = dict(
-        p0=weights.shape[0], p1=weights.shape[3], p2=dx, p3=sx, p4=left, p5=_weigh(w, op, weights),
+        p0=weights.shape[0], p1=weights.shape[3], p2=dx, p3=sx, p4=left, p5=len(biases),
         p6=weights.size, p11=weights.shape[2], p12=dy, p13=sy, p14=top, p15=right, p16=bottom,
     )  # fmt: skip
     if groups > 1:

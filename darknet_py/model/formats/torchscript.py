@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...contract.told import to_text
+from ...files import check_room
 from ..archives import contract_in
 from ..options import SAID, ExportOptions
 from . import Format
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...darknet.network import Network
+
+CODE = 1 << 13  # bytes, and some more than that, of the code of an operation
 
 
 def write_torch(function: str, network: Network, path: Path, options: ExportOptions) -> tuple[str, ...]:
@@ -26,6 +29,8 @@ def write_torch(function: str, network: Network, path: Path, options: ExportOpti
     program = finished(network, passes_for("torch"), options)
     writer: Callable[..., None] = getattr(file, function)
     with placing(path) as place:
+        size = sum(array.nbytes for array in program.graph.data.values())
+        check_room(place, size + CODE * len(program.graph.ops))
         writer(program.graph, place, to_text(program.contract))
     return said_of(program.contract)
 

@@ -11,13 +11,18 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import invoke
+from networks import write_detector, write_photos
 
+from darknet_py import load
+from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.apps.evaluate import report, run
 from darknet_py.apps.evaluate.classifier import evaluate_classifier
 from darknet_py.apps.evaluate.run import Evaluation, evaluate
 from darknet_py.cli import main
 from darknet_py.errors import DataError
-from darknet_py.vision.datasets import open_dataset
+from darknet_py.model.model import Model
+from darknet_py.vision.datasets import Dataset, open_dataset
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +122,33 @@ def test_an_evaluation_that_was_stopped_goes_on(shared: Path, tmp_path: Path) ->
     assert resumed.darknet.map == whole.darknet.map
     for a, b in zip(resumed.found, whole.found, strict=True):
         np.testing.assert_array_equal(a.boxes, b.boxes)
+
+
+def test_the_thresholds_of_a_file_count_unless_others_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    for picture in photos.glob("*.png"):
+        picture.with_suffix(".txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    cfg, suppressed = write_detector(tmp_path), list[float]()
+    load(cfg).export(tmp_path / "net.onnx", threshold=0.6, iou=0.3)
+    real = run._detect
+
+    def detected(model: Model, data: Dataset, iou: float, *others: Any) -> list[Detected]:
+        suppressed.append(iou)
+        return real(model, data, iou, *others)
+
+    monkeypatch.setattr(run, "_detect", detected)
+
+    def counted_above(network: Path, *options: object) -> object:
+        told = json.loads(invoke("eval", photos, network, "--no-coco", "--json", *options).stdout)
+        return told["darknet"]["conf_thresh"]
+
+    assert counted_above(cfg) == 0.25
+    assert counted_above(tmp_path / "net.onnx", "--against", cfg) == 0.6
+    assert counted_above(tmp_path / "net.onnx", "--conf", 0.1, "--iou", 0.5) == 0.1
+    assert evaluate(tmp_path / "net.onnx", photos, coco=False).darknet.conf == 0.6
+    assert suppressed == [0.45, 0.3, 0.3, 0.5, 0.3]
 
 
 def test_labels_of_another_network_are_refused(shared: Path) -> None:

@@ -407,14 +407,70 @@ def test_what_a_cfg_has_no_words_for_is_an_error_with_the_node(
         node("Conv", "x w", "y", strides=[0, 1]), node("Conv", "x", "y"), node("MaxPool", "x", "y"),
         node("SpaceToDepth", "x", "y", blocksize=0), node("Split", "x", "y", axis=9, split=[1]),
         node("Transpose", "x", "y", perm=[0, 1]), node("Slice", "x axis w", "y"), node("Clip", "x w", "y"),
-        node("Add", "x missing", "y"), node("Concat", "x", "y", axis="no"), node("Reshape", "x w", "y"),
+        node("Conv", "x w", "y", dilations=[0, 0]), node("Cast", "x", "y", to=TensorProto.INT32),
+        node("BatchNormalization", "x v v v v", "y m"), node("Add", "x missing", "y"),
+        node("Concat", "x", "y", axis="no"), node("Reshape", "x w", "y"),
     ],
-    ids=lambda n: n.name,
+    ids=lambda n: "-".join((n.name, *(a.name for a in n.attribute))),
 )  # fmt: skip
 def test_a_node_that_is_not_sound_is_an_error_with_its_name(bad: onnx.NodeProto, tmp_path: Path) -> None:
-    file = written(tmp_path, [bad], w=weights(2, 3, 2, 2), axis=np.array([1]))
+    file = written(tmp_path, [bad], w=weights(2, 3, 2, 2), v=weights(3), axis=np.array([1]))
     with pytest.raises(DataError, match=f"node '{bad.name}'"):
         import_network(file, tmp_path / "net.cfg")
+
+
+def changed(file: Path, change: Callable[[onnx.ModelProto], object]) -> Path:
+    model = onnx.load(file)
+    change(model)
+    file.write_bytes(model.SerializeToString())
+    return file
+
+
+def not_there(model: onnx.ModelProto, *told: str) -> None:
+    """The first array is in another file, of which this is told."""
+    stored = model.graph.initializer[0]
+    stored.ClearField("raw_data")
+    stored.data_location = TensorProto.EXTERNAL
+    for location in told:
+        stored.external_data.add(key="location", value=location)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda m: not_there(m, "gone.data"), "its arrays cannot be read: .*gone.data.*\n  hint: .*beside the model"),
+        (lambda m: not_there(m, "../../gone.data"), "its arrays cannot be read: .*outside the directory"),
+        (lambda m: not_there(m, "/gone.data"), "its arrays cannot be read: .*absolute path"),
+        (lambda m: not_there(m), "its arrays cannot be read: .*should not be empty"),
+        (lambda m: setattr(m.graph.initializer[0], "data_type", 99), "the array 'w' cannot be read: .*no type of ONNX"),
+        (lambda m: m.graph.ClearField("output"), "it has no output"),
+        (lambda m: m.graph.node.add(op_type="Relu", input=["y"]), r"node '' \(Relu\) .*: it gives nothing"),
+    ],
+    ids=["gone", "outside", "absolute", "unnamed", "type", "outputs", "node"],
+)  # fmt: skip
+def test_a_broken_file_is_an_error_that_says_what_is_broken(
+    change: Callable[[onnx.ModelProto], object], told: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, [node("Conv", "x w", "y")], w=weights(2, 3, 2, 2))
+    with pytest.raises(DataError, match=told):
+        import_network(changed(file, change), tmp_path / "net.cfg")
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 18, 21])
+def test_the_shape_that_other_programs_compute_is_computed_as_in_the_version_of_their_file(
+    opset: int, tmp_path: Path
+) -> None:
+    axes = dict(axes=[0]) if opset < 13 else {}
+    file = written(
+        tmp_path,
+        [node("GlobalAveragePool", "x", "p"), node("Shape", "p", "s"), node("Gather", "s first", "n", axis=0),
+         node("Unsqueeze", "n" if axes else "n axis", "m", **axes), node("Concat", "m rest", "t", axis=0),
+         node("Reshape", "p t", "f"), node("Gemm", "f v b", "y", transB=1)],
+        v=weights(5, 3), b=weights(5), first=np.array(0), axis=np.array([0]), rest=np.array([-1]),
+    )  # fmt: skip
+    changed(file, lambda model: setattr(model.opset_import[0], "version", opset))
+    import_network(file, tmp_path / "net.cfg")
+    assert [i.section for i in compile_file(tmp_path / "net.cfg").graph.layers] == ["avgpool", "connected"]
 
 
 @pytest.mark.parametrize("after", [[], [node("Tanh", "s", "t"), node("Tanh", "t", "y")], [node("Add", "s w", "y")]])
@@ -448,8 +504,9 @@ def test_an_open_size_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_is_no_onnx_file_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "net.onnx").write_bytes(b"no")
-    with pytest.raises(DataError, match="no ONNX file"):
-        import_network(tmp_path / "net.onnx", tmp_path / "net.cfg")
+    for data in (b"no", b""):
+        (tmp_path / "net.onnx").write_bytes(data)
+        with pytest.raises(DataError, match="no ONNX file"):
+            import_network(tmp_path / "net.onnx", tmp_path / "net.cfg")
     with pytest.raises(DataError, match=r"nothing\.onnx"):
         import_network(tmp_path / "nothing.onnx", tmp_path / "net.cfg")
