@@ -162,7 +162,7 @@ cfgs: $(READY)  ## write the networks of the CSPNet paper, their table and pictu
 	$(BIN)/python -m tools.networks
 
 corpus: $(READY)  ## compile and export every cfg of ../shared/cfgs, and rewrite the table of results
-	$(BIN)/python tools/corpus.py --export
+	$(BIN)/python -m tools.corpus --export
 
 fuzz: $(READY) $(OTHERS)/.ready  ## look for inputs that break something, 7 minutes: MINUTES=7 SEEDS=0:1000000 JOBS=1
 	$(BIN)/python -m tools.fuzz all --seeds $(SEEDS) --minutes $(MINUTES) --jobs $(JOBS)

@@ -22,6 +22,7 @@ from darknet_py.analysis.summary import layer_type, summarize
 from darknet_py.darknet.compile import Compilation, compile_file
 from darknet_py.errors import DarknetError
 from darknet_py.ir import Graph, LayerInfo
+from tools.markdown import table
 
 ROOT = Path(__file__).parent.parent
 CFGS = ROOT.parent / "shared" / "cfgs"
@@ -135,7 +136,7 @@ def corpus(folder: Path = CFGS, origin: str | None = None) -> Iterable[tuple[Res
             yield examine(folder, entry["file"], shapes.get(entry["file"]))
 
 
-def table(results: Sequence[Result]) -> str:
+def page(results: Sequence[Result]) -> str:
     """The results by origin, what each column means, and each file that is not simply the same."""
     used = [s for s in MEANING if any(r.status == s for r in results)]
     origins = sorted({r.origin for r in results}, key=str.lower)
@@ -145,23 +146,19 @@ def table(results: Sequence[Result]) -> str:
     if exported:
         lines += ["- **in onnxruntime**: exported and loaded with random weights, the largest at a smaller input"]
     head = ["origin", "files", *used, *(["in onnxruntime"] if exported else [])]
-    lines += ["", _cells(head), _cells(["---", *["---:"] * (len(head) - 1)])]
+    rows = []
     for origin in [*origins, None]:
         mine = [r for r in results if origin in (r.origin, None)]
         counts = Counter(r.status for r in mine)
         row = [origin or "all", str(len(mine)), *(str(counts[s] or "") for s in used)]
-        lines += [_cells([*row, str(sum(r.export.startswith("ok") for r in mine))] if exported else row)]
-    lines += ["", "## Files that are not simply the same", "", _cells(["file", "result", "codes", "why"])]
-    lines += [_cells(["---"] * 4)]
-    lines += [_cells([r.file, r.status, " ".join(r.codes), r.detail]) for r in results if r.status != SAME]
+        rows += [[*row, str(sum(r.export.startswith("ok") for r in mine))] if exported else row]
+    lines += ["", table(head, rows), "", "## Files that are not simply the same", ""]
+    others = [(r.file, r.status, " ".join(r.codes), r.detail) for r in results if r.status != SAME]
+    lines += [table(("file", "result", "codes", "why"), others, words=4)]
     failed = [r for r in results if r.export and not r.export.startswith("ok")]
     if failed:
         lines += ["", "## Files that onnxruntime refuses", "", *(f"- {r.file}: {r.export}" for r in failed)]
     return "\n".join([*lines, ""])
-
-
-def _cells(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
 
 
 def main() -> None:
@@ -181,7 +178,7 @@ def main() -> None:
             results.append(replace(result, export=exported))
         else:
             results.append(result)
-    TABLE.write_text(table(results))
+    TABLE.write_text(page(results))
     print(dict(Counter(r.status for r in results)))
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.markdown import table
+
 from .build import ROOT
 
 HERE = "tools/conformance/programs"
@@ -115,30 +117,33 @@ def write_scoreboard(results: Mapping[str, Sequence[Row]]) -> str:
         "that is not Darknet's, without a word. *Refused*: said so. A refusal is right where Darknet itself stops or",
         "crashes.",
         "",
-        "| program | inference: right | wrong | refused | crashed | training: right | refusals: right |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
+    counts = []
     for name, rows in results.items():
         counted = Counter((row["kind"], row["status"]) for row in rows)
         total = Counter(row["kind"] for row in rows)
         others = [str(counted["inference", s]) for s in ("wrong", "refused", "crashed")]
         shares = [f"{counted[kind, 'right']} of {total[kind]}" if total[kind] else "" for kind in
                   ("inference", "training", "refusal")]  # fmt: skip
-        lines.append(f"| {PROGRAMS[name].title} | {shares[0]} | {' | '.join(others)} | {shares[1]} | {shares[2]} |")
-    lines += ["", "Right by what the cases are about (the beginning of their names):", "", *_families(results), ""]
+        counts.append((PROGRAMS[name].title, shares[0], *others, *shares[1:]))
+    lines += [
+        table(
+            ("program", "inference: right", "wrong", "refused", "crashed", "training: right", "refusals: right"), counts
+        )
+    ]
+    lines += ["", "Right by what the cases are about (the beginning of their names):", "", _families(results), ""]
     return "\n".join(lines)
 
 
-def _families(results: Mapping[str, Sequence[Row]]) -> list[str]:
+def _families(results: Mapping[str, Sequence[Row]]) -> str:
     counts: dict[str, dict[str, list[int]]] = defaultdict(dict)
     for name, rows in results.items():
         for row in rows:
             if row["kind"] == "inference":
                 right, total = counts[row["name"].partition("_")[0]].setdefault(name, [0, 0])
                 counts[row["name"].partition("_")[0]][name] = [right + (row["status"] == "right"), total + 1]
-    heads = " | ".join(PROGRAMS[name].title for name in results)
-    lines = [f"| | {heads} |", "| --- |" + " ---: |" * len(results)]
-    for family, own in sorted(counts.items()):
-        cells = (f"{own[n][0]} / {own[n][1]}" if n in own else "" for n in results)
-        lines.append(f"| {family} | {' | '.join(cells)} |")
-    return lines
+    rows = [
+        (family, *(f"{own[n][0]} / {own[n][1]}" if n in own else "" for n in results))
+        for family, own in sorted(counts.items())
+    ]
+    return table(("", *(PROGRAMS[name].title for name in results)), rows)
