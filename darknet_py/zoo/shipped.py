@@ -72,8 +72,7 @@ def shipped_networks() -> dict[str, ShippedNetwork]:
     """
     import tomllib
 
-    path = Path(__file__).with_name("shipped.toml")
-    entries: dict[str, Any] = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    entries: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("shipped.toml").read_text("utf-8"))
     return {name: ShippedNetwork(name, entry.get("bytes"), entry.get("sha256")) for name, entry in entries.items()}
 
 
