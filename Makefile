@@ -37,7 +37,7 @@ $(OTHERS)/.ready: $(READY)
 		'opencv-python<5' openvino ncnn
 	@touch $@
 
-demo: $(READY)  ## fetch yolov4-tiny, detect on a photo, say where the picture is
+demo: $(READY)  ## find codes in a picture that is here, then fetch yolov4-tiny and detect on a photo; say where the pictures are
 	$(BIN)/python tools/demo.py
 
 test: $(READY) $(OTHERS)/.ready  ## the whole suite, then the tests of runtimes again under OpenCV 4, with OpenVINO and ncnn

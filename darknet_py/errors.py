@@ -9,7 +9,7 @@ a file at once. The exceptions carry the diagnostics that made them:
     │   └── WeightsMissing  none were found
     ├── DataError           images, names, trees, other side files
     ├── BackendError        a runtime that is missing or refuses
-    └── ZooError            model names and downloads
+    └── ZooError            model names, downloads, and the weights that come along
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ class BackendError(DarknetError):
 
 
 class ZooError(DarknetError):
-    """A model name that is not known, or a download that cannot be had."""
+    """A model name that is not known, a download that cannot be had, or weights that are not those that came along."""
 
 
 def told_once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from darknet_py.zoo.checkpoints import trained_networks
 from darknet_py.zoo.models import models
+from darknet_py.zoo.shipped import ready_networks, shipped_networks
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "tools/docs").glob("*.md")))
@@ -83,6 +84,8 @@ def lacking(need: str, shared: Path) -> str | None:
     if need in models() or need in trained_networks():
         place = shared / "weights" / need
         return None if place.is_dir() else f"needs {place}, a trained model that is not ours to publish"
+    if need in shipped_networks():
+        return None if need in ready_networks() else f"the weights are not here yet: weights/{need}.weights"
     if need.isidentifier():
         return None if find_spec(need) else f"needs {need}: pip install {need}"
     return f"needs {need}"

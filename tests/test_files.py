@@ -591,6 +591,7 @@ ALLOWED = {
     "vision/lettering.py font.path.open": "the system's fonts", "vision/lettering.py path.open": "the system's fonts",
     "vision/web.py _opener().open": "an address",
     "zoo/checkpoints.py Path(__file__).with_name('checkpoints.toml').read_text": "our list",
+    "zoo/shipped.py Path(__file__).with_name('shipped.toml').read_text": "our list",
     "zoo/find.py cfg.read_text": "our cfgs", "zoo/models.py opened.open": "a member of a package",
     "zoo/transfer.py part.open": "into the cache", "zoo/transfer.py part.read_bytes": "of the cache",
 }  # fmt: skip

@@ -20,7 +20,8 @@ PLACE = ("Run", 2)
 @click.argument("pattern", default="*")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with addresses and checksums.")
 def command(pattern: str, as_json: bool) -> None:
-    """List the networks that can be used by name: trained models that are fetched, and the cfgs of the CSPNet family.
+    """List the networks that can be used by name: a trained one that comes with darknet-py, trained models that are
+    fetched, and the cfgs of the CSPNet family.
 
     Classifiers of mmpretrain and timm are fetched as the checkpoints that their authors publish, and converted once;
     their figures are the published ones, not measured here.
@@ -34,26 +35,51 @@ def command(pattern: str, as_json: bool) -> None:
     darknet-py models '*csppelee*'
     darknet-py run yolov4-tiny dog.jpg
     darknet-py summary yolov3-csppelee-efm.cfg
+    darknet-py run yolov3-csppelee-efm-codes dog.jpg
     """
     from ..zoo import models as zoo
     from ..zoo.checkpoints import trained_networks
     from ..zoo.find import list_models
     from ..zoo.installed import list_installed
+    from ..zoo.shipped import ready_networks
 
     names = set(list_models(pattern))
     trained = [zoo.get_model(name) for name in sorted(zoo.models()) if name in names]
     foreign = [network for name, network in sorted(trained_networks().items()) if name in names]
-    cfgs = [cfg for cfg in list_installed() if cfg.name in names and cfg.name not in trained_networks()]
+    installed = [cfg for cfg in list_installed() if cfg.name in names and cfg.name not in trained_networks()]
+    shipped = [cfg for cfg in installed if cfg.name in ready_networks()]
+    cfgs = [cfg for cfg in installed if cfg not in shipped]
     if as_json:
-        return write_json([*map(_trained_json, trained), *map(_foreign_json, foreign), *map(_cfg_json, cfgs)])
+        found = [*map(_shipped_json, shipped), *map(_trained_json, trained), *map(_foreign_json, foreign)]
+        return write_json([*found, *map(_cfg_json, cfgs)])
     if not names:
         return message(f"no network is called {pattern!r}")
+    _print("trained here, and come with darknet-py", [_shipped_row(c) for c in shipped])
     _print("trained models, fetched when first used", [_trained_row(m) for m in trained])
     _print(
         "trained networks of other programs, fetched and converted when first used", [_foreign_row(n) for n in foreign]
     )
     _print("cfgs that come with darknet-py, to be trained", [_cfg_row(c) for c in cfgs])
     return None
+
+
+def _shipped_json(cfg: InstalledCfg) -> dict[str, Any]:
+    from ..zoo.shipped import LICENCE, shipped_networks
+
+    network = shipped_networks()[cfg.name]
+    weights = {"name": network.file, "path": str(network.weights), "size": network.size, "sha256": network.sha256}
+    return {**_cfg_json(cfg), "licence": LICENCE, "weights": weights, "trained": True, "shipped": True, "cached": True}
+
+
+def _shipped_row(cfg: InstalledCfg) -> tuple[str, ...]:
+    from ..zoo.shipped import LICENCE, shipped_networks
+
+    network = shipped_networks()[cfg.name]
+    assert network.weights is not None, "it is ready"
+    here = "damaged" if network.damage(network.weights) else "here"
+    height, width = cfg.size
+    megabytes = network.weights.stat().st_size / 1e6
+    return cfg.name, f"{megabytes:.1f} MB", here, f"{cfg.title}, {width}x{height}; {LICENCE}"
 
 
 def _trained_json(model: ZooModel) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsMissing, did_you_mean, shorten
 from ..files import cache_dir, is_file, kind_of
-from . import checkpoints
+from . import checkpoints, shipped
 from . import models as zoo
+from .names import read_names
 
 # What AlexeyAB's trainer appends to the name of the cfg (detector.c train_detector).
 TRAINED = ("", "_best", "_final", "_last")
@@ -118,20 +119,22 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
 
 
 def find_weights(cfg: Path, say: Say | None = None) -> Path:
-    """The weights of a cfg, by its name; those of a cfg of ours for a trained network are its checkpoint.
+    """The weights of a cfg, by its name; those of a cfg of ours may come with it, or be a checkpoint.
 
-    Raises `WeightsMissing`, which has every place looked at, `ZooError` if the checkpoint cannot be fetched.
+    Raises `WeightsMissing`, which has every place looked at, `ZooError` if those that come with it are damaged or the
+    checkpoint cannot be fetched.
     """
     places = list(_weights_places(cfg))
     for place in places:
         if is_file(place):
-            return place
+            return shipped.check_shipped(place)
     if cfg.stem in checkpoints.trained_networks() and cfg in installed_cfgs():
         return checkpoints.fetch_checkpoint(cfg.stem, say)
     random = "`run --random-weights SEED` needs none, for timing and shape checks"
     if cfg in installed_cfgs() and cfg.stem not in zoo.models():
-        message = f"no weights for {cfg.stem}: none are published for this network"
-        hint = f"{_instead(cfg)}; your own go in with --weights FILE; {random}"
+        own = shipped.shipped_networks().get(cfg.stem)
+        message = f"no weights for {cfg.stem}: {own.absence if own else 'none are published for this network'}"
+        hint = f"{own.remedy if own else _instead(cfg)}; your own go in with --weights FILE; {random}"
     else:
         *first, last = (f"{cfg.stem}{suffix}.weights" for suffix in TRAINED)
         message = f"no weights for {cfg}; looked at {', '.join(first)} and {last} beside it, in weights/ and the cache"
@@ -149,9 +152,17 @@ def _instead(cfg: Path) -> str:
     twins = [name for name in checkpoints.trained_networks() if name.startswith((f"{cfg.stem}.", f"{cfg.stem}_"))]
     if twins:
         return f"`darknet-py run {twins[0]} PICTURE` runs the one that another program trained"
-    if "[yolo]" in cfg.read_text("utf-8"):
-        return f"`darknet-py run {STAND_IN} PICTURE` runs a trained detector, and fetches it"
-    return "`darknet-py models` lists networks with published weights"
+    if "[yolo]" not in cfg.read_text("utf-8"):
+        return "`darknet-py models` lists networks with published weights"
+    stand_in = f"`darknet-py run {STAND_IN} PICTURE` runs a trained detector, and fetches it"
+    siblings = [name for name in shipped.ready_networks() if name.startswith(f"{cfg.stem}-")]
+    return "; ".join([*(_sibling(cfg.with_name(f"{name}.cfg")) for name in siblings), stand_in])
+
+
+def _sibling(cfg: Path) -> str:
+    """In words, what a network of ours with weights finds."""
+    names = ", ".join(read_names(cfg.with_suffix(".names")))
+    return f"`darknet-py run {cfg.stem} PICTURE` runs this network as it is trained here, to find {names}"
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -170,7 +181,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def installed_cfgs() -> list[Path]:
     """The cfgs that come with this package, or lie in `cfgs/` of its checkout; the first place that has any counts."""
-    found = (sorted(folder.rglob("*.cfg")) for folder in _own("cfgs") if folder.is_dir())
+    found = (sorted(folder.rglob("*.cfg")) for folder in shipped.own_folders("cfgs") if folder.is_dir())
     return next((cfgs for cfgs in found if cfgs), [])
 
 
@@ -179,12 +190,5 @@ def _weights_places(cfg: Path) -> Iterator[Path]:
     yield from (cfg.parent / name for name in names)
     yield from (Path("weights") / name for name in names)
     yield Path("weights") / cfg.stem / names[0]
-    yield from (folder / names[0] for folder in _own("weights") if folder.is_dir())
+    yield from (folder / names[0] for folder in shipped.own_folders("weights") if folder.is_dir())
     yield cache_dir() / cfg.stem / names[0]
-
-
-def _own(kind: str) -> tuple[Path, ...]:
-    """Where files of this package may lie: inside it, or in its checkout."""
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parent
-    return (package / kind, checkout / kind) if (checkout / "setup.cfg").is_file() else (package / kind,)

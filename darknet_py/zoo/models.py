@@ -23,6 +23,7 @@ from ..errors import DataError, Say, ZooError, did_you_mean
 from ..files import cache_dir, read_at_most, scratch, write_cached
 from ..holding.hashes import sha256_of
 from ..holding.private import find_left, make_private, sweep
+from .shipped import ready_networks
 
 PACKAGE_SECONDS = 600  # for a whole package
 MEMBER_LIMIT = 1 << 29  # bytes of a file in a package, where its size is not known
@@ -132,7 +133,9 @@ def _texts(items: object) -> tuple[str, ...]:
 def get_model(name: str) -> ZooModel:
     """The entry called `name`; `ZooError` with the closest name if there is none."""
     if name not in models():
-        hint = did_you_mean(name, models()) or f"the zoo has {', '.join(sorted(models()))}"
+        ready = ready_networks()
+        more = f"; {', '.join(ready)} {'comes' if len(ready) == 1 else 'come'} with darknet-py" if ready else ""
+        hint = did_you_mean(name, [*models(), *ready]) or f"the zoo has {', '.join(sorted(models()))}{more}"
         raise ZooError(f"no model {name!r} in the zoo\n  hint: {hint}")
     return models()[name]
 

@@ -11,6 +11,7 @@ import pytest
 
 from darknet_py.zoo import models as zoo
 from darknet_py.zoo.checkpoints import trained_networks
+from darknet_py.zoo.shipped import ready_networks
 
 from .conftest import Run
 
@@ -113,7 +114,7 @@ def test_cut_writes_the_first_layers(run: Run, cfg: Path) -> None:
 def test_models_lists_the_zoo(run: Run) -> None:
     assert "yolov4-tiny" in run("models").stdout
     trained = {m["name"] for m in json.loads(run("models", "--json").stdout) if m["trained"]}
-    assert trained == {*zoo.models(), *trained_networks()}
+    assert trained == {*zoo.models(), *trained_networks(), *ready_networks()}
 
 
 def test_download_takes_files_from_a_mirror(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

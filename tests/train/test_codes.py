@@ -18,7 +18,7 @@ import zxingcpp
 
 from darknet_py.vision.datasets import open_dataset
 from tools.networks import codes as network
-from tools.train.codes import backgrounds, papers, scene, sheet, source, symbols, train
+from tools.train.codes import backgrounds, example, papers, scene, sheet, source, symbols, train
 from tools.train.codes.dice import Dice
 from tools.train.codes.papers import Mark
 from tools.train.codes.surfaces import Surface, roll_bend, roll_surface
@@ -214,3 +214,12 @@ def test_the_other_processes_end_where_a_training_stops(monkeypatch: pytest.Monk
         raise KeyboardInterrupt
     assert [one.poll() is None for one in started] == [False]
     assert "RANK" not in os.environ
+
+
+def test_the_example_is_what_its_program_draws_and_every_code_in_it_can_be_read() -> None:
+    kept, drawn = cv2.imread(str(example.EXAMPLE)), example.draw_example()
+    assert kept.shape == drawn.shape
+    assert np.abs(kept.astype(float) - drawn).mean() < 5
+    read = [code.format.name for code in zxingcpp.read_barcodes(kept)]
+    assert sorted(read) == ["Aztec", "Code128", "DataMatrix", "EAN13", "PDF417", "QRCode", "QRCode"]
+    assert example.EXAMPLE.stat().st_size <= example.MOST

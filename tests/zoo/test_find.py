@@ -18,6 +18,7 @@ from darknet_py.zoo import models as zoo
 from darknet_py.zoo.checkpoints import trained_networks
 from darknet_py.zoo.find import find_cfg, find_network, installed_cfgs, list_models
 from darknet_py.zoo.installed import list_installed
+from darknet_py.zoo.shipped import ready_networks
 
 ROOT = Path(darknet_py.__file__).parents[1]
 FINAL = "yolov3-csppelee-efm"
@@ -97,8 +98,9 @@ def test_models_lists_every_kind() -> None:
     done = CliRunner().invoke(main, ["models"])
     assert done.exit_code == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines()}
-    to_train = {n.name for n in list_installed()} - trained_networks().keys()
-    assert set(lines) == {*zoo.models(), *trained_networks(), *(f"{name}.cfg" for name in to_train)}
+    ready = ready_networks()
+    to_train = {n.name for n in list_installed()} - {*trained_networks(), *ready}
+    assert set(lines) == {*zoo.models(), *trained_networks(), *ready, *(f"{name}.cfg" for name in to_train)}
     assert lines[f"{FINAL}.cfg"][1:6] == ["detect", "416x416", "4.31", "M", "5.065"]
 
 
@@ -114,12 +116,12 @@ def test_models_takes_a_pattern_and_gives_json() -> None:
 
 
 @pytest.mark.skipif(not (ROOT / "setup.cfg").is_file(), reason="needs a checkout: setup.cfg is not installed")
-def test_setup_cfg_names_every_package_and_the_cfgs() -> None:
+def test_setup_cfg_names_every_package_the_cfgs_and_the_weights() -> None:
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     listed = setup["options"]["packages"].split()
     found = {p.parent.relative_to(ROOT).as_posix().replace("/", ".") for p in ROOT.glob("darknet_py/**/__init__.py")}
-    assert sorted({*found, "darknet_py.cfgs"}) == listed
+    assert sorted({*found, "darknet_py.cfgs", "darknet_py.weights"}) == listed
     assert setup["options.package_data"]["darknet_py.cfgs"].split() == ["*.cfg", "*.names"]
 
 
