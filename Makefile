@@ -61,11 +61,15 @@ train-kill: $(TRAIN)/.ready  ## kill a training at 20 random moments, and see th
 train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (8 minutes of one core)
 	$(TRAIN)/bin/python -m tools.train.overfit
 
-codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (20 minutes)
+codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (minutes)
 	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
 
 weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (10 core-hours; stops and goes on)
 	$(TRAIN)/bin/python -m tools.train.codes.train
+
+codes-ship: $(TRAIN)/.ready  ## the trained detector of codes into weights/, with all scores and its card (10 minutes)
+	-test ! -x "$$(command -v npm)" || npm install --silent --no-audit --no-fund --prefix $(WEBNPM) onnxruntime-web
+	$(TRAIN)/bin/python -m tools.train.codes.ship
 
 codes-sheet: $(READY)  ## some of the pictures that it learns from, with their boxes, in one file
 	$(BIN)/python -m tools.train.codes.sheet

@@ -19,10 +19,10 @@ from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.vision.labels import Labels
 from tools.train.codes.score import finder, table
 from tools.train.codes.score import photos as sets
-from tools.train.codes.score.__main__ import _verdict
 from tools.train.codes.score.arithmetic import CENTRE, Scored, interval, mean_average_precision, score_photos
 from tools.train.codes.score.contestants import Contestant, Run, _box
 from tools.train.codes.score.finder import _kind, _without_repeats
+from tools.train.codes.score.page import verdict
 from tools.train.codes.score.photos import Photo
 
 Row = tuple[int, float, float, float, float, float]  # class, confidence, centre, size
@@ -168,9 +168,9 @@ def test_ours_is_compared_at_the_precision_of_each() -> None:
     rule = told["it"]["IoU .5"]
     assert (rule["precision"], rule["their recall"], rule["our recall"], rule["more"].value) == (1, 0.5, 1, 0.5)
     assert "| it | IoU .5 | 100.0 | 50.0 | 100.0 | 50.0 (50–50) |" in table.at_precision_table(told)
-    assert _verdict(told) == "Ours finds surely more than each of them, by both rules."
+    assert verdict(told) == "Ours finds surely more than each of them, by both rules."
     rule["more"] = table.Value(0.1, -0.1, 0.3)
-    assert _verdict(told) == "Ours does not surely find more, by both rules, than: it."
+    assert verdict(told) == "Ours does not surely find more, by both rules, than: it."
 
 
 def test_the_box_of_a_code_is_that_around_its_corners() -> None:

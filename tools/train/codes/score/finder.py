@@ -119,7 +119,8 @@ def _ours(options: argparse.Namespace) -> tuple[Find, str]:
     from darknet_py import load, read_codes
 
     threads = {"threads": options.threads} if options.threads else {}
-    model = load(options.cfg, options.weights, options.backend, size=options.size, quiet=True, **threads)
+    size = (options.size, options.size) if options.size else None
+    model = load(options.cfg, options.weights, options.backend, size=size, quiet=True, **threads)
 
     def find(picture: np.ndarray, conf: Any) -> Found:
         results = model(picture, conf=SHOWN if conf is None or options.decode else conf)[0]
