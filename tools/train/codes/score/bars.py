@@ -104,7 +104,7 @@ def _hard(numbers: Mapping[str, Any], network: str) -> Iterator[Bar]:
         is_first = one["more"].low > 0
         yield Bar(
             f"recall on codes_hard at the best decoder's precision, {rule}", "surely more",
-            f"{_percent(one['our recall'])}, more by {one['more']}", is_first,
+            f"{_percent(one['our recall'])}, difference {one['more']}", is_first,
             f"{best} {_percent(one['their recall'])} at {_percent(one['precision'])}",
             "first" if is_first else "not claimed",
         )  # fmt: skip

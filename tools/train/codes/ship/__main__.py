@@ -92,8 +92,9 @@ def write_card(to: Places, training: Training, found: Score, exports: Exports, f
     say("the worst of the drawn pictures")
     write(to.weights("-failures.webp"), encoded(worst_drawn(model, SIZES[0]), MOST))
     digest = hashlib.sha256(to.weights(".weights").read_bytes()).hexdigest()
-    is_same = Drawn(training.run["settings"]["seed"]).fingerprint() == training.run["data_sha256"]
-    missed = "\n\n".join(
+    drawn = hashlib.sha256(Drawn(training.run["settings"]["seed"]).fingerprint().encode()).hexdigest()
+    is_same = drawn == training.run["data_sha256"]  # which the trainer makes of it in this way
+    missed = "\n".join(
         f"{result.name}:\n\n{names_table(found_by(found, result.name, first), result.photos)}"
         for result in found.results
     )
