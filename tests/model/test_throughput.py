@@ -69,9 +69,9 @@ class Fake:
     def open(self, runs: int, threads: int) -> Any:
         return "session" if any(way[:2] == (runs, threads) for way in self.seconds) else None
 
-    def send(self, team: Team, count: int) -> None:
-        self.sent.append(team.way)
-        self.now += self.seconds[team.way] * count
+    def send(self, way: Way, session: str, count: int) -> None:
+        self.sent.append(way)
+        self.now += self.seconds[way] * count
 
     def quickest(self) -> Way | None:
         found = quickest(ways_of(2, True), self.open, self.send, clock=lambda: self.now)
