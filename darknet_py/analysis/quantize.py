@@ -130,14 +130,14 @@ def compare_int8(
 ) -> Quantization:  # fmt: skip
     """What the int8 form of a network loses against the float32 one in the same runtime, and how much faster it is."""
     reference, candidate = (_Opened(session, contract) for session in (whole, small))
-    labels = _labels_of(held_out, contract)
+    labels = labels_of(held_out, contract)
     first, scored = _compare(reference, candidate, held_out, labels)
     second, _ = _compare(reference, candidate, others)
     speeds = [divide(*(timed(s, reference.inputs) for s in (whole, small))) for _ in range(ROUNDS)]
     return Quantization(first, second, median(speeds), runtime, scored)
 
 
-def _labels_of(files: Sequence[Found], contract: Contract) -> list[Labels] | None:
+def labels_of(files: Sequence[Found], contract: Contract) -> list[Labels] | None:
     """The labels of pictures; None where none has any, or where a network gives no boxes, or only the sure ones."""
     examples = [labelled(f.path) for f in files if isinstance(f, PictureFile)]
     is_scored = contract.decoders and not contract.is_suppressed and len(examples) == len(files)
@@ -219,6 +219,16 @@ def agreement(wanted: Sequence[Results], got: Sequence[Results]) -> float:
     """
     found = loss(wanted, got)
     return min((part for part in (found.recall, found.precision) if part is not None), default=1.0)
+
+
+def precision_loss(
+    wanted: Sequence[Results], got: Sequence[Results], labels: Sequence[Labels] | None, classes: int
+) -> PrecisionLoss:
+    """What the second results lose: mAP by the labels of the pictures, without labels the part found again."""
+    if labels is None:
+        return PrecisionLoss(len(wanted), 1.0, agreement(wanted, got), is_map=False)
+    before, after = (map_of([Detected.of(one) for one in results], labels, classes) for results in (wanted, got))
+    return PrecisionLoss(len(wanted), before, after, is_map=True)
 
 
 def _compare_classes(a: Results, b: Results) -> Iterable[tuple[float, float]]:

@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from ..errors import BackendError, DataError, Say
+from ..errors import BackendError, DataError, Say, to_nobody
 from ..files import cache_dir, read_at_most, write_cached
 from ..holding.hashes import sha256_of
 from ..holding.private import make_private
@@ -61,25 +61,27 @@ class Choice:
 
 def open_session(
     graph: Graph, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None, precision: Precision = WHOLE,
+    say: Say | None = None, taken: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end on a graph with its parameters loaded.
 
     `threads` are those of every back end, and leave out who sets them for the whole process; `explain` is told what was
-    chosen and why, and `say` only that something is to be measured, before it is; without `remember` it is measured
-    whatever is known, and not written down. Raises `BackendError` if no back end takes the network.
+    chosen and why, `say` only that something is to be measured, before it is, and `taken` the name of the back end;
+    without `remember` it is measured whatever is known, and not written down. Raises `BackendError` if no back end
+    takes the network.
     """
     able = contenders(threads, precision)
     openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads, precision=precision) for b in able}
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
     own = "" if precision.is_whole else f"\n{precision}{precision.calibration}"
-    return fastest(openers, shapes, f"{network}\n{threads}{own}", explain, remember, say=say, same=precision.tolerance)
+    key, same = f"{network}\n{threads}{own}", precision.tolerance
+    return fastest(openers, shapes, key, explain, remember, say=say, same=same, taken=taken)
 
 
 def open_file(
     path: Path, *, threads: int | None = None, explain: Say | None = None, remember: bool = True,
-    say: Say | None = None, precision: Precision = WHOLE,
+    say: Say | None = None, taken: Say | None = None, precision: Precision = WHOLE,
 ) -> Session:  # fmt: skip
     """The fastest back end that reads an exported ONNX file; the options are those of `open_session`.
 
@@ -93,7 +95,8 @@ def open_file(
     shapes = [contract.shape, *(s.shape for s in contract.states)]
     own = "" if precision.is_whole else f"\n{precision}"
     network = f"{sha256_of(path)}\n{threads}{own}"
-    return fastest(openers, shapes, network, explain, remember, contract.batch or 1, say, precision.tolerance)
+    batch, same = contract.batch or 1, precision.tolerance
+    return fastest(openers, shapes, network, explain, remember, batch, say, same, taken)
 
 
 def contenders(threads: int | None, precision: Precision = WHOLE) -> list[Backend]:
@@ -114,18 +117,20 @@ def fastest(
     batch: int = 1,
     say: Say | None = None,
     same: float = SAME,
+    taken: Say | None = None,
 ) -> Session:
     """The session of the fastest of some back ends: the one remembered for `network`, else the one that is measured.
 
     `shapes` are those of the inputs without the batch axis.
     """
-    tell = explain or (lambda _: None)
+    tell, note = explain or to_nobody, taken or to_nobody
     path = _place(network, batch, openers)
     known = _recall(path) if remember else None
     if known and known.backend in openers:
         with suppress(BackendError):
             session = openers[known.backend]()
             tell(f"{known} (measured before: {path})")
+            note(known.backend)
             return session
     if say and len(openers) > 1:
         kept = f"; remembered in {path}" if remember else ""
@@ -137,6 +142,7 @@ def fastest(
             write_measurement(path, json.dumps(vars(choice), indent=2))
         except OSError as e:
             tell(f"cannot remember that in {path}: {e.strerror or e}")
+    note(choice.backend)
     return session
 
 

@@ -61,13 +61,17 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
 @click.option("--shard", "share", default="0/1", metavar="I/N",
               help="Compute every N-th shard, from the I-th on: for jobs of a scheduler that share OUT.")  # fmt: skip
 @click.option(
-    "--processes", type=click.IntRange(1), help="Processes (actors) that compute (default: one for each core)."
+    "--processes",
+    type=click.IntRange(1),
+    help="Processes (actors) that compute (default: one for each core, or as "
+    "measured once for a network where there are a thousand pictures).",
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
-              help="Threads of each process for the network.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1),
+              help="Threads of each process for the network (default: 1, or as measured).")  # fmt: skip
 @click.option("--workers", type=click.IntRange(0),
-              help="Threads of each process that read pictures ahead (default: 0, for addresses 16).")  # fmt: skip
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Pictures computed at a time.")
+              help="Threads of each process that read pictures ahead (default: 0, for addresses 16; 1 beside several "
+              "--threads).")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), help="Pictures computed at a time (default: 1, or as measured).")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N",
               help="The most pixels of a picture that is decoded.")  # fmt: skip
 @click.option("--engine", type=click.Choice(("here", "ray")), default="here", show_default=True,

@@ -8,8 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ..backends.backend import AUTO
 from ..backends.precision import F16, F32, INT8
 from ..contract.thresholds import CONF, IOU
+from ..files import check_output
 from ..model.formats import find_format, formats
 from .options import echo, message, network_of, network_options, replace_option, weights_option
 
@@ -39,12 +41,16 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 @click.option("--batch", type=click.IntRange(1), help="A fixed number of pictures (default: any).")
 @click.option(
     "--precision",
-    type=click.Choice((F32, F16, INT8)),
+    type=click.Choice((F32, F16, INT8, AUTO.name)),
     default=F32,
     show_default=True,
-    help="What the file stores and computes in; int8 is calibrated on --data, and what is lost is printed.",
+    help="What the file stores and computes in; int8 is calibrated on --data, and what is lost is printed; auto: the "
+    "fastest here that loses at most --max-loss.",
 )
-@click.option("--data", metavar="PICTURES", help="Pictures for --precision int8: a folder, a list or a glob.")
+@click.option("--data", metavar="PICTURES",
+              help="Pictures for --precision int8 and auto: a folder, a list or a glob; best with labels.")  # fmt: skip
+@click.option("--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
+              help="How much mAP --precision auto may cost (default: 0.005).")  # fmt: skip
 @click.option("--half", is_flag=True, help="The same as --precision f16.")
 @click.option("--int8", metavar="PICTURES", help="The same as --precision int8 --data PICTURES.")
 @click.option("--fold", is_flag=True, help="With --format darknet: multiply batch normalization into the weights.")
@@ -104,18 +110,27 @@ def command(
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
+    darknet-py export my.cfg -o fast.onnx --precision auto --data photos/
     darknet-py export my.cfg -o for-darknet.cfg
     """
     chosen = find_format(output or Path("net.onnx"), format_)
     reading = {k: options.pop(k) for k in NETWORK}
     words = {p.name: max(p.opts, key=len) for p in ctx.command.params if p.name}
-    if options["precision"] != F32:
-        words |= dict.fromkeys(("half", "int8"), f"--precision {options['precision']}")
+    precision, data, max_loss = (options[key] for key in ("precision", "data", "max_loss"))
+    if precision != F32:
+        words |= dict.fromkeys(("half", "int8"), f"--precision {precision}")
     given = _precision_of(options)
     given |= {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
     chosen.check_options(given, words)
     network = network_of(cfg, weights, **reading)
     path = output or chosen.place(network.cfg.stem)
+    if precision == AUTO.name:
+        from ..model.file_precision import find_file_precision
+        from ..model.precision import MAX_LOSS
+
+        check_output(path, replace=replace)  # before minutes are spent
+        most = MAX_LOSS if max_loss is None else max_loss
+        given |= find_file_precision(network, chosen, data, most, message, given)
     for sentence in chosen.write(network, path, replace=replace, check=check, say=message, **given):
         message(sentence)
     echo(path)
@@ -124,14 +139,19 @@ def command(
 def _precision_of(options: dict[str, Any]) -> dict[str, Any]:
     """The precision in the words of the formats, taken out of the options; nothing for float32.
 
-    Raises `UsageError` for two precisions, or int8 without data.
+    'auto' is still to be found, and nothing as well. Raises `UsageError` for two precisions, or pictures that lack.
     """
-    precision, data, half, int8 = (options.pop(key) for key in ("precision", "data", "half", "int8"))
-    if (precision == INT8) != (data is not None):
+    precision, data, half, int8, max_loss = (
+        options.pop(key) for key in ("precision", "data", "half", "int8", "max_loss")
+    )
+    if (precision in (INT8, AUTO.name)) != (data is not None):
         raise click.UsageError(
-            "--precision int8 needs pictures to be calibrated on, --data PICTURES, and nothing else does"
+            "--precision int8 needs pictures to be calibrated on, and auto to measure on: --data PICTURES, and nothing "
+            "else does"
         )
+    if precision != AUTO.name and max_loss is not None:
+        raise click.UsageError("--max-loss is for --precision auto")
     if precision != F32 and (half or int8):
         raise click.UsageError("--half and --int8 are precisions: leave out --precision")
-    asked = {"half": half or precision == F16, "int8": int8 or data}
+    asked = {"half": half or precision == F16, "int8": int8 or (data if precision == INT8 else None)}
     return {name: value for name, value in asked.items() if value}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backends.backend import AUTO, Backend, find_backend
+from ..backends.backend import Backend, find_backend
 from ..backends.precision import F32
 from ..errors import DarknetError
 from ..machine import cores
@@ -53,7 +53,7 @@ def opener_of(model: Model) -> Opener | None:
     if model.again is None or cores() == 1 or model.contract.states:
         return None
     given = model.again.keywords
-    if given.get("threads") or given.get("device", "cpu") != "cpu" or given["backend"] == AUTO.name:
+    if given.get("threads") or given.get("device", "cpu") != "cpu":
         return None
     backend = find_backend(given["backend"])
     if backend.threads != "session":

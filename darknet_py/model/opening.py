@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backends.backend import AUTO, DEFAULT
-from ..backends.precision import F32
+from ..backends.precision import F32, Precision
 from ..backends.session import Session, open_file, open_session, reader
 from ..contract.contract import Contract
 from ..errors import DataError, to_nobody
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..zoo.find import Found
     from .formats import Format
     from .kept import Recipe
+
+
+OF_SEARCH = ("say", "explain", "remember", "taken")  # options of the search for the fastest back end alone
 
 
 def load(
@@ -77,7 +80,7 @@ def load(
     model = _load(cfg, weights, backend, **given, say=tell, options=options)
     model.tell = tell
     given["names"] = _absolute(names)
-    kept: dict[str, Any] = {key: value for key, value in options.items() if key not in ("say", "explain")}  # functions
+    kept: dict[str, Any] = {key: value for key, value in options.items() if key not in OF_SEARCH}
     paths: dict[str, Any] = dict(cfg=_absolute(cfg), weights=_absolute(weights))
     found = model.chosen.again if model.chosen else {}  # nobody looks for it twice, or finds something else
     model.again = partial(load, **paths, **{"backend": backend, **given, **found}, quiet=quiet, **kept)
@@ -118,9 +121,7 @@ def _load(
             raise DataError(f"{cfg} is a finished network: {', '.join(wrong)} cannot be changed; export it again")
         if data is not None or max_loss is not None or precision == AUTO.name:
             raise DataError(f"{cfg} is a finished network: its precision can be named, not found: leave out data, auto")
-        return _load_written(
-            *written, backend, names, letterbox, {**_told(backend, say), **options, "precision": precision}
-        )
+        return _load_written(*written, backend, names, letterbox, precision, say, options)
     from ..darknet.reading import Reading
     from ..zoo.find import find_network
 
@@ -145,9 +146,10 @@ def _load(
     )  # fmt: skip
 
 
-def _told(backend: str, say: Say | None) -> dict[str, Any]:
-    """The option with which the search for the fastest back end says that it measures."""
-    return {"say": say} if backend == AUTO.name else {}
+def _searching(backend: str, say: Say | None, taken: list[str], options: Mapping[str, object]) -> dict[str, Any]:
+    """The options of the search for the fastest back end: who is told that it measures, and where its name is put."""
+    is_search = backend == AUTO.name and options.get("device") in (None, "cpu")  # each device has a back end
+    return {"say": say, "taken": taken.append} if is_search else {}
 
 
 def _recipe(files: Found, weights: str | Path | None, random: int | None, reading: Reading, say: Say | None) -> Recipe:
@@ -228,18 +230,28 @@ def from_network(
     **options: object,
 ) -> Model:
     """A model of a network that is already open; the options are those of `load`."""
-    program = network.program(names, letterbox).before_heads()
+    program, taken = network.program(names, letterbox).before_heads(), list[str]()
     if precision == F32 and data is None and max_loss is None:
-        session = open_session(program.graph, backend, **_told(backend, say), **options)
-        return Model(session, program.contract, network)
+        session = open_session(program.graph, backend, **_searching(backend, say, taken, options), **options)
+        return _chosen(Model(session, program.contract, network), taken, F32)
     from .precision import find_precision
 
-    own = {key: value for key, value in options.items() if key != "explain"}  # of the search for the fastest back end
+    own = {key: value for key, value in options.items() if key not in OF_SEARCH}
     chosen = find_precision(program, backend, precision, data, max_loss, say, own)
-    asked = {**_told(chosen.backend, say), **options} if chosen.backend == AUTO.name else own
+    asked = options if chosen.backend == AUTO.name else own
+    asked = {**_searching(chosen.backend, say, taken, options), **asked}
     session = open_session(program.graph, chosen.backend, precision=chosen.precision, **asked)
     model = Model(session, program.contract, network)
-    model.chosen = chosen
+    model.chosen = replace(chosen, backend=taken[-1]) if taken else chosen
+    return model
+
+
+def _chosen(model: Model, taken: list[str], precision: str) -> Model:
+    """A model that knows which back end was found to be the fastest, if that was looked for."""
+    if taken:
+        from .precision import Chosen
+
+        model.chosen = Chosen(taken[-1], Precision.of(precision))
     return model
 
 
@@ -249,6 +261,8 @@ def _load_written(
     backend: str,
     names: str | Path | None,
     letterbox: bool | None,
+    precision: str,
+    say: Say | None,
     options: dict[str, object],
 ) -> Model:
     from ..contract.contract import resized
@@ -265,4 +279,6 @@ def _load_written(
         contract = replace(contract, resize=resized(letterbox, bool(contract.decoders)))
     if contract.batch is None and not reader(path, backend).any_batch:
         contract = replace(contract, batch=1)
-    return Model(open_file(path, backend, **options), contract)
+    taken: list[str] = []
+    asked = {**_searching(backend, say, taken, options), **options, "precision": precision}
+    return _chosen(Model(open_file(path, backend, **asked), contract), taken, precision)

@@ -232,22 +232,14 @@ class Search:
         return self._kept("loss", own, compute, asdict, lambda data: PrecisionLoss(**data))
 
     def _compared(self, backend: str, precision: Precision) -> PrecisionLoss:
-        from ..analysis.evaluate.loss import PrecisionLoss, map_of
-        from ..analysis.evaluate.record import Detected
-        from ..analysis.quantize import agreement
+        from ..analysis.quantize import precision_loss
 
-        count = len(self._pictures.scored)
         session = open_session(self._program.graph, backend, precision=precision, **self._options)
         got = list(self._results(session))
         contract = self._program.contract
-        if not (self._pictures.labelled and contract.decoders):
-            return PrecisionLoss(count, 1.0, agreement(self._wanted, got), is_map=False)
-        names = contract.names
-        labels = [example.read(names)[0] for example in self._pictures.scored]
-        before, after = (
-            map_of([Detected.of(one) for one in results], labels, contract.classes) for results in (self._wanted, got)
-        )
-        return PrecisionLoss(count, before, after, is_map=True)
+        is_map = self._pictures.labelled and contract.decoders
+        labels = [e.read(contract.names)[0] for e in self._pictures.scored] if is_map else None
+        return precision_loss(self._wanted, got, labels, contract.classes)
 
     @cached_property
     def _wanted(self) -> list[Any]:

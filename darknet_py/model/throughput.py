@@ -22,15 +22,14 @@ from ..backends.auto import place_of, read_measurement, write_measurement
 from ..errors import DataError
 from ..holding.hashes import sha256_of
 from ..machine import cores
-from .at_once import Opener, opener_of
+from .at_once import opener_of
 
 if TYPE_CHECKING:
     from ..backends.session import Session
     from ..errors import Say
     from .model import Model
 
-A = TypeVar("A")
-B = TypeVar("B")
+S = TypeVar("S")
 
 BATCHES = (1, 4)  # pictures of a run that are tried
 SECONDS = 0.3  # of pictures in one turn
@@ -99,62 +98,63 @@ def team_of(model: Model, send: Callable[[Team, int], None], say: Say) -> Team |
     opener = opener_of(model)
     if opener is None:
         return None
-    path = _place(model)
-    if path and (known := _recall(path)) and (session := opener(known.way.runs, known.way.threads)):
+    path, tried = _place(model), ways_of(cores(), is_any_batch=model.contract.batch is None)
+    if path and (known := recall_way(path, tried)) and (session := opener(known.way.runs, known.way.threads)):
         return Team(known.way, session)
-    tried = ways_of(cores(), is_any_batch=model.contract.batch is None)
     say(
         f"timing {len(tried)} ways of sending many pictures through this network"
         + f"; remembered in {path}" * bool(path)
     )
-    measured = quickest(tried, opener, send)
-    if measured is None:
+    found = quickest(tried, opener, lambda way, session, count: send(Team(way, session), count))
+    if found is None:
         return None
+    measured, session = found
     if path:
-        with suppress(OSError):  # then it is measured the next time too
-            write_measurement(path, json.dumps({"way": measured[0].way, "rates": measured[0].rates}))
-    return measured[1]
+        remember_way(path, measured)
+    return Team(measured.way, session)
 
 
 def quickest(
-    tried: tuple[Way, ...], opener: Opener, send: Callable[[Team, int], None],
+    tried: tuple[Way, ...], opener: Callable[[int, int], S | None], send: Callable[[Way, S, int], None],
     clock: Callable[[], float] = time.perf_counter,
-) -> tuple[Measured, Team] | None:  # fmt: skip
-    """The best of some ways, in turns; None where none can be opened."""
-    sessions: dict[tuple[int, int], Session | None] = {}
+) -> tuple[Measured, S] | None:  # fmt: skip
+    """The best of some ways, in turns, and who goes it; None where nobody can be opened.
+
+    `opener` opens somebody for so many runs, each on so many threads; `send` sends so many pictures that way.
+    """
+    opened: dict[tuple[int, int], S | None] = {}
     each: dict[Way, list[float]] = {}
     counts: dict[Way, int] = {}
 
-    def team(way: Way) -> Team | None:
+    def who(way: Way) -> S | None:
         key = way.runs, way.threads
-        if key not in sessions:
-            sessions[key] = opener(*key)
-        session = sessions[key]
-        return Team(way, session) if session else None
+        if key not in opened:
+            opened[key] = opener(*key)
+        return opened[key]
 
-    def seconds(one: Team, count: int) -> float:
+    def seconds(way: Way, one: S, count: int) -> float:
         start = clock()
-        send(one, count)
+        send(way, one, count)
         return (clock() - start) / count
 
     for way in tried:
-        if one := team(way):
+        if one := who(way):
             few = 2 * way.hands * way.batch
-            send(one, few)  # its first runs prepare what the others find
-            counts[way] = max(few, int(SECONDS / max(seconds(one, few), 1e-6)))
-            each[way] = [seconds(one, counts[way])]
+            send(way, one, few)  # its first runs prepare what the others find
+            counts[way] = max(few, int(SECONDS / max(seconds(way, one, few), 1e-6)))
+            each[way] = [seconds(way, one, counts[way])]
     if not each:
         return None
     best = min(taken[0] for taken in each.values())
     racing = [way for way, taken in each.items() if taken[0] <= HOPELESS * best]
     for _ in range(ROUNDS - 1):
         for way in racing:
-            if one := team(way):
-                each[way].append(seconds(one, counts[way]))
+            if one := who(way):
+                each[way].append(seconds(way, one, counts[way]))
     medians = {way: median(each[way]) for way in racing}
     least = min(medians.values())
     chosen = next(way for way in tried if way in medians and medians[way] <= LEAD * least)
-    found = team(chosen)
+    found = who(chosen)
     assert found, "it was timed"
     return Measured(chosen, {str(way): 1 / median(taken) for way, taken in each.items()}), found
 
@@ -184,13 +184,17 @@ def _place(model: Model) -> Path | None:
     return place_of("throughput", repr(sorted(given.items(), key=str)), repr(model.contract.shape))
 
 
-def _recall(path: Path) -> Measured | None:
-    """What is written there; None if there is nothing, or nothing of use."""
+def recall_way(path: Path, tried: tuple[Way, ...]) -> Measured | None:
+    """What is written there; None if there is nothing, or nothing that would be tried."""
     try:
         found = json.loads(read_measurement(path))
         way = Way(*found["way"])
-        if not all(type(n) is int and n > 0 for n in way) or way.runs * way.threads > cores():
-            return None
-        return Measured(way, dict(found["rates"]))
+        return Measured(way, dict(found["rates"])) if way in tried else None
     except (OSError, DataError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def remember_way(path: Path, measured: Measured) -> None:
+    """Write down what was measured; where that cannot be, it is measured the next time too."""
+    with suppress(OSError):
+        write_measurement(path, json.dumps({"way": measured.way, "rates": measured.rates}))

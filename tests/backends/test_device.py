@@ -17,6 +17,7 @@ from darknet_py.backends.session import open_session
 from darknet_py.cli import main
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph
+from darknet_py.model.opening import load
 
 CFG = "[net]\nwidth=4\nheight=4\nchannels=1\n[convolutional]\nfilters=2\nsize=1\nactivation=linear\n"
 
@@ -114,3 +115,10 @@ def test_run_refuses_a_device_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, line)
     assert result.exit_code == 1
     assert "onnxruntime-directml" in result.stderr
+
+
+def test_of_auto_and_a_device_the_device_decides(tmp_path: Path) -> None:
+    cfg = tmp_path / "net.cfg"
+    cfg.write_text("[net]\nwidth=8\nheight=8\nchannels=3\n[avgpool]\n[softmax]\n")
+    with pytest.raises(BackendError, match="cuda:99"):
+        load(cfg, backend="auto", device="cuda:99", quiet=True)

@@ -238,7 +238,7 @@ def test_nothing_is_at_work_when_a_video_is_left(cfg: Path, clip: Path, monkeypa
         assert not [thread for thread in enumerate_threads() if thread.name.startswith("darknet-py-frame")]
 
 
-@pytest.mark.parametrize("options", [{"threads": 2}, {"backend": "auto"}, {"backend": "numpy"}], ids=str)
+@pytest.mark.parametrize("options", [{"threads": 2}, {"backend": "numpy"}], ids=str)
 def test_who_said_how_many_and_who_cannot_be_told_is_left_alone(cfg: Path, options: dict[str, Any]) -> None:
     assert single_opener(load(cfg, quiet=True, **options)) is None
     assert single_opener(load(cfg, quiet=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ import pytest
 from networks import write_recurrent
 
 from darknet_py import DataError, Model, load
+from darknet_py.backends import auto
 from darknet_py.backends.auto import measurements
+from darknet_py.backends.backend import find_backend
 from darknet_py.model import throughput
 from darknet_py.model.at_once import Several, opener_of
 from darknet_py.model.stream import FEW
@@ -66,9 +69,9 @@ class Fake:
     def open(self, runs: int, threads: int) -> Any:
         return "session" if any(way[:2] == (runs, threads) for way in self.seconds) else None
 
-    def send(self, team: Team, count: int) -> None:
-        self.sent.append(team.way)
-        self.now += self.seconds[team.way] * count
+    def send(self, way: Way, session: str, count: int) -> None:
+        self.sent.append(way)
+        self.now += self.seconds[way] * count
 
     def quickest(self) -> Way | None:
         found = quickest(ways_of(2, True), self.open, self.send, clock=lambda: self.now)
@@ -176,12 +179,32 @@ def test_a_few_pictures_measure_nothing(cfg: Path) -> None:
     assert not any("many pictures" in line for line in told)
 
 
-@pytest.mark.parametrize("options", [{"threads": 1}, {"backend": "numpy"}, {"backend": "auto"}], ids=str)
+@pytest.mark.parametrize("options", [{"threads": 1}, {"backend": "numpy"}], ids=str)
 def test_without_a_choice_pictures_go_through_all_the_same(cfg: Path, options: dict[str, Any]) -> None:
     model = opened(cfg, **options)
     wanted = scores(model(frames(COUNT)))
     np.testing.assert_allclose(scores(model(frames(COUNT), workers="auto")), wanted, atol=1e-6)
     assert model.findings.team is None
+
+
+@pytest.mark.parametrize("is_exported", [False, True])
+def test_the_fastest_back_end_gets_a_plan_of_its_own(
+    cfg: Path, monkeypatch: pytest.MonkeyPatch, is_exported: bool
+) -> None:
+    """It is chosen for one picture, and then opened by its name, however often."""
+    monkeypatch.setattr(auto, "contenders", lambda *_: [find_backend("onnxruntime")])
+    if is_exported:
+        opened(cfg).export(cfg.with_suffix(".onnx"))
+        model = load(cfg.with_suffix(".onnx"), backend="auto", quiet=True)
+    else:
+        model = opened(cfg, backend="auto", remember=False)
+    wanted = scores(model(frames(COUNT)))
+    monkeypatch.setattr(auto, "fastest", None)
+    np.testing.assert_allclose(scores(model(frames(COUNT), workers="auto")), wanted, atol=1e-6)
+    assert model.findings.team
+    assert model.again
+    assert model.again.keywords["backend"] == "onnxruntime"
+    np.testing.assert_allclose(scores(pickle.loads(pickle.dumps(model))(frames(2))), wanted[:2], atol=1e-6)
 
 
 def test_recurrent_networks_still_remember_in_order(tmp_path: Path) -> None:

@@ -2,19 +2,22 @@
 
 Speeds are processor seconds of one thread, because other programs of a machine change these least; each ratio is the
 median of pairs, one run of either side after the other. The loss is COCO's AP50 on one half of the pictures, int8
-calibrated on the other half, and the halves swapped; labels of the pictures that calibrate are not looked at.
+calibrated on the other half, and the halves swapped; labels of the pictures that calibrate are not looked at. With
+`--json` it is plain data, which `make bench` puts into its results.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, median
+from typing import Any
 
 import numpy as np
 
@@ -84,30 +87,45 @@ def ratio(slow: Session, fast: Session, feed: list[np.ndarray], pairs: int = PAI
     return median(seconds(slow, feed) / seconds(fast, feed) for _ in range(pairs))
 
 
-def losses(cfg: Path, dataset: Dataset, close: float) -> None:
-    """Print what each precision of each back end loses, and how fast it is, for one network."""
-    program = open_network(cfg, next(cfg.parent.glob("*.weights"))).program().before_heads()
+def losses(
+    cfg: Path, weights: Path, dataset: Dataset, close: float = CLOSE, kinds: Sequence[str] = tuple(KINDS)
+) -> Iterator[dict[str, Any]]:
+    """What each precision of each back end changes of the AP50 on either half, and how fast it is; float32 first.
+
+    Raises `DarknetError` for a network that cannot be opened.
+    """
+    program = open_network(cfg, weights).program().before_heads()
     feed = [np.random.default_rng(0).random((1, *program.contract.shape), np.float32)]
     both = halves(len(dataset))
     whole = open_session(program.graph)
     before = [map_on(program, whole, dataset, half.scored) for half in both]
-    say(f"| {cfg.stem} | f32 | | | {' / '.join(f'{b:.4f}' for b in before)} |")
+    yield {"precision": F32, "AP50": before}
     for backend in FAST:
         opened = partial(open_session, program.graph, backend.name, threads=1)
-        for kind in (k for k in KINDS if k in backend.precisions and Precision(k).find_lack(backend) is None):
+        for kind in (k for k in kinds if k in backend.precisions and Precision(k).find_lack(backend) is None):
             if kind == INT8:
                 calibrations = [calibrate(program, half.files(dataset), backend.name, close, _tell) for half in both]
                 sessions = [opened(precision=Precision(kind, calibration)) for calibration in calibrations]
                 kept = len(calibrations[-1].in_float)
             else:
                 sessions, kept = [opened(precision=kind)] * len(both), 0
-            found = [
+            change = [
                 map_on(program, session, dataset, half.scored) - b
                 for session, half, b in zip(sessions, both, before, strict=True)
             ]
-            faster = ratio(opened(), sessions[-1], feed)
-            lost = " / ".join(f"{d:+.4f}" for d in found)
-            say(f"| {cfg.stem} | {backend.title} {kind}, {kept} in float32 | {faster:.2f} | {lost} | |")
+            speed = ratio(opened(), sessions[-1], feed)
+            yield {
+                "backend": backend.title, "precision": kind, "in float32": kept, "speed": speed, "change": change,
+            }  # fmt: skip
+
+
+def row_of(name: str, found: dict[str, Any]) -> str:
+    """A row of the table."""
+    if found["precision"] == F32:
+        return f"| {name} | f32 | | | {' / '.join(f'{b:.4f}' for b in found['AP50'])} |"
+    change = " / ".join(f"{d:+.4f}" for d in found["change"])
+    what = f"{found['backend']} {found['precision']}, {found['in float32']} in float32"
+    return f"| {name} | {what} | {found['speed']:.2f} | {change} | |"
 
 
 def speeds() -> None:
@@ -147,14 +165,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED / "images/coco64/images")
     parser.add_argument("--close", type=float, default=CLOSE)
     parser.add_argument("--bf16", action="store_true", help="the speed of the 13 networks of the benchmark in bfloat16")
+    parser.add_argument("--json", action="store_true", help="int8 of one network, as JSON")
+    parser.add_argument("--weights", type=Path, help="those of the one network, if they are not beside it")
     args = parser.parse_args()
+    if args.json:
+        (cfg,) = args.networks
+        say(json.dumps(list(losses(cfg, args.weights, open_dataset(args.data), args.close, (INT8,)))))
+        return
     say(f"{cpu()}; {', '.join(b.title for b in FAST)}")
     if args.bf16:
         speeds()
         return
     dataset = open_dataset(args.data)
     for cfg in args.networks:
-        losses(cfg, dataset, args.close)
+        for found in losses(cfg, args.weights or next(cfg.parent.glob("*.weights")), dataset, args.close):
+            say(row_of(cfg.stem, found))
 
 
 if __name__ == "__main__":

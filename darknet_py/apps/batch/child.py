@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from ...model.model import Model
 
 
-def compute(model: Model, job: Job, place: Output, name: str, items: list[Item], poison: dict[int, str]) -> int:
-    """The one function: a shard of pictures in, one file of results out; how many of them are errors.
+def compute(
+    model: Model, job: Job, place: Output, name: str, items: list[Item], poison: dict[int, str], batch: int
+) -> int:  # fmt: skip
+    """The one function: a shard of pictures in, `batch` at a time, one file of results out; how many are errors.
 
     `poison` are the positions of pictures that are passed by, with what is written of them. Without a `name` nothing is
     written.
     """
     sound = [item for item in items if item.position not in poison]
     pairs = zip((item.path for item in sound), fetches(sound, job.options.column), strict=True)
-    found = batch_rows(model, pairs, workers=job.workers, **job.options.calling())
+    found = batch_rows(model, pairs, workers=job.workers, batch=batch, **job.options.calling())
     rows = [{"position": item.position, **row} for item, row in zip(sound, found, strict=True)]
     passed = [(item, poison[item.position]) for item in items if item.position in poison]
     rows += [{"position": item.position, **broken_row(item.path, f"{item.path}: {why}")} for item, why in passed]
@@ -63,7 +65,7 @@ def answer_requests(lines: TextIO, answers: TextIO) -> None:
         items = [Item(*item) for item in request["items"]]
         poison = {int(position): why for position, why in request["poison"].items()}
         try:
-            answer(errors=compute(model, job, place, request["name"], items, poison))
+            answer(errors=compute(model, job, place, request["name"], items, poison, request["batch"]))
         except (DarknetError, OSError, MemoryError) as e:
             answer(failure=str(e) or type(e).__name__)
 

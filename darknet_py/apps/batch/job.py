@@ -36,7 +36,6 @@ class RowOptions:
 
     conf: Conf | None = None
     iou: float | None = None
-    batch: int = 1
     classes: tuple[ClassName, ...] | None = None
     max_det: int | None = None
     agnostic: bool = False
@@ -72,8 +71,9 @@ class RowOptions:
 class Job:
     """What a process works by: the arguments of `load`, the options, and how results are written.
 
-    `workers` threads read pictures, `folder` is where relative paths begin, and `expected` is the hash of the network
-    that the work began with (empty: not known yet): on another machine, or later, its files may be others.
+    `workers` threads read pictures, `batch` of them are computed at a time, `folder` is where relative paths begin, and
+    `expected` is the hash of the network that the work began with (empty: not known yet): on another machine, or
+    later, its files may be others.
     """
 
     network: dict[str, Any]
@@ -82,6 +82,7 @@ class Job:
     workers: int
     folder: str
     expected: str = ""
+    batch: int = 1
 
     def to_json(self) -> str:
         """As text."""

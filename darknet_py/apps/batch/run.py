@@ -26,6 +26,7 @@ from .manifest import MANIFEST, finish, opened_book, read_record, told_broken
 from .output import Output, absolute
 from .rows import check_least
 from .shards import Share
+from .way import as_asked, find_way, ways_for
 from .work import BatchWork, Done
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ def batch(
     max_det: int | None = None,
     agnostic: bool = False,
     max_pixels: int | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     column: str | None = None,
     format: str = "jsonl",  # noqa: A002 - its name
     shard_size: int = SHARD_SIZE,
     share: str = "0/1",
     engine: str = "here",
     processes: int | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     workers: int | None = None,
     address: str | None = None,
     resume: bool = True,
@@ -106,8 +107,11 @@ def batch(
     'parquet'; a shard whose file is there is not computed again, so the same call goes on where it was stopped or
     killed. `resume=False` begins anew. `share` 'I/N' computes only every N-th shard, for several machines that share
     `out`. `engine` is 'here' (so many `processes`, each with `threads` for the network) or 'ray' (actors, on the
-    cluster at `address`). `network` are arguments of `load`, the others those of a model; `progress` is told the number
-    of pictures done. Raises `DarknetError`, also where `out` holds results of another network or other options.
+    cluster at `address`). How many of these, and how many pictures are computed at a time (`batch`), is measured once
+    for a network and a machine where 'here' has a thousand pictures to compute and they are not given; rows do not
+    depend on it. Else there is a process for each core, with one thread, and pictures are computed one by one.
+    `network` are arguments of `load`, the others those of a model; `progress` is told the number of pictures done.
+    Raises `DarknetError`, also where `out` holds results of another network or other options.
     """
     given = _paths(sources)
     if not os.fspath(out):
@@ -117,15 +121,17 @@ def batch(
     check_least(1, shard_size=shard_size, processes=processes)
     job = job_of(
         cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
-        max_pixels=max_pixels, batch=batch, column=column, format=format, threads=threads, workers=workers, **network,
+        max_pixels=max_pixels, column=column, format=format, batch=batch, threads=threads, workers=workers,
+        **network,
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
-    job, record = _checked(job, given, shard_size, say)
+    job, record, is_any_batch = _checked(job, given, shard_size, say)
     work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), Share.of(share))
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
-    count = processes or (1 if network.get("device") not in (None, "cpu") else max(1, machine_cores() // threads))
-    done = _computed(work, engine, count, threads, address)
+    ways = ways_for(job, processes, threads, batch, is_any_batch)
+    way = find_way(work, ways, workers, say) if engine == "here" else ways[0]  # actors are on other machines
+    done = _computed(replace_fields(work, job=as_asked(work.job, way, workers)), engine, way.runs, way.threads, address)
     return _followed(done, place, record, str(out), progress, replace=replace)
 
 
@@ -156,9 +162,9 @@ def batch_plan(
 def job_of(
     cfg: str | Path, sources: list[str], weights: str | Path | None, *, backend: str = DEFAULT,
     conf: Conf | None = None, iou: float | None = None, classes: Iterable[ClassName] | None = None,
-    max_det: int | None = None, agnostic: bool = False, max_pixels: int | None = None, batch: int = 1,
+    max_det: int | None = None, agnostic: bool = False, max_pixels: int | None = None, batch: int | None = None,
     column: str | None = None, format: str = "jsonl",  # noqa: A002 - its name
-    threads: int = 1, workers: int | None = None, **network: Any,
+    threads: int | None = None, workers: int | None = None, **network: Any,
 ) -> Job:  # fmt: skip
     """What processes work by, of the arguments of `batch`. Raises `DataError` for what cannot be meant."""
     if backend == AUTO.name:
@@ -171,14 +177,14 @@ def job_of(
     if isinstance(conf, Mapping):
         conf = {name if name is None else _plain(name): float(least) for name, least in conf.items()}
     options = RowOptions(
-        float(conf) if isinstance(conf, int) else conf, None if iou is None else float(iou), batch,
+        float(conf) if isinstance(conf, int) else conf, None if iou is None else float(iou),
         None if classes is None else tuple(map(_plain, classes)), max_det, agnostic, pixel_limit(max_pixels), column,
     )  # fmt: skip
     ahead = workers if workers is not None else REMOTE_WORKERS if any(map(is_address, sources)) else 0
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
     if find_backend(backend).threads != "none":
-        opened["threads"] = threads
-    return Job(opened, options, format, ahead, str(Path.cwd()))
+        opened["threads"] = threads or 1
+    return Job(opened, options, format, ahead, str(Path.cwd()), batch=batch or 1)
 
 
 def _plain(name: ClassName) -> ClassName:
@@ -193,15 +199,18 @@ def _paths(sources: str | Path | Iterable[str | Path]) -> list[str]:
     return given
 
 
-def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> tuple[Job, Record]:
-    """Open the network once, so that what is wrong with it or the options is known before processes are started."""
+def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> tuple[Job, Record, bool]:
+    """Open the network once, so that what is wrong with it or the options is known before processes are started.
+
+    The last is whether it takes any number of pictures at a time.
+    """
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
     job = replace_fields(job, options=job.options.of(model.contract))
     model(iter(()), **job.options.calling())
     if say:
         for diagnostic in model.contract.diagnostics:
             say(diagnostic)
-    return job, record_of(model, job, sources, shard_size)
+    return job, record_of(model, job, sources, shard_size), model.contract.batch is None
 
 
 def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:

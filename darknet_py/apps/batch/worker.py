@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from ...errors import DarknetError, DataError
@@ -52,6 +53,10 @@ class Worker:
             return Done(shard.name, len(shard.items), "failed", failure=str(e))
         return Done(shard.name, len(shard.items), errors=errors)
 
+    def try_items(self, items: Sequence[Item], batch: int) -> None:
+        """Compute pictures, so many at a time, and write nothing. Raises `Died`, and `DarknetError` for a failure."""
+        self._ask("", items, {}, batch)
+
     def _computed(self, shard: Shard) -> int:
         poison: dict[int, str] = {}
         for death in range(1, PATIENCE + 1):
@@ -88,10 +93,10 @@ class Worker:
             return str(e)
         return ""
 
-    def _ask(self, name: str, items: tuple[Item, ...] | list[Item], poison: dict[int, str]) -> int:
+    def _ask(self, name: str, items: Sequence[Item], poison: dict[int, str], batch: int | None = None) -> int:
         if self._process is None:
             self._start()
-        reply = self._exchange(name=name, items=items, poison=poison)
+        reply = self._exchange(name=name, items=items, poison=poison, batch=batch or self._job.batch)
         return int(reply["errors"])
 
     def _start(self) -> None:

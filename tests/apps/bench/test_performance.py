@@ -15,7 +15,10 @@ from darknet_py.backends.session import open_session
 from darknet_py.contract.thresholds import CONF, IOU
 from darknet_py.darknet.compile import compile_file
 from darknet_py.model.opening import load
+from darknet_py.vision.datasets import open_dataset
+from tools.bench import precision
 from tools.bench.environments import dependencies, library_path
+from tools.bench.performance import __main__ as command
 from tools.bench.performance import around, machines
 from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
 from tools.bench.performance.foreign import Contestant as Foreign
@@ -263,6 +266,65 @@ def test_other_precisions_are_held_against_each_other_only() -> None:
         "darknet-py (best back end) in bf16 / in f32, network, geometric mean": 1.0,
         "darknet-py (best back end) in bf16 / best other side in f32, image to detections, geometric mean": None,
     }
+
+
+def eight(speed: float, *change: float) -> dict[str, Any]:
+    return {"speed": speed, "change": change, "in float32": 3}
+
+
+INT8 = [
+    {
+        "name": "yolov4-tiny", "AP50": [0.5, 0.4],
+        "backends": {"onnxruntime": eight(2.3, 0.001, -0.005), "OpenVINO": eight(3.2, 0.0, 0.0)},
+    },
+    {"name": "yolo-fastest-1.1", "AP50": [0.4, 0.4], "backends": {"onnxruntime": eight(0.8, 0.0, -0.02)}},
+    {"name": "MobileNetV2-YOLOv3-Nano-coco", "AP50": [], "backends": {}, "why": "there are no photos"},
+]  # fmt: skip
+
+
+def test_int8_has_bars_of_speed_where_the_processor_is_made_for_it_and_of_what_it_loses() -> None:
+    machine = {**RESULT["machine"], "features": ["avx2", "avx512_vnni"]}  # type: ignore[dict-item]
+    found = {b["title"]: (b["bar"], b["value"], b["met"]) for b in bars({**RESULT, "int8": INT8, "machine": machine})}
+    speed, lost = "int8 / f32 of the same back end, with VNNI", "AP50 that int8 loses"
+    assert found[f"{speed}, yolov4-tiny, onnxruntime"] == (">= 2.2", 2.3, True)
+    assert found[f"{speed}, yolov4-tiny, best back end"] == (">= 3.5", 3.2, False)
+    assert found[f"{speed}, yolo-fastest-1.1, best back end"] == (">= 1.2", 0.8, False)
+    assert found[f"{lost}, yolov4-tiny"] == ("<= 0.005", 0.005, True)
+    assert found[f"{lost}, yolo-fastest-1.1"] == ("<= 0.01", 0.02, False)
+    assert found[f"{lost}, MobileNetV2-YOLOv3-Nano-coco"] == ("<= 0.005", None, None)
+    without = {b["title"]: b["met"] for b in bars({**RESULT, "int8": INT8}) if "int8" in b["title"]}
+    assert [met for title, met in without.items() if title.startswith(speed)] == [None] * 3
+    assert without[f"{lost}, yolov4-tiny"]
+    assert {b["met"] for b in bars(RESULT) if "int8" in b["title"]} == {None}
+
+
+def test_the_report_says_what_int8_gains_and_costs() -> None:
+    text = markdown({**RESULT, "int8": INT8, "bars": bars({**RESULT, "int8": INT8})})
+    assert "| yolov4-tiny | OpenVINO | 3.20 | 3 | +0.0000 / +0.0000 | 0.5000 / 0.4000 |" in text
+    assert "MobileNetV2-YOLOv3-Nano-coco: there are no photos" in text
+
+
+def test_int8_is_measured_beside_float32_of_each_back_end(files: Prepared, tmp_path: Path) -> None:
+    photos = folder_of_pictures([], tmp_path / "photos", 4)
+    for photo in photos:
+        Path(photo).with_suffix(".txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    own = files.folder / "net.cfg", files.folder / "net.weights"
+    whole, *rows = precision.losses(*own, open_dataset(tmp_path / "photos"), kinds=["int8"])
+    assert len(whole["AP50"]) == 2
+    first = next(row for row in rows if row["backend"] == "onnxruntime")
+    assert first["precision"] == "int8"
+    assert first["speed"] > 0
+    assert len(first["change"]) == 2
+    assert precision.row_of("net", first).startswith("| net | onnxruntime int8, ")
+
+
+def test_int8_that_cannot_be_measured_says_why(tmp_path: Path) -> None:
+    found = command._eight("net", [tmp_path], tmp_path)
+    assert found == {"name": "net", "AP50": [], "backends": {}, "why": "there is no cfg of that name"}
+    (tmp_path / "net.cfg").write_text(DETECTOR)
+    assert command._eight("net", [tmp_path], tmp_path)["why"] == "there are no weights of training"
+    (tmp_path / "net.weights").touch()
+    assert command._eight("net", [tmp_path], None)["why"] == "there are no photos"
 
 
 def test_the_report_has_many_pictures_and_what_is_around_the_network() -> None:

@@ -35,10 +35,10 @@ from darknet_py.backends.precision import F32
 from darknet_py.errors import DarknetError
 from darknet_py.machine import cpu, features
 
-from ..environments import DARKNET_PY, OPENCV_4, ROOT, NotInstalled, make, variables
+from ..environments import DARKNET_PY, OPENCV_4, OPENVINO, ROOT, NotInstalled, make, variables
 from .bars import IMPORTER, PLAIN, bars
 from .machines import TELLING, results_in, side_by_side, slug
-from .networks import NETWORKS, OURS, Entry, find_cfg, find_weights
+from .networks import EIGHT, NETWORKS, OURS, Entry, find_cfg, find_weights
 from .plot import draw
 from .prepare import Prepared, layer_shares, made_up_photo, prepare
 from .report import markdown
@@ -60,12 +60,13 @@ WORST_LAYERS = 8
 def run(
     entries: Sequence[Entry], cfgs: Sequence[Path], weights: Sequence[Path], photo: Path | None, threads: int,
     budget: float, sides: Sequence[str] = (), around: bool = True, photos: Path | None = None,
-    pictures: int = PICTURES,
+    pictures: int = PICTURES, eight: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """All networks: what was measured, and what could not be, as plain data."""
     started, load = time.time(), os.getloadavg()[0]
     result: dict[str, Any] = {
-        "networks": [], "processes": [], "exports": [], "growth": {}, "throughput": [], "around": {}, "missing": {},
+        "networks": [], "processes": [], "exports": [], "growth": {}, "throughput": [], "int8": [], "around": {},
+        "missing": {},
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         os.environ[CACHE] = str(Path(folder, "cache"))  # of compiled networks, for all processes from here on
@@ -89,6 +90,7 @@ def run(
                 if around and entry.name == FIRST:
                     job = files.job
                     result["around"] = _program("around", job["cfg"], job["weights"], str(file), threads=threads)
+        result["int8"] = [_eight(name, [*weights, *cfgs], photos) for name in eight]
         if around:
             result["growth"] = _growth(threads)
     has = features()
@@ -270,6 +272,24 @@ def _export(entry: Entry, files: Prepared, threads: int) -> dict[str, Any]:
     return {"title": title, "weights": Path(files.job["weights"]).stat().st_size, **medians}
 
 
+def _eight(name: str, folders: Sequence[Path], photos: Path | None) -> dict[str, Any]:
+    """What int8 gains and costs in each back end that has it; or why that was not measured."""
+    click.echo(f"{name} in int8 …", err=True)
+    nothing: dict[str, Any] = {"name": name, "AP50": [], "backends": {}}
+    cfg = find_cfg(name, [p for p in folders if p.is_dir()])
+    weights = find_weights(cfg, name, folders) if cfg else None
+    if not (cfg and weights and photos):
+        lack = "is no cfg of that name" if not cfg else "are no photos" if weights else "are no weights of training"
+        return {**nothing, "why": f"there {lack}"}
+    own = ["tools.bench.precision", str(cfg), "--weights", str(weights), "--data", str(photos), "--json"]
+    try:
+        command = [str(make(OPENVINO).python), "-m", *own]  # which has onnxruntime too
+        whole, *rows = json.loads(_output(command, variables(1)))
+    except (SideError, NotInstalled) as e:
+        return {**nothing, "why": str(e)}
+    return {**nothing, "AP50": whole["AP50"], "backends": {row["backend"]: row for row in rows}}
+
+
 def _growth(threads: int) -> dict[str, Any]:
     try:
         return _program("growth", str(threads), threads=threads)
@@ -324,6 +344,7 @@ def main(
         entries, cfgs or (SHARED / "cfgs",), weights or (SHARED / "weights", ROOT / "weights"),
         photo or (dog if dog.is_file() else None), threads, budget or (QUICK if quick else BUDGET), sides, not quick,
         photos or (coco if coco.is_dir() else None), pictures,
+        [n for n in EIGHT if not quick and (not names or n in names)],
     )  # fmt: skip
     text = markdown(result)
     click.echo(text)

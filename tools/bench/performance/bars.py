@@ -9,12 +9,15 @@ from typing import Any
 
 from darknet_py.backends.precision import BF16, F32
 
-from .networks import OURS
+from .networks import EIGHT, OURS
 
 IMPORTER = "OpenCV 4, Darknet importer"
 PLAIN = "onnxruntime, plain ONNX"
 NUMPY, DARKNET = "darknet-py on NumPy", "Darknet, Debian's"
 STAGES = "stages of "
+# How many times as fast as float32 int8 has to be, in onnxruntime and in the best back end, and the AP50 it may lose.
+EIGHT_BARS = {EIGHT[0]: (2.2, 3.5, 0.005), EIGHT[1]: (None, None, 0.005), EIGHT[2]: (None, 1.2, 0.01)}
+VNNI = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})  # without one of these no processor is that fast in 8 bits
 DOMINATED = 0.75  # of the multiplications in 3x3 convolutions
 
 Result = dict[str, Any]
@@ -42,6 +45,7 @@ def bars(result: Result) -> list[dict[str, Any]]:
         _least("the same, on every network of 1 BFLOP and more", _of_size(rows, best["detect"], True), 0.97),
         _least("the same, on every smaller one", _of_size(rows, best["detect"], False), 0.9),
         *_precisions(rows),
+        *_eight(result),
         _mean("darknet-py on OpenCV 5 / OpenCV 5 on the plain ONNX, network", five, 1.1),
         _least("part of the SGEMM peak, 3x3-dominated networks", dense, 0.70),
         *_decoding(result),
@@ -112,6 +116,30 @@ def _precisions(rows: Iterable[Result]) -> Iterable[dict[str, Any]]:
     yield _mean(f"{ours} in bf16 / in f32, network", gained, 2.2)
     best = best_ratios(rows, "detect", BF16)
     yield _mean(f"{ours} in bf16 / best other side in f32, image to detections", best, 2.0)
+
+
+def _eight(result: Result) -> Iterable[dict[str, Any]]:
+    """The bars of int8: its speed where the processor has instructions for it, and its loss, on either half."""
+    is_fast = not VNNI.isdisjoint(result["machine"].get("features") or ())
+    measured = {one["name"]: one["backends"] for one in result.get("int8", [])}
+    for name, (in_first, in_best, loss) in EIGHT_BARS.items():
+        found = measured.get(name, {})
+        speeds = {backend: one["speed"] for backend, one in found.items()} if is_fast else {}
+        best = max(speeds, key=speeds.__getitem__, default="")
+        title = f"int8 / f32 of the same back end, with VNNI, {name}"
+        if in_first:
+            yield _least(f"{title}, onnxruntime", _only(speeds, "onnxruntime"), in_first)
+        if in_best:
+            yield _least(f"{title}, best back end", _only(speeds, best), in_best)
+        lost = {
+            f"{backend}, {half} half": -change
+            for backend, one in found.items() for half, change in zip(("first", "second"), one["change"], strict=True)
+        }  # fmt: skip
+        yield _at_most(f"AP50 that int8 loses, {name}", lost, loss)
+
+
+def _only(found: dict[str, float], name: str) -> dict[str, float]:
+    return {name: found[name]} if name in found else {}
 
 
 def _throughput(measured: Iterable[Result]) -> Iterable[dict[str, Any]]:
@@ -196,6 +224,11 @@ def _least(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
 def _most(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
     value = max(found.values(), default=None)
     return _bar(title, f"< {bar:g}", value, value is not None and value < bar, found)
+
+
+def _at_most(title: str, found: dict[str, float], bar: float) -> dict[str, Any]:
+    value = max(found.values(), default=None)
+    return _bar(title, f"<= {bar:g}", value, value is not None and value <= bar, found)
 
 
 def _bar(title: str, bar: str, value: float | None, met: bool, found: dict[str, float]) -> dict[str, Any]:

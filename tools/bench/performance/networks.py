@@ -46,6 +46,9 @@ NETWORKS = (
     Entry("yolov4", 608, sides=(OURS,)),  # for the bar of decoding
 )
 
+# Trained networks whose int8 is measured: the name of the cfg, which the weights have too.
+EIGHT = ("yolov4-tiny", "MobileNetV2-YOLOv3-Nano-coco", "yolo-fastest-1.1")
+
 # Whose file counts where several repositories have one of that name.
 ORIGINS = ("AlexeyAB+darknet", "WongKinYiu+CrossStagePartialNetworks", "WongKinYiu+PartialResidualNetworks", "pjreddie")
 

@@ -20,6 +20,7 @@ def markdown(result: Result) -> str:
     """All of RESULTS.md."""
     networks = map(_network, result["networks"])
     around = (
+        _eight(result.get("int8", [])),
         *map(_throughput, result.get("throughput", [])), _around(result.get("around", {})), _processes(result),
         _exports(result), _growth(result["growth"]),
     )  # fmt: skip
@@ -100,6 +101,26 @@ def _side(name: str, side: Result, base: Result | None, gflops: float) -> tuple[
         f"{fraction['median']:.0%}" if fraction else "", image, str(side.get("found", "")),
         f"{side.get('memory', 0) / MEGA:.0f}", f"{side['difference']:.0e}",
     ]  # fmt: skip
+
+
+def _eight(measured: list[Result]) -> str:
+    """8 bits beside float32."""
+    if not measured:
+        return ""
+    rows = [
+        [
+            one["name"], title, f"{found['speed']:.2f}", str(found["in float32"]),
+            " / ".join(f"{change:+.4f}" for change in found["change"]), " / ".join(f"{b:.4f}" for b in one["AP50"]),
+        ]
+        for one in measured for title, found in one["backends"].items()
+    ]  # fmt: skip
+    failed = "".join(f"\n\n{one['name']}: {one['why']}" for one in measured if "why" in one)
+    text = (
+        "Each back end beside itself in float32, the network alone, in processor seconds of one thread. COCO's AP50 is "
+        "that of one half of the labelled photos, int8 calibrated on the other half, and the halves swapped."
+    )
+    head = ["network", "back end", "speed", "layers in float32", "AP50", "AP50 in float32"]
+    return f"## int8\n\n{text}\n\n{table(head, rows)}{failed}"
 
 
 def _throughput(one: Result) -> str:

@@ -1,0 +1,102 @@
+"""`export --precision auto`: the precision of the fastest file that loses little, found by writing and running each.
+
+Decision: what is timed and scored are files of the format itself, opened as a user opens them, because a file of fewer
+bits and a back end of fewer bits are two things: one stores float16 and computes in float32. Their heads are as they
+are in the network, so that all boxes count; what is lost is measured on pictures that int8 is not calibrated on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.evaluate.record import RECORDED
+from ..analysis.quantize import labels_of, precision_loss, split_pictures, without_picture
+from ..backends.auto import LEAD, timed
+from ..backends.precision import F16, F32, INT8
+from ..backends.session import reader
+from ..errors import DarknetError, DataError, Say, first_line
+from ..files import scratch
+from ..vision.sources import Found, pictures
+from .agreement import random_inputs
+from .formats import Format
+from .opening import load
+
+if TYPE_CHECKING:
+    from ..darknet.network import Network
+    from ..vision.results import Results
+    from .model import Model
+
+ROUNDS = 5  # of the timing, in turns
+FORM = ("boxes", "max_detections")  # options of what a file ends in
+
+
+def find_file_precision(
+    network: Network, form: Format, data: str, max_loss: float, say: Say, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The option of a format for the fastest of its precisions that loses at most `max_loss` of mAP; {} is float32.
+
+    `data` are pictures as for int8, best with labels, of which every fourth is kept out of the calibration and scored.
+    `given` are the other options of the file; `say` is told what was found. Raises `DataError` for a format that is not
+    run here and for too few pictures, `BackendError` where nothing that runs its files is installed.
+    """
+    options: dict[str, dict[str, Any]] = {F32: {}, F16: {"half": True}, INT8: {"int8": data}}
+    held = {kind: own for kind, own in options.items() if {*own} <= {*form.options}}
+    if len(held) == 1:
+        say(f"precision: f32, for {form.title} holds nothing else")
+        return {}
+    if form.contract is None:
+        raise DataError(
+            f"--precision auto runs what it compares, and {form.title} is not run here"
+            + f" ({form.home})" * bool(form.home)
+            + "\n  hint: --precision auto -o net.onnx finds it for ONNX; name the precision here"
+        )
+    _, held_out = split_pictures(data)
+    others = {key: value for key, value in given.items() if key not in FORM}
+    with scratch() as folder:
+        models: dict[str, Model] = {}
+        for kind, own in held.items():
+            path = folder / f"{kind}{form.suffix}"
+            try:
+                form.write(network, path, check=False, say=say, **{**others, **own})
+                models[kind] = load(path, quiet=True)
+            except DarknetError as e:
+                if kind == F32:
+                    raise
+                say(f"precision: {kind} left out: {first_line(e)}")
+        kind = _first(models, held_out, max_loss, reader(path).title, say)
+    return held[kind]
+
+
+def _first(models: Mapping[str, Model], held_out: list[Found], max_loss: float, runtime: str, say: Say) -> str:
+    """The fastest that loses at most `max_loss`; float32 is among them, and loses nothing."""
+    seconds = _timed(models)
+    labels = labels_of(held_out, models[F32].contract)
+    threshold = models[F32].contract.threshold if labels is None else RECORDED
+    wanted = None
+    # Of equals float32 is taken.
+    for kind in sorted(seconds, key=lambda kind: seconds[kind] / (LEAD if kind == F32 else 1)):
+        told = f"precision: {kind} in {runtime} {seconds[kind] * 1e3:.1f} ms"
+        if kind == F32:
+            say(f"{told}: taken")
+            return kind
+        wanted = wanted or _results(models[F32], held_out, threshold)
+        loss = precision_loss(wanted, _results(models[kind], held_out, threshold), labels, models[F32].contract.classes)
+        if loss.lost <= max_loss:
+            say(f"{told}: {loss}: taken")
+            return kind
+        say(f"{told}: {loss}: more than {max_loss:g} is lost")
+    raise AssertionError("float32 is among them")
+
+
+def _timed(models: Mapping[str, Model]) -> dict[str, float]:
+    """The median seconds of a run of each, in turns."""
+    feeds = {kind: random_inputs(model.contract) for kind, model in models.items()}
+    rounds = [{kind: timed(model.session, feeds[kind]) for kind, model in models.items()} for _ in range(ROUNDS)]
+    return {kind: median(one[kind] for one in rounds) for kind in models}
+
+
+def _results(model: Model, files: list[Found], threshold: float) -> list[Results]:
+    found = (picture for file in files for picture in pictures(file, model.contract.shape[0]))
+    return [without_picture(one) for one in model(found, threshold)]

@@ -1,0 +1,125 @@
+"""`export --precision auto`: each precision that a format holds is written and run; the fastest good one is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import pytest
+from commands import invoke
+from networks import picture, write_detector
+
+from darknet_py import load
+from darknet_py.analysis.evaluate.loss import PrecisionLoss
+from darknet_py.model import file_precision
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(8):
+        cv2.imwrite(str(folder / f"{i}.png"), picture((0, 0, "red"), (i % 4, 3, "blue")))
+        (folder / f"{i}.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    return folder
+
+
+def times(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    monkeypatch.setattr(file_precision, "_timed", lambda models: {kind: seconds[kind] for kind in models})
+
+
+def loses(monkeypatch: pytest.MonkeyPatch, *lost: float) -> None:
+    """What each one that is tried loses, in the order in which they are."""
+    left = list(lost)
+    monkeypatch.setattr(
+        file_precision, "precision_loss", lambda wanted, *_: PrecisionLoss(len(wanted), 0.5, 0.5 - left.pop(0), True)
+    )
+
+
+def export(tmp_path: Path, photos: Path, *options: object) -> tuple[Path, list[str]]:
+    path = tmp_path / "net.onnx"
+    done = invoke("export", write_detector(tmp_path), "-o", path, "--precision", "auto", "--data", photos, *options)
+    assert done.exit_code == 0, done.stderr
+    return path, [line for line in done.stderr.splitlines() if line.startswith("precision: ")]
+
+
+def held(path: Path) -> str:
+    contract = load(path, quiet=True).contract
+    return "int8" if contract.int8 else "f16" if contract.half else "f32"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lost", "taken"),
+    [
+        ((3.0, 2.0, 1.0), (0.004,), "int8"), ((3.0, 2.0, 1.0), (0.006, 0.0), "f16"),
+        ((3.0, 2.0, 1.0), (0.006, 0.5), "f32"), ((1.0, 2.0, 0.99), (), "f32"), ((2.0, 1.0, 1.5), (-0.1,), "f16"),
+    ],
+)  # fmt: skip
+def test_the_fastest_that_loses_little_is_written(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, seconds: Sequence[float], lost: Sequence[float],
+    taken: str,
+) -> None:  # fmt: skip
+    times(monkeypatch, **dict(zip(("f32", "f16", "int8"), seconds, strict=True)))
+    loses(monkeypatch, *lost)
+    path, said = export(tmp_path, photos)
+    assert held(path) == taken
+    assert said[-1].startswith(f"precision: {taken} in onnxruntime ")
+    assert said[-1].endswith(": taken")
+    assert all("more than 0.005 is lost" in line for line in said[:-1])
+
+
+def test_how_much_may_be_lost_is_said(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times(monkeypatch, f32=3.0, f16=2.0, int8=1.0)
+    loses(monkeypatch, 0.02)
+    assert held(export(tmp_path, photos, "--max-loss", "0.03", "--boxes", "nms")[0]) == "int8"
+
+
+def test_all_of_it_is_measured(tmp_path: Path, photos: Path) -> None:
+    for label in photos.glob("*.txt"):
+        label.unlink()
+    _, said = export(tmp_path, photos, "--batch", "2")
+    assert sum(line.endswith(": taken") for line in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (("--format", "triton"), "a folder of models for Triton is not run here"),
+        (("--format", "web"), "a page for browsers is not run here (a browser runs it)"),
+        (("-o", "a.mlpackage"), "Core ML is not run here"),
+    ],
+)
+def test_what_is_not_run_here_is_refused_with_the_reason(
+    tmp_path: Path, photos: Path, output: tuple[str, str], message: str
+) -> None:
+    done = invoke("export", write_detector(tmp_path), *output, "--precision", "auto", "--data", photos)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert "hint: --precision auto -o net.onnx" in done.stderr
+
+
+def test_a_format_of_float32_alone_has_no_choice(tmp_path: Path, photos: Path) -> None:
+    path = tmp_path / "written.cfg"
+    done = invoke("export", write_detector(tmp_path), "-o", path, "--precision", "auto", "--data", photos)
+    assert "precision: f32, for Darknet holds nothing else" in done.stderr
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    "options", ["--precision auto", "--max-loss 0.1", "--precision int8 --data x --max-loss 0.1", "--data x"]
+)
+def test_what_is_only_half_said_is_an_error(tmp_path: Path, options: str) -> None:
+    done = invoke("export", write_detector(tmp_path), *options.split())
+    assert done.exit_code == 2
+    assert "--data PICTURES" in done.stderr or "--max-loss is for --precision auto" in done.stderr
+
+
+def test_one_picture_is_too_few_and_a_file_that_stays_is_told_before(tmp_path: Path, photos: Path) -> None:
+    cfg, path = write_detector(tmp_path), tmp_path / "mine.onnx"
+    done = invoke("export", cfg, "-o", path, "--precision", "auto", "--data", photos / "0.png")
+    assert "is one picture" in done.stderr
+    path.write_text("mine")
+    done = invoke("export", cfg, "-o", path, "--precision", "auto", "--data", photos)
+    assert "--replace" in done.stderr
+    assert "calibrating" not in done.stderr
