@@ -17,15 +17,18 @@ def scale(array: np.ndarray) -> float:
     return float(comparable.max(initial=0))
 
 
-def difference(got: np.ndarray, wanted: np.ndarray) -> float:
-    """The largest difference relative to the largest number; infinite where shapes or non-finite numbers differ."""
+def difference(got: np.ndarray, wanted: np.ndarray, least: float = 0.0) -> float:
+    """The largest difference relative to the largest number; infinite where shapes or non-finite numbers differ.
+
+    `least` is what the largest number counts as where it is smaller: 1 for probabilities, which may all be next to 0.
+    """
     if got.shape != wanted.shape:
         return float("inf")
     plain = np.isfinite(wanted) & (np.abs(wanted) < HUGE)
     if not np.array_equal(got[~plain], wanted[~plain], equal_nan=True) or not np.isfinite(got[plain]).all():
         return float("inf")
     off = float(np.abs(got[plain].astype(np.float64) - wanted[plain]).max(initial=0))
-    return off / (scale(wanted) or 1.0)
+    return off / (max(scale(wanted), least) or 1.0)
 
 
 def is_same(a: Graph, b: Graph) -> bool:

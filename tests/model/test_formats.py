@@ -11,6 +11,7 @@ import sys
 import zipfile
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from pages import Block, blocks
 from darknet_py import load
 from darknet_py.backends import backend as table
 from darknet_py.backends.backend import readers_of
+from darknet_py.backends.session import open_file
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.model import agreement
@@ -173,6 +175,30 @@ def test_a_file_that_computes_something_else_is_an_error(tmp_path: Path, monkeyp
     monkeypatch.setattr(agreement, "_expected", lambda *given: [y * 1.01 for y in real(*given)])
     told = said("export", write_detector(tmp_path), "-o", tmp_path / "net.onnx", fails=True)
     assert "computes something else: 9.9e-03 of the scale" in told
+
+
+def test_scores_that_are_all_next_to_0_may_be_rounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In random numbers a trained network finds nothing: its scores are probabilities, and their scale is 1."""
+    need(".onnx")
+    real = agreement._expected
+    off = 1e-6
+
+    def expected(*given: Any) -> list[np.ndarray]:
+        boxes, scores = real(*given)
+        return [boxes, np.float32(1e-7) * scores]
+
+    class Near:
+        def run(self, feed: Any) -> list[np.ndarray]:
+            boxes, scores = open_file(tmp_path / "net.onnx", "onnxruntime").run(feed)
+            return [boxes, np.float32(1e-7) * scores + np.float32(off)]
+
+    monkeypatch.setattr(agreement, "_expected", expected)
+    monkeypatch.setattr(agreement, "open_file", lambda *given: Near())
+    cfg = write_detector(tmp_path)
+    assert "checked: " in export(cfg, tmp_path / "net.onnx", "--boxes", "decoded")
+    off = 1e-3
+    told = said("export", cfg, "-o", tmp_path / "net.onnx", "--boxes", "decoded", "--replace", fails=True)
+    assert "computes something else: 1.0e-03 of the scale" in told
 
 
 def test_boxes_without_a_width_to_speak_of_are_the_same_where_their_places_are(

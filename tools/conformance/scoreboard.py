@@ -126,11 +126,8 @@ def write_scoreboard(results: Mapping[str, Sequence[Row]]) -> str:
         shares = [f"{counted[kind, 'right']} of {total[kind]}" if total[kind] else "" for kind in
                   ("inference", "training", "refusal")]  # fmt: skip
         counts.append((PROGRAMS[name].title, shares[0], *others, *shares[1:]))
-    lines += [
-        table(
-            ("program", "inference: right", "wrong", "refused", "crashed", "training: right", "refusals: right"), counts
-        )
-    ]
+    head = ("program", "inference: right", "wrong", "refused", "crashed", "training: right", "refusals: right")
+    lines += [table(head, counts)]
     lines += ["", "Right by what the cases are about (the beginning of their names):", "", _families(results), ""]
     return "\n".join(lines)
 
@@ -142,8 +139,8 @@ def _families(results: Mapping[str, Sequence[Row]]) -> str:
             if row["kind"] == "inference":
                 right, total = counts[row["name"].partition("_")[0]].setdefault(name, [0, 0])
                 counts[row["name"].partition("_")[0]][name] = [right + (row["status"] == "right"), total + 1]
-    rows = [
+    cells = [
         (family, *(f"{own[n][0]} / {own[n][1]}" if n in own else "" for n in results))
         for family, own in sorted(counts.items())
     ]
-    return table(("", *(PROGRAMS[name].title for name in results)), rows)
+    return table(("", *(PROGRAMS[name].title for name in results)), cells)
