@@ -87,7 +87,7 @@ def test_the_table_of_bars_says_what_is_beside() -> None:
         "| barcode found | at least 95, and above OpenCV's own | 96.0 (91–101), 12.3 ms | OpenCV BarcodeDetector 70.0"
         in shown
     )
-    assert "| at most 1 in 10 photos | 4 in 40 photos |  | **met** |" in shown
+    assert "| at most 1 in 10 photos | 2 in 20 photos |  | **met** |" in shown
 
 
 @pytest.fixture
