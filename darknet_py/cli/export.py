@@ -110,7 +110,7 @@ def command(
     darknet-py export yolov4-tiny -o yolov4-tiny.onnx
     darknet-py export my.cfg -w my.weights --boxes nms
     darknet-py export my.cfg --format triton -o models
-    darknet-py export my.cfg -o fast.onnx --precision auto --data photos/
+    darknet-py export my.cfg -o fast.onnx --precision auto --data photos.txt
     darknet-py export my.cfg -o for-darknet.cfg
     """
     chosen = find_format(output or Path("net.onnx"), format_)

@@ -210,7 +210,7 @@ def test_batch_work_names_its_precision(tmp_path: Path, photos: Path) -> None:
 
 def test_a_command_that_wants_a_named_precision_does_not_offer_to_find_one(tmp_path: Path, photos: Path) -> None:
     """Timing back ends beside each other, or many pictures on many days, has to be in one."""
-    for given in (("bench", "my.cfg"), ("batch", "my.cfg", photos, "out"), ("export", "my.cfg")):
+    for given in (("bench", "my.cfg"), ("batch", "my.cfg", photos, "out")):
         done = invoke(*given, "--precision", "auto")
         assert done.exit_code == 2
         assert "'auto' is not one of 'f32'" in done.stderr
