@@ -47,7 +47,8 @@ def command(pattern: str, as_json: bool) -> None:
     trained = [zoo.get_model(name) for name in sorted(zoo.models()) if name in names]
     foreign = [network for name, network in sorted(trained_networks().items()) if name in names]
     installed = [cfg for cfg in list_installed() if cfg.name in names and cfg.name not in trained_networks()]
-    shipped = [cfg for cfg in installed if cfg.name in ready_networks()]
+    ready = ready_networks()
+    shipped = [cfg for cfg in installed if cfg.name in ready]
     cfgs = [cfg for cfg in installed if cfg not in shipped]
     if as_json:
         found = [*map(_shipped_json, shipped), *map(_trained_json, trained), *map(_foreign_json, foreign)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from darknet_py.analysis.evaluate.record import Detected
+from tools.markdown import table
 
 from .arithmetic import CENTRE, SHOWN, Scored, interval, mean_average_precision, score_photos
 from .contestants import ZXING, Contestant, Run
@@ -187,12 +188,6 @@ def _said(found: Detected, texts: Sequence[str | None], photo: Photo) -> dict[in
 
 
 # -- Markdown ----------------------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table of Markdown, the first column to the left."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def finding_table(found: Mapping[str, Mapping[str, Any]]) -> str:
