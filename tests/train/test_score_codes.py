@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,48 @@ def test_our_network_answers_with_all_that_it_finds_and_is_timed_on_what_it_show
     assert (kind, corners) == (1, [[12, 4], [28, 20]])
     assert 0.1 < conf < 0.25
     assert one["seconds"] > 0
+
+
+MENDED = """
+[[photo]]
+name = "two.jpg"
+why = "one box over two codes"
+codes = [["barcode", 0.1, 0.35, 0.4, 0.65], ["qrcode", 0.6, 0.35, 0.9, 0.65]]
+ignored = [["barcode", 0.0, 0.0, 0.1, 0.1]]
+[[photo]]
+name = "more.jpg"
+why = "another at the edge"
+ignored = [["pdf417", 0.0, 0.0, 0.1, 0.1]]
+"""
+
+
+def test_labels_are_mended_where_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mended.toml").write_text(MENDED)
+    monkeypatch.setattr(sets, "MENDED", tmp_path / "mended.toml")
+    over_both = labels((0, 0.5, 0.5, 1, 1))
+    two, more, other = photos = [Photo(Path(name), over_both) for name in ("two.jpg", "more.jpg", "other.jpg")]
+    better = sets.mended(photos)
+    assert better[2] is other
+    assert better[0].labels.cls.tolist() == [0, 1, 0]
+    assert better[0].labels.difficult.tolist() == [False, False, True]
+    assert better[0].labels.boxes[:2] == pytest.approx(np.array([LEFT[1:], RIGHT[1:]]))
+    assert better[1].labels.cls.tolist() == [0, 4]
+    assert table.most(better, photos) == {"barcode": 2 / 3}, "who finds what is there misses the box over both"
+    assert table.most(photos, photos) == {"barcode": 1}
+    assert two is not better[0]
+    assert more is not better[1]
+
+
+@pytest.mark.skipif(not sets.IMAGES.is_dir(), reason="the photos of ../shared/images are not there")
+def test_labels_are_mended_only_where_they_do_not_fit() -> None:
+    photos = {photo.path.name: photo for photo in sets.read_set("codes")}
+    better = {photo.path.name: photo for photo in sets.mended(list(photos.values()))}
+    told = tomllib.loads(sets.MENDED.read_text("utf-8"))["photo"]
+    assert {one["name"] for one in told} == {name for name in photos if better[name] is not photos[name]}
+    for one in told:
+        was, now = photos[one["name"]], better[one["name"]]
+        corners = np.array([row[1:] for key in ("codes", "ignored") for row in one.get(key, ())])
+        assert ((corners >= 0) & (corners <= 1)).all()
+        assert (corners[:, :2] < corners[:, 2:]).all()
+        hits = score_photos([table._exactly(now.labels)], [was.labels], len(sets.CLASSES), 0.6)
+        assert (hits.recall == hits.precision == 1) == ("codes" not in one), f"{one['name']}: {one['why']}"

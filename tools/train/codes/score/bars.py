@@ -19,6 +19,7 @@ ANY = {"AP50 any code": 0.93, "AP any code": 0.45}
 FOUND = 0.95
 FALSE = 0.1  # boxes on a photo without codes
 RULES = ("IoU .5", "centre")
+BY_MENDED = "by labels that were mended"
 # OpenCV's own detectors of a kind, in the version that is current.
 OPENCV = {
     "barcode": ("OpenCV BarcodeDetector",), "qrcode": ("OpenCV QRCodeDetector", "OpenCV QRCodeDetectorAruco"),
@@ -44,29 +45,35 @@ class Bar:
 
 def bars(numbers: Mapping[str, Any], network: str) -> tuple[Bar, ...]:
     """All bars of a network, by the numbers of both sets of photos."""
-    return (*_precise(numbers["codes"]["precision"][network]), *_found(numbers["codes"]["finding"], network),
-            _false(numbers["codes"]["finding"][network]), *_hard(numbers["codes_hard"], network))  # fmt: skip
+    codes = numbers["codes"]
+    return (*_precise(codes["precision"][network], codes["mended"]["precision"][network]),
+            *_found(codes["finding"], codes["mended"], network), _false(codes["finding"][network]),
+            *_hard(numbers["codes_hard"], network))  # fmt: skip
 
 
 def bars_table(found: Sequence[Bar], network: str) -> str:
     """The bars in Markdown."""
-    head = ("", "needed", network, "others", "")
+    head = ("", "needed", network, "beside", "")
     rows = [(bar.name, bar.needed, bar.measured, bar.beside, f"**{bar.verdict}**") for bar in found]
     return table(head, rows, words=len(head)) + "\n"
 
 
-def _precise(precision: Mapping[str, Value]) -> Iterator[Bar]:
+def _precise(precision: Mapping[str, Value], mended: Mapping[str, Value]) -> Iterator[Bar]:
+    def by_mended(name: str) -> str:
+        return "" if str(mended[name]) == str(precision[name]) else f"{BY_MENDED} {mended[name]}"
+
     for kind, least in AP50.items():
         value = precision.get(f"AP50 {kind}")
         if value is not None:
             told = f"missed, and not to be shipped: it stays below {100 * SHIPPED:.0f}" if value.high < SHIPPED else ""
-            yield Bar(f"AP50 {kind}", _at_least(least), str(value), value.value >= least, told=told)
+            beside = by_mended(f"AP50 {kind}")
+            yield Bar(f"AP50 {kind}", _at_least(least), str(value), value.value >= least, beside, told)
     for name, least in ANY.items():
         told_as = name.replace("AP any", "AP .5:.95 any")
-        yield Bar(told_as, _at_least(least), str(precision[name]), precision[name].value >= least)
+        yield Bar(told_as, _at_least(least), str(precision[name]), precision[name].value >= least, by_mended(name))
 
 
-def _found(finding: Mapping[str, Any], network: str) -> Iterator[Bar]:
+def _found(finding: Mapping[str, Any], mended: Mapping[str, Any], network: str) -> Iterator[Bar]:
     """What is found above .25, of the right class at an overlap of half, and how long a photo takes."""
 
     def told(name: str, kind: str) -> str:
@@ -79,9 +86,13 @@ def _found(finding: Mapping[str, Any], network: str) -> Iterator[Bar]:
         own = finding[network]["by class"][kind][RULES[0]].value
         others = [name for name in names if name in finding]
         best = max((finding[name]["by class"][kind][RULES[0]].value for name in others), default=0.0)
+        beside = [f"{name} {told(name, kind)}" for name in others]
+        if mended["most"][kind] < 1:
+            better = mended["finding"][network]["by class"][kind][RULES[0]]
+            beside += [f"{BY_MENDED} {better}, and {_percent(mended['most'][kind])} is the most by these"]
         yield Bar(
             f"{kind} found", f"{_at_least(FOUND)}, and above OpenCV's own", told(network, kind),
-            own >= FOUND and own > best, "; ".join(f"{name} {told(name, kind)}" for name in others),
+            own >= FOUND and own > best, "; ".join(beside),
         )  # fmt: skip
 
 

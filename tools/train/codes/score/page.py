@@ -73,6 +73,8 @@ def _section(name: str, numbers: Mapping[str, Any]) -> str:
         parts += [f"### Found of each kind, right class, {title}", table.class_table(numbers["finding"], objects, rule)]
     if "precision" in numbers:
         parts += ["### Average precision", table.precision_table(numbers["precision"], objects)]
+    if "mended" in numbers:
+        parts += ["### With labels that were mended", table.mended_tables(numbers["mended"])]
     for network, told in numbers.get("at precision", {}).items():
         parts += [
             f"### Recall at the precision of each decoder: {network}",

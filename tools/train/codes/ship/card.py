@@ -11,7 +11,14 @@ from darknet_py.errors import DataError
 from darknet_py.machine import cores, cpu
 from tools.markdown import table
 
-from ..score.table import at_precision_table, class_table, finding_table, precision_table, reading_table
+from ..score.table import (
+    at_precision_table,
+    class_table,
+    finding_table,
+    mended_tables,
+    precision_table,
+    reading_table,
+)
 from .training import Training
 
 END = "<!-- end -->"
@@ -80,6 +87,8 @@ def results(numbers: Mapping[str, Any]) -> str:
         parts += [precision_table(of["precision"], of["objects"])]
         parts += ["Found of each kind, right class, an overlap of half:"]
         parts += [class_table(of["finding"], of["objects"], "IoU .5")]
+        if "mended" in of:
+            parts += [mended_tables(of["mended"])]
         parts += [f"Recall at the precision of each decoder, {network}:\n\n{at_precision_table(told)}"
                   for network, told in of["at precision"].items()]  # fmt: skip
     return "\n\n".join(part.strip() for part in parts)
