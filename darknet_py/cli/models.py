@@ -39,7 +39,7 @@ def command(pattern: str, as_json: bool) -> None:
     """
     from ..zoo import models as zoo
     from ..zoo.checkpoints import trained_networks
-    from ..zoo.find import list_models
+    from ..zoo.find import list_models, suggest
     from ..zoo.installed import list_installed
     from ..zoo.shipped import ready_networks
 
@@ -54,7 +54,8 @@ def command(pattern: str, as_json: bool) -> None:
         found = [*map(_shipped_json, shipped), *map(_trained_json, trained), *map(_foreign_json, foreign)]
         return write_json([*found, *map(_cfg_json, cfgs)])
     if not names:
-        return message(f"no network is called {pattern!r}")
+        hint = suggest(pattern)
+        return message(f"no network is called {pattern!r}" + (f"\n  hint: {hint}" if hint else ""))
     _print("trained here, and come with darknet-py", [_shipped_row(c) for c in shipped])
     _print("trained models, fetched when first used", [_trained_row(m) for m in trained])
     _print(

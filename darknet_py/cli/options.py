@@ -15,6 +15,7 @@ import click
 from ..backends.backend import AUTO
 from ..backends.precision import F32, KINDS
 from ..darknet import dialects
+from ..darknet.reading import MOST
 from ..errors import json_escaped, printable
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
             return value
         width, x, height = value.lower().partition("x")
         numbers = (height if x else width, width)
-        if not all(n.isascii() and n.isdigit() and 0 < int(n) <= 65536 for n in numbers):
+        if not all(n.isascii() and n.isdigit() for n in numbers):
             self.fail(f"{value!r} is no size: write 416, or 608x352 for width x height", param, ctx)
+        if not all(0 < int(n) <= MOST for n in numbers):
+            self.fail(f"{value!r} is no size: width and height are from 1 to {MOST:,} pixels", param, ctx)
         return tuple(int(n) for n in numbers)
 
 

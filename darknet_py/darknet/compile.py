@@ -135,7 +135,7 @@ def _compiled(data: str | bytes, name: str, folder: str | None, reading: Reading
     if not result.errors or not cfg.sections:
         return result
     if reading.size and not (own := _read_as(cfg, replace(reading, size=None), folder, found.items)).errors:
-        return _blame_size(result, own, folder)
+        return _blame_size(result, own, folder, reading.size)
     if reading.dialect and not (own := _read_as(cfg, replace(reading, dialect=None), folder, found.items)).errors:
         return _blame_dialect(result, own)
     return result
@@ -232,7 +232,7 @@ def _hint_at_size(cfg: Cfg, net: Net, body: Body, dialect: Dialect, folder: str 
     found.items = [replace(d, hint=hint) if d in wrong else d for d in found.items]
 
 
-def _blame_size(result: Compilation, own: Compilation, folder: str | None) -> Compilation:
+def _blame_size(result: Compilation, own: Compilation, folder: str | None, asked: tuple[int, int]) -> Compilation:
     """The errors that only another size than the cfg's brings, as one about that size."""
     net, first = result.net, result.errors[0]
     body = Body(result.graph, result.decoders, None)
@@ -241,7 +241,7 @@ def _blame_size(result: Compilation, own: Compilation, folder: str | None) -> Co
     reason = needed.complaint if needed and fitting else first.message
     sizes = [size_text(h, w) for h, w in fitting if (h, w) != (own.net.height, own.net.width)]
     fits = " or ".join([*sizes, f"the cfg's own {size_text(own.net.height, own.net.width)}"])
-    message = f"the size {size_text(net.height, net.width)} that was asked for {ASKED} does not fit: {reason}"
+    message = f"the size {size_text(*asked)} that was asked for {ASKED} does not fit: {reason}"
     error = Diagnostic(Code.OPTION, Severity.ERROR, shorten(message, MAX_MESSAGE), None, f"{fits} fits")
     kept = (d for d in result.diagnostics if d.severity is not Severity.ERROR)
     return replace(result, diagnostics=(error, *kept))

@@ -26,7 +26,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.size is not None and not _is_size(self.size):
-            raise DataError(f"size is (height, width), each from 1 to {MOST:,} pixels, not {self.size}")
+            hint = f"\n  hint: size=({self.size}, {self.size})" if _is_size((self.size, self.size)) else ""
+            raise DataError(f"size is (height, width), each from 1 to {MOST:,} pixels, not {self.size}{hint}")
 
 
 def _is_size(size: object) -> bool:

@@ -333,7 +333,9 @@ def _printable(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= DRAWN_TEXT else f"{text[: DRAWN_TEXT - 1]}…"
+    """The text as long as is drawn; one of ASCII's letters stays one, which needs no Pillow."""
+    more = "..." if text.isascii() else "…"
+    return text if len(text) <= DRAWN_TEXT else f"{text[: DRAWN_TEXT - len(more)]}{more}"
 
 
 def _f(value: Any, digits: int = 6) -> float:

@@ -35,6 +35,8 @@ _OTHERS = {
     ".mp4": "a video: the cfg comes before it",
 }  # fmt: skip
 
+_TELLING = 3  # letters of a part of a name that say which is meant
+
 # What `darknet-py export` writes and runs, each a finished network: a test holds these to `model.formats`.
 EXPORTED = {
     ".onnx": "an ONNX file", ".xml": "a network of OpenVINO", ".param": "a network of ncnn",
@@ -82,13 +84,32 @@ def find_network(name: str | Path, say: Say | None = None, *, trained: bool = Tr
     told = shorten(str(name), MAX_MESSAGE)
     if "://" in str(name):
         raise DataError(f"{told} is an address, and a cfg was expected\n  hint: download it first: curl -LO {told}")
-    hint = did_you_mean(stem, {*installed, *zoo.models()}) or "a path, or a name that `darknet-py models` lists"
     suffix = path.suffix.lower()
-    if other := _OTHERS.get(suffix):
-        hint = f"by its suffix it would be {other}; a cfg is {hint}"
+    other = _OTHERS.get(suffix)
+    meant = suggest(path.stem if other else stem)
+    hint = meant or "a path, or a name that `darknet-py models` lists"
+    if other:
+        hint = f"by its suffix it would be {other}; {meant or f'a cfg is {hint}'}"
     elif finished := EXPORTED.get(suffix):
         hint = f"by its suffix it would be {finished}, which `darknet-py export` writes"
     raise DataError(f"no cfg {told!r}: there is no such file, and no network of that name\n  hint: {hint}")
+
+
+def suggest(word: str) -> str | None:
+    """A hint for a word that is the name of no network: the closest name, or how to list those that have it in them.
+
+    >>> suggest("efm-codes")
+    "did you mean 'yolov3-csppelee-efm-codes'?"
+    >>> suggest("efm")
+    "`darknet-py models '*efm*'` lists the networks with that in their names"
+    """
+    names = list_models()
+    if close := did_you_mean(word, names):
+        return close
+    having = [name for name in names if word.lower() in name.lower()] if len(word) >= _TELLING else []
+    if len(having) == 1:
+        return f"did you mean {having[0]!r}?"
+    return f"`darknet-py models '*{word}*'` lists the networks with that in their names" if having else None
 
 
 def _finished(path: Path) -> str:
@@ -121,9 +142,15 @@ def find_cfg(name: str | Path, say: Say | None = None) -> Path:
 def find_weights(cfg: Path, say: Say | None = None) -> Path:
     """The weights of a cfg, by its name; those of a cfg of ours may come with it, or be a checkpoint.
 
+    A network that comes trained means those weights, wherever one stands: a folder `weights/` there may be another
+    version's. A cfg elsewhere, if only a copy, is its owner's, and so are the weights beside it.
+
     Raises `WeightsMissing`, which has every place looked at, `ZooError` if those that come with it are damaged or the
     checkpoint cannot be fetched.
     """
+    own = shipped.shipped_networks().get(cfg.stem) if cfg in installed_cfgs() else None
+    if own and own.weights:
+        return shipped.check_shipped(own.weights)
     places = list(_weights_places(cfg))
     for place in places:
         if is_file(place):
@@ -132,7 +159,6 @@ def find_weights(cfg: Path, say: Say | None = None) -> Path:
         return checkpoints.fetch_checkpoint(cfg.stem, say)
     random = "`run --random-weights SEED` needs none, for timing and shape checks"
     if cfg in installed_cfgs() and cfg.stem not in zoo.models():
-        own = shipped.shipped_networks().get(cfg.stem)
         message = f"no weights for {cfg.stem}: {own.absence if own else 'none are published for this network'}"
         hint = f"{own.remedy if own else _instead(cfg)}; your own go in with --weights FILE; {random}"
     else:

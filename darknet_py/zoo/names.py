@@ -15,6 +15,7 @@ from pathlib import Path
 from ..contract.trust import MAX_NUMBERED
 from ..errors import MAX_MESSAGE, DataError, counted, shorten
 from ..files import is_file, kind_of, read_whole
+from .shipped import own_folders
 
 MAX_BYTES = 1 << 24
 
@@ -200,7 +201,8 @@ def find_names(
 ) -> Names:
     """The names of `classes` classes: from `given`, or from files beside the cfg, or those that everybody means.
 
-    80 are COCO's, 1000 of a classifier ImageNet's; else numbers, which are not listed beyond `MAX_NUMBERED`. `known` is
+    A copy of a cfg that comes with this package, with nothing beside it that fits, has the names that come with it. 80
+    are COCO's, 1000 of a classifier ImageNet's; else numbers, which are not listed beyond `MAX_NUMBERED`. `known` is
     the list that the cfg itself names (see `known_names`): it counts before files that are not called as the cfg is.
 
     Raises `DataError` if the given file cannot be read or holds fewer names than there are classes.
@@ -225,7 +227,7 @@ def find_names(
     notes = tuple(dict.fromkeys(unfit))
     if known and len(known_names(known)) == classes:
         return Names(known_names(known), f"the list {known}, as the cfg says", notes)
-    for path in _neighbours(cfg) if cfg else ():
+    for path in (*_neighbours(cfg), *_installed(cfg)) if cfg else ():
         try:
             found = _read_list(path)
         except DataError:
@@ -249,6 +251,11 @@ def _neighbours(cfg: Path) -> Iterator[Path]:
     yield from sorted(cfg.parent.glob("*.names"))
     yield from sorted(cfg.parent.glob("*.names.list"))
     yield from sorted(cfg.parent.glob("*.data"))
+
+
+def _installed(cfg: Path) -> Iterator[Path]:
+    """The names that come with a cfg of ours, for one that is called so: its weights are found in this way too."""
+    return (p for folder in own_folders("cfgs") if is_file(p := folder / f"{cfg.stem}.names"))
 
 
 def _places(written: str, folder: Path) -> list[Path]:

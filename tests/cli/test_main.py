@@ -63,5 +63,9 @@ def test_a_size_that_is_none_is_wrong_usage(run: Run, cfg: Path, size: str) -> N
     assert run("summary", cfg, f"--size={size}").exit_code == 2
 
 
+def test_a_size_beyond_all_is_told_the_largest(run: Run, cfg: Path) -> None:
+    assert "'99999' is no size: width and height are from 1 to 65,536" in run("summary", cfg, "--size=99999").stderr
+
+
 def test_a_size_is_width_times_height(run: Run, cfg: Path) -> None:
     assert "  64 x  32 x   3" in run("summary", cfg, "--size", "64x32").stdout

@@ -50,6 +50,11 @@ def test_another_size_is_another_compilation() -> None:
     assert (compiled.net.height, compiled.net.width) == (96, 128)
 
 
+def test_a_size_that_is_too_large_is_said_as_it_was_asked_for() -> None:
+    with pytest.raises(CfgError, match=r"the size 65536x16384 that was asked for .* an input of .* is too large"):
+        compile_cfg(NET + CONV.format("relu"), size=(16384, 65536)).check()
+
+
 def test_warnings_become_errors_on_request() -> None:
     text = NET + CONV.format("relu") + "colour=red\n"
     assert codes(compile_cfg(text), "warning") == ["DK201"]

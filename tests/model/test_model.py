@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -233,6 +234,12 @@ def test_random_weights_are_only_used_when_asked_for(cfg: Path) -> None:
 def test_another_size_is_another_network(cfg: Path) -> None:
     model = load(cfg, backend="numpy", size=(64, 96))
     assert model.contract.shape == (3, 64, 96)
+
+
+@pytest.mark.parametrize(("size", "hint"), [(320, "hint: size=(320, 320)"), (0, "not 0"), ("64x96", "not 64x96")])
+def test_a_size_that_is_no_pair_is_told_what_one_is(cfg: Path, size: object, hint: str) -> None:
+    with pytest.raises(DataError, match=rf"{re.escape(hint)}$"):
+        load(cfg, size=size)  # type: ignore[arg-type]
 
 
 def test_unknown_names_get_a_hint(cfg: Path) -> None:

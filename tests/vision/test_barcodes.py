@@ -14,7 +14,7 @@ from darknet_py import CodeText, read_codes
 from darknet_py.contract.detections import Boxes
 from darknet_py.errors import DataError
 from darknet_py.version import requirement
-from darknet_py.vision.results import Results
+from darknet_py.vision.results import DRAWN_TEXT, Results
 
 NAMES = {0: "barcode", 1: "QR code", 2: "datamatrix", 3: "aztec", 4: "pdf417", 5: "person"}
 KINDS = ("EAN13", "QRCode", "DataMatrix", "Aztec", "PDF417")
@@ -107,6 +107,15 @@ def test_what_was_read_is_in_every_text_and_on_the_drawn_label() -> None:
     assert "text" not in plain.to_dict()["objects"][0]
     assert "QR Code" not in plain.darknet_text()
     assert (results.plot() != plain.plot()).any()
+
+
+@pytest.mark.parametrize(("letter", "end"), [("a", "..."), ("码", "…")])
+def test_a_long_text_is_drawn_shortened_and_one_of_ascii_letters_stays_one(letter: str, end: str) -> None:
+    results = found(np.zeros((90, 90, 3), np.uint8), np.array([[10, 10, 80, 80]], np.float32), 1)
+    boxes = replace(results.boxes, codes=(CodeText(letter * 100, "QR Code"),))
+    label = replace(results, boxes=boxes)._label(0)
+    assert label == f"QR code 90% {letter * (DRAWN_TEXT - len(end))}{end}"
+    assert label.isascii() == (letter == "a")  # what is not ASCII is drawn with Pillow
 
 
 def test_a_missing_decoder_is_one_line_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from darknet_py.darknet.compile import compile_file
 from darknet_py.errors import DataError
 from darknet_py.zoo import models as zoo
 from darknet_py.zoo.checkpoints import trained_networks
-from darknet_py.zoo.find import find_cfg, find_network, installed_cfgs, list_models
+from darknet_py.zoo.find import find_cfg, find_network, installed_cfgs, list_models, suggest
 from darknet_py.zoo.installed import list_installed
 from darknet_py.zoo.shipped import ready_networks
 
@@ -67,6 +68,22 @@ def test_what_reads_no_weights_fetches_none(command: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(zoo, "fetch", lambda *_, **__: pytest.fail("weights were asked for"))
     cfgs = ["yolov3-tiny", "yolov3-tiny.cfg"] if command == "diff" else ["yolov3-tiny"]
     assert CliRunner().invoke(main, [command, *cfgs]).exit_code == 0
+
+
+def test_the_name_of_a_weights_file_is_told_the_network() -> None:
+    with pytest.raises(DataError, match=rf"a weights file: the cfg comes before it; did you mean '{FINAL}'\?"):
+        find_network(f"{FINAL}.weights")
+    with pytest.raises(DataError, match=r"it would be a picture: the cfg comes before it; a cfg is a path, or"):
+        find_network("zzz.jpg")
+
+
+def test_a_part_of_names_is_told_how_they_are_listed() -> None:
+    told = "hint: `darknet-py models '*efm*'` lists the networks with that in their names"
+    with pytest.raises(DataError, match=re.escape(told)):
+        find_network("efm")
+    assert CliRunner().invoke(main, ["models", "efm"]).stderr == f"no network is called 'efm'\n  {told}\n"
+    assert suggest("efm-codes") == "did you mean 'yolov3-csppelee-efm-codes'?"
+    assert suggest("cs") is None
 
 
 def test_an_unknown_name_is_told_where_names_are_listed() -> None:

@@ -114,6 +114,37 @@ def test_weights_of_the_users_own_win(given: Path, own: str) -> None:
     assert find_weights(Path(f"{NAME}.cfg")) == Path(own)
 
 
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.cfg"])
+@pytest.mark.parametrize("other", [f"{NAME}.weights", f"{NAME}_best.weights"])
+def test_the_bare_name_takes_nothing_else_from_where_one_stands(given: Path, name: str, other: str) -> None:
+    Path("weights").mkdir()
+    Path("weights", other).write_bytes(b"of another version of the checkout, or damaged, and checked by nobody")
+    assert find_weights(find_cfg(name)) == given
+    assert run("download", NAME).stdout.splitlines()[1] == str(given)
+
+
+def test_where_those_that_come_along_lack_a_folder_of_weights_is_looked_at(given: Path) -> None:
+    given.unlink()
+    Path("weights").mkdir()
+    mine = Path("weights", given.name)
+    mine.write_bytes(b"mine")
+    assert find_weights(find_cfg(NAME)) == mine
+
+
+def test_a_copy_of_the_cfg_alone_has_the_names_of_its_classes(given: Path) -> None:
+    shutil.copy(find_cfg(NAME), f"{NAME}.cfg")
+    assert list(load(f"{NAME}.cfg", quiet=True).names.values()) == KINDS
+    Path("mine.names").write_text("a\nb\nc\nd\ne\n")
+    assert list(load(f"{NAME}.cfg", quiet=True).names.values()) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_cfg_of_that_name_with_other_classes_has_none_of_them(given: Path) -> None:
+    cfg = Path(f"{NAME}.cfg")
+    cfg.write_text(find_cfg(NAME).read_text().replace("classes=5", "classes=3").replace("filters=30", "filters=24"))
+    model = load(cfg, random_weights=0, quiet=True)
+    assert list(model.names.values()) == ["0", "1", "2"]
+
+
 def test_a_copy_of_the_cfg_alone_gets_those_that_come_along(given: Path) -> None:
     shutil.copy(find_cfg(NAME), f"{NAME}.cfg")
     assert find_weights(Path(f"{NAME}.cfg")) == given
