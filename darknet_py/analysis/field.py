@@ -47,7 +47,7 @@ class Field:
         return " and ".join(part for part in (windows, "whole" if self.whole else "") if part) or "nothing"
 
     def sentence(self) -> str:
-        """`16_yolo, 13x13 cells, sees 318x318 pixels; its anchors are 81x82 to 344x319`."""
+        """`16_yolo, 13x13 cells, sees 318x318 pixels; anchors 81x82 to 344x319`."""
         rows, columns = self.cells
         windows = [f"{self.width}x{self.height} pixels"] if self.height else []
         seen = " and ".join([*windows, *(["the whole picture at once"] if self.whole else [])]) or "nothing"

@@ -14,27 +14,33 @@ import pytest
 
 from darknet_py.errors import DataError
 from tools.claims import __main__ as program
-from tools.claims import claims as claims_module
-from tools.claims import computed, gradients, grid, memory, results, statistics
+from tools.claims import claim, computed, gradients, grid, memory, predictions, results, statistics
 from tools.claims import page as page_module
-from tools.claims.claims import (
-    ALIKE,
-    ONCE,
-    PARTLY,
-    UNKNOWN,
-    accuracy_predictions,
-    claims,
-    gradient_predictions,
-    order_prediction,
-)  # fmt: skip
+from tools.claims.claim import UNKNOWN
+from tools.claims.claims import claims
+from tools.claims.detectors import ALIKE, ONCE
 from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, QUICK, RESIDUAL
 from tools.claims.page import night, page
-from tools.claims.results import FAILED, NOT_RUN, Results
-from tools.claims.statistics import FAILS, HOLDS, UNSETTLED, Estimate, estimate, kendall, verdict
+from tools.claims.place import Place, gathered, settle
+from tools.claims.predictions import accuracy_predictions, gradient_predictions, order_prediction
+from tools.claims.results import NOT_RUN, Results
+from tools.claims.statistics import (
+    FAILED,
+    FAILS,
+    HOLDS,
+    PARTLY,
+    UNSETTLED,
+    Estimate,
+    estimate,
+    kendall,
+    together,
+    verdict,
+)  # fmt: skip
 
-MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka")
-IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, UNSETTLED)}
-VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, FAILED, ALIKE, UNSETTLED} | IN_SMALL
+MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka", "random_rank")
+IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, UNSETTLED, PARTLY)}
+VERDICTS = {HOLDS, FAILS, PARTLY, UNKNOWN, NOT_RUN, FAILED, ALIKE, UNSETTLED, "2 of 3 seeds"} | IN_SMALL
+LEVEL = 1
 PREDICTIONS = Path(program.__file__).with_name("PREDICTIONS.md")
 
 
@@ -46,9 +52,15 @@ def made_up() -> Results:
         states = {str(i): {m: float(chance.uniform(0.2, 0.9)) for m in MEASURES} for i in FULL.classifier.snapshots}
         own = {"top1": float(chance.uniform(0.6, 0.9)), "duplication": states}
         measured = own if run.kind == "classifier" else {"AP": float(chance.uniform()), "AP50": 0.5}
-        runs[run.key] = {"budget": asdict(FULL.part(run.kind)), **measured}
+        runs[run.key] = {"budget": asdict(FULL.part(run.kind)), "level": LEVEL, **measured}
     untrained = {n: {str(s): dict.fromkeys(MEASURES, 0.5) for s in FULL.seeds} for n in FULL.classifiers}
-    return Results(runs, untrained, {}, 1)
+    return Results(runs, untrained, {}, LEVEL)
+
+
+def failed(key: str, why: str = "the loss is no number") -> dict[str, object]:
+    """A run that came to numbers that are none."""
+    run = next(run for run in FULL.runs() if run.key == key)
+    return {"budget": asdict(FULL.part(run.kind)), "level": LEVEL, "failed": why}
 
 
 def test_the_page_is_what_the_program_writes() -> None:
@@ -59,7 +71,7 @@ def test_the_page_is_what_the_program_writes() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [gradients, grid, memory, page_module, statistics, computed, results, claims_module],
+    [claim, computed, gradients, grid, memory, page_module, predictions, results, statistics],
     ids=lambda m: m.__name__,
 )
 def test_the_examples_of_the_program_are_so(module: ModuleType) -> None:
@@ -67,8 +79,10 @@ def test_the_examples_of_the_program_are_so(module: ModuleType) -> None:
 
 
 def test_every_claim_has_a_place_a_measurement_and_a_verdict() -> None:
-    failed = {"pelee-s1": {"failed": "the loss is no number"}}
-    for found in (Results(), made_up(), replace(made_up(), runs={**made_up().runs, **failed})):
+    whole = made_up()
+    broken = {**whole.runs, "pelee-s1": failed("pelee-s1")}
+    two_seeds = {key: run for key, run in whole.runs.items() if not key.endswith("-s2")}
+    for found in (Results(), whole, replace(whole, runs=broken), replace(whole, runs=two_seeds)):
         rows = claims(found)
         assert len(rows) > 40
         assert {row.where.split(",")[0].split(" ")[0][:1] for row in rows} >= {"a", "1", "3", "4"}
@@ -91,35 +105,127 @@ def test_after_all_runs_nothing_is_left_to_run_but_the_speeds() -> None:
     assert all(line.startswith("| yolov3-") for line in lines)  # their heads, layer by layer
 
 
-def test_a_network_that_lacks_a_seed_has_no_figure_and_a_failure_is_shown() -> None:
+def test_a_network_that_lacks_a_seed_is_shown_and_not_judged() -> None:
     found = made_up()
-    runs = {key: run for key, run in found.runs.items() if key != "pelee-s1"}
-    assert Results(runs).mean("pelee", "top1") == NOT_RUN
-    assert isinstance(Results(runs).mean("spelee", "top1"), Estimate)
-    broken = Results({**found.runs, "pelee-s1": {"failed": "the loss is no number\nhint: …"}})
-    assert broken.mean("pelee", "top1") == FAILED
-    assert "- pelee-s1: the loss is no number\n" in page(broken)
-    assert re.search(rf"^\| pelee \|.*\| {FAILED} \|$", page(broken), re.MULTILINE)
+    some = replace(found, runs={key: run for key, run in found.runs.items() if key != "pelee-s1"})
+    mean = some.mean("pelee", "top1")
+    assert isinstance(mean, Estimate)
+    assert mean.text(1, 100).endswith("(2 of 3 seeds)")
+    (row,) = (row for row in accuracy_predictions(some) if (row.larger, row.smaller) == ("csppelee", "pelee"))
+    assert row.outcome == "2 of 3 seeds"
+    assert order_prediction(some).outcome == "2 of 3 seeds"
+    assert Results().mean("pelee", "top1") == NOT_RUN
+
+
+def test_a_seed_that_failed_is_shown_and_nothing_is_judged_without_it() -> None:
+    found = made_up()
+    broken = replace(found, runs={**found.runs, "pelee-s1": failed("pelee-s1", "the loss is no number\nhint: …")})
+    text = page(broken)
+    assert "- pelee-s1: the loss is no number\n" in text
+    assert re.search(r"^\| pelee \|.*\(2 of 3 seeds, 1 failed\) \|$", text, re.MULTILINE)
+    (row,) = (row for row in accuracy_predictions(broken) if (row.larger, row.smaller) == ("csppelee", "pelee"))
+    assert row.outcome == FAILED
+    alone = Results({"pelee-s1": failed("pelee-s1")}, level=LEVEL)
+    assert alone.mean("pelee", "top1") == FAILED
 
 
 def test_seeds_are_not_mixed_up_where_one_is_missing() -> None:
     """Of gradients before training too: the second seed of one network is never held against the third of another."""
     states = {s: dict.fromkeys(MEASURES, s / 10) for s in range(3)}
-    untrained = {"pelee": {str(s): states[s] for s in (0, 1)}, "csppelee": {str(s): states[s] for s in (0, 2)}}
-    rows = gradient_predictions(Results(untrained=untrained), trained=False)
-    assert {row.difference for row in rows} == {NOT_RUN}
+    untrained = {
+        "pelee": {str(s): states[s] for s in (0, 1)},
+        "csppelee-fusion-first": {str(s): states[s] for s in (1, 2)},
+    }
+    row = gradient_predictions(Results(untrained=untrained), trained=False)[0]
+    assert (row.larger, row.smaller) == ("pelee", "csppelee-fusion-first")
+    assert row.difference == Estimate(0.0, float("inf"), 1, 3)  # of seed 1, which both have
+    assert row.outcome == "1 of 3 seeds"
+
+
+def test_what_differs_by_shape_alone_does_not_hold_beyond_it() -> None:
+    """A difference of .1 of which random gradients have all holds as predicted, and cannot be told without shape."""
+
+    def states(value: float, random: float, spread: float) -> dict[str, dict[str, float]]:
+        own = {m: random if m.startswith("random") else value for m in MEASURES}
+        return {str(s): {**own, "cosine": value + spread * (s - 1)} for s in range(3)}
+
+    untrained = {"pelee": states(0.6, 0.4, 0.01), "csppelee-fusion-first": states(0.5, 0.3, 0)}
+    row = gradient_predictions(Results(untrained=untrained), trained=False)[0]
+    assert (row.measure, row.outcome, row.outcome_beyond) == ("cosine", HOLDS, UNSETTLED)
+    assert isinstance(row.random, Estimate)
+    assert row.random.mean == pytest.approx(0.1)
+
+
+def test_a_claim_of_several_things_holds_only_if_all_do() -> None:
+    assert together([HOLDS, HOLDS]) == HOLDS
+    assert together([FAILS, UNSETTLED]) == FAILS
+    assert together([HOLDS, FAILS]) == together([HOLDS, UNSETTLED]) == PARTLY
+    assert together([UNSETTLED]) == UNSETTLED
+    assert together([HOLDS, NOT_RUN]) == NOT_RUN
+
+
+def test_runs_on_pictures_of_another_level_are_not_shown() -> None:
+    found = replace(made_up(), level=LEVEL + 1)
+    assert {key for key in found.trainings if not key.startswith("yolov3")} == set()
+    assert found.mean("pelee", "top1") == NOT_RUN
+
+
+# -- results that come in parts ----------------------------------------------------------------------------------
+
+
+def a_place(folder: Path, level: int) -> Place:
+    place = Place(folder)
+    settle(place, FULL, level)
+    run = next(FULL.runs())
+    place.result(run).parent.mkdir()
+    result = {"budget": asdict(FULL.part(run.kind)), "level": level, "top1": 0.5}
+    place.result(run).write_text(json.dumps(result))
+    return place
+
+
+def test_what_a_worker_measured_is_among_the_results_whatever_became_of_the_others(tmp_path: Path) -> None:
+    found = gathered(Results({"spelee-s2": made_up().runs["spelee-s2"]}, level=LEVEL), a_place(tmp_path, LEVEL))
+    assert {*found.trainings} == {"pelee-s0", "spelee-s2"}
+    assert found.trainings["pelee-s0"]["top1"] == 0.5
+    assert gathered(Results(), Place(tmp_path)).level == LEVEL
+
+
+def test_a_folder_of_another_level_or_budget_is_not_mixed_in(tmp_path: Path) -> None:
+    place = a_place(tmp_path, LEVEL)
+    assert gathered(Results(level=LEVEL + 1), place).trainings == {}
+    assert gathered(Results(budget=QUICK), place).trainings == {}
+    with pytest.raises(DataError, match=r"has trainings of level 2, and the results are of level 3\n  hint: move it"):
+        settle(place, FULL, LEVEL + 1)
+
+
+def test_the_page_and_the_results_are_written_where_somebody_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> list[str]:
+        a_place(tmp_path / "full", LEVEL)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "_train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        program.main(["--out", str(tmp_path), "--only", "trainings"])
+    assert {*json.loads((tmp_path / "full" / "results.json").read_text())["runs"]} == {"pelee-s0"}
+    assert "| 50.0 (1 of 3 seeds) |" in (tmp_path / "full" / "CLAIMS.md").read_text(encoding="utf-8")
 
 
 def test_runs_of_another_budget_are_trained_again() -> None:
     found = made_up()
-    assert len(found.trainings()) == len([*FULL.runs()])
+    assert len(found.trainings) == len([*FULL.runs()])
     shorter = replace(FULL, detector=replace(FULL.detector, iterations=7))
-    assert {key for key in replace(found, budget=shorter).trainings() if key.startswith("yolov3")} == set()
+    assert replace(found, budget=shorter).mean("yolov3-csppelee-prn", "AP") == NOT_RUN
+    assert {key for key in replace(found, budget=shorter).trainings if key.startswith("yolov3")} == set()
 
 
 def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is() -> None:
-    runs = {key: run for key, run in made_up().runs.items() if key.endswith("-s0")}
-    text = page(Results(runs, budget=QUICK))
+    runs = {
+        key: {**run, "budget": asdict(QUICK.part("detector" if key.startswith("yolov3") else "classifier"))}
+        for key, run in made_up().runs.items() if key.endswith("-s0")
+    }  # fmt: skip
+    text = page(Results(runs, level=LEVEL, budget=QUICK))
     assert text.startswith("**A page of `--quick`")
     assert re.search(r"^\| pelee \| 1\.017 \| 70\.7 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
     assert "--quick" not in page(made_up())
@@ -133,8 +239,11 @@ def test_results_that_are_none_are_an_error_that_says_where(tmp_path: Path) -> N
 
 
 def test_differences_are_taken_seed_by_seed() -> None:
-    runs = {f"{n}-s{s}": {"top1": 0.1 * s + more} for n, more in (("a", 0.01), ("b", 0.0)) for s in range(3)}
-    difference = Results(runs).difference("a", "b", "top1")
+    runs = {f"{n}-s{s}": {**failed(f"{n}-s{s}"), "top1": 0.1 * s + more}
+            for n, more in (("pelee", 0.01), ("spelee", 0.0)) for s in range(3)}  # fmt: skip
+    for run in runs.values():
+        del run["failed"]
+    difference = Results(runs, level=LEVEL).difference("pelee", "spelee", "top1")
     assert isinstance(difference, Estimate)
     assert difference.mean == pytest.approx(0.01)
     assert difference.half == pytest.approx(0, abs=1e-9)  # whatever the seeds have in common
@@ -180,10 +289,12 @@ def test_predictions_of_accuracy_have_the_papers_points() -> None:
 def test_an_order_is_compared_seed_by_seed() -> None:
     """Seeds 0 and 1 have the paper's order, seed 2 the reverse: a mean of 1/3, and an interval that holds 0."""
     runs = {
-        f"{name}-s{seed}": {"top1": (paper if seed < 2 else 100 - paper) / 100}
+        f"{name}-s{seed}": {
+            "budget": asdict(FULL.classifier), "level": LEVEL, "top1": (paper if seed < 2 else 100 - paper) / 100
+        }
         for name, paper in CLASSIFIERS.items() for seed in range(3)
     }  # fmt: skip
-    row = order_prediction(Results(runs))
+    row = order_prediction(Results(runs, level=LEVEL))
     assert isinstance(row.difference, Estimate)
     assert row.difference.mean == pytest.approx(1 / 3)
     assert row.outcome == UNSETTLED
@@ -194,8 +305,7 @@ def test_gradients_along_the_training_are_shown() -> None:
     text = page(found)
     for measure in ("cosine", "cka", "rank", "shared"):
         middle = found.gradients("pelee", measure, 600)
-        assert not isinstance(middle, str)
-        assert f"| {estimate(middle).text(3)} |" in text
+        assert f"| {estimate([*middle.found.values()]).text(3)} |" in text
 
 
 def test_the_interval_is_students() -> None:
@@ -203,6 +313,7 @@ def test_the_interval_is_students() -> None:
     found = estimate([1.0, 2.0, 6.0])
     assert (found.mean, found.half) == (pytest.approx(3.0), pytest.approx(6.573, abs=1e-3))
     assert verdict(found, 1) == "cannot be told with three seeds"
+    assert verdict(estimate([1.0, 1.01], of=3), 1) == "2 of 3 seeds"
 
 
 def test_an_interval_holds_the_truth_nineteen_times_of_twenty() -> None:
@@ -243,7 +354,7 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
     assert program.main(["--quick", "--out", str(tmp_path), "--jobs", "2"]) == 0
     kept = json.loads((tmp_path / "quick" / "results.json").read_text())
-    assert len(kept["runs"]) == 5
+    assert {*kept["runs"]} == {"pelee-s0", "csresnet10-s0", "yolov3-csppelee-efm-plain+giou-s0"}
     assert not [run for run in kept["runs"].values() if "failed" in run]
     assert "yolov3-csppelee-efm" in kept["speeds"]["rows"]
     text = (tmp_path / "quick" / "CLAIMS.md").read_text(encoding="utf-8")

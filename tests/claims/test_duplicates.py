@@ -70,6 +70,16 @@ def test_a_pool_a_half_and_a_max_out_carry_what_they_read() -> None:
     assert readers(net + "[maxout]\nout_channels=4\n" + LAYER) == {0: [1, 5], 1: [5]}
 
 
+def test_a_map_belongs_to_the_stage_where_it_is_joined() -> None:
+    """The input of a dense block counts with the block, whether a pool stands before or after the layer of it."""
+    net = "[net]\nwidth=8\nheight=8\nchannels=2\n"
+    pool = "[maxpool]\nsize=2\nstride=2\n"
+    block = LAYER + "[route]\nlayers=-1,-2\n" + LAYER
+    for before in (pool + LAYER, LAYER + pool):
+        found = block_of(graph_of(net + before + block))
+        assert {found.sizes[source] for source in found.merged} == {(4, 4)}
+
+
 # -- what gradients are, by hand ---------------------------------------------------------------------------------
 
 
@@ -153,6 +163,7 @@ def test_gradients_that_are_copies_of_each_other_are_at_1_and_add_no_rank() -> N
     assert found.cka == pytest.approx(1)
     assert found.rank <= 2 / GROWTH + 1e-9  # two filters' worth of directions, however many layers repeat them
     assert found.random_cosine < 0.9
+    assert found.random_rank > 1.5 * found.rank
 
 
 # -- properties of the measures ----------------------------------------------------------------------------------

@@ -29,7 +29,9 @@ from tools.claims.glyphs import (
     write_glyphs,
     write_scenes,
 )  # fmt: skip
-from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, GIOU, QUICK, Run, cfg_of
+from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, GIOU, ORDER, QUICK, Run, cfg_of
+from tools.claims.place import Place, gathered, settle
+from tools.claims.results import Results
 from tools.networks import NETWORKS
 
 # -- pictures ----------------------------------------------------------------------------------------------------
@@ -96,7 +98,15 @@ def test_the_grid_has_all_rows_and_three_seeds() -> None:
     assert {n.removesuffix(GIOU) for n in DETECTORS} >= {f"yolov3-csppelee-{h}" for h in ("prn", "fpn", "cem", "gfm")}
     runs = [*FULL.runs()]
     assert len(runs) == len(set(runs)) == 3 * (14 + 8)
-    assert [run.seed for run in runs] == sorted(run.seed for run in runs)  # a whole seed is done before the next
+
+
+def test_all_seeds_of_what_settles_a_prediction_are_trained_before_the_next() -> None:
+    assert sorted(name for names in ORDER for name in names) == sorted((*FULL.classifiers, *FULL.detectors))
+    runs = [(run.name, run.seed) for run in FULL.runs()]
+    first = {(name, seed) for name in ORDER[0] for seed in FULL.seeds}
+    assert {*runs[: len(first)]} == first
+    kinds = [run.kind for run in FULL.runs()]
+    assert kinds == sorted(kinds)  # those that take minutes before those that take a third of an hour
 
 
 @pytest.mark.parametrize("run", [run for run in FULL.runs() if run.seed == 0], ids=lambda run: run.name)
@@ -136,7 +146,7 @@ CLASSIFIER = Run("classifier", "csresnet10", 0)
 
 def test_a_training_is_measured_once_and_has_its_gradients_along_the_way(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
-    from tools.claims.runs import Place, finish
+    from tools.claims.runs import finish
 
     place = Place(tmp_path)
     found = finish(place, CLASSIFIER, TINY, 0, print)
@@ -167,7 +177,7 @@ def test_a_training_whose_numbers_become_none_is_a_result(tmp_path: Path, monkey
         raise DataError("the loss is no number") from NoNumberError()
 
     monkeypatch.setattr(runs, "train", broken)
-    place = runs.Place(tmp_path)
+    place = Place(tmp_path)
     assert runs.finish(place, CLASSIFIER, TINY, 0, print)["failed"] == "the loss is no number"
     assert json.loads(place.result(CLASSIFIER).read_text())["failed"] == "the loss is no number"
 
@@ -198,7 +208,7 @@ def test_the_level_is_the_first_that_is_neither_easy_nor_hard(
         return {"top1": next(left)}
 
     monkeypatch.setattr(runs, "finish", finish)
-    place = runs.Place(tmp_path)
+    place = Place(tmp_path)
     assert runs.chosen_level(place, FULL, print) == level
     assert runs.chosen_level(place, FULL, print) == level  # from then on it is settled
     assert [*left] == []
@@ -206,43 +216,15 @@ def test_the_level_is_the_first_that_is_neither_easy_nor_hard(
     assert len({run.key for run, _ in pilots}) == len(pilots)
 
 
-def test_what_is_not_the_trainings_fault_is_no_result_and_does_not_end_the_night(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk, another process in the folder, a fault of the program: told, left for the next time."""
-    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
-    from tools.claims import runs
-
-    budget = replace(TINY, classifiers=("pelee", "csppelee", "csresnet10"), detectors=())
-    place = runs.Place(tmp_path)
-    said: list[str] = []
-    runs.settle(place, budget, 0)
-    troubles = iter([DataError("No space left on device"), RuntimeError("a fault")])
-
-    def trained(place: object, run: Run, *_: object) -> Path:
-        if (trouble := next(troubles, None)) is not None:
-            raise trouble
-        return tmp_path / "my_final.weights"
-
-    monkeypatch.setattr(runs, "trained", trained)
-    monkeypatch.setattr(runs, "data_of", lambda *_: tmp_path)
-    monkeypatch.setattr(runs, "measured", lambda *_: {"top1": 0.5})
-    assert runs.work_off(place, budget, said.append) == ["pelee-s0", "csppelee-s0"]
-    assert [*runs.results_of(place, budget)] == ["csresnet10-s0"]
-    assert said[0] == "pelee-s0: No space left on device"
-    assert "RuntimeError: a fault" in said[1]
-    assert runs.work_off(place, budget, said.append) == []
-    assert len(runs.results_of(place, budget)) == 3
-
-
 def test_a_result_that_a_crash_left_empty_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
     from tools.claims import runs
 
-    place = runs.Place(tmp_path)
+    place = Place(tmp_path)
     place.result(CLASSIFIER).parent.mkdir(parents=True)
     place.result(CLASSIFIER).write_text("")
-    assert runs.results_of(place, replace(TINY, classifiers=("csresnet10",), detectors=())) == {}
+    settle(place, TINY, 0)
+    assert gathered(Results(budget=TINY), place).trainings == {}
     monkeypatch.setattr(runs, "trained", lambda *_: tmp_path)
     monkeypatch.setattr(runs, "data_of", lambda *_: tmp_path)
     monkeypatch.setattr(runs, "measured", lambda *_: {"top1": 0.5})
@@ -250,9 +232,6 @@ def test_a_result_that_a_crash_left_empty_is_measured_again(tmp_path: Path, monk
 
 
 def test_trainings_of_two_budgets_do_not_share_a_folder(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
-    from tools.claims.runs import Place, settle
-
     place = Place(tmp_path)
     settle(place, QUICK)
     settle(place, QUICK)
@@ -262,7 +241,7 @@ def test_trainings_of_two_budgets_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_a_level_that_was_chosen_elsewhere_is_the_level(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
-    from tools.claims.runs import Place, chosen_level, settle
+    from tools.claims.runs import chosen_level
 
     settle(Place(tmp_path), QUICK, 2)
     assert chosen_level(Place(tmp_path), QUICK, print) == 2

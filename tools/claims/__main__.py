@@ -1,8 +1,8 @@
 """`python -m tools.claims`: measure what is missing, and write `cfgs/CLAIMS.md`; `--quick` tests itself in minutes.
 
-Decision: every part can be stopped and goes on. Trainings run in processes of one thread each at the lowest priority,
-as many as there are cores, and each takes its share of the list. What the repository has is not measured again, unless
-another folder is named with --out: then everything is, and results and page are in that folder.
+Decision: every part can be stopped and goes on. A training is a process of one thread at the lowest priority, as many
+at a time as there are cores, and what it measured is in the file of results as soon as it ends. What the repository has
+is not measured again, unless another folder is named with --out: then everything is, and results and page are in it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darknet_py import files
 from darknet_py.apps.train.run import need_torch
@@ -22,17 +23,15 @@ from darknet_py.errors import DarknetError
 
 from .grid import FULL, QUICK, Budget, Run, cfg_of
 from .page import night, page
+from .place import Place, gathered, settle
 from .results import FILE, Results
-
-if TYPE_CHECKING:
-    from .runs import Place
+from .workers import work_off
 
 OUT = Path("predictions/claims")
 CLAIMS = Path(__file__).parents[2] / "cfgs" / "CLAIMS.md"
 PARTS = ("speed", "gradients", "trainings", "page")
 QUICK_ROUNDS = 1
 QUIET = 1.0  # processes that run, at which speeds are still worth measuring
-STARTS = 2  # of a worker: one that the system killed, or that met a trouble that passes, gets another try
 STOPPED = 130  # exit status after Ctrl-C
 
 
@@ -45,23 +44,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(night())
         return 0
     budget = QUICK if given.quick else FULL
-    kept, written = _kept(given, budget)
+    kept_file, written = _kept(given, budget)
     parts = given.only or PARTS
-    found = Results.read(kept, budget)
+    found = gathered(Results.read(kept_file, budget), _place(given, budget))
+    left: list[str] = []
     if "speed" in parts and (given.only or not found.speeds):  # before anything of this program keeps the cores busy
         found = _with_speeds(found, given)
-        found.write(kept)
+        found.write(kept_file)
     if "gradients" in parts and not _complete(found):
-        _work_all(given, ["gradients"])
-        found = Results.read(kept, budget)
-    if "trainings" in parts:
-        found = _trained(found, given, budget)
-        found.write(kept)
-    files.write_whole(written, page(found).encode(), replace=True)
-    done, count = len(found.trainings()), len([*budget.runs()])
-    print(f"{written}: {done} trainings of {count}")
-    if "trainings" in parts and done < count:
-        raise DarknetError("some trainings came to nothing, for what is said above; the same command tries them again")
+        left += _work_all(given, ["gradients"])
+        found = replace(found, untrained=Results.read(kept_file, budget).untrained)
+    try:
+        if "trainings" in parts:
+            left += _train(found, given, kept_file)
+    finally:  # after Ctrl-C too: the page is of what there is
+        found = gathered(found, _place(given, budget))
+        found.write(kept_file)
+        files.write_whole(written, page(found).encode(), replace=True)
+        print(f"{written}: {len(found.trainings)} trainings of {len([*budget.runs()])}")
+    if left:
+        raise DarknetError(
+            f"{', '.join(left)} came to nothing, for what is said above; the same command tries them again"
+        )
     return 0
 
 
@@ -72,6 +76,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--time", action="store_true", help="say how long the trainings take, and do nothing")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of pictures and trainings")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings side by side")
+    parser.add_argument("--hours", type=float, help="begin no training after that many hours")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser
 
@@ -92,8 +97,7 @@ def _with_speeds(found: Results, given: argparse.Namespace) -> Results:
 
 
 def _complete(found: Results) -> bool:
-    names = found.budget.classifiers
-    return not any(isinstance(found.gradients(name, "cosine"), str) for name in names)
+    return all(len(found.gradients(n, "cosine").found) == len(found.budget.seeds) for n in found.budget.classifiers)
 
 
 def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
@@ -117,35 +121,22 @@ def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
     return untrained
 
 
-def _trained(found: Results, given: argparse.Namespace, budget: Budget) -> Results:
-    """All trainings, by workers; what they measured is read from their files."""
-    if len(found.trainings()) == len([*budget.runs()]):
-        return found
-    need_torch()
-    from .runs import chosen_level, results_of, settle
-
-    place = _place(given, budget)
+def _train(found: Results, given: argparse.Namespace, kept_file: Path) -> list[str]:
+    """The trainings that are missing, by workers; those that came to nothing. Each result is written as it comes."""
+    budget, place = found.budget, _place(given, found.budget)
+    missing = [run.key for run in budget.runs() if run.key not in found.trainings]
+    if not missing:
+        return []
+    until = None if given.hours is None else time.monotonic() + 3600 * given.hours
     settle(place, budget, found.level)
-    if not _work_all(given, ["level"]):
+    if _work_all(given, ["level"]):
         raise DarknetError("the level of the pictures is not settled; the same command goes on")
-    level = chosen_level(place, budget, _say)
-    _work_all(given, [f"{i}/{given.jobs}" for i in range(given.jobs)])
-    return replace(found, runs={**found.trainings(), **results_of(place, budget)}, level=level)
+    return _work_all(given, missing, done=lambda: gathered(found, place).write(kept_file), until=until)
 
 
-def _work_all(given: argparse.Namespace, works: Sequence[str]) -> bool:
-    """Whether workers, side by side, have done it all; what they were killed at they are given once more."""
+def _work_all(given: argparse.Namespace, works: Sequence[str], **how: Any) -> list[str]:
     need_torch()
-    for _ in range(STARTS):
-        workers = {work: _start(given, work) for work in works}
-        try:
-            works = [work for work, worker in workers.items() if worker.wait()]
-        finally:
-            for worker in workers.values():
-                worker.terminate()  # where this process is stopped; who has ended does not mind
-        if not works:
-            return True
-    return False
+    return work_off(lambda work: _start(given, work), works, given.jobs, **how)
 
 
 def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
@@ -157,8 +148,6 @@ def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
 
 
 def _place(given: argparse.Namespace, budget: Budget) -> Place:
-    from .runs import Place
-
     return Place(given.out / budget.name)
 
 
@@ -169,22 +158,22 @@ def _kept(given: argparse.Namespace, budget: Budget) -> tuple[Path, Path]:
 
 
 def _work(given: argparse.Namespace) -> int:
-    """One of the workers: gradients before training, the pilots and all pictures, or its share of the trainings."""
-    from .runs import at_the_lowest_priority, chosen_level, prepare, work_off
+    """One of the workers: gradients before training, the pilots and all pictures, or a training."""
+    from .runs import at_the_lowest_priority, chosen_level, finish, prepare
 
     budget = QUICK if given.quick else FULL
-    place, (kept, _) = _place(given, budget), _kept(given, budget)
-    found = Results.read(kept, budget)
+    place, (kept_file, _) = _place(given, budget), _kept(given, budget)
     if not given.quick:
         at_the_lowest_priority()
     if given.worker == "gradients":
-        replace(found, untrained=_untrained(found, budget)).write(kept)
-        return 0
-    if given.worker == "level":
+        found = Results.read(kept_file, budget)
+        replace(found, untrained=_untrained(found, budget)).write(kept_file)
+    elif given.worker == "level":
         prepare(place, budget, chosen_level(place, budget, _say))
-        return 0
-    share, count = map(int, given.worker.split("/"))
-    return 1 if work_off(place, budget, _say, (share, count), found.trainings()) else 0
+    else:
+        (run,) = (run for run in budget.runs() if run.key == given.worker)
+        finish(place, run, budget, chosen_level(place, budget, _say), _say)
+    return 0
 
 
 if __name__ == "__main__":

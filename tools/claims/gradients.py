@@ -23,6 +23,7 @@ from darknet_py.darknet.layers.layer import layer_of
 from darknet_py.ir.graph import Graph, LayerInfo, Value
 
 Channel = tuple[int, int]  # of a source: the number of its layer, and the channel
+Stage = tuple[int, int]  # height and width
 LEAST_SHARED = 4  # channels, for two gradients to be compared
 RANDOM_SEED = 0
 
@@ -40,15 +41,16 @@ class Reader:
 
 @dataclass(frozen=True)
 class Block:
-    """All sources that are joined with others, their stage (height, width), and all readers.
+    """All sources that are joined with others, the stage (height, width) of each source, and all readers.
 
     `merged` are the layers whose outputs take part in a concatenation or a sum: x_0', x_0'', x_i and x_T of the paper,
-    but not what is inside a dense layer.
+    but not what is inside a dense layer. Their stage is where that happens, behind the pool that may follow the layer:
+    the x_0 of PeleeNet's blocks is made before a pool, that of CSPPeleeNet's after it. Of others it is their size.
     """
 
     readers: tuple[Reader, ...]
     merged: tuple[int, ...]
-    sizes: Mapping[int, tuple[int, int]]
+    sizes: Mapping[int, Stage]
 
     def readers_of(self, source: int) -> tuple[Reader, ...]:
         """Those that read any channel of a source."""
@@ -69,20 +71,23 @@ def block_of(graph: Graph) -> Block:
     [(0, [1, 3, 5]), (1, [3, 5]), (3, [5])]
     """
     carried: dict[Value, list[set[Channel]]] = {graph.image: [set() for _ in range(graph.image.shape[0])]}
-    readers, merged, sizes = [], set(), {}
+    readers = []
+    joined: dict[int, Stage] = {}
+    made: dict[int, Stage] = {}
     for info in graph.layers:
         sources = [carried[v] for v in graph.layer_inputs(info)]
         if _weights(graph, info) is not None:
             readers.append(Reader(info.index, tuple(map(frozenset, sources[0]))))
             carried[info.output] = [{(info.index, c)} for c in range(_channels(info.output))]
-            sizes[info.index] = _size(info.output)
+            made[info.index] = _size(info.output)
             continue
         family = layer_of(info).family
         if family in ("concatenation", "addition") and len(sources) > 1:
-            merged |= {layer for channels in sources for c in channels for layer, _ in c}
+            for layer in {layer for channels in sources for c in channels for layer, _ in c}:
+                joined.setdefault(layer, _size(info.output))
         if info.output not in carried:
             carried[info.output] = _carried(info, family, sources)
-    return Block(tuple(readers), tuple(sorted(merged)), sizes)
+    return Block(tuple(readers), tuple(sorted(joined)), made | joined)
 
 
 def _carried(info: LayerInfo, family: str, sources: list[list[set[Channel]]]) -> list[set[Channel]]:
@@ -114,7 +119,7 @@ def _channels(value: Value) -> int:
     return value.shape[0]
 
 
-def _size(value: Value) -> tuple[int, int]:
+def _size(value: Value) -> Stage:
     return (value.shape[1], value.shape[2]) if len(value.shape) == 3 else (1, 1)
 
 
@@ -169,7 +174,7 @@ def effective_rank(a: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Duplication:
-    """The four measures of PREDICTIONS.md, from 0 to 1, and the first two of random gradients of the same shapes."""
+    """The four measures of PREDICTIONS.md, from 0 to 1, and the first three of random gradients of the same shapes."""
 
     cosine: float
     cka: float
@@ -177,58 +182,61 @@ class Duplication:
     shared: float
     random_cosine: float
     random_cka: float
+    random_rank: float
 
 
-def duplication(
-    graph: Graph, weights: Mapping[int, np.ndarray], sources: Mapping[int, float], *, merged: bool = True
-) -> Duplication:
+def duplication(graph: Graph, weights: Mapping[int, np.ndarray], sources: Mapping[int, float]) -> Duplication:
     """What the gradients of a network duplicate.
 
     `weights` are the gradients of the convolutions (filters, channels / groups, height, width) by the number of the
-    layer; `sources` the squared norm of the gradient at the output of each layer. With `merged`, only sources that take
-    part in a concatenation or a sum count. A convolution in groups is left out of the pairs, because a filter of it
-    does not read all channels.
+    layer; `sources` the squared norm of the gradient at the output of each layer. A convolution in groups is left out
+    of the pairs, because a filter of it does not read all channels.
     """
     block = block_of(graph)
-    counted = block.merged if merged else tuple(block.sizes)
     chance = np.random.default_rng(RANDOM_SEED)
     fake = {layer: chance.standard_normal(g.shape) for layer, g in weights.items()}
     pairs = [*_pairs(block, weights)]
-    found, randoms = _alike(pairs, weights), _alike(pairs, fake)
-    ranks: dict[tuple[int, int], list[float]] = defaultdict(list)
-    energy: dict[tuple[int, int], list[tuple[float, bool]]] = defaultdict(list)
-    for source in counted:
-        readers = block.readers_of(source)
-        energy[block.sizes[source]].append((sources[source], len(readers) > 1))
-        if (part := _stacked(source, readers, weights)) is not None:
-            ranks[block.sizes[source]].append(effective_rank(part) / min(part.shape))
-    shared = [sum(e for e, twice in stage if twice) / sum(e for e, _ in stage)
-              for stage in energy.values() if sum(e for e, _ in stage)]  # fmt: skip
+    cosine, cka = _alike(pairs, weights)
+    random_cosine, random_cka = _alike(pairs, fake)
     return Duplication(
-        _mean_of_means([[c for c, _ in stage] for stage in found.values()]),
-        _mean_of_means([[c for _, c in stage] for stage in found.values()]),
-        _mean_of_means([*ranks.values()]), _mean(shared),
-        _mean_of_means([[c for c, _ in stage] for stage in randoms.values()]),
-        _mean_of_means([[c for _, c in stage] for stage in randoms.values()]),
-    )  # fmt: skip
+        cosine, cka, _rank(block, weights), _shared(block, sources), random_cosine, random_cka, _rank(block, fake)
+    )
+
+
+def _shared(block: Block, sources: Mapping[int, float]) -> float:
+    """The part of the gradient energy of a stage at maps that are read more than once; the mean over stages."""
+    stages: dict[Stage, list[tuple[float, bool]]] = defaultdict(list)
+    for source in block.merged:
+        stages[block.sizes[source]].append((sources[source], len(block.readers_of(source)) > 1))
+    sums = [(sum(e for e, twice in stage if twice), sum(e for e, _ in stage)) for stage in stages.values()]
+    return _mean([part / whole for part, whole in sums if whole])
+
+
+def _rank(block: Block, weights: Mapping[int, np.ndarray]) -> float:
+    """The effective rank of what each map gets, as a part of the largest; the mean over maps, then over stages."""
+    stages: dict[Stage, list[float]] = defaultdict(list)
+    for source in block.merged:
+        if (part := _stacked(source, block.readers_of(source), weights)) is not None:
+            stages[block.sizes[source]].append(effective_rank(part) / min(part.shape))
+    return _mean_of_means([*stages.values()])
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two readers, the channels of each that carry the same channels of sources, and the size of these maps."""
+    """Two readers, the channels of each that carry the same channels of sources, and the stage of these."""
 
     layers: tuple[int, int]
     columns: tuple[list[int], list[int]]
-    size: tuple[int, int]
+    size: Stage
 
 
 def _pairs(block: Block, weights: Mapping[int, np.ndarray]) -> Iterator[_Pair]:
-    """All pairs of readers that share enough channels of maps of one size."""
+    """All pairs of readers that share enough channels of maps of one stage."""
     whole = [r for r in block.readers if _whole(r, weights)]
     where = {r.layer: {c: i for i, carried in reversed([*enumerate(r.channels)]) for c in carried} for r in whole}
     for a, b in combinations(whole, 2):
         first, second = where[a.layer], where[b.layer]
-        places: dict[tuple[int, int], dict[tuple[int, int], None]] = defaultdict(dict)
+        places: dict[Stage, dict[tuple[int, int], None]] = defaultdict(dict)
         for channel in sorted(first.keys() & second.keys()):
             places[block.sizes[channel[0]]][first[channel], second[channel]] = None  # of sums each place once
         for size, both in places.items():
@@ -236,15 +244,15 @@ def _pairs(block: Block, weights: Mapping[int, np.ndarray]) -> Iterator[_Pair]:
                 yield _Pair((a.layer, b.layer), ([i for i, _ in both], [j for _, j in both]), size)
 
 
-def _alike(
-    pairs: Sequence[_Pair], weights: Mapping[int, np.ndarray]
-) -> dict[tuple[int, int], list[tuple[float, float]]]:
-    """Cosine and CKA of the shared parts of each pair, by the size of the map that they share."""
-    found: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
+def _alike(pairs: Sequence[_Pair], weights: Mapping[int, np.ndarray]) -> tuple[float, float]:
+    """Cosine and CKA of the shared parts of each pair: means over pairs, then over stages."""
+    cosines: dict[Stage, list[float]] = defaultdict(list)
+    ckas: dict[Stage, list[float]] = defaultdict(list)
     for pair in pairs:
         x, y = (columns_of(weights[layer], own) for layer, own in zip(pair.layers, pair.columns, strict=True))
-        found[pair.size].append((gram_cosine(x, y), linear_cka(x, y)))
-    return found
+        cosines[pair.size].append(gram_cosine(x, y))
+        ckas[pair.size].append(linear_cka(x, y))
+    return _mean_of_means([*cosines.values()]), _mean_of_means([*ckas.values()])
 
 
 def columns_of(gradient: np.ndarray, channels: Sequence[int]) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,20 @@ from darknet_py import files
 from darknet_py.errors import DataError
 
 from .grid import FULL, Budget
-from .statistics import Estimate, estimate
+from .statistics import FAILED, Estimate, estimate
 
 FILE = Path(__file__).with_name("results.json")
-NOT_RUN, FAILED = "not yet run", "a run failed"
+NOT_RUN = "not yet run"
 Figure = Estimate | str
-Values = list[float] | str
+
+
+@dataclass(frozen=True)
+class Values:
+    """A measure by seed, as far as it is there; `of` seeds there are to be, and those in `failed` never will be."""
+
+    found: Mapping[int, float]
+    of: int
+    failed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -50,27 +59,32 @@ class Results:
 
     def write(self, path: Path = FILE) -> None:
         """Write them down."""
-        kept = {name: value for name, value in vars(self).items() if name != "budget"}
+        kept = {"runs": self.runs, "untrained": self.untrained, "speeds": self.speeds, "level": self.level}
         files.write_whole(path, (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode(), replace=True)
 
-    def trainings(self) -> dict[str, Mapping[str, Any]]:
-        """The runs that were trained with this budget, by their keys."""
-        parts = {run.key: asdict(self.budget.part(run.kind)) for run in self.budget.runs()}
-        return {key: run for key, run in self.runs.items() if key in parts and run.get("budget") == parts[key]}
+    @cached_property
+    def trainings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The runs that were trained with this budget and on pictures of this level, by their keys."""
+        parts = {run.key: (asdict(self.budget.part(run.kind)), run.kind) for run in self.budget.runs()}
+        return {
+            key: run for key, run in self.runs.items()
+            if key in parts and run.get("budget") == parts[key][0]
+            and (parts[key][1] == "detector" or run.get("level") == self.level)
+        }  # fmt: skip
 
     def failures(self) -> list[tuple[str, str]]:
         """The runs that failed, and why."""
-        return [(key, str(run["failed"])) for key, run in sorted(self.runs.items()) if "failed" in run]
+        return [(key, str(run["failed"])) for key, run in sorted(self.trainings.items()) if "failed" in run]
 
     def values(self, name: str, measure: str) -> Values:
-        """A measure (`top1`, `AP`, `AP50`) of each seed of a network, or why not all of them are there."""
+        """A measure (`top1`, `AP`, `AP50`) of each seed of a network."""
         return self._of_seeds(name, lambda run: run.get(measure))
 
     def gradients(self, name: str, measure: str, iteration: int | None = None) -> Values:
-        """What gradients duplicate after an iteration (None: before training) of each seed, or why not."""
+        """What gradients duplicate after an iteration (None: before training) of each seed."""
         if iteration is None:
-            found = [self.untrained.get(name, {}).get(str(seed), {}).get(measure) for seed in self.budget.seeds]
-            return _whole(found)
+            states = self.untrained.get(name, {})
+            return self._whole({seed: states.get(str(seed), {}).get(measure) for seed in self.budget.seeds})
         return self._of_seeds(name, lambda run: run.get("duplication", {}).get(str(iteration), {}).get(measure))
 
     def mean(self, name: str, measure: str) -> Figure:
@@ -82,28 +96,34 @@ class Results:
         return paired(self.values(name, measure), self.values(other, measure))
 
     def _of_seeds(self, name: str, get: Callable[[Mapping[str, Any]], float | None]) -> Values:
-        runs = [self.runs.get(f"{name}-s{seed}", {}) for seed in self.budget.seeds]
-        return FAILED if any("failed" in run for run in runs) else _whole([get(run) for run in runs])
+        runs = {seed: self.trainings.get(f"{name}-s{seed}", {}) for seed in self.budget.seeds}
+        failed = frozenset(seed for seed, run in runs.items() if "failed" in run)
+        return self._whole({seed: get(run) for seed, run in runs.items()}, failed)
 
-
-def _whole(found: list[float | None]) -> Values:
-    numbers = [n for n in found if n is not None]
-    return numbers if len(numbers) == len(found) else NOT_RUN
+    def _whole(self, found: Mapping[int, float | None], failed: frozenset[int] = frozenset()) -> Values:
+        return Values({seed: n for seed, n in found.items() if n is not None}, len(self.budget.seeds), failed)
 
 
 def estimated(values: Values) -> Figure:
-    """The estimate of numbers, or why there are none."""
-    return values if isinstance(values, str) else estimate(values)
+    """The estimate of the numbers that there are, or why there are none."""
+    if not values.found:
+        return FAILED if values.failed else NOT_RUN
+    return estimate([*values.found.values()], values.of, len(values.failed))
 
 
 def paired(a: Values, b: Values) -> Figure:
-    """The estimate of the differences of numbers, seed by seed.
+    """The estimate of the differences of numbers, of the seeds that both have.
 
-    >>> paired([1.0, 2.0], [0.5, 1.5]).mean, paired([1.0], "not yet run")
-    (0.5, 'not yet run')
+    >>> paired(Values({0: 1.0, 1: 2.0}, 2), Values({0: 0.5, 1: 1.5}, 2)).mean
+    0.5
+    >>> paired(Values({0: 1.0, 1: 2.0}, 2), Values({1: 1.5}, 2)).text(), paired(Values({0: 1.0}, 1), Values({}, 1))
+    ('0.5 (1 of 2 seeds)', 'not yet run')
     """
-    if isinstance(a, str):
-        return a
-    if isinstance(b, str):
-        return b
-    return estimate([x - y for x, y in zip(a, b, strict=True)])
+    return estimated(by_seed(lambda x, y: x - y, a, b))
+
+
+def by_seed(of: Callable[..., float], *values: Values) -> Values:
+    """A function of numbers of several networks, of the seeds that all of them have."""
+    seeds = [seed for seed in values[0].found if all(seed in v.found for v in values)]
+    failed = frozenset().union(*(v.failed for v in values))
+    return Values({seed: of(*(v.found[seed] for v in values)) for seed in seeds}, values[0].of, failed)

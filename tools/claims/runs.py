@@ -2,8 +2,7 @@
 
 Decision: a run is `darknet_py.train` in a folder of its own, which resumes bit by bit; what is measured is measured
 from the weights files that it leaves. A run whose numbers become none is a result too: it keeps its error. Everything
-else that goes wrong (a full disk, another process in the same folder) is no result: it is told, the others go on, and
-the same call tries again.
+else that goes wrong (a full disk, another process in the same folder) is no result, but an error.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 import json
 import os
 import time
-import traceback
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,9 @@ from darknet_py.errors import DarknetError, DataError
 from darknet_py.ir.graph import Graph
 
 from .glyphs import CLASSES, LEVELS, UNSEEN, Level, glyph_picture, write_glyphs, write_scenes
+from .gradients import Duplication
 from .grid import PILOT, PILOT_SEED, Budget, Part, Run, cfg_of
+from .place import Place, kept
 from .probe import classification_loss, probe, scores_of
 
 Say = Callable[[str], None]
@@ -41,62 +41,9 @@ SAID_EACH = 100  # iterations
 BATCH = 16  # pictures that are measured at a time
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where everything lies: the folder of a budget."""
-
-    folder: Path
-
-    def data(self, kind: str, level: int = 0) -> Path:
-        """The folder of a data set."""
-        return self.folder / "data" / (f"glyphs-{level}" if kind == "classifier" else "scenes")
-
-    @property
-    def level(self) -> Path:
-        """The level that was chosen, and what its pilots reached."""
-        return self.folder / "level.json"
-
-    def run(self, run: Run) -> Path:
-        """The folder of a training."""
-        return self.folder / "runs" / run.key
-
-    def result(self, run: Run) -> Path:
-        """What was measured."""
-        return self.folder / "results" / f"{run.key}.json"
-
-
 def at_the_lowest_priority() -> None:
     """Let everything else on this machine go first."""
     os.nice(NICENESS - os.nice(0))
-
-
-def results_of(place: Place, budget: Budget) -> dict[str, Any]:
-    """What has been measured until now, by the keys of runs; runs that are missing are not in it."""
-    found = {run.key: _kept(place.result(run)) for run in budget.runs()}
-    return {key: result for key, result in found.items() if result is not None}
-
-
-def _kept(path: Path) -> dict[str, Any] | None:
-    """A result; None if it is not there, or is no JSON: a machine that stops may leave an empty file."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
-        return None
-
-
-def settle(place: Place, budget: Budget, level: int | None = None) -> None:
-    """Say what a folder is for, and the level if one was chosen elsewhere: what is trained must not be mixed.
-
-    Raises `DataError` where the folder is for another budget.
-    """
-    path, text = place.folder / "budget.json", json.dumps(asdict(budget), indent=1)
-    if path.is_file() and path.read_text() != text:
-        raise DataError(
-            f"{place.folder} has trainings of another budget\n  hint: move it away, or name another folder with --out"
-        )
-    files.write_whole(path, text.encode(), replace=True)
-    if level is not None and _kept(place.level) is None:
-        files.write_whole(place.level, json.dumps({"level": level}).encode(), replace=True)
 
 
 def prepare(place: Place, budget: Budget, level: int) -> None:
@@ -105,32 +52,10 @@ def prepare(place: Place, budget: Budget, level: int) -> None:
         data_of(place, run, budget.part(run.kind), level)
 
 
-def work_off(
-    place: Place, budget: Budget, say: Say, share: tuple[int, int] = (0, 1), known: Collection[str] = ()
-) -> list[str]:
-    """Train and measure what is missing of one share of the list; the keys of those that came to nothing this time.
-
-    `known` are the keys of those that are there. Ctrl-C stops it, and the same call goes on.
-    """
-    level = chosen_level(place, budget, say)
-    first, count = share
-    left = []
-    for run in [run for run in budget.runs() if run.key not in known][first::count]:
-        try:
-            finish(place, run, budget, level, say)
-        except DarknetError as e:
-            say(f"{run.key}: {e}")
-            left.append(run.key)
-        except Exception:  # whatever it is, a night of other trainings does not end with it
-            say(f"{run.key}: {traceback.format_exc()}")
-            left.append(run.key)
-    return left
-
-
 def chosen_level(place: Place, budget: Budget, say: Say) -> int:
     """How hard the glyphs are, by the rule of PREDICTIONS.md."""
-    if (kept := _kept(place.level)) is not None:
-        return int(kept["level"])
+    if (known := kept(place.level)) is not None:
+        return int(known["level"])
     tried: list[float] = []
     while not _is_settled(tried):
         run = Run("classifier", PILOT, PILOT_SEED, len(tried))
@@ -157,8 +82,8 @@ def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, prob
     Raises `DarknetError` for what is no result.
     """
     path = place.result(run)
-    if (kept := _kept(path)) is not None:
-        return kept
+    if (known := kept(path)) is not None:
+        return known
     part = budget.part(run.kind)
     data = data_of(place, run, part, level)
     begin = time.process_time()
@@ -261,7 +186,7 @@ def _loaded(graph: Graph, path: Path) -> Graph:
     return graph.with_data(read_weights(path, graph).arrays)
 
 
-def probe_of(graph: Graph, count: int, level: Level) -> Any:
+def probe_of(graph: Graph, count: int, level: Level) -> Duplication:
     """What gradients duplicate on the first pictures that are not learned, all classes in turn."""
     drawn = [glyph_picture(UNSEEN, i, level) for i in range(count)]
     images = np.stack([pixels[..., ::-1].transpose(2, 0, 1) for pixels, _ in drawn]).astype(np.float32) / 255

@@ -20,8 +20,8 @@ from darknet_py.apps.bench.run import bench
 from darknet_py.machine import cpu
 from darknet_py.zoo.find import find_network
 
-from .claims import ONCE
 from .computed import BACKBONE
+from .detectors import ONCE
 
 BACKEND, THREADS = "onnxruntime", 2
 ROUNDS = 25
