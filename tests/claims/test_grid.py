@@ -16,10 +16,10 @@ from darknet_py.errors import DataError
 from darknet_py.vision.datasets import list_pictures, open_dataset, read_class_labels
 from tools.claims.glyphs import (
     CLASSES,
-    DIGITS,
     FONTS,
     LEARNED,
     LEVELS,
+    OVERLAP,
     SCENE,
     SIDE,
     UNSEEN,
@@ -33,6 +33,8 @@ from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, GIOU, ORDER, QUICK, 
 from tools.claims.place import Place, gathered, settle
 from tools.claims.results import Results
 from tools.networks import NETWORKS
+from tools.networks.codes import NAMES
+from tools.train.labelled import overlap
 
 # -- pictures ----------------------------------------------------------------------------------------------------
 
@@ -57,16 +59,19 @@ def test_a_harder_level_has_more_noise_and_less_contrast() -> None:
     assert [level.contrast for level in LEVELS] == sorted((level.contrast for level in LEVELS), reverse=True)
 
 
-def test_the_digits_of_a_scene_are_inside_it_and_apart() -> None:
-    sizes = []
+def test_the_codes_of_a_scene_are_inside_it_and_apart() -> None:
+    sizes, kinds = [], set()
     for i in range(40):
         pixels, found = scene(7, i)
         assert pixels.shape == (SCENE, SCENE, 3)
         for which, box in found:
-            assert 0 <= which < len(DIGITS)
+            kinds.add(NAMES[which])
             assert (box >= 0).all()
             assert (box <= SCENE).all()
             sizes.append(float((box[2:] - box[:2]).max()))
+            assert pixels[slice(*box[1::2].astype(int)), slice(*box[::2].astype(int))].std() > 5
+        assert all(overlap(a, b) <= OVERLAP for i, (_, a) in enumerate(found) for _, b in found[:i])
+    assert kinds == {*NAMES}
     assert min(sizes) < 20
     assert max(sizes) > 80  # so that every scale of a detector has work
 
@@ -85,7 +90,7 @@ def test_a_data_set_of_scenes_has_labels_without_faults(tmp_path: Path) -> None:
     data = open_dataset(write_scenes(tmp_path, 6, 4), "train")
     assert len(data) == 6
     for example in data.examples:
-        labels, faults = example.read(tuple(DIGITS))
+        labels, faults = example.read(NAMES)
         assert not faults
         assert len(labels)
 
@@ -122,7 +127,7 @@ def test_a_cfg_of_the_grid_is_that_of_the_family_with_other_classes(run: Run) ->
         assert len(changed) == 2  # the last convolution and its softmax
     else:
         assert len(changed) == 2 * len(graph.heads)
-        assert all(graph.layers[i].output.shape[0] == 3 * (5 + len(DIGITS)) for i in graph.heads)
+        assert all(graph.layers[i].output.shape[0] == 3 * (5 + len(NAMES)) for i in graph.heads)
 
 
 def test_anchors_shrink_with_the_picture() -> None:

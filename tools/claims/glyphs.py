@@ -1,8 +1,9 @@
-"""Drawn letters and digits: pictures of one glyph to classify, and pictures of several digits to find.
+"""Drawn pictures: of one letter or digit to classify, and of several codes (barcodes, QR codes, …) to find.
 
 Decision: the fonts are those that come with Matplotlib, so that everybody draws the same, and everything about a
-picture is a function of (seed, its number, level). A glyph is drawn once, large, and turned and sheared into its place
-by one transformation, of whose corners the box is the hull.
+picture is a function of (seed, its number, level). A glyph or a code is drawn once, large, and turned and sheared into
+its place by one transformation, of whose corners the box is the hull. Codes are those of `tools.train.codes`, without
+its papers, surfaces and camera: networks that learn for minutes would find next to none of its own pictures.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from darknet_py import files
 from darknet_py.vision.draw import write_picture
+from tools.networks.codes import NAMES
+from tools.train.codes.dice import Dice
+from tools.train.codes.symbols import Symbol, roll_symbol
 from tools.train.labelled import label_row, overlap, write_labelled
 
 FONTS = (
@@ -31,7 +35,10 @@ CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + DIGITS
 LARGE = 96  # pixels of a glyph before it is put somewhere
 SIDE = 64  # of a picture of one glyph
 SCENE = 160  # of a picture of several
-LEAST, MOST, OBJECTS = 10, 110, 6  # pixels of the larger side of a digit in a scene, and how many at most
+LEAST, MOST, OBJECTS = 16, 100, 9  # pixels of the larger side of a code in a scene, and how many tries
+FINEST = 1.2  # pixels of a module in a scene, at least: finer ones are grey
+FINE = 4  # times as fine codes are drawn, before they are reduced
+BARS = 0.25, 0.8  # the height of bars to their width
 OVERLAP = 0.1  # of the smaller of two boxes at most
 
 
@@ -67,24 +74,34 @@ def glyph_picture(seed: int, number: int, level: Level) -> tuple[np.ndarray, int
     pixels = _ground(chance, SIDE, level)
     length = chance.uniform(0.5, 0.85) * SIDE
     centre = SIDE / 2 + chance.uniform(-6, 6, 2)
-    _paint(pixels, chance, _turn(chance, CLASSES[which], length, centre), level)
+    shape = ink(int(chance.integers(len(FONTS))), CLASSES[which])
+    _paint(pixels, chance, _turn(chance, shape, length, centre), level)
     return _finished(pixels, chance, level), which
 
 
 def scene(seed: int, number: int, level: Level = SCENE_LEVEL) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
-    """Picture `number` of a seed, (SCENE, SCENE, 3) uint8, and its digits with boxes (left, top, right, bottom)."""
+    """Picture `number` of a seed, (SCENE, SCENE, 3) uint8, and its codes with boxes (left, top, right, bottom)."""
     chance = np.random.default_rng((seed, number))
     pixels = _ground(chance, SCENE, level)
     found: list[tuple[int, np.ndarray]] = []
-    for _ in range(chance.integers(1, OBJECTS + 1)):
-        which = int(chance.integers(len(DIGITS)))
+    for place in range(chance.integers(1, OBJECTS + 1)):
+        which = int(chance.integers(len(NAMES)))
         length = float(np.exp(chance.uniform(np.log(LEAST), np.log(MOST))))
-        centre = chance.uniform(length / 2, SCENE - length / 2, 2)
-        turn = _turn(chance, DIGITS[which], length, centre)
+        shape = code_ink(roll_symbol(Dice(seed, number, place), which, most=int(length / FINEST)), chance)
+        length = min(max(length, FINEST * max(shape.shape)), SCENE)
+        turn = _turn(chance, shape, length, chance.uniform(length / 2, SCENE - length / 2, 2))
         if _inside(turn.box) and all(overlap(turn.box, box) <= OVERLAP for _, box in found):
-            _paint(pixels, chance, turn, level)
+            _paint(pixels, chance, turn, level, fine=FINE)
             found.append((which, turn.box))
     return _finished(pixels, chance, level), found
+
+
+def code_ink(symbol: Symbol, chance: np.random.Generator) -> np.ndarray:
+    """A code, cut to what its box is about: (h, w) float32, 0 or 1, a pixel a module; bars are of any height."""
+    left, top, right, bottom = symbol.box
+    dark = 1 - symbol.modules[top:bottom, left:right].astype(np.float32) / 255
+    tall = round(chance.uniform(*BARS) * dark.shape[1])
+    return np.repeat(dark[:1], tall, axis=0) if symbol.stretches else dark
 
 
 # -- drawing -----------------------------------------------------------------------------------------------------
@@ -92,15 +109,14 @@ def scene(seed: int, number: int, level: Level = SCENE_LEVEL) -> tuple[np.ndarra
 
 @dataclass(frozen=True, eq=False)
 class _Turn:
-    """A glyph, and how it is turned into a picture: a matrix (2, 3); its box there."""
+    """The ink of a glyph or a code, and how it is turned into a picture: a matrix (2, 3); its box there."""
 
     ink: np.ndarray
     matrix: np.ndarray
     box: np.ndarray
 
 
-def _turn(chance: np.random.Generator, text: str, length: float, centre: np.ndarray) -> _Turn:
-    shape = ink(int(chance.integers(len(FONTS))), text)
+def _turn(chance: np.random.Generator, shape: np.ndarray, length: float, centre: np.ndarray) -> _Turn:
     height, width = shape.shape
     angle, shear = np.radians(chance.uniform(-18, 18)), chance.uniform(-0.25, 0.25)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -112,15 +128,23 @@ def _turn(chance: np.random.Generator, text: str, length: float, centre: np.ndar
     return _Turn(shape, np.column_stack([linear, offset]), np.concatenate([placed.min(0), placed.max(0)]))
 
 
-def _paint(pixels: np.ndarray, chance: np.random.Generator, turn: _Turn, level: Level) -> None:
-    """Cover the picture with a glyph in a colour that is as far from what is there as the level says."""
-    size = pixels.shape[1], pixels.shape[0]
-    cover = cv2.warpAffine(turn.ink, turn.matrix, size, flags=cv2.INTER_AREA)[..., None]
+def _paint(pixels: np.ndarray, chance: np.random.Generator, turn: _Turn, level: Level, *, fine: int = 1) -> None:
+    """Cover the picture with ink in a colour that is as far from what is there as the level says."""
+    cover = _cover(turn, (pixels.shape[1], pixels.shape[0]), fine)
     there = float((pixels * cover).sum() / max(3 * cover.sum(), 1))
     step = chance.uniform(level.contrast, level.contrast + 60)
     bright = there + step if there < 128 else there - step
     colour = np.clip(bright + chance.uniform(-25, 25, 3), 0, 255)
     pixels += cover * (colour - pixels)
+
+
+def _cover(turn: _Turn, size: tuple[int, int], fine: int) -> np.ndarray:
+    """How much of each pixel ink covers, (h, w, 1), where it lies `fine` times as fine."""
+    if fine == 1:
+        return cv2.warpAffine(turn.ink, turn.matrix, size, flags=cv2.INTER_AREA)[..., None]
+    matrix = fine * turn.matrix + np.array([[0, 0, (fine - 1) / 2]])
+    large = cv2.warpAffine(turn.ink, matrix, (fine * size[0], fine * size[1]), flags=cv2.INTER_NEAREST)
+    return cv2.resize(large, size, interpolation=cv2.INTER_AREA)[..., None]
 
 
 def _ground(chance: np.random.Generator, side: int, level: Level) -> np.ndarray:
@@ -158,14 +182,14 @@ def write_glyphs(folder: Path, learned: int, unseen: int, level: Level) -> Path:
 
 
 def write_scenes(folder: Path, learned: int, unseen: int) -> Path:
-    """A data set of digits to find, with labels beside the pictures; its .data file."""
+    """A data set of codes to find, with labels beside the pictures; its .data file."""
 
     def write(part: Path, seed: int, number: int) -> Path:
         pixels, found = scene(seed, number)
         rows = [label_row(which, box, (SCENE, SCENE)) for which, box in found]
         return write_labelled(part / f"{number:05}.png", pixels, rows, replace=True)
 
-    return _data_set(folder, learned, unseen, write, DIGITS, "names")
+    return _data_set(folder, learned, unseen, write, NAMES, "names")
 
 
 def _data_set(

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tools.networks import NETWORKS
+from tools.networks.codes import NAMES
 
-from .glyphs import CLASSES, DIGITS, SCENE, SIDE
+from .glyphs import CLASSES, SCENE, SIDE
 
 CLASSIFIERS = {
     "pelee": 70.7, "spelee": 69.6, "peleenext": 68.9, "csppelee-fusion-first-g75": 68.4, "csppelee-fusion-first": 69.2,
@@ -166,8 +167,8 @@ def cfg_of(run: Run, part: Part) -> str:
     policy = DETECTOR_POLICY.format(steps=steps)
     text = _swapped(text, _NET, NET.format(side=SCENE, own=DETECTOR_OWN, policy=policy, **options))
     count = len(text.split("[yolo]")) - 1
-    text = _swapped(text, r"filters=255\n", f"filters={3 * (5 + len(DIGITS))}\n", count)
-    text = _swapped(text, r"classes=80\n", f"classes={len(DIGITS)}\n", count)
+    text = _swapped(text, r"filters=255\n", f"filters={3 * (5 + len(NAMES))}\n", count)
+    text = _swapped(text, r"classes=80\n", f"classes={len(NAMES)}\n", count)
     text = _ANCHORS.sub(_scaled, text)
     if run.name.endswith(GIOU):
         text = text.replace("[yolo]\n", "[yolo]\niou_loss=giou\niou_normalizer=0.5\n")

@@ -22,7 +22,7 @@ Written by `make claims` (`python -m tools.claims`); do not edit. Each claim of 
 [CSPNet](https://arxiv.org/abs/1911.11929) has a row: what was measured here, and whether it holds. What was expected
 stands in [PREDICTIONS.md](../tools/claims/PREDICTIONS.md) since before anything was trained. Nothing is left out.
 
-"In small" is: drawn glyphs of 64x64 pixels for the classifiers, drawn digits of 160x160 for the detectors,
+"In small" is: drawn glyphs of 64x64 pixels for the classifiers, drawn codes of five kinds of 160x160 for the detectors,
 {classifier:,} and {detector:,} iterations, three seeds, everything on two processor cores. Figures are means with a
 95 % interval of Student's t, of seeds that are judged on the same pictures; "holds" in small means that the interval of
 the difference, seed by seed, lies on the paper's side of 0, and says nothing of its size. If nothing differed, about
