@@ -26,7 +26,6 @@ from ..contract.nms import box_iou
 from ..contract.program import Program
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError, Say, counted, to_nobody
-from ..files import check_file
 from ..ir.int8 import Calibration
 from ..vision.datasets import labelled, list_pictures
 from ..vision.inference import inputs_of, results_of
@@ -169,12 +168,12 @@ def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
         files: list[Found] = [PictureFile(p) for p in list_pictures(path, "train")]
     else:
         files = expand(images, videos=False)
-    if len(files) == 1 and isinstance(files[0], PictureFile):
-        check_file(files[0].path, "picture")  # what is not there is no picture
     held_out = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
     rest = [f for i, f in enumerate(files, 1) if i % HELD_OUT] if len(files) >= HELD_OUT else files[:-1]
     others = [f for f in evenly(rest, CALIBRATED) if f not in held_out]  # a picture may be listed twice
     if not others:
+        for file in files:
+            list(pictures(file, 3))  # what is none, or is not there, is told as that
         raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
     return others, held_out
 

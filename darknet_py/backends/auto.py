@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from ..errors import BackendError, DataError, Say, to_nobody
+from ..errors import BackendError, DataError, Say, counted, to_nobody
 from ..files import cache_dir, read_at_most, write_cached
 from ..holding.hashes import sha256_of
 from ..holding.private import make_private
@@ -71,6 +71,7 @@ def open_session(
     takes the network.
     """
     able = contenders(threads, precision)
+    check_contenders(able, threads, precision)
     openers = {b.name: partial(open_graph_in, graph, b.name, threads=threads, precision=precision) for b in able}
     shapes = [v.shape for v in graph.inputs]
     network = "\n".join([*map(repr, graph.inputs), *map(repr, graph.ops), repr(graph.outputs)])
@@ -91,6 +92,7 @@ def open_file(
     able = [
         b for b in contenders(threads, precision) if ".onnx" in b.reads and (b.any_batch or contract.batch is not None)
     ]
+    check_contenders(able, threads, precision, f"of those that read {path}")
     openers = {b.name: partial(open_in, path, b.name, threads=threads, precision=precision) for b in able}
     shapes = [contract.shape, *(s.shape for s in contract.states)]
     own = "" if precision.is_whole else f"\n{precision}"
@@ -106,6 +108,18 @@ def contenders(threads: int | None, precision: Precision = WHOLE) -> list[Backen
     """
     able = [b for b in backends().values() if b.fast and b.installed and precision.find_lack(b) is None]
     return [b for b in able if threads is None or b.threads == "session"]
+
+
+def check_contenders(
+    able: Sequence[Backend], threads: int | None, precision: Precision, among: str = "here"
+) -> None:  # fmt: skip
+    """Raise `BackendError` where no back end is left, with what each that is installed lacks."""
+    if able:
+        return
+    own = "" if threads is None else f", on {counted(threads, 'thread')} of its own"
+    lacks = (precision.find_lack(b) for b in backends().values() if b.fast and b.installed)
+    told = "; ".join(dict.fromkeys(filter(None, lacks)))
+    raise BackendError(f"no back end {among} computes in {precision.kind}{own}" + f": {told}" * bool(told))
 
 
 def fastest(

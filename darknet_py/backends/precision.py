@@ -77,13 +77,17 @@ class Precision:
 
     def check(self, backend: Backend) -> None:
         """Raise `BackendError` where a back end lacks it on this machine, or where pictures are missing."""
-        if backend.name != AUTO.name and (lack := self.find_lack(backend)):
-            raise BackendError(f"{lack}\n  hint: {self._hint()}")
+        self.check_had(backend)
         if self.kind == INT8 and self.calibration is None:
             raise BackendError(
                 "int8 is calibrated on pictures like those that the network will see\n"
                 "  hint: --data PICTURES (a folder, a list, a .data file); of `load`: data=…"
             )
+
+    def check_had(self, backend: Backend) -> None:
+        """Raise `BackendError` where a back end lacks it on this machine, and say which one has it."""
+        if backend.name != AUTO.name and (lack := self.find_lack(backend)):
+            raise BackendError(f"{lack}\n  hint: {self._hint()}")
 
     def _hint(self) -> str:
         able = [b.name for b in backends().values() if b.installed and self.find_lack(b) is None]

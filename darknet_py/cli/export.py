@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from ..backends.backend import AUTO
 from ..backends.precision import F16, F32, INT8
 from ..contract.thresholds import CONF, IOU
-from ..files import check_output
 from ..model.formats import find_format, formats
 from .options import echo, message, network_of, network_options, replace_option, weights_option
 
@@ -128,7 +127,7 @@ def command(
         from ..model.file_precision import find_file_precision
         from ..model.precision import MAX_LOSS
 
-        check_output(path, replace=replace)  # before minutes are spent
+        chosen.check_place(network, path, replace=replace)  # before minutes are spent
         most = MAX_LOSS if max_loss is None else max_loss
         given |= find_file_precision(network, chosen, data, most, message, given)
     for sentence in chosen.write(network, path, replace=replace, check=check, say=message, **given):

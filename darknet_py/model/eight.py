@@ -12,7 +12,7 @@ from ..backends.litert.eight import read_as_eight
 from ..backends.litert.file import to_tflite
 from ..contract.contract import Contract
 from ..contract.program import Program
-from ..errors import DataError, Say
+from ..errors import BackendError, Say
 
 
 def in_eight_bits(
@@ -21,11 +21,11 @@ def in_eight_bits(
     """The file of a program in 8 bits; its contract, which says what is lost, and what else there is to say.
 
     `images` are those of `quantize`. Where LiteRT is not installed nobody knows what is lost, and that is said.
-    Raises `DataError` for too few pictures, and for a network that is no picture's or remembers.
+    Raises `DataError` for too few pictures, `BackendError` for a network that is no picture's or remembers.
     """
     graph, contract = program.graph, program.contract
     if contract.states or len(contract.shape) != 3:
-        raise DataError("int8 is for networks of single pictures: this one remembers, or takes numbers")
+        raise BackendError("int8 is for networks of single pictures: this one remembers, or takes numbers")
     (others, held_out), backend = split_pictures(images), find_backend("litert")
     floats = {op for op in graph.ops if op.layer in graph.heads} if contract.boxes != "input" else set()
     say(calibrating(backend.name, len(others), images))

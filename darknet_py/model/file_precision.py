@@ -1,8 +1,9 @@
 """`export --precision auto`: the precision of the fastest file that loses little, found by writing and running each.
 
 Decision: what is timed and scored are files of the format itself, opened as a user opens them, because a file of fewer
-bits and a back end of fewer bits are two things: one stores float16 and computes in float32. Their heads are as they
-are in the network, so that all boxes count; what is lost is measured on pictures that int8 is not calibrated on.
+bits and a back end of fewer bits are two things: one stores float16 and computes in float32. They end as the file that
+is asked for does, or, where that suppresses boxes itself, in the heads of the network, so that all boxes count; what is
+lost is measured on pictures that int8 is not calibrated on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..analysis.quantize import labels_of, precision_loss, split_pictures, witho
 from ..backends.auto import LEAD, timed
 from ..backends.precision import F16, F32, INT8
 from ..backends.session import reader
-from ..errors import DarknetError, DataError, Say, first_line
+from ..errors import BackendError, DataError, Say, first_line
 from ..files import scratch
 from ..vision.sources import Found, pictures
 from .agreement import random_inputs
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 ROUNDS = 5  # of the timing, in turns
-FORM = ("boxes", "max_detections")  # options of what a file ends in
+PLAIN = ("raw", "decoded")  # what a file ends in where all boxes come out
 
 
 def find_file_precision(
@@ -53,15 +54,18 @@ def find_file_precision(
             + "\n  hint: --precision auto -o net.onnx finds it for ONNX; name the precision here"
         )
     _, held_out = split_pictures(data)
-    others = {key: value for key, value in given.items() if key not in FORM}
+    others = dict(given)
     with scratch() as folder:
+        if given.get("boxes", PLAIN[0]) not in PLAIN:
+            form.write(network, folder / f"asked{form.suffix}", check=False, **given)  # what it lacks is told first
+            others = {key: value for key, value in given.items() if key not in ("boxes", "max_detections")}
         models: dict[str, Model] = {}
         for kind, own in held.items():
             path = folder / f"{kind}{form.suffix}"
             try:
                 form.write(network, path, check=False, say=say, **{**others, **own})
                 models[kind] = load(path, quiet=True)
-            except DarknetError as e:
+            except BackendError as e:  # and not of pictures that are wrong: float32 would be taken for good
                 if kind == F32:
                     raise
                 say(f"precision: {kind} left out: {first_line(e)}")

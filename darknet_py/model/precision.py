@@ -156,13 +156,16 @@ class Search:
         return self._first(self._timed(pairs), max_loss)
 
     def _able(self, backend: str, kind: str, optional: bool = False) -> list[Backend]:
+        wanted, threads = Precision(kind), self._options.get("threads")
         if backend == AUTO.name:
-            return auto.contenders(self._options.get("threads"), Precision(kind))
+            able = auto.contenders(threads, wanted)
+            if not optional:
+                auto.check_contenders(able, threads, wanted)
+            return able
         known = find_backend(backend)
-        lack = Precision(kind).find_lack(known)
-        if lack and not optional:
-            raise BackendError(lack)
-        return [] if lack else [known]
+        if not optional:
+            wanted.check_had(known)
+        return [known] if wanted.find_lack(known) is None else []
 
     def _first(self, candidates: Sequence[tuple[str, str, float]], max_loss: float | None) -> Chosen:
         """The first that loses at most `max_loss`; float32 loses nothing."""
@@ -187,6 +190,8 @@ class Search:
 
     def _timed(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, float]]:
         """Pairs of a back end and a precision by their seconds, the fastest first; as measured before, if they were."""
+        if len(pairs) == 1:
+            return [(*pairs[0], 0.0)]
         names = [f"{backend} {kind}" for backend, kind in pairs]
         key = "\n".join([*names, str(self._options.get("threads"))])
         seconds = self._kept("speeds", key, partial(self._measured, pairs), dict, _seconds)

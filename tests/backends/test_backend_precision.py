@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from networks import write_detector
+from networks import picture, write_detector
 
 from darknet_py import export_onnx, load
 from darknet_py.backends import precision as module
@@ -57,6 +58,32 @@ def test_what_a_back_end_lacks_is_refused_and_another_is_named(tmp_path: Path) -
         load(write_detector(tmp_path), backend="opencv", precision="bf16")
     with pytest.raises(BackendError, match="no precision 'fp32'"):
         load(write_detector(tmp_path), precision="fp32")
+
+
+@pytest.mark.parametrize(
+    ("kind", "lack"), [("bf16", "'onnxruntime' computes in f32 or int8"), ("int8", "int8 needs a processor with avx")]
+)
+def test_where_no_back_end_has_a_precision_auto_says_what_each_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, lack: str
+) -> None:
+    monkeypatch.setattr(module, "features", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    cfg, photo = write_detector(tmp_path), tmp_path / "photo.png"
+    for name in (photo, photo.with_name("other.png")):
+        cv2.imwrite(str(name), picture((0, 0, "red")))
+    with pytest.raises(BackendError, match=rf"^no back end here computes in {kind}: .*{lack}"):
+        load(cfg, backend="auto", precision=kind, data=tmp_path if kind == "int8" else None, quiet=True)
+    with pytest.raises(BackendError, match=r"^no back end here computes in bf16, on 1 thread of its own: "):
+        load(cfg, backend="auto", precision="bf16", threads=1, quiet=True)
+
+
+def test_auto_says_so_of_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "net.onnx"
+    export_onnx(write_detector(tmp_path), path)
+    monkeypatch.setattr(module, "features", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    with pytest.raises(BackendError, match=r"^no back end of those that read .*net\.onnx computes in bf16: "):
+        load(path, backend="auto", precision="bf16", quiet=True)
 
 
 def test_an_exported_file_does_not_become_int8(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import cv2
 import pytest
 from commands import invoke
-from networks import picture, write_detector
+from networks import picture, write_detector, write_recurrent
 
 from darknet_py import load
 from darknet_py.analysis.evaluate.loss import PrecisionLoss
 from darknet_py.model import file_precision
+from darknet_py.model.model import Model
 
 
 @pytest.fixture
@@ -123,3 +124,74 @@ def test_one_picture_is_too_few_and_a_file_that_stays_is_told_before(tmp_path: P
     done = invoke("export", cfg, "-o", path, "--precision", "auto", "--data", photos)
     assert "--replace" in done.stderr
     assert "calibrating" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("there", "output", "message"),
+    [
+        ("net.bin", ("-o", "net.param"), "net.bin exists"), ("net.onnx", ("-o", "net.onnx"), "net.onnx exists"),
+        ("net.xml", ("-o", "net.param"), "net.bin belongs to net.xml"),
+        ("", ("-o", "net.onnx", "--format", "ncnn"), "has the suffix of another format"),
+        ("", ("-o", "net.param", "--boxes", "nms"), "this format has no suppression"),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, there: str, output: tuple[str, ...], message: str
+) -> None:
+    cfg = write_detector(tmp_path, "own")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(file_precision, "_first", lambda *_: pytest.fail("it was measured"))
+    if there:
+        Path(there).write_text("mine")
+    done = invoke("export", cfg, *output, "--precision", "auto", "--data", photos)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert "calibrating" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("boxes", "measured"), [("raw", "raw"), ("decoded", "decoded"), ("nms", "raw"), ("efficient-nms", "raw")]
+)
+def test_what_is_measured_ends_as_what_is_written_unless_that_drops_boxes(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, boxes: str, measured: str
+) -> None:
+    def first(models: dict[str, Model], *_: object) -> str:
+        assert {model.contract.boxes for model in models.values()} == {measured}
+        return "f16"
+
+    monkeypatch.setattr(file_precision, "_first", first)
+    path, _ = export(tmp_path, photos, "--boxes", boxes)
+    assert load(path, quiet=True).contract.boxes == ("padded" if boxes == "efficient-nms" else boxes)
+    assert held(path) == "f16"
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_and_not_a_reason_for_float32(tmp_path: Path, photos: Path) -> None:
+    listed = tmp_path / "listed.txt"
+    listed.write_text(f"{tmp_path / 'gone.png'}\n" + "".join(f"{path}\n" for path in sorted(photos.glob("*.png"))))
+    done = invoke(
+        "export", write_detector(tmp_path), "-o", tmp_path / "net.onnx", "--precision", "auto", "--data", listed
+    )
+    assert done.exit_code == 1
+    assert "gone.png" in done.stderr
+    assert "left out" not in done.stderr
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_what_is_no_picture_is_not_called_one_picture(tmp_path: Path) -> None:
+    (tmp_path / "coco.json").write_text("{}")
+    for name in ("coco.json", "gone.png"):
+        done = invoke(
+            "export", write_detector(tmp_path), "-o", "net.onnx", "--precision", "auto", "--data", tmp_path / name
+        )
+        assert done.exit_code == 1
+        assert "one picture" not in done.stderr
+        assert name in done.stderr
+
+
+def test_a_precision_that_a_network_cannot_have_is_left_out_with_the_reason(tmp_path: Path, photos: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    done = invoke(
+        "export", write_recurrent(tmp_path), "-o", tmp_path / "net.tflite", "--precision", "auto", "--data", photos
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "precision: int8 left out: int8 is for networks of single pictures" in done.stderr

@@ -266,3 +266,13 @@ def test_what_is_kept_is_known_by_labels_and_not_by_the_order_of_a_set(tmp_path:
     assert before != module._Pictures.of(tmp_path).stamp
     (tmp_path / "1.txt").unlink()
     assert str(tmp_path / "1.txt") not in module._Pictures.of(tmp_path).stamp
+
+
+def test_a_back_end_without_int8_names_one_that_has_it(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(BackendError, match=r"'opencv' computes in f32\n  hint: .*int8"):
+        load(write_detector(tmp_path), backend="opencv", precision="int8", data=photos)
+
+
+def test_where_there_is_one_way_nothing_is_timed(tmp_path: Path, photos: Path) -> None:
+    _, told = loaded(write_detector(tmp_path), backend="numpy", precision="auto", data=photos)
+    assert told == ["precision: f32 in numpy: taken"]

@@ -83,11 +83,7 @@ class Format:
         """
         self.check_options(given)
         options = ExportOptions(replace=replace, say=say, **{k: v for k, v in given.items() if k in SHARED})
-        read = [p for p in (network.cfg, network.weights) if p is not None]
-        check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
-        self._check_suffix(path)
-        self._check_neighbours(path)
-        self._check_installed()
+        self.check_place(network, path, replace=replace)
         with permitting(*((path, *map(path.with_suffix, self.beside)) if replace else ())):
             told = self.writer(network, path, options, **{k: v for k, v in given.items() if k not in SHARED})
         return (*told, self._checked(network, path)) if check else told
@@ -101,6 +97,20 @@ class Format:
         able = [f.name for f in formats().values() if {*lacking} <= {*f.options}]
         hint = f"\n  hint: that is for --format {', '.join(able)}" if able else ""
         raise DataError(f"{self.title} has no {told}{hint}")
+
+    def check_place(self, network: Network, path: Path, *, replace: bool = False) -> None:
+        """Raise for a path that the network is not to be written to, before anything that takes long is done for it.
+
+        `DataError` for what was read, a suffix of another format, and what is there and may be the user's, unless
+        `replace` says that it may go; `BackendError` where what writes such files is not there.
+        """
+        read = [p for p in (network.cfg, network.weights) if p is not None]
+        check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
+        self._check_suffix(path)
+        self._check_neighbours(path)
+        self._check_installed()
+        for place in (path, *map(path.with_suffix, self.beside)):
+            check_output(place, replace=replace)
 
     def _check_installed(self) -> None:
         """Raise `BackendError` where what writes such files is not there."""
