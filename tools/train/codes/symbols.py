@@ -125,10 +125,10 @@ def _letters(letters: str, low: int, high: int) -> Content:
 
 
 def _retail(count: int) -> Content:
-    """So many digits, and seldom an add-on of 2 or 5."""
+    """So many digits, and often an add-on of 2 or 5, as books and magazines have: no code, but it looks like one."""
 
     def content(dice: Dice, most: int) -> tuple[str, dict[str, Any]]:
-        more = f"+{dice.text(DIGITS, dice.of((2, 5, 5)))}" if dice.yes(0.06) else ""
+        more = f"+{dice.text(DIGITS, dice.of((2, 5, 5)))}" if dice.yes(0.25) else ""
         return dice.text(DIGITS, count) + more, {}
 
     return content
