@@ -262,6 +262,8 @@ def test_labels_are_mended_where_it_is_said(tmp_path: Path, monkeypatch: pytest.
     assert better[1].labels.cls.tolist() == [0, 4]
     assert table.most(better, photos) == {"barcode": 2 / 3}, "who finds what is there misses the box over both"
     assert table.most(photos, photos) == {"barcode": 1}
+    told = {"objects": [3, 0, 0, 0, 0], "finding": {}, "changed": 2, "most": table.most(better, photos)}
+    assert "finds\n66.7 % of class barcode, and has" in table.mended_tables(told)  # where no network was scored
     assert two is not better[0]
     assert more is not better[1]
 

@@ -63,30 +63,31 @@ def _run(
 def _numbers(result: Result) -> dict[str, Any]:
     """Everything that is known of a set."""
     rows, photos = result.rows, result.photos
-    numbers: dict[str, Any] = {
-        "photos": len(photos), "objects": _objects(photos), "finding": table.finding(rows, photos),
-    }  # fmt: skip
-    networks = [row for row in rows if row.contestant.scored and row.contestant.finds]
+    numbers = _scores(rows, photos)
     decoders = [row for row in rows if not row.contestant.scored and row.contestant.finds]
-    if networks:
-        numbers["precision"] = {row.contestant.name: table.precisions(row, photos) for row in networks}
+    if networks := _networks(rows):
         numbers["at precision"] = {row.contestant.name: table.at_precision(row, decoders, photos) for row in networks}
     if any(row.contestant.reads for row in rows):
         numbers["reading"] = table.reading(rows, photos)
     if result.name == SETS[0]:
-        numbers["mended"] = _mended(rows, networks, photos)
+        better = mended(photos)
+        changed = sum(a is not b for a, b in zip(photos, better, strict=True))
+        numbers["mended"] = {**_scores(rows, better), "changed": changed, "most": table.most(better, photos)}
     return numbers
 
 
-def _mended(rows: Sequence[table.Row], networks: Sequence[table.Row], photos: Sequence[Photo]) -> dict[str, Any]:
-    """The same finds beside labels that were mended by hand, and what the set as it is says of these."""
-    better = mended(photos)
-    return {
-        "photos": sum(a is not b for a, b in zip(photos, better, strict=True)), "objects": _objects(better),
-        "finding": table.finding(rows, better),
-        "precision": {row.contestant.name: table.precisions(row, better) for row in networks},
-        "most": table.most(better, photos),
+def _scores(rows: Sequence[table.Row], photos: Sequence[Photo]) -> dict[str, Any]:
+    """What was found, by the labels of these photos."""
+    numbers: dict[str, Any] = {
+        "photos": len(photos), "objects": _objects(photos), "finding": table.finding(rows, photos),
     }  # fmt: skip
+    if networks := _networks(rows):
+        numbers["precision"] = {row.contestant.name: table.precisions(row, photos) for row in networks}
+    return numbers
+
+
+def _networks(rows: Sequence[table.Row]) -> list[table.Row]:
+    return [row for row in rows if row.contestant.scored and row.contestant.finds]
 
 
 def _objects(photos: Sequence[Photo]) -> list[int]:

@@ -21,8 +21,8 @@ EVERY = tuple(range(len(CLASSES)))
 FEW = 20  # objects, below which a class has no figures of its own
 MENDED = """Boxes of this set were made from corners that a decoder gave. Of {photos} photos they were mended by hand
 (`tools/train/codes/score/mended.toml` says each, and why): boxes of bars that reach far over other things, a code that
-is labelled twice, codes that are not labelled. By the labels as they are, who finds exactly what is there finds {most},
-and has no more than that as AP50 either. By the mended ones, right class, an overlap of half:"""
+is labelled twice, codes that are not labelled. By the labels as they are, who finds exactly what is there finds
+{most}, and has no more than that as AP50 either. By the mended ones, right class, an overlap of half:"""
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,11 @@ def at_precision_table(told: Mapping[str, Mapping[str, Any]]) -> str:
 
 def mended_tables(told: Mapping[str, Any]) -> str:
     """What is found by labels that were mended, and the most that can be found by those that were not."""
-    most = ", ".join(f"{100 * share:.1f} of {name}" for name, share in told["most"].items() if share < 1)
-    text = MENDED.format(photos=told["photos"], most=most or "all")
+    most = ", ".join(f"{100 * share:.1f} % of class {name}" for name, share in told["most"].items() if share < 1)
+    text = MENDED.format(photos=told["changed"], most=most or "all")
     classes = class_table(told["finding"], told["objects"], "IoU .5")
-    return "\n\n".join([text, classes.rstrip("\n"), precision_table(told["precision"], told["objects"])])
+    precise = [precision_table(told["precision"], told["objects"])] if "precision" in told else []
+    return "\n\n".join([text, classes.rstrip("\n"), *precise])
 
 
 def reading_table(told: Mapping[str, Mapping[str, Any]]) -> str:
