@@ -239,7 +239,7 @@ def test_another_size_is_another_network(cfg: Path) -> None:
 @pytest.mark.parametrize(("size", "hint"), [(320, "hint: size=(320, 320)"), (0, "not 0"), ("64x96", "not 64x96")])
 def test_a_size_that_is_no_pair_is_told_what_one_is(cfg: Path, size: object, hint: str) -> None:
     with pytest.raises(DataError, match=rf"{re.escape(hint)}$"):
-        load(cfg, size=size)  # type: ignore[arg-type]
+        load(cfg, size=size)  # type: ignore[arg-type]  # what people write
 
 
 def test_unknown_names_get_a_hint(cfg: Path) -> None:
