@@ -2,8 +2,9 @@
 
 Speeds are processor seconds of one thread, because other programs of a machine change these least; each ratio is the
 median of pairs, one run of either side after the other. The loss is COCO's AP50 on one half of the pictures, int8
-calibrated on the other half, and the halves swapped; labels of the pictures that calibrate are not looked at. With
-`--json` it is plain data, which `make bench` puts into its results.
+calibrated on the other half, and the halves swapped; labels of the pictures that calibrate are not looked at. Beside
+our int8 stands that of other quantizers, where they are installed, in the same engines. With `--json` it is plain data,
+which `make bench` puts into its results.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,22 +22,27 @@ from statistics import geometric_mean, median
 from typing import Any
 
 import numpy as np
+import onnx
 
 from darknet_py.analysis.calibrate import CLOSE, calibrate
 from darknet_py.analysis.evaluate.coco import coco_numbers
 from darknet_py.analysis.evaluate.record import RECORDED, Detected
-from darknet_py.backends.backend import backends
+from darknet_py.apps.bench.interleave import interleave
+from darknet_py.backends.backend import Backend, backends, find_backend
 from darknet_py.backends.precision import BF16, F32, INT8, KINDS, Precision
-from darknet_py.backends.session import Session, open_session
+from darknet_py.backends.session import Session, open_file, open_session
 from darknet_py.contract.program import Program
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import DarknetError
 from darknet_py.machine import cpu
 from darknet_py.model.model import Model
 from darknet_py.vision.datasets import Dataset, open_dataset
-from darknet_py.vision.sources import PictureFile
+from darknet_py.vision.inference import inputs_of
+from darknet_py.vision.sources import PictureFile, pictures
 
+from .eight import QUANTIZERS, Quantizer
 from .performance.networks import NETWORKS, find_cfg
+from .performance.prepare import plain_onnx
 
 SHARED = Path(__file__).parents[3] / "shared"
 PAIRS = 7
@@ -89,34 +96,58 @@ def ratio(slow: Session, fast: Session, feed: list[np.ndarray], pairs: int = PAI
 
 def losses(
     cfg: Path, weights: Path, dataset: Dataset, close: float = CLOSE, kinds: Sequence[str] = tuple(KINDS)
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """What each precision of each back end changes of the AP50 on either half, and how fast it is; float32 first.
 
-    Raises `DarknetError` for a network that cannot be opened.
+    Of int8 that of others too, and `seconds` of all, turn by turn. Raises `DarknetError` for a network that cannot be
+    opened.
     """
     program = open_network(cfg, weights).program().before_heads()
     feed = [np.random.default_rng(0).random((1, *program.contract.shape), np.float32)]
     both = halves(len(dataset))
-    whole = open_session(program.graph)
-    before = [map_on(program, whole, dataset, half.scored) for half in both]
-    yield {"precision": F32, "AP50": before}
+    before = [map_on(program, open_session(program.graph), dataset, half.scored) for half in both]
+    rows: list[dict[str, Any]] = [{"precision": F32, "AP50": before}]
+    eights: list[tuple[dict[str, Any], Session]] = []
+
+    def measure(title: str, backend: Backend, kind: str, sessions: Sequence[Session], **more: Any) -> None:
+        change = [
+            map_on(program, session, dataset, half.scored) - b
+            for session, half, b in zip(sessions, both, before, strict=True)
+        ]
+        speed = ratio(open_session(program.graph, backend.name, threads=1), sessions[-1], feed)
+        rows.append({"backend": title, "precision": kind, "speed": speed, "change": change, **more})
+        if kind == INT8:
+            eights.append((rows[-1], sessions[-1]))
+
     for backend in FAST:
         opened = partial(open_session, program.graph, backend.name, threads=1)
         for kind in (k for k in kinds if k in backend.precisions and Precision(k).find_lack(backend) is None):
             if kind == INT8:
                 calibrations = [calibrate(program, half.files(dataset), backend.name, close, _tell) for half in both]
                 sessions = [opened(precision=Precision(kind, calibration)) for calibration in calibrations]
-                kept = len(calibrations[-1].in_float)
+                measure(backend.title, backend, kind, sessions, **{"in float32": len(calibrations[-1].in_float)})
             else:
-                sessions, kept = [opened(precision=kind)] * len(both), 0
-            change = [
-                map_on(program, session, dataset, half.scored) - b
-                for session, half, b in zip(sessions, both, before, strict=True)
-            ]
-            speed = ratio(opened(), sessions[-1], feed)
-            yield {
-                "backend": backend.title, "precision": kind, "in float32": kept, "speed": speed, "change": change,
-            }  # fmt: skip
+                measure(backend.title, backend, kind, [opened(precision=kind)] * len(both))
+    with tempfile.TemporaryDirectory() as folder:
+        for quantizer in QUANTIZERS if INT8 in kinds else ():
+            backend = find_backend(quantizer.backend)
+            if not quantizer.installed or Precision(INT8).find_lack(backend):
+                continue
+            _tell(f"int8 by {quantizer.title}")
+            paths = [_quantized(quantizer, program, half.files(dataset), Path(folder)) for half in both]
+            measure(quantizer.title, backend, INT8, [open_file(p, backend.name, threads=1) for p in paths], other=True)
+        turns = interleave({i: partial(seconds, session, feed) for i, (_, session) in enumerate(eights)}, PAIRS)
+    for i, (row, _) in enumerate(eights):
+        row["seconds"] = turns[i].seconds
+    return rows
+
+
+def _quantized(quantizer: Quantizer, program: Program, files: Sequence[PictureFile], folder: Path) -> Path:
+    own = Path(tempfile.mkdtemp(dir=folder))
+    onnx.save(plain_onnx(program.graph), own / "plain.onnx")
+    contract = program.contract
+    images = [inputs_of(picture, contract)[0] for file in files for picture in pictures(file, contract.shape[0])]
+    return quantizer.make(own / "plain.onnx", images, own)
 
 
 def row_of(name: str, found: dict[str, Any]) -> str:
@@ -124,7 +155,8 @@ def row_of(name: str, found: dict[str, Any]) -> str:
     if found["precision"] == F32:
         return f"| {name} | f32 | | | {' / '.join(f'{b:.4f}' for b in found['AP50'])} |"
     change = " / ".join(f"{d:+.4f}" for d in found["change"])
-    what = f"{found['backend']} {found['precision']}, {found['in float32']} in float32"
+    kept = f", {found['in float32']} in float32" if "in float32" in found else ""
+    what = f"{found['backend']} {found['precision']}{kept}"
     return f"| {name} | {what} | {found['speed']:.2f} | {change} | |"
 
 
@@ -170,7 +202,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.json:
         (cfg,) = args.networks
-        say(json.dumps(list(losses(cfg, args.weights, open_dataset(args.data), args.close, (INT8,)))))
+        say(json.dumps(losses(cfg, args.weights, open_dataset(args.data), args.close, (INT8,))))
         return
     say(f"{cpu()}; {', '.join(b.title for b in FAST)}")
     if args.bf16:

@@ -268,14 +268,17 @@ def test_other_precisions_are_held_against_each_other_only() -> None:
     }
 
 
-def eight(speed: float, *change: float) -> dict[str, Any]:
-    return {"speed": speed, "change": change, "in float32": 3}
+def eight(speed: float, *change: float, **more: Any) -> dict[str, Any]:
+    return {"speed": speed, "change": change, "seconds": (1 / speed, 2 / speed, 3 / speed), "in float32": 3, **more}
 
 
 INT8 = [
     {
         "name": "yolov4-tiny", "AP50": [0.5, 0.4],
-        "backends": {"onnxruntime": eight(2.3, 0.001, -0.005), "OpenVINO": eight(3.2, 0.0, 0.0)},
+        "backends": {
+            "onnxruntime": eight(2.3, 0.001, -0.005), "OpenVINO": eight(3.2, 0.0, 0.0),
+            "NNCF in OpenVINO": eight(4.0, -0.3, -0.3, other=True),
+        },
     },
     {"name": "yolo-fastest-1.1", "AP50": [0.4, 0.4], "backends": {"onnxruntime": eight(0.8, 0.0, -0.02)}},
     {"name": "MobileNetV2-YOLOv3-Nano-coco", "AP50": [], "backends": {}, "why": "there are no photos"},
@@ -292,6 +295,8 @@ def test_int8_has_bars_of_speed_where_the_processor_is_made_for_it_and_of_what_i
     assert found[f"{lost}, yolov4-tiny"] == ("<= 0.005", 0.005, True)
     assert found[f"{lost}, yolo-fastest-1.1"] == ("<= 0.01", 0.02, False)
     assert found[f"{lost}, MobileNetV2-YOLOv3-Nano-coco"] == ("<= 0.005", None, None)
+    title = "darknet-py (best back end) / best other side, both in int8, network, geometric mean"
+    assert found[title] == (">= 1", pytest.approx(0.8), False)
     without = {b["title"]: b["met"] for b in bars({**RESULT, "int8": INT8}) if "int8" in b["title"]}
     assert [met for title, met in without.items() if title.startswith(speed)] == [None] * 3
     assert without[f"{lost}, yolov4-tiny"]
@@ -300,7 +305,7 @@ def test_int8_has_bars_of_speed_where_the_processor_is_made_for_it_and_of_what_i
 
 def test_the_report_says_what_int8_gains_and_costs() -> None:
     text = markdown({**RESULT, "int8": INT8, "bars": bars({**RESULT, "int8": INT8})})
-    assert "| yolov4-tiny | OpenVINO | 3.20 | 3 | +0.0000 / +0.0000 | 0.5000 / 0.4000 |" in text
+    assert "| yolov4-tiny | OpenVINO | 3.20 | 625.00 | 3 | +0.0000 / +0.0000 | 0.5000 / 0.4000 |" in text
     assert "MobileNetV2-YOLOv3-Nano-coco: there are no photos" in text
 
 
@@ -316,6 +321,10 @@ def test_int8_is_measured_beside_float32_of_each_back_end(files: Prepared, tmp_p
     assert first["speed"] > 0
     assert len(first["change"]) == 2
     assert precision.row_of("net", first).startswith("| net | onnxruntime int8, ")
+    other = next(row for row in rows if row["backend"] == "onnxruntime's quantizer in onnxruntime")
+    assert other["other"]
+    assert {len(row["seconds"]) for row in rows} == {precision.PAIRS}
+    assert precision.row_of("net", other).startswith("| net | onnxruntime's quantizer in onnxruntime int8 | ")
 
 
 def test_int8_that_cannot_be_measured_says_why(tmp_path: Path) -> None:

@@ -122,8 +122,9 @@ def _eight(result: Result) -> Iterable[dict[str, Any]]:
     """The bars of int8: its speed where the processor has instructions for it, and its loss, on either half."""
     is_fast = not VNNI.isdisjoint(result["machine"].get("features") or ())
     measured = {one["name"]: one["backends"] for one in result.get("int8", [])}
+    yield _mean("darknet-py (best back end) / best other side, both in int8, network", _beside(measured), 1.0)
     for name, (in_first, in_best, loss) in EIGHT_BARS.items():
-        found = measured.get(name, {})
+        found = {title: one for title, one in measured.get(name, {}).items() if not one.get("other")}
         speeds = {backend: one["speed"] for backend, one in found.items()} if is_fast else {}
         best = max(speeds, key=speeds.__getitem__, default="")
         title = f"int8 / f32 of the same back end, with VNNI, {name}"
@@ -136,6 +137,19 @@ def _eight(result: Result) -> Iterable[dict[str, Any]]:
             for backend, one in found.items() for half, change in zip(("first", "second"), one["change"], strict=True)
         }  # fmt: skip
         yield _at_most(f"AP50 that int8 loses, {name}", lost, loss)
+
+
+def _beside(measured: dict[str, Result]) -> dict[str, float]:
+    """How many times as fast our best int8 is as the best of other quantizers, turn by turn, by network."""
+    found = {}
+    for name, backends in measured.items():
+        ours, theirs = (
+            min((b["seconds"] for b in backends.values() if bool(b.get("other")) == other), key=median, default=None)
+            for other in (False, True)
+        )
+        if ours and theirs:
+            found[name] = median(y / x for x, y in zip(ours, theirs, strict=True))
+    return found
 
 
 def _only(found: dict[str, float], name: str) -> dict[str, float]:
