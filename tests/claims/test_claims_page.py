@@ -227,7 +227,7 @@ def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is()
     }  # fmt: skip
     text = page(Results(runs, level=LEVEL, budget=QUICK))
     assert text.startswith("**A page of `--quick`")
-    assert re.search(r"^\| pelee \| 1\.017 \| 70\.7 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
     assert "--quick" not in page(made_up())
 
 
@@ -354,12 +354,12 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs PyTorch: pip install 'darknet-compiler[torch]'")
     assert program.main(["--quick", "--out", str(tmp_path), "--jobs", "2"]) == 0
     kept = json.loads((tmp_path / "quick" / "results.json").read_text())
-    assert {*kept["runs"]} == {"pelee-s0", "csresnet10-s0", "yolov3-csppelee-efm-plain+giou-s0"}
+    assert {*kept["runs"]} == {"csppelee-s0", "csresnet10-s0", "yolov3-csppelee-efm-plain+giou-s0"}
     assert not [run for run in kept["runs"].values() if "failed" in run]
     assert "yolov3-csppelee-efm" in kept["speeds"]["rows"]
     text = (tmp_path / "quick" / "CLAIMS.md").read_text(encoding="utf-8")
-    assert re.search(r"^\| pelee \| 1\.017 \| 70\.7 \| \d+\.\d \(one seed\) \|$", text, re.MULTILINE)
-    assert {path.suffix for path in (tmp_path / "quick/runs/pelee-s0/backup").iterdir()} >= {".weights"}
+    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d+\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert {path.suffix for path in (tmp_path / "quick/runs/csppelee-s0/backup").iterdir()} >= {".weights"}
     assert not [*(tmp_path / "quick/runs").glob("*/backup/*.state")]  # what was measured is let go of
     # A second call finds all of it there.
     assert program.main(["--quick", "--out", str(tmp_path), "--only", "trainings"]) == 0

@@ -29,7 +29,7 @@ from tools.claims.glyphs import (
     write_glyphs,
     write_scenes,
 )  # fmt: skip
-from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, GIOU, ORDER, QUICK, Run, cfg_of
+from tools.claims.grid import BACKBONE_LAYERS, CLASSIFIERS, DETECTORS, FULL, GIOU, ORDER, QUICK, Run, cfg_of
 from tools.claims.place import Place, gathered, settle
 from tools.claims.results import Results
 from tools.networks import NETWORKS
@@ -141,6 +141,24 @@ def test_giou_changes_the_loss_and_nothing_else() -> None:
     plain, giou = (cfg_of(Run("detector", f"yolov3-csppelee-efm-plain{more}", 0), FULL.detector) for more in ("", GIOU))
     assert giou.count("iou_loss=giou") == 3
     assert giou.replace("iou_loss=giou\niou_normalizer=0.5\n", "") == plain
+
+
+def test_a_detector_begins_with_all_layers_that_it_shares_with_a_classifier() -> None:
+    for name in FULL.detectors:
+        run = Run("detector", name, 1)
+        assert run.backbone in {*FULL.runs()}
+        own, other = (
+            [(p.layer, p.role, p.value.shape) for p in compile_cfg(cfg_of(r, FULL.part(r.kind))).check().graph.params]
+            for r in (run, run.backbone)
+        )
+        shared = [a for a, b in zip(own, other, strict=False) if a == b]
+        assert shared == [p for p in own if p[0] < BACKBONE_LAYERS]
+        assert max(layer for layer, *_ in shared) == BACKBONE_LAYERS - 1
+
+
+def test_detectors_are_trained_at_one_size() -> None:
+    for name in FULL.detectors:
+        assert re.findall(r"random=(\d)", cfg_of(Run("detector", name, 0), FULL.detector)) in (["0"] * 2, ["0"] * 3)
 
 
 # -- trainings ---------------------------------------------------------------------------------------------------

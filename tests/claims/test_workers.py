@@ -56,6 +56,13 @@ def test_nothing_is_begun_after_the_time_is_over_and_what_was_begun_ends() -> No
     assert office.processes[0].returncode == 0
 
 
+def test_what_needs_another_waits_for_it_and_not_for_one_that_came_to_nothing() -> None:
+    office = Office("import time, sys; time.sleep(sys.argv[1] == 'a'); sys.exit(sys.argv[1] == 'a')")
+    needs = {"b": "a", "c": "elsewhere"}
+    assert work_off(office.start, ["a", "b", "c", "d"], 2, needs=needs) == ["a"]
+    assert office.started == ["a", "c", "d", "a", "b"]
+
+
 def test_nobody_is_left_where_it_is_stopped() -> None:
     office = Office("import time, sys; time.sleep(60 if sys.argv[1] == 'long' else 0)")
 

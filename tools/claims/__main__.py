@@ -125,13 +125,14 @@ def _train(found: Results, given: argparse.Namespace, kept_file: Path) -> list[s
     """The trainings that are missing, by workers; those that came to nothing. Each result is written as it comes."""
     budget, place = found.budget, _place(given, found.budget)
     missing = [run.key for run in budget.runs() if run.key not in found.trainings]
+    needs = {run.key: run.backbone.key for run in budget.runs() if run.backbone is not None}
     if not missing:
         return []
     until = None if given.hours is None else time.monotonic() + 3600 * given.hours
     settle(place, budget, found.level)
     if _work_all(given, ["level"]):
         raise DarknetError("the level of the pictures is not settled; the same command goes on")
-    return _work_all(given, missing, done=lambda: gathered(found, place).write(kept_file), until=until)
+    return _work_all(given, missing, done=lambda: gathered(found, place).write(kept_file), until=until, needs=needs)
 
 
 def _work_all(given: argparse.Namespace, works: Sequence[str], **how: Any) -> list[str]:

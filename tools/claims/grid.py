@@ -1,7 +1,8 @@
 """What is trained: networks, budgets, and the cfgs that they make of the family's own.
 
-Decision: a cfg is the family's with another [net], classes and anchors, and nothing else, so that what is compared is
-what the family page describes. A budget is data: `FULL` is a night of two cores, `QUICK` minutes to test the program.
+Decision: a cfg is the family's with another [net], classes, anchors and a single size, and nothing else, so that what
+is compared is what the family page describes. A budget is data: `FULL` is a night of two cores, `QUICK` minutes to test
+the program.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ ORDER = (
 )
 """The networks in the order in which they are trained, all seeds of a row before the next: each settles predictions."""
 PILOT, PILOT_SEED = "pelee", 100  # what the level of the pictures is chosen with
+BACKBONE, BACKBONE_LAYERS = "csppelee", 160  # what every detector begins with, of the classifier of its seed
 
 _NET = re.compile(r"\[net\]\n.*?\n\n(?=\[|#)", re.DOTALL)
 _ANCHORS = re.compile(r"^anchors=(.+)$", re.MULTILINE)
@@ -139,6 +141,15 @@ class Run:
         """What its files are called."""
         return f"{self.name}-s{self.seed}" + ("" if self.pilot is None else f"-level{self.pilot + 1}")
 
+    @property
+    def backbone(self) -> Run | None:
+        """The training that a detector begins with, as Darknet's begin with a classifier (`darknet53.conv.74`).
+
+        >>> Run("detector", "yolov3-csppelee-prn", 2).backbone.key
+        'csppelee-s2'
+        """
+        return Run("classifier", BACKBONE, self.seed) if self.kind == "detector" else None
+
 
 FULL = Budget(
     "full", Part(12_000, 3_000, 32, 1_200, 0.05), Part(4_000, 500, 16, 700, 0.001), (0, 1, 2), 64,
@@ -146,7 +157,7 @@ FULL = Budget(
 )  # fmt: skip
 QUICK = Budget(
     "quick", Part(72, 36, 8, 2, 0.01), Part(12, 6, 4, 2, 0.001), (0,), 8,
-    ("pelee", "csresnet10"), ("yolov3-csppelee-efm-plain+giou",),
+    ("csppelee", "csresnet10"), ("yolov3-csppelee-efm-plain+giou",),
 )  # fmt: skip
 
 
@@ -169,6 +180,7 @@ def cfg_of(run: Run, part: Part) -> str:
     count = len(text.split("[yolo]")) - 1
     text = _swapped(text, r"filters=255\n", f"filters={3 * (5 + len(NAMES))}\n", count)
     text = _swapped(text, r"classes=80\n", f"classes={len(NAMES)}\n", count)
+    text = _swapped(text, r"random=1\n", "random=0\n", count)
     text = _ANCHORS.sub(_scaled, text)
     if run.name.endswith(GIOU):
         text = text.replace("[yolo]\n", "[yolo]\niou_loss=giou\niou_normalizer=0.5\n")

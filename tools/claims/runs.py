@@ -20,15 +20,15 @@ import numpy as np
 from darknet_py import evaluate, evaluate_classifier, files, load, train
 from darknet_py.apps.train.broken import NoNumberError
 from darknet_py.apps.train.events import Finished, Resumed, Step
-from darknet_py.darknet.compile import compile_cfg
+from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.initial import initial_weights
-from darknet_py.darknet.weights import read_weights
+from darknet_py.darknet.weights import Header, Weights, read_weights, write_weights
 from darknet_py.errors import DarknetError, DataError
 from darknet_py.ir.graph import Graph
 
 from .glyphs import CLASSES, LEVELS, UNSEEN, Level, glyph_picture, write_glyphs, write_scenes
 from .gradients import Duplication
-from .grid import PILOT, PILOT_SEED, Budget, Part, Run, cfg_of
+from .grid import BACKBONE, BACKBONE_LAYERS, PILOT, PILOT_SEED, Budget, Part, Run, cfg_of
 from .place import Place, kept
 from .probe import classification_loss, probe, scores_of
 
@@ -86,10 +86,11 @@ def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, prob
         return known
     part = budget.part(run.kind)
     data = data_of(place, run, part, level)
+    start = None if run.backbone is None else begin_with(place, run, budget, level, say)
     begin = time.process_time()
     found: dict[str, Any] = {"run": asdict(run), "budget": asdict(part), "level": level}
     try:
-        weights = trained(place, run, part, data, say)
+        weights = trained(place, run, part, data, say, start)
         found |= measured(place, run, part, weights, data, level, budget.probe if probed else 0)
     except DarknetError as e:
         if not isinstance(e.__cause__, NoNumberError):
@@ -126,10 +127,28 @@ def data_of(place: Place, run: Run, part: Part, level: int) -> Path:
     return files.write_whole(own, f"{path.read_text()}saveweights={part.each}\n".encode(), replace=True)
 
 
-def trained(place: Place, run: Run, part: Part, data: Path, say: Say) -> Path:
+def begin_with(place: Place, run: Run, budget: Budget, level: int, say: Say) -> Path:
+    """The weights of the layers that a detector shares with the classifier of its seed; that is trained if need be.
+
+    Raises `DarknetError`.
+    """
+    assert run.backbone is not None
+    part, folder = budget.classifier, place.run(run.backbone)
+    final = folder / "backup" / "classifier_final.weights"
+    if not final.is_file():
+        final = trained(place, run.backbone, part, data_of(place, run.backbone, part, level), say)
+    graph = compile_file(folder / "classifier.cfg").check().graph
+    path = place.run(run) / f"{BACKBONE}.conv.{BACKBONE_LAYERS}"
+    read = read_weights(final, graph)
+    write_weights(path, graph, Weights(Header(), read.arrays), upto=BACKBONE_LAYERS, replace=True)
+    return path
+
+
+def trained(place: Place, run: Run, part: Part, data: Path, say: Say, start: Path | None = None) -> Path:
     """The final weights of a run; it begins anew where the snapshots that are to be measured are gone.
 
-    Raises `DarknetError`, also where another cfg was trained in its folder.
+    `start` has the weights of its first layers; without it all are random. Raises `DarknetError`, also where another
+    cfg was trained in its folder.
     """
     folder = place.run(run)
     cfg = folder / f"{run.kind}.cfg"
@@ -144,7 +163,8 @@ def trained(place: Place, run: Run, part: Part, data: Path, say: Say) -> Path:
     if final.is_file():
         for path in (final, folder / "backup" / f"{run.kind}_last.state"):
             path.unlink(missing_ok=True)
-    events = train(cfg, data, backup=folder / "backup", seed=run.seed, save_seconds=SAVE_SECONDS, threads=THREADS)
+    backup = folder / "backup"
+    events = train(cfg, data, start, backup=backup, seed=run.seed, save_seconds=SAVE_SECONDS, threads=THREADS)
     for event in events:
         if isinstance(event, Resumed):
             say(f"{run.key}: goes on after iteration {event.iteration}")
