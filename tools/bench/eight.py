@@ -54,7 +54,7 @@ def by_onnxruntime(plain: Path, images: Images, folder: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     prepared, path = folder / "prepared.onnx", folder / "onnxruntime.onnx"
-    quant_pre_process(str(plain), str(prepared))
+    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)  # every shape is known
     name = onnx.load(prepared, load_external_data=False).graph.input[0].name
     quantize_static(str(prepared), str(path), _Reader(name, images), quant_format=QuantFormat.QDQ, per_channel=True)
     return path
