@@ -10,9 +10,16 @@ Decision: names are imported when they are first used, so that `import darknet_p
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import version
+
+if not Path(__file__).parent.is_dir():  # an archive; the grammar, lists and weights are opened by their paths
+    raise ImportError(
+        f"darknet-py cannot be used from inside {Path(__file__).parents[1]}, without being unpacked"
+        "\n  hint: `pip install` installs a wheel; other archives are unpacked first"
+    )
 
 __version__ = version.VERSION
 
