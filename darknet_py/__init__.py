@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .errors import CfgError as CfgError
     from .errors import DarknetError as DarknetError
     from .errors import DataError as DataError
+    from .errors import PictureWarning as PictureWarning
     from .errors import WeightsError as WeightsError
     from .errors import ZooError as ZooError
     from .model.export import export_onnx as export_onnx
@@ -85,7 +86,15 @@ _HOMES = {
     "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
     "darknet.foreign.importing": ("import_weights",),
     "darknet.weights": ("random_weights", "read_weights", "write_weights"),
-    "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
+    "errors": (
+        "BackendError",
+        "CfgError",
+        "DarknetError",
+        "DataError",
+        "PictureWarning",
+        "WeightsError",
+        "ZooError",
+    ),
     "model.export": ("export_onnx",),
     "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model",),
