@@ -10,9 +10,16 @@ Decision: names are imported when they are first used, so that `import darknet_p
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import version
+
+if not Path(__file__).parent.is_dir():  # an archive; the grammar, lists and weights are opened by their paths
+    raise ImportError(
+        f"darknet-py cannot be used from inside {Path(__file__).parents[1]}, without being unpacked"
+        "\n  hint: `pip install` installs a wheel; other archives are unpacked first"
+    )
 
 __version__ = version.VERSION
 
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     from .errors import CfgError as CfgError
     from .errors import DarknetError as DarknetError
     from .errors import DataError as DataError
+    from .errors import PictureWarning as PictureWarning
     from .errors import WeightsError as WeightsError
     from .errors import ZooError as ZooError
     from .model.export import export_onnx as export_onnx
@@ -78,7 +86,15 @@ _HOMES = {
     "darknet.compile": ("Compilation", "compile_cfg", "compile_file"),
     "darknet.foreign.importing": ("import_weights",),
     "darknet.weights": ("random_weights", "read_weights", "write_weights"),
-    "errors": ("BackendError", "CfgError", "DarknetError", "DataError", "WeightsError", "ZooError"),
+    "errors": (
+        "BackendError",
+        "CfgError",
+        "DarknetError",
+        "DataError",
+        "PictureWarning",
+        "WeightsError",
+        "ZooError",
+    ),
     "model.export": ("export_onnx",),
     "model.holdings": ("clear_holdings", "list_holdings"),
     "model.model": ("Model",),

@@ -10,16 +10,21 @@ a file at once. The exceptions carry the diagnostics that made them:
     ├── DataError           images, names, trees, other side files
     ├── BackendError        a runtime that is missing or refuses
     └── ZooError            model names, downloads, and the weights that come along
+
+What is wrong with a picture that can be read all the same is a warning of Python's, `PictureWarning`.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 Say = Callable[[str], None]  # told, in a sentence, what is done for the user unasked: what is downloaded, or left out
 
@@ -297,12 +302,35 @@ class DataError(DarknetError):
     """An image, a names file or another side file that cannot be used."""
 
 
+class PictureWarning(UserWarning):
+    """A picture that is read as Darknet reads it, and may not be what it was meant to be: its file was cut."""
+
+
 class BackendError(DarknetError):
     """A runtime that is not installed, or that refuses the network."""
 
 
 class ZooError(DarknetError):
     """A model name that is not known, a download that cannot be had, or weights that are not those that came along."""
+
+
+@contextmanager
+def picture_warnings(say: Say) -> Iterator[None]:
+    """A block in which `say` is told of each `PictureWarning`, once, in the place of Python's own lines on stderr."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PictureWarning)
+        others = warnings.showwarning
+
+        def show(text: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, PictureWarning):
+                others(text, category, *where)
+            elif str(text) not in told:
+                told.add(str(text))
+                say(f"warning: {text}")
+
+        warnings.showwarning = show  # type: ignore[assignment]  # the rest is passed on as it comes
+        yield
 
 
 def told_once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

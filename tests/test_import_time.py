@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import cv2
 import pytest
 from networks import picture, write_detector
+
+import darknet_py
 
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "lark", "urllib.request", "subprocess")
 SCRIPT = """
@@ -72,3 +75,18 @@ def test_one_picture_imports_what_it_needs(tmp_path: Path) -> None:
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_in_an_archive_the_first_import_says_what_to_do(tmp_path: Path) -> None:
+    wheel = tmp_path / "darknet.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("__init__", "__main__", "version"):
+            archive.write(Path(darknet_py.__file__).with_name(f"{name}.py"), f"darknet_py/{name}.py")
+    for words in (["-c", "import darknet_py"], ["-m", "darknet_py", "--version"]):
+        done = subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(wheel)}, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert f"darknet-py cannot be used from inside {wheel}" in done.stderr
+        assert "hint: `pip install`" in done.stderr

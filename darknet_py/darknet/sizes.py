@@ -74,12 +74,15 @@ def multiples(graph: Graph, net: Net) -> Multiples | None:
 
 
 def layer_pitches(graph: Graph) -> dict[int, Pitch]:
-    """The pitch of each layer that is an image, by its number; what is one pixel large, or a vector, has none."""
+    """The pitch of each layer that is an image, by its number; a vector has none.
+
+    It is what strides make it, however few pixels are left: at 31x31 a layer of one pixel has a pitch of 32 too.
+    """
     found: dict[int, Pitch] = {-1: (Fraction(1), Fraction(1))}
     for info in graph.layers:
         shape = info.output.shape
         before = found.get(info.inputs[0]) if info.inputs else None
-        if before is None or len(shape) != 3 or max(shape[1:]) == 1:
+        if before is None or len(shape) != 3:
             continue
         down, across = layer_of(info).pitch
         found[info.index] = (before[0] * down, before[1] * across)

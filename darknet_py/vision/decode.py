@@ -7,13 +7,14 @@ PIL image that was opened and not yet loaded still is its file, and is decoded a
 
 from __future__ import annotations
 
+import warnings
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
 from ..backends.opencv.log import silent_opencv
-from ..errors import DataError
+from ..errors import DataError, PictureWarning, Say
 from .headers import check_size, picture_size
 
 MAX_BYTES = 1 << 28  # of a file
@@ -26,10 +27,16 @@ INTEGER_FILES = (None, "PNG", "PPM")  # formats whose 16-bit pictures PIL has in
 _shared = Lock()  # of open files, which have one position for all threads
 
 
-def decode(data: bytes, channels: int, limit: int, where: str) -> np.ndarray:
+def warn(text: str) -> None:
+    """Warn of a picture that is read, and may be less than it was: `PictureWarning`."""
+    warnings.warn(text, PictureWarning, stacklevel=3)
+
+
+def decode(data: bytes, channels: int, limit: int, where: str, say: Say = warn) -> np.ndarray:
     """Encoded bytes as `cv2.imread` reads them for a network of `channels`: grey, BGR, or all there is; uint8.
 
-    16 bits become their upper 8. Raises `DataError` for what is no picture, or has more than `limit` pixels.
+    16 bits become their upper 8. `say` is told of a JPEG that was cut, which is read as far as it goes. Raises
+    `DataError` for what is no picture, or has more than `limit` pixels.
     """
     import cv2
 
@@ -39,6 +46,8 @@ def decode(data: bytes, channels: int, limit: int, where: str) -> np.ndarray:
     pixels = _imdecode(data, flag)
     if pixels is None and data.startswith(JPEG):
         pixels = _imdecode(data + ENDLESS_END, flag)  # imread takes what a truncated one has, imdecode only with an end
+        if pixels is not None:
+            say(f"{where}: the JPEG was cut, its end is missing; what it has no pixels for is grey")
     if pixels is None:
         raise DataError(f"{where}: not a picture, or in a format that OpenCV cannot read")
     return _eight_bits(pixels, where)
@@ -95,7 +104,7 @@ def check_length(length: int, where: str) -> None:
         raise DataError(f"{where}: more than {MAX_BYTES:,} bytes are no picture")
 
 
-def from_pil(image: Any, channels: int, limit: int, where: str) -> np.ndarray:
+def from_pil(image: Any, channels: int, limit: int, where: str, say: Say = warn) -> np.ndarray:
     """A PIL image as its file would be read: turned as EXIF says, with its alpha only where that is a channel.
 
     One that was loaded has PIL's pixels: the same ones, but for what its mode has lost (as the brightness that a JPEG
@@ -106,7 +115,7 @@ def from_pil(image: Any, channels: int, limit: int, where: str) -> np.ndarray:
     data = _encoded(image)
     if data is not None:
         try:
-            return decode(data, channels, limit, where)
+            return decode(data, channels, limit, where, say)
         except DataError:
             pass  # in a format that only PIL knows
     try:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, Say
 from ..files import read_whole
-from .decode import MAX_BYTES, decode, from_pil, read_stream
+from .decode import MAX_BYTES, decode, from_pil, read_stream, warn
 from .picture import Picture
 from .web import fetch_picture
 
@@ -18,15 +18,19 @@ STDIN = "-"  # as a path
 
 @dataclass(frozen=True)
 class Wanted:
-    """How pictures are wanted: of how many channels, with how many pixels at most, and frames read ahead or not."""
+    """How pictures are wanted: of how many channels, with how many pixels at most, and frames read ahead or not.
+
+    `say` is told of those whose files were cut.
+    """
 
     channels: int
     limit: int
     ahead: bool = True
+    say: Say = warn
 
     def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
         """The picture of encoded bytes; messages call it `where`, or else by its path."""
-        return Picture(decode(data, self.channels, self.limit, where or path), path)
+        return Picture(decode(data, self.channels, self.limit, where or path, self.say), path)
 
     def file(self, path: Path) -> Picture:
         """The picture of a file."""
@@ -52,4 +56,4 @@ class Wanted:
     def pil(self, image: Any) -> Picture:
         """The picture of a PIL image."""
         path = str(getattr(image, "filename", "") or "")
-        return Picture(from_pil(image, self.channels, self.limit, path or "the PIL image"), path)
+        return Picture(from_pil(image, self.channels, self.limit, path or "the PIL image", self.say), path)

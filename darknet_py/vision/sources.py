@@ -19,9 +19,9 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, Say
 from ..files import is_file, kind_of, read_at_most
-from .decode import check_array
+from .decode import check_array, warn
 from .headers import pixel_limit
 from .lists import LISTS, listed_lines, none_listed
 from .opening import STDIN, Wanted
@@ -88,7 +88,7 @@ Source = Found | Video
 Loader = Callable[[], Picture]
 
 
-def pictures(source: Any, channels: int = 3, max_pixels: int | None = None) -> Iterator[Picture]:
+def pictures(source: Any, channels: int = 3, max_pixels: int | None = None, *, say: Say = warn) -> Iterator[Picture]:
     """The pictures of a source, one at a time.
 
     `source` is a path, folder or glob pattern (str or Path), a list file (`.txt` or `.list`, a path in each line), an
@@ -102,18 +102,20 @@ def pictures(source: Any, channels: int = 3, max_pixels: int | None = None) -> I
     ((n, h, w, c) is n pictures), has no EXIF, and becomes grey from its colours. Networks of 4 channels get R, G, B and
     alpha, and like OpenCV take no notice of EXIF for them.
 
-    `max_pixels` is the most that a picture may have before it is decoded, see `headers.pixel_limit`. Raises `DataError`
-    for what cannot be read.
+    `max_pixels` is the most that a picture may have before it is decoded, see `headers.pixel_limit`. A JPEG that was
+    cut is read as far as it goes, and `say` is told (a `PictureWarning`). Raises `DataError` for what cannot be read.
     """
-    return (load() for load in loaders(source, channels, max_pixels))
+    return (load() for load in loaders(source, channels, max_pixels, say=say))
 
 
-def loaders(source: Any, channels: int = 3, max_pixels: int | None = None, *, ahead: bool = True) -> Iterator[Loader]:
+def loaders(
+    source: Any, channels: int = 3, max_pixels: int | None = None, *, ahead: bool = True, say: Say = warn
+) -> Iterator[Loader]:
     """The same pictures, each still to be read and decoded by the call of a function, in whatever thread.
 
     Frames of video files are decoded already: by a thread that is `ahead`, or else by who iterates.
     """
-    wanted = Wanted(channels, pixel_limit(max_pixels), ahead)
+    wanted = Wanted(channels, pixel_limit(max_pixels), ahead, say)
     return (partial(_numbered, load, i) for i, load in enumerate(_loaders(source, wanted)))
 
 

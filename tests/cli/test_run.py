@@ -132,6 +132,18 @@ def test_a_broken_picture_does_not_stop_the_others(run: Run, cfg: Path, photos: 
     assert "b.png: not a picture" in result.stderr
 
 
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_a_picture_that_was_cut_is_named_once(run: Run, cfg: Path, photos: Path, quiet: tuple[str, ...]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    whole = cv2.imencode(".jpg", noise)[1].tobytes()
+    cut = photos / "cut.jpg"
+    cut.write_bytes(whole[:-100])
+    result = run("run", cfg, photos, cut, "--no-save", *quiet)
+    assert result.exit_code == 0
+    lines = [line for line in result.stderr.splitlines() if "was cut" in line]
+    assert lines == [f"warning: {cut}: the JPEG was cut, its end is missing; what it has no pixels for is grey"]
+
+
 def test_a_missing_picture_is_an_error(run: Run, cfg: Path) -> None:
     result = run("run", cfg, "none.jpg")
     assert result.exit_code == 1

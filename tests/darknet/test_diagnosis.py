@@ -175,6 +175,14 @@ def test_a_size_between_the_multiples_of_the_stride_is_a_warning_with_sizes_that
 
 
 @pytest.mark.fault("size-not-multiple")
+@pytest.mark.parametrize(("size", "fits"), [(8, "32"), (31, "32"), (33, "32 or 64")])
+def test_the_stride_is_the_same_at_a_size_that_leaves_the_deepest_layers_a_pixel(size: int, fits: str) -> None:
+    (found,) = compile_cfg(detector(416), size=(size, size)).diagnostics
+    assert f"{size} is not a multiple of 32, the stride of the deepest layer" in found.message
+    assert found.hint == f"{fits} fits"
+
+
+@pytest.mark.fault("size-not-multiple")
 def test_a_route_that_only_another_size_mends_names_that_size() -> None:
     text = NET.format(40) + CONV.format(2) * 4 + "[upsample]\nstride=2\n[route]\nlayers=-1,2\n"
     (found,) = compile_cfg(text).diagnostics

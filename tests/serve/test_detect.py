@@ -126,6 +126,14 @@ def test_what_is_no_picture_is_said_to_be_none(live: Live, body: bytes) -> None:
     assert "picture" in json.loads(answer)["error"]
 
 
+def test_a_picture_that_was_cut_is_looked_at_and_no_line_of_the_log(
+    live: Live, recwarn: pytest.WarningsRecorder
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    assert live.ask("POST", "/detect", encoded(noise, ".jpg")[:-100])[0] == 200
+    assert not recwarn.list
+
+
 def test_openapi_describes_it(live: Live) -> None:
     status, told = live.json("GET", "/openapi.json")
     assert status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from darknet_py.contract.contract import Contract
-from darknet_py.errors import DataError
+from darknet_py.errors import DataError, PictureWarning, to_nobody
 from darknet_py.vision.inference import prepare
 from darknet_py.vision.sources import loaders, pictures
 
@@ -96,7 +97,7 @@ WAYS: dict[str, Callable[[Path, int], Any]] = {
 def fed(source: Any, channels: int, size: tuple[int, int]) -> np.ndarray | None:
     """What the network gets, times 255; None where the picture is refused."""
     try:
-        (picture,) = pictures(source, channels)
+        (picture,) = pictures(source, channels, say=to_nobody)
         out = np.empty((channels, *size), np.float32)
         prepare(picture, Contract(out.shape, 1), letterbox=True, out=out)
     except DataError:
@@ -217,6 +218,24 @@ def test_a_cut_jpeg_has_the_pixels_of_imread_whatever_the_cut(tmp_path: Path, cu
     got = fed(path.read_bytes(), 3, (H, W))
     assert (got is None) == (wanted is None)
     assert wanted is None or np.array_equal(got, wanted)  # type: ignore[arg-type]  # neither is None
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "array"])
+def test_a_cut_jpeg_is_a_warning_that_names_it(folder: Path, way: str) -> None:
+    source = WAYS[way](folder / "cut.jpg", 3)
+    where = {"bytes": "the bytes", "BytesIO": "the open file", "PIL of BytesIO": "the PIL image"}.get(way)
+    with pytest.warns(PictureWarning, match=f"^{re.escape(where or str(folder / 'cut.jpg'))}: the JPEG was cut"):
+        list(pictures(source))
+    if hasattr(source, "close"):
+        source.close()
+
+
+def test_a_whole_jpeg_and_what_is_no_picture_are_not_called_cut(folder: Path) -> None:
+    told: list[str] = []
+    list(pictures([folder / "rgb.jpg", FILES["grey.jpg"] + b"a camera's own bytes"], say=told.append))
+    with pytest.raises(DataError, match="not a picture"):
+        list(pictures(b"\xff\xd8 no picture", say=told.append))
+    assert told == []
 
 
 def test_an_open_file_is_read_from_its_beginning_and_may_be_given_twice() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...contract.selection import select
-from ...errors import DataError
+from ...errors import DataError, to_nobody
 from ...files import scratch
 from ...vision.decode import decode
 from ...vision.headers import pixel_limit
@@ -162,7 +162,7 @@ class _Stages:
             with self._timed("reading"):
                 data = next(iter(fetches([item], options.column)))()
             with self._timed("decoding"):
-                pixels = decode(data, contract.shape[0], pixel_limit(options.max_pixels), item.path)
+                pixels = decode(data, contract.shape[0], pixel_limit(options.max_pixels), item.path, to_nobody)
             picture = Picture(pixels, item.path)
             with self._timed("input"):
                 prepare(picture, contract, contract.letterbox, self._input[0])

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ class _Seen:
             if found.any():
                 self._note(kind, f"{picture}: {int(found.sum())} of {len(labels)} boxes")
         try:
-            pixels = next(iter(pictures(expand(picture, videos=False)))).pixels
+            pixels = next(pictures(expand(picture, videos=False), say=partial(self._note, "cut"))).pixels
         except DataError as e:
             self._note("picture", str(e))
             return
@@ -189,6 +190,7 @@ class _Seen:
         height, width = self.size
         told = {
             "picture": ("error", "pictures cannot be read", "replace them or take them off the list"),
+            "cut": ("warning", "pictures were cut", "fetch or copy them again: boxes may lie where only grey is left"),
             "label": ("error", "lines of labels are faulty", "each line is `class cx cy w h`, relative to the picture"),
             "class": ("error", f"pictures have classes beyond the {self.known} of the cfg", "mend labels, or classes="),
             "outside": ("warning", "boxes leave their picture", "cut them at its border"),
