@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..backends.auto import timed
-from ..backends.backend import DEFAULT
-from ..backends.precision import INT8, Precision
+from ..backends.backend import DEFAULT, find_backend
+from ..backends.precision import F32, INT8, Precision
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.nms import box_iou
@@ -103,19 +103,22 @@ class Quantization:
         return cls(*losses, data["speed"], runtime, PrecisionLoss(**scored) if scored else None)
 
 
-def quantize(program: Program, images: str | Path, say: Say = to_nobody) -> tuple[Calibration, Quantization]:
-    """What pictures tell of a program with its parameters loaded, for int8 in onnxruntime, and what int8 loses then.
+def quantize(
+    program: Program, images: str | Path, say: Say = to_nobody, backend: str = DEFAULT
+) -> tuple[Calibration, Quantization]:
+    """What pictures tell of a program with its parameters loaded, for int8 in a back end, and what int8 loses there.
 
     `images` is a path, folder or glob of at least two pictures like those that the network will see; every fourth is
     held out, and at most `CALIBRATED` of the others are looked at. `say` is told what takes long. Raises `DataError`
-    for too few pictures.
+    for too few pictures, and `BackendError` where the back end has no int8.
     """
     others, held_out = split_pictures(images)
     program = program.before_heads()
-    say(calibrating(DEFAULT, len(others), images))
-    calibration = calibrate(program, others, DEFAULT, tell=say)
-    small = open_session(program.graph, precision=Precision(INT8, calibration))
-    return calibration, compare_int8(open_session(program.graph), small, program.contract, held_out, others)
+    say(calibrating(backend, len(others), images))
+    calibration = calibrate(program, others, backend, tell=say)
+    whole, small = (open_session(program.graph, backend, precision=p) for p in (F32, Precision(INT8, calibration)))
+    runtime = find_backend(backend).title
+    return calibration, compare_int8(whole, small, program.contract, held_out, others, runtime)
 
 
 def calibrating(backend: str, count: int, images: str | Path) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ..backends.backend import DEFAULT
 from ..contract.contract import Contract
 from ..contract.form import MOST
 from ..contract.program import Program
@@ -101,9 +102,9 @@ def sources_of(network: Network, options: ExportOptions) -> tuple[str | Path, ..
 
 
 def exported_of(
-    network: Network, options: ExportOptions, *, emitters: Mapping[str, Emit] | None = None
+    network: Network, options: ExportOptions, *, emitters: Mapping[str, Emit] | None = None, backend: str = DEFAULT
 ) -> Exported:  # fmt: skip
-    """An open network as ONNX, not yet written; `emitters` are those of `to_exported`.
+    """An open network as ONNX, not yet written, in 8 bits for a `backend`; `emitters` are those of `to_exported`.
 
     The `diagnostics` of its contract are about the names and about what float16 loses.
     """
@@ -111,9 +112,10 @@ def exported_of(
     if options.int8 is not None:
         from ..analysis.quantize import quantize
 
-        calibration, found = quantize(program, options.int8, options.say)
+        calibration, found = quantize(program, options.int8, options.say, backend)
         program = Program(program.graph, replace(program.contract, int8=found.to_dict()))
-    exported = to_exported(program, options, calibration=calibration, emitters=emitters)
+    whole = backend == DEFAULT  # others fuse what comes after a product
+    exported = to_exported(program, options, calibration=calibration, whole=whole, emitters=emitters)
     exported.model.graph.name = network.cfg.stem
     told = (*notes_of(network, program.contract), *(told_of_half(program) if options.half else ()))
     return replace(exported, contract=replace(exported.contract, diagnostics=told))

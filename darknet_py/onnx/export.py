@@ -75,11 +75,13 @@ def to_exported(
     form: Form = PLAIN,
     *,
     calibration: Calibration | None = None,
+    whole: bool = True,
     emitters: Mapping[str, Emit] | None = None,
 ) -> Exported:
     """A program with its parameters loaded as ONNX, of 8 bits with a `calibration`; `emitters` are for `write_onnx`.
 
-    Raises `DataError` for `boxes` that there are not, and `BackendError` where they cannot be expressed.
+    `whole` is for the plan of 8 bits (`ir.int8.plan`). Raises `DataError` for `boxes` that there are not, and
+    `BackendError` where they cannot be expressed.
     """
     asked = form.boxes or "raw"
     boxes = SAME_AS.get(asked, asked)
@@ -107,7 +109,7 @@ def to_exported(
     if boxes == "nms":
         contract = replace(contract, nms_kind="default", outputs=("detections",), max_detections=most)
         extend = partial(_to_table, count=graph.outputs[0].shape[0], most=most, **limits)
-    small = plan(graph, calibration, whole=True) if calibration else None
+    small = plan(graph, calibration, whole) if calibration else None
     emitter = write_onnx(
         small.graph if small else graph, batch=form.batch, half=body, names=tensors, extend=extend, emitters=emitters,
         int8=small,

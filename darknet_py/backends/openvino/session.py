@@ -28,6 +28,7 @@ from ..precision import BF16, INT8, WHOLE, Precision
 from . import BACKEND
 
 CPU = "CPU"
+ROUNDS = "FakeQuantize"  # OpenVINO's operation that puts numbers on a grid
 TELEMETRY = "openvino_telemetry"
 
 
@@ -90,6 +91,9 @@ class OpenVINOSession:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
+        if settings.precision.is_whole and any(op.get_type_name() == ROUNDS for op in self._model.get_ops()):
+            # A file of 8 bits computes as a graph of 8 bits does.
+            self._config["INFERENCE_PRECISION_HINT"] = _rest().kind
         if any(map(_gives_one_number, self._model.get_ops())):
             # Its code for fused operations refuses such a product, or ends the process: "Layout rank can't be larger".
             self._config["SNIPPETS_MODE"] = "DISABLE"

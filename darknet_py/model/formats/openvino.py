@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...backends.backend import DEFAULT, find_backend
+from ...backends.precision import INT8, Precision
 from ...contract.told import from_text, to_text
 from ...errors import DataError
 from ..options import ExportOptions
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from ...contract.contract import Contract
     from ...darknet.network import Network
 
+OPENVINO = "openvino"
 # Where OpenVINO keeps what a file says of itself, as the elements of its .xml have it.
 ENTRY = "./rt_info/darknet/contract"
 SOURCE = "source.onnx"  # what OpenVINO reads, with arrays beside it that it maps instead of copying
@@ -30,7 +33,10 @@ def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, .
 
     if options.boxes == "tensorrt":
         raise DataError("boxes=tensorrt is for TensorRT alone: nms or padded is for OpenVINO")
-    exported = exported_of(network, replace(options, half=False), emitters={"mish": mish_of_softplus})
+    # What OpenVINO has no 8 bits for here, it may have elsewhere; then the way of the default is what is known of it.
+    backend = DEFAULT if Precision(INT8).find_lack(find_backend(OPENVINO)) else OPENVINO
+    emitters = {"mish": mish_of_softplus}
+    exported = exported_of(network, replace(options, half=False), emitters=emitters, backend=backend)
     contract = replace(exported.contract, half=options.half)
     with placing(path, ".bin") as place:
         source = place.with_name(SOURCE)
@@ -56,5 +62,5 @@ def _contract(path: Path) -> Contract:
 
 OPTIONS = tuple(name for name in ONNX.options if name != "external")
 FORMAT = Format(
-    "openvino", ".xml", "OpenVINO", _write, OPTIONS, contract=_contract, beside=(".bin",), written_by="openvino"
+    OPENVINO, ".xml", "OpenVINO", _write, OPTIONS, contract=_contract, beside=(".bin",), written_by=OPENVINO
 )  # fmt: skip
