@@ -48,6 +48,18 @@ def test_nothing_is_reported_to_the_makers_of_openvino() -> None:
 
 
 @needs_openvino
+def test_inputs_may_lie_in_memory_as_they_like_and_results_are_the_callers_own(graph: Graph) -> None:
+    session = open_session(graph, "openvino")
+    images = np.random.default_rng(0).random((2, 1, 3, 6, 8), np.float32)
+    first = session.run([images[0]])[0]
+    kept = first.copy()
+    for other in (images[0].astype(np.float64), np.asfortranarray(images[0]), images[::-1][1]):
+        assert np.array_equal(session.run([other])[0], kept)
+    assert not np.array_equal(session.run([images[1]])[0], kept)
+    assert np.array_equal(first, kept)
+
+
+@needs_openvino
 def test_it_computes_in_float32_with_the_threads_given(graph: Graph) -> None:
     from darknet_py.backends.openvino.session import GraphSession
 
