@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import math
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from darknet_py.errors import DataError
 from tools.claims import __main__ as program
@@ -33,6 +36,7 @@ from tools.claims.statistics import (
     Estimate,
     estimate,
     kendall,
+    median_of,
     together,
     verdict,
 )  # fmt: skip
@@ -249,18 +253,41 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert difference.half == pytest.approx(0, abs=1e-9)  # whatever the seeds have in common
 
 
-def test_times_whose_quartiles_overlap_are_too_near_to_tell() -> None:
-    def speeds(sam: float, spp: float) -> Results:
+def test_times_are_compared_round_by_round() -> None:
+    def speeds(sam: float, spp: float, *, apart: bool = False) -> Results:
         times = {name: sam if name.endswith("efm") else spp for name in ONCE}
-        rows = {n: {"ms": t, "low": t - 1, "high": t + 1, "head_ms": 1.0, "bound_ms": 0.5} for n, t in times.items()}
+        rows = {
+            n: {
+                "ms": t, "low": t - 1, "high": t + 1, "head_ms": 1.0, "bound_ms": 0.5,
+                "rounds": [t + 9 * (i % 2 and not (apart and n.endswith("efm"))) for i in range(25)],
+            } for n, t in times.items()
+        }  # fmt: skip
         return Results(speeds={"rows": rows, "threads": 2, "cpu": "a processor", "load": 0.0})
 
     said = [
-        next(row.verdict for row in claims(speeds(*ms)) if row.said.startswith("SAM is faster"))
-        for ms in ((60, 55), (50, 55), (55.5, 55))
+        next(row for row in claims(found) if row.said.startswith("SAM is faster"))
+        for found in (speeds(56, 55), speeds(54, 55), speeds(55, 55), speeds(60, 55, apart=True))
     ]
-    assert said == [FAILS, HOLDS, ALIKE]
+    assert [row.verdict for row in said] == [FAILS, HOLDS, ALIKE, ALIKE]
+    assert "56.0 and 55.0 ms; round by round 1.018 times as long (1.016 to 1.018)." in said[0].measured
     assert "| yolov3-csppelee-efm | 129 | 60.0 (59.0 to 61.0) | 2.00 " in page(speeds(60, 55))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(6, 60))
+def test_the_interval_of_a_median_is_as_wide_as_a_coin_says(count: int) -> None:
+    """At least 95 %, and less with the next number on either side left out; by the binomial distribution."""
+    found = median_of(range(count))
+    outside = [
+        2 * sum(math.comb(count, k) for k in range(int(low) + 1)) / 2**count for low in (found.low, found.low + 1)
+    ]
+    assert outside[0] <= 0.05 < outside[1]
+    assert found.low + found.high == count - 1
+    assert found.middle == (count - 1) / 2
+
+
+def test_five_rounds_are_too_few_for_an_interval() -> None:
+    assert median_of([1.0] * 5).low == -math.inf
 
 
 def test_every_prediction_about_gradients_is_compared() -> None:

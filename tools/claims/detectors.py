@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .results import Results
-from .statistics import FAILS, HOLDS
+from .statistics import FAILS, HOLDS, Median, median_of
 
 EFM, PLAIN, SPP, GFM, CEM, PRN = (
     f"yolov3-csppelee-{head}" for head in ("efm", "efm-plain", "efm-spp", "gfm", "cem", "prn")
@@ -11,7 +11,7 @@ EFM, PLAIN, SPP, GFM, CEM, PRN = (
 PAPER_FPS = {PRN: 169, GFM: 134, PLAIN: 132, EFM: 129, SPP: 128}
 ONCE = {PRN: 42.3, GFM: 50.1, PLAIN: 50.6, EFM: 57.1, SPP: 55.0}
 """Milliseconds measured once before there was this program: onnxruntime, two threads."""
-UNSURE = 0.03  # of one of these, whose spread nobody wrote down
+UNSURE = 0.03  # of a ratio of two of these, whose spread nobody wrote down
 ALIKE = "too near to tell"
 
 
@@ -20,16 +20,18 @@ def milliseconds(found: Results, name: str) -> float:
     return float(found.speeds["rows"][name]["ms"]) if found.speeds else ONCE[name]
 
 
-def slower(found: Results, name: str, other: str) -> str:
-    """Whether the first is slower: its quartiles, or what a single measurement is sure of, lie above the other's."""
-    (low, high), (other_low, other_high) = (_between(found, n) for n in (name, other))
-    if low > other_high:
-        return HOLDS
-    return FAILS if high < other_low else ALIKE
-
-
-def _between(found: Results, name: str) -> tuple[float, float]:
+def ratio(found: Results, name: str, other: str) -> Median:
+    """How many times as long the first takes, round by round; or by the single measurement before this program."""
     if found.speeds:
-        row = found.speeds["rows"][name]
-        return float(row["low"]), float(row["high"])
-    return ONCE[name] * (1 - UNSURE / 2), ONCE[name] * (1 + UNSURE / 2)
+        rounds, others = (found.speeds["rows"][n]["rounds"] for n in (name, other))
+        return median_of([a / b for a, b in zip(rounds, others, strict=True)])
+    middle = ONCE[name] / ONCE[other]
+    return Median(middle, middle * (1 - UNSURE), middle * (1 + UNSURE))
+
+
+def slower(found: Results, name: str, other: str) -> str:
+    """Whether the first is slower: the interval of the ratio lies above 1."""
+    times = ratio(found, name, other)
+    if times.low > 1:
+        return HOLDS
+    return FAILS if times.high < 1 else ALIKE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import computed as c
 from .claim import UNKNOWN, Claim, cio, in_small, percent, points, shown
-from .detectors import ALIKE, EFM, GFM, PLAIN, SPP, milliseconds, slower
+from .detectors import ALIKE, EFM, GFM, PLAIN, SPP, milliseconds, ratio, slower
 from .grid import GIOU
 from .predictions import order_of_table1, outcome
 from .results import Results
@@ -135,8 +135,11 @@ def _analysis() -> Iterator[Claim]:
 
 
 def _speeds(found: Results, name: str, other: str) -> str:
-    a, b = milliseconds(found, name), milliseconds(found, other)
-    return f"onnxruntime, two threads: {a:.1f} and {b:.1f} ms{'' if found.speeds else ' (measured once)'}."
+    a, b, times = milliseconds(found, name), milliseconds(found, other), ratio(found, name, other)
+    said = f"onnxruntime, two threads: {a:.1f} and {b:.1f} ms"
+    if not found.speeds:
+        return f"{said} (measured once)."
+    return f"{said}; round by round {times.middle:.3f} times as long ({times.low:.3f} to {times.high:.3f})."
 
 
 def _table5() -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The speeds of Table 2's detectors on this machine, and of their heads, layer by layer beside its roofline.
 
-Decision: all detectors take part in every round, so what differs between two is not what the machine did meanwhile.
+Decision: all detectors take part in every round, and two are compared round by round, so what differs between them is
+not what the machine did meanwhile.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from darknet_py import load
-from darknet_py.apps.bench.interleave import Spread, interleave, spread
+from darknet_py.apps.bench.interleave import interleave, spread
 from darknet_py.apps.bench.process import seconds
 from darknet_py.apps.bench.run import bench
 from darknet_py.machine import cpu
@@ -32,23 +33,25 @@ def measure(say: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, Any]:
     rows = {}
     others = os.getloadavg()[0]
     cfgs = {name: find_network(name, trained=False).cfg for name in ONCE}
-    for name, whole in _networks(cfgs, rounds).items():
+    for name, seconds_of_rounds in _networks(cfgs, rounds).items():
+        whole = spread(seconds_of_rounds)
         result = bench(cfgs[name], backends=(BACKEND,), threads=THREADS, layers=True, random_weights=0, rounds=1)
         (row,) = result.rows
         head = [s for s in row.layers if s.name.partition("_")[0].isdigit() and int(s.name.split("_")[0]) >= BACKBONE]
         rows[name] = {
             "ms": whole.median * 1e3, "low": whole.low * 1e3, "high": whole.high * 1e3,
+            "rounds": [round(seconds * 1e3, 3) for seconds in seconds_of_rounds],
             "head_ms": sum(s.seconds for s in head) * 1e3, "bound_ms": sum(s.bound for s in head) * 1e3,
         }  # fmt: skip
         say(f"{name}: {rows[name]['ms']:.1f} ms, head {rows[name]['head_ms']:.1f}, bound {rows[name]['bound_ms']:.1f}")
     return {"rows": rows, "threads": THREADS, "cpu": str(cpu()), "load": others}
 
 
-def _networks(cfgs: Mapping[str, Path], rounds: int) -> dict[str, Spread]:
-    """The seconds of the networks alone, side by side, in quartiles."""
+def _networks(cfgs: Mapping[str, Path], rounds: int) -> dict[str, tuple[float, ...]]:
+    """The seconds of the networks alone, side by side, round by round."""
     runs = {}
     for name, cfg in cfgs.items():
         model = load(cfg, backend=BACKEND, threads=THREADS, random_weights=0, quiet=True)
         image = np.random.default_rng(0).random((1, *model.contract.shape), np.float32)
         runs[name] = partial(seconds, partial(model.run, image))
-    return {name: spread(timing.seconds) for name, timing in interleave(runs, rounds).items()}
+    return {name: timing.seconds for name, timing in interleave(runs, rounds).items()}
