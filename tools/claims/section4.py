@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,7 +140,8 @@ def _speeds(found: Results, name: str, other: str) -> str:
     said = f"onnxruntime, two threads: {a:.1f} and {b:.1f} ms"
     if not found.speeds:
         return f"{said} (measured once)."
-    return f"{said}; round by round {times.middle:.3f} times as long ({times.low:.3f} to {times.high:.3f})."
+    interval = f"{times.low:.3f} to {times.high:.3f}" if math.isfinite(times.low) else "too few rounds to tell"
+    return f"{said}; round by round {times.middle:.3f} times as long ({interval})."
 
 
 def _table5() -> dict[str, float]:
