@@ -17,14 +17,11 @@ What is wrong with a picture that can be read all the same is a warning of Pytho
 from __future__ import annotations
 
 import re
-import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 Say = Callable[[str], None]  # told, in a sentence, what is done for the user unasked: what is downloaded, or left out
 
@@ -312,25 +309,6 @@ class BackendError(DarknetError):
 
 class ZooError(DarknetError):
     """A model name that is not known, a download that cannot be had, or weights that are not those that came along."""
-
-
-@contextmanager
-def picture_warnings(say: Say) -> Iterator[None]:
-    """A block in which `say` is told of each `PictureWarning`, once, in the place of Python's own lines on stderr."""
-    told: set[str] = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PictureWarning)
-        others = warnings.showwarning
-
-        def show(text: Warning | str, category: type[Warning], *where: Any) -> None:
-            if not issubclass(category, PictureWarning):
-                others(text, category, *where)
-            elif str(text) not in told:
-                told.add(str(text))
-                say(f"warning: {text}")
-
-        warnings.showwarning = show  # type: ignore[assignment]  # the rest is passed on as it comes
-        yield
 
 
 def told_once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..errors import DarknetError, WeightsMissing, picture_warnings, printable
+from ..errors import DarknetError, WeightsMissing, printable
 from ..version import VERSION
 from . import registry
 
@@ -89,10 +89,10 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of this package, or of a file, is one message and exit status 1."""
         from ..files import one_run
-        from .options import message
+        from .options import picture_warnings
 
         try:
-            with one_run(), picture_warnings(message):
+            with one_run(), picture_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as e:
             click.echo("stopped", err=True)

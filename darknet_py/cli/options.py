@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..backends.backend import AUTO
 from ..backends.precision import F32, KINDS
 from ..darknet import dialects
 from ..darknet.reading import MOST
-from ..errors import json_escaped, printable
+from ..errors import PictureWarning, json_escaped, printable
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -209,6 +210,25 @@ def message(text: str) -> None:
     if _unended:
         overwrite("")
     click.echo(printable(text), err=True)
+
+
+@contextmanager
+def picture_warnings() -> Iterator[None]:
+    """A block in which each `PictureWarning` is a message, once, in the place of Python's own lines on stderr."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PictureWarning)
+        others = warnings.showwarning
+
+        def show(text: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, PictureWarning):
+                others(text, category, *where)
+            elif str(text) not in told:
+                told.add(str(text))
+                message(f"warning: {text}")
+
+        warnings.showwarning = show  # type: ignore[assignment]  # the rest is passed on as it comes
+        yield
 
 
 def echo(text: object, nl: bool = True) -> None:

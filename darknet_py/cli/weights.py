@@ -93,13 +93,11 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, diale
     darknet-py run yolov3-csppelee-prn.cfg dog.jpg -w csppelee.conv.160 --allow-partial --conf 0.5
     """
     from ..darknet.compile import compile_file
-    from ..darknet.weights import Header, Weights, read_weights, write_weights
+    from ..darknet.weights import cut_weights
     from ..zoo.find import find_cfg
 
     graph = compile_file(find_cfg(cfg, message), dialect=dialect).check().graph
-    read = read_weights(weights, graph, allow_partial=True)
-    # darknet.c partial: the version it writes is its own, and the count of images starts again
-    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
+    cut_weights(weights, graph, output, layers, replace=replace)
     message(f"{output}: {output.stat().st_size:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")
 
 

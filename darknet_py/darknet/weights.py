@@ -320,6 +320,16 @@ def write_weights(
         raise WeightsError(f"cannot write {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
 
 
+def cut_weights(weights: str | Path, graph: Graph, output: str | Path, layers: int, *, replace: bool = False) -> None:
+    """Write the weights of the first layers of a network to a file of their own, as Darknet's `partial` does.
+
+    So a backbone goes from a classifier to a detector. Raises as `read_weights` and `write_weights` do.
+    """
+    read = read_weights(weights, graph, allow_partial=True)
+    # darknet.c partial: the version it writes is its own, and the count of images starts again
+    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
+
+
 def hash_weights(graph: Graph, weights: Weights) -> str:
     """The SHA-256 of the file that weights were read from, whatever has become of it since."""
     digest = hashlib.sha256()

@@ -22,7 +22,7 @@ from darknet_py.apps.train.broken import NoNumberError
 from darknet_py.apps.train.events import Finished, Resumed, Step
 from darknet_py.darknet.compile import compile_cfg, compile_file
 from darknet_py.darknet.initial import initial_weights
-from darknet_py.darknet.weights import Header, Weights, read_weights, write_weights
+from darknet_py.darknet.weights import cut_weights, read_weights
 from darknet_py.errors import DarknetError, DataError
 from darknet_py.ir.graph import Graph
 
@@ -139,8 +139,7 @@ def begin_with(place: Place, run: Run, budget: Budget, level: int, say: Say) -> 
         final = trained(place, run.backbone, part, data_of(place, run.backbone, part, level), say)
     graph = compile_file(folder / "classifier.cfg").check().graph
     path = place.run(run) / f"{BACKBONE}.conv.{BACKBONE_LAYERS}"
-    read = read_weights(final, graph)
-    write_weights(path, graph, Weights(Header(), read.arrays), upto=BACKBONE_LAYERS, replace=True)
+    cut_weights(final, graph, path, BACKBONE_LAYERS, replace=True)
     return path
 
 

@@ -91,10 +91,12 @@ class OpenVINOSession:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
-        if settings.precision.is_whole and any(op.get_type_name() == ROUNDS for op in self._model.get_ops()):
+        self._kinds = [port.get_element_type().to_dtype() for port in self._model.inputs]
+        ops = self._model.get_ops()
+        if settings.precision.is_whole and any(op.get_type_name() == ROUNDS for op in ops):
             # A file of 8 bits computes as a graph of 8 bits does.
             self._config["INFERENCE_PRECISION_HINT"] = _rest().kind
-        if any(map(_gives_one_number, self._model.get_ops())):
+        if any(map(_gives_one_number, ops)):
             # Its code for fused operations refuses such a product, or ends the process: "Layout rank can't be larger".
             self._config["SNIPPETS_MODE"] = "DISABLE"
         batch = self._model.inputs[0].partial_shape[0]
@@ -130,7 +132,6 @@ class OpenVINOSession:
                 free.put(compiled.create_infer_request())
         except Exception as e:  # as above
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
-        self._kinds = [port.get_element_type().to_dtype() for port in self._model.inputs]
         self._batch, self._free = batch, free
 
 
