@@ -105,7 +105,8 @@ def losses(
     program = open_network(cfg, weights).program().before_heads()
     feed = [np.random.default_rng(0).random((1, *program.contract.shape), np.float32)]
     both = halves(len(dataset))
-    before = [map_on(program, open_session(program.graph), dataset, half.scored) for half in both]
+    whole = open_session(program.graph)
+    before = [map_on(program, whole, dataset, half.scored) for half in both]
     rows: list[dict[str, Any]] = [{"precision": F32, "AP50": before}]
     eights: list[tuple[dict[str, Any], Session]] = []
 
