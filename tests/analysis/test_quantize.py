@@ -12,10 +12,7 @@ from commands import invoke
 from networks import write_classifier, write_detector, write_photos
 
 from darknet_py import export_onnx, load
-from darknet_py.analysis.quantize import Loss, Quantization, loss, quantize, split_pictures
-from darknet_py.backends.backend import available_backends, find_backend
-from darknet_py.backends.precision import Precision
-from darknet_py.backends.session import open_session
+from darknet_py.analysis.quantize import Loss, Quantization, loss, split_pictures
 from darknet_py.darknet.network import open_network
 from darknet_py.errors import DataError
 from darknet_py.ir.int8 import heads
@@ -132,28 +129,6 @@ def test_the_command_prints_the_loss(tmp_path: Path, photos: Path) -> None:
     assert "pictures held out: recall 100.0%, precision 100.0%" in done.stderr
     assert "times as fast as float32" in done.stderr
     assert done.stderr.startswith("calibrating int8 for onnxruntime on 6 pictures of ")
-
-
-@pytest.mark.skipif(
-    "openvino" not in available_backends() or Precision("int8").find_lack(find_backend("openvino")) is not None,
-    reason="needs OpenVINO, and a processor that computes in 8 bits there",
-)
-def test_a_file_for_openvino_is_calibrated_judged_and_run_as_the_graph_is_in_openvino(
-    tmp_path: Path, photos: Path
-) -> None:
-    (cfg := tmp_path / "deeper.cfg").write_text(DEEPER.replace("filters=8", "filters=16"))
-    done = invoke("export", cfg, "-o", tmp_path / "int8.xml", "--int8", photos, "--random-weights", 1)
-    assert done.stderr.startswith("calibrating int8 for openvino on 6 pictures of ")
-    written = load(tmp_path / "int8.xml", quiet=True)
-    assert written.contract.int8 is not None
-    assert Quantization.of(written.contract.int8).runtime == "OpenVINO"
-    program = open_network(cfg, random=1).program()
-    calibration, _ = quantize(program, photos, backend="openvino")
-    feed = [np.random.default_rng(0).random((1, 3, 32, 32), np.float32)]
-    (whole,) = open_session(program.graph).run(feed)
-    (small,) = open_session(program.graph, "openvino", precision=Precision("int8", calibration)).run(feed)
-    assert np.abs(small - whole).max() > 1e-5  # it is not float32
-    assert np.abs(written.session.run(feed)[0] - small).max() < 1e-6
 
 
 def test_with_labels_the_loss_is_told_as_map_and_on_how_few_pictures(tmp_path: Path, photos: Path) -> None:

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from commands import invoke
 from networks import picture, write_detector, write_recurrent
 
 from darknet_py import load
 from darknet_py.analysis.evaluate.loss import PrecisionLoss
+from darknet_py.analysis.quantize import Quantization, quantize
+from darknet_py.backends.backend import available_backends, find_backend
+from darknet_py.backends.precision import Precision
+from darknet_py.backends.session import open_session
+from darknet_py.darknet.network import open_network
 from darknet_py.model import file_precision
 from darknet_py.model.model import Model
 
@@ -195,3 +201,32 @@ def test_a_precision_that_a_network_cannot_have_is_left_out_with_the_reason(tmp_
     )
     assert done.exit_code == 0, done.stderr
     assert "precision: int8 left out: int8 is for networks of single pictures" in done.stderr
+
+
+DEEPER = (
+    "[net]\nwidth=32\nheight=32\nchannels=3\n"
+    + 2 * ("[convolutional]\nfilters=16\nsize=3\nstride=2\npad=1\nactivation=leaky\n")
+    + "[avgpool]\n[connected]\noutput=3\nactivation=linear\n[softmax]\n"
+)
+
+
+@pytest.mark.skipif(
+    "openvino" not in available_backends() or Precision("int8").find_lack(find_backend("openvino")) is not None,
+    reason="needs OpenVINO, and a processor that computes in 8 bits there",
+)
+def test_a_file_for_openvino_is_calibrated_judged_and_run_as_the_graph_is_in_openvino(
+    tmp_path: Path, photos: Path
+) -> None:
+    (cfg := tmp_path / "deeper.cfg").write_text(DEEPER)
+    done = invoke("export", cfg, "-o", tmp_path / "int8.xml", "--int8", photos, "--random-weights", 1)
+    assert done.stderr.startswith("calibrating int8 for openvino on 6 pictures of ")
+    written = load(tmp_path / "int8.xml", quiet=True)
+    assert written.contract.int8 is not None
+    assert Quantization.of(written.contract.int8).runtime == "OpenVINO"
+    program = open_network(cfg, random=1).program()
+    calibration, _ = quantize(program, photos, backend="openvino")
+    feed = [np.random.default_rng(0).random((1, 3, 32, 32), np.float32)]
+    (whole,) = open_session(program.graph).run(feed)
+    (small,) = open_session(program.graph, "openvino", precision=Precision("int8", calibration)).run(feed)
+    assert np.abs(small - whole).max() > 1e-5  # it is not float32
+    assert np.abs(written.session.run(feed)[0] - small).max() < 1e-6
