@@ -53,7 +53,8 @@ def test_inputs_may_lie_in_memory_as_they_like_and_results_are_the_callers_own(g
     images = np.random.default_rng(0).random((2, 1, 3, 6, 8), np.float32)
     first = session.run([images[0]])[0]
     kept = first.copy()
-    for other in (images[0].astype(np.float64), np.asfortranarray(images[0]), images[::-1][1]):
+    (locked := images[0].copy()).flags.writeable = False
+    for other in (images[0].astype(np.float64), np.asfortranarray(images[0]), images[::-1][1], locked):
         assert np.array_equal(session.run([other])[0], kept)
     assert not np.array_equal(session.run([images[1]])[0], kept)
     assert np.array_equal(first, kept)

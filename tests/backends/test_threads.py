@@ -1,4 +1,4 @@
-"""One session, many threads: every back end gives each caller the answer to its own question."""
+"""One session, many threads and inputs: every back end gives each caller the answer to its own question."""
 
 from __future__ import annotations
 
@@ -53,6 +53,18 @@ def check(session: Session, batches: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("backend", ["numpy", *RUNTIMES])
 def test_a_session_is_right_for_many_threads(backend: str) -> None:
     check(open_session(network(NETWORK), backend), (1, 2))
+
+
+@pytest.mark.parametrize("backend", ["numpy", *RUNTIMES])
+def test_inputs_are_not_written_to_and_may_be_read_only(backend: str) -> None:
+    session = open_session(network(NETWORK), backend)
+    image = np.random.default_rng(0).random((1, 3, 16, 24), np.float32)
+    wanted = session.run([image])[-1]
+    before = image.copy()
+    image.flags.writeable = False
+    found = session.run([image])[-1]
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(image, before)
 
 
 @pytest.mark.fault("opencv-threads")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from . import BACKEND
 
 CPU = "CPU"
 ROUNDS = "FakeQuantize"  # OpenVINO's operation that puts numbers on a grid
+SHARED: Final = ("C", "A", "W")  # what an array has to be for a tensor to share it: NumPy's flags
 TELEMETRY = "openvino_telemetry"
 
 
@@ -111,8 +112,9 @@ class OpenVINOSession:
         request = free.get()
         try:
             # By hand: what `infer` does to find out what it was given takes as long as a layer of a small network.
-            given = [np.ascontiguousarray(x, kind) for x, kind in zip(inputs, self._kinds, strict=True)]
-            for i, array in enumerate(given):  # which a tensor that shares it does not keep
+            # A tensor shares no array that is read-only, and does not keep the one that it shares.
+            given = [np.require(x, kind, SHARED) for x, kind in zip(inputs, self._kinds, strict=True)]
+            for i, array in enumerate(given):
                 request.set_input_tensor(i, ov.Tensor(array, shared_memory=True))
             request.infer(share_outputs=True)
             return [np.array(request.get_output_tensor(i).data) for i in range(len(self._model.outputs))]
