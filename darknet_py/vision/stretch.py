@@ -21,10 +21,10 @@ COLOR, MONOCHROME, WITH_ALPHA = 3, 1, 4
 REMAPPED = (COLOR, MONOCHROME, WITH_ALPHA)  # numbers of channels
 BYTE = np.float32(255)  # image.c divides in double; in float32 the quotient is the same for all 256
 TILE = 32  # rows of the result at a time in NumPy
-LARGE_TILE = 64  # in OpenCV, which keeps less of them at a time
+LARGE_TILE = 96  # at most in OpenCV, which keeps less of them at a time
 PLANS = 64  # sizes of pictures that are remembered
 WIDE = 6  # times as wide as the result: from here on it is cheaper to pick the columns of a picture than to convert all
-SMALL = 1 << 15  # `remap` has the numbers of rows and columns in 16 bits (imgwarp.cpp, an assertion)
+SMALL = (1 << 15) - 1  # `remap` takes fewer rows, and fewer columns, than this (imgwarp.cpp, an assertion)
 CLOSE = 1e-6  # as far as a mixed pixel may be from Darknet's, of 1
 
 
@@ -177,9 +177,9 @@ class _Strip:
 
 
 @lru_cache(PLANS)
-def _strips(old: int, part: AxisPart) -> tuple[_Strip, ...]:
+def _strips(old: int, part: AxisPart, most: int) -> tuple[_Strip, ...]:
     strips = []
-    for tile in _tiles(old, part, LARGE_TILE):
+    for tile in _tiles(old, part, most):
         count = len(tile.places) // 2
         far = tile.parts[count:]
         parts = tile.parts[:count] + far
@@ -200,16 +200,21 @@ def _across(old: int, part: AxisPart) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: AxisPart, columns: AxisPart) -> None:
-    """`stretch` by OpenCV, for images of one, three or four channels."""
+    """`stretch` by OpenCV, for images of one, three or four channels.
+
+    `remap` gets the places of a strip as one line: it shares lines out to OpenCV's threads, which fall asleep while the
+    strip after it is converted, and to wake them for each takes longer than they save.
+    """
     import cv2
 
-    strips = _strips(image.shape[0], rows)
+    tall = max(1, min(LARGE_TILE, rows.count, (SMALL - 1) // columns.count))
+    strips = _strips(image.shape[0], rows, tall)
     taken, x = _across(image.shape[1], columns)
     width = image.shape[1] if taken is None else len(taken)
     channels = image.shape[2]
     # Four channels are mixed at once, and in half the time of three.
     depth = MONOCHROME if channels == MONOCHROME else WITH_ALPHA
-    at = _memory.array("at", 2, min(LARGE_TILE, rows.count), columns.count)
+    at = _memory.array("at", 2, tall, columns.count)
     at[0] = x
     each = [number for channel in range(channels) for number in (channel, channel)]
     for strip in strips:
@@ -224,7 +229,9 @@ def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: AxisPart, col
         count = len(strip.y)
         at[1, :count] = strip.y
         mixed = _memory.array("across", count, columns.count, depth)
-        cv2.remap(some, at[0, :count], at[1, :count], cv2.INTER_LINEAR, dst=mixed, borderMode=cv2.BORDER_REPLICATE)
+        x_line, y_line = at[:, :count].reshape(2, 1, -1)
+        line = mixed.reshape(1, -1, depth)
+        cv2.remap(some, x_line, y_line, cv2.INTER_LINEAR, dst=line, borderMode=cv2.BORDER_REPLICATE)
         found = planes[:channels, strip.rows]
         cv2.mixChannels([mixed], list(found), each)
         if image.dtype == np.uint8:

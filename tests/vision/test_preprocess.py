@@ -120,6 +120,16 @@ def test_photos_of_usual_sizes_are_within_a_millionth(size: tuple[int, int], net
         assert np.abs(ways[0] - ways[1]).max() <= 3e-7
 
 
+@pytest.mark.parametrize("width", [32766, 32767, 32768])
+@pytest.mark.parametrize(("is_net", "height"), [(True, 3), (False, 3), (True, 1)])
+def test_pictures_and_networks_are_as_wide_as_they_like(width: int, is_net: bool, height: int) -> None:
+    """At what `remap` takes at most, which is of the picture, of the network and of a strip of it."""
+    have, want = ((5, 40), (height, width)) if is_net else ((5, width), (height, 40))
+    parts = [stretch.AxisPart(n, 0, n) for n in want]
+    got = to_input(photo(*have), (3, *want))
+    assert np.abs(got - in_one_piece(photo(*have), *parts)).max() <= stretch.CLOSE
+
+
 def resize_image_to(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return to_input(image, shape)
 
