@@ -231,7 +231,7 @@ MANY_PICTURES = {
     },
 }  # fmt: skip
 AROUND = {
-    "is exact": True, "resizes": {"a photo to 320": {"ratio": 1.7, "off": 1.8e-7}},
+    "is exact": True, "resizes": {"a photo to 320": {"ratio": 1.7, "wall": 2.5, "off": 1.8e-7}},
     "imports": {"packages": {"numpy": 60.0}, "modules": {"darknet_py.errors": 1.5}, "count": 79},
 }  # fmt: skip
 
@@ -341,7 +341,7 @@ def test_the_report_has_many_pictures_and_what_is_around_the_network() -> None:
     text = markdown({**result, "bars": bars(result)})
     assert f"| {OURS} | 100.0 | 10.00 | 10.00 | 1,234 |" in text
     assert "a pool: the process ended with -9" in text
-    assert "| a photo to 320 | 1.70 | 1.8e-07 |" in text
+    assert "| a photo to 320 | 1.70 | 2.50 | 1.8e-07 |" in text
     assert "79 modules of ours" in text
 
 

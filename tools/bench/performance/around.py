@@ -1,11 +1,13 @@
 """What is around the network, in a process of its own: the resize beside OpenCV's, and what the first picture imports.
 
-Decision: processor seconds of one thread, the least of many turns: what a machine does beside that does not count.
+Decision: processor seconds of one thread, which what a machine does beside does not change; and wall time with all of
+OpenCV's threads, or it would not be seen what it takes to wake them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -31,7 +33,6 @@ LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
 
 def resizes() -> dict[str, dict[str, float]]:
     """The time of the resize as a part of `blobFromImage`'s, and how far its numbers are from Darknet's, by size."""
-    cv2.setNumThreads(1)
     found = {}
     for title, (height, width) in PHOTOS.items():
         rng = np.random.default_rng(0)
@@ -45,18 +46,29 @@ def _resize(photo: np.ndarray, size: int) -> dict[str, float]:
     out, exact = (np.empty((3, size, size), np.float32) for _ in range(2))
     whole = AxisPart(size, 0, size)
     stretch_in_numpy(photo, exact[::-1], whole, whole)
-    ratios = []
-    for _ in range(TURNS):
-        ours = _seconds(lambda: to_input(photo, out.shape, bgr=True, out=out))
-        theirs = _seconds(lambda: cv2.dnn.blobFromImage(photo, 1 / 255, (size, size), swapRB=True))
-        ratios.append(ours / theirs)
-    return {"ratio": median(ratios), "off": float(np.abs(out - exact).max())}
+
+    def ours() -> None:
+        to_input(photo, out.shape, bgr=True, out=out)
+
+    def theirs() -> None:
+        cv2.dnn.blobFromImage(photo, 1 / 255, (size, size), swapRB=True)
+
+    cv2.setNumThreads(1)
+    ratio = _ratio(ours, theirs, time.thread_time)
+    cv2.setNumThreads(os.cpu_count() or 1)
+    return {
+        "ratio": ratio, "wall": _ratio(ours, theirs, time.perf_counter), "off": float(np.abs(out - exact).max()),
+    }  # fmt: skip
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.thread_time()
+def _ratio(ours: Callable[[], None], theirs: Callable[[], None], clock: Callable[[], float]) -> float:
+    return median(_seconds(ours, clock) / _seconds(theirs, clock) for _ in range(TURNS))
+
+
+def _seconds(call: Callable[[], None], clock: Callable[[], float]) -> float:
+    start = clock()
     call()
-    return time.thread_time() - start
+    return clock() - start
 
 
 def imports(command: Sequence[str]) -> dict[str, Any]:

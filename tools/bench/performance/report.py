@@ -147,14 +147,18 @@ def _throughput(one: Result) -> str:
 def _around(found: Result) -> str:
     if not found:
         return ""
-    resizes = [[title, f"{one['ratio']:.2f}", f"{one['off']:.1e}"] for title, one in found["resizes"].items()]
+    resizes = [
+        [title, f"{one['ratio']:.2f}", f"{one['wall']:.2f}", f"{one['off']:.1e}"]
+        for title, one in found["resizes"].items()
+    ]  # fmt: skip
     imports = found["imports"]
     parts = [
         [name, f"{ms:.1f}"] for kind in ("packages", "modules") for name, ms in imports[kind].items()
     ]  # fmt: skip
     return (
-        "## Around the network\n\nThe resize, in processor seconds of one thread, as a part of `blobFromImage`'s; and "
-        f"how far its numbers are from Darknet's.\n\n{table(['photo', 'part', 'off by'], resizes)}\n\nWhat "
+        "## Around the network\n\nThe resize as a part of `blobFromImage`'s, in processor seconds of one thread and in "
+        "wall time with OpenCV's threads; and how far its numbers are from Darknet's.\n\n"
+        f"{table(['photo', 'one thread', 'wall', 'off by'], resizes)}\n\nWhat "
         f"`darknet-py run` imports for one picture, {imports['count']} modules of ours among it: the least of several "
         f"starts.\n\n{table(['package, or module of ours', 'ms'], parts)}"
     )
