@@ -136,8 +136,9 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
-        if inputs.shape[1:] != self.contract.shape:
-            raise DataError(f"the network wants inputs of (n, *{self.contract.shape}), not {inputs.shape}")
+        given = inputs.shape if isinstance(inputs, np.ndarray) else type(inputs).__name__
+        if given[1:] != self.contract.shape or not given[0]:
+            raise DataError(f"the network wants an array of inputs (n, *{self.contract.shape}), not {given}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
         results = self.session.run([inputs, *states])

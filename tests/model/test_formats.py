@@ -309,6 +309,14 @@ def test_the_arrays_of_one_format_are_not_written_over_those_of_another(tmp_path
         find_format(tmp_path / "a.xml").write(open_network(cfg), tmp_path / "a.xml")
 
 
+def test_a_file_of_openvino_without_the_other_one_says_which(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    export(write_detector(tmp_path), tmp_path / "a.xml")
+    (tmp_path / "a.bin").unlink()
+    with pytest.raises(DarknetError, match=r"a\.xml belong beside it, and there is no a\.bin: copy both"):
+        load(tmp_path / "a.xml")
+
+
 def test_an_existing_file_of_the_users_stays(tmp_path: Path) -> None:
     cfg = write_detector(tmp_path)
     (tmp_path / "a.json").write_text("mine")

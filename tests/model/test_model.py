@@ -353,9 +353,18 @@ def test_a_recurrent_network_remembers_until_reset(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_forward_wants_the_networks_shape(model: Model) -> None:
-    with pytest.raises(DataError, match="wants inputs of"):
-        model.forward(np.zeros((1, 3, 8, 8), np.float32))
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        (np.zeros((1, 3, 8, 8), np.float32), r"not \(1, 3, 8, 8\)"),
+        (np.zeros((0, 3, 32, 32), np.float32), r"not \(0, 3, 32, 32\)"),
+        ([[[1.0]]], "not list"),
+        (None, "not NoneType"),
+    ],
+)
+def test_forward_wants_an_array_of_the_networks_shape(model: Model, inputs: Any, told: str) -> None:
+    with pytest.raises(DataError, match=f"wants an array of inputs .*{told}"):
+        model.forward(inputs)
 
 
 @pytest.mark.parametrize("boxes", ["raw", "decoded", "nms", "padded"])

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...errors import BackendError
+from ...files import is_file
 from ...ir.graph import Graph
 from ...ir.int8 import plan
 from ...onnx.emitter import Emitter
@@ -91,7 +92,7 @@ class OpenVINOSession:
         try:
             self._model = self._core.read_model(model)
         except Exception as e:  # OpenVINO's are plain RuntimeErrors
-            raise BackendError(f"OpenVINO refuses the network: {e}") from e
+            raise BackendError(f"OpenVINO refuses the network: {_without_weights(model) or e}") from e
         self._kinds = [port.get_element_type().to_dtype() for port in self._model.inputs]
         ops = self._model.get_ops()
         if settings.precision.is_whole and any(op.get_type_name() == ROUNDS for op in ops):
@@ -135,6 +136,13 @@ class OpenVINOSession:
         except Exception as e:  # as above
             raise BackendError(f"OpenVINO refuses the network: {e}") from e
         self._batch, self._free = batch, free
+
+
+def _without_weights(model: bytes | Path) -> str:
+    """In words, that a file of OpenVINO lacks the file of its weights; nothing where it has it."""
+    if not isinstance(model, Path) or model.suffix.lower() != ".xml" or is_file(beside := model.with_suffix(".bin")):
+        return ""
+    return f"the weights of {model} belong beside it, and there is no {beside.name}: copy both files"
 
 
 def _rest() -> Precision:
