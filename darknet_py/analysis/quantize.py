@@ -177,7 +177,7 @@ def split_pictures(images: str | Path) -> tuple[list[Found], list[Found]]:
     if not others:
         for file in files:
             list(pictures(file, 3))  # what is none, or is not there, is told as that
-        raise DataError(f"{images} is one picture: int8 needs one to calibrate with and one to measure the loss with")
+        raise DataError(f"{images}: that is one picture; int8 needs one to calibrate with and one to measure the loss")
     return others, held_out
 
 

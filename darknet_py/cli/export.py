@@ -47,7 +47,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
     "fastest here that loses at most --max-loss.",
 )
 @click.option("--data", metavar="PICTURES",
-              help="Pictures for --precision int8 and auto: a folder, a list or a glob; best with labels.")  # fmt: skip
+              help="Pictures for --precision int8, auto: a .data file, list, folder, glob; best labelled.")  # fmt: skip
 @click.option("--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
               help="How much mAP --precision auto may cost (default: 0.005).")  # fmt: skip
 @click.option("--half", is_flag=True, help="The same as --precision f16.")

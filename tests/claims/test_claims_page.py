@@ -390,3 +390,15 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     assert not [*(tmp_path / "quick/runs").glob("*/backup/*.state")]  # what was measured is let go of
     # A second call finds all of it there.
     assert program.main(["--quick", "--out", str(tmp_path), "--only", "trainings"]) == 0
+
+
+def test_no_trainings_side_by_side_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program.main(["--time", "--jobs", "0"])
+    assert "--jobs: 1 at least" in capsys.readouterr().err
+
+
+def test_the_page_counts_the_verdicts_of_all_claims() -> None:
+    found = made_up()
+    (counts,) = re.findall(r"^The verdicts of all (\d+) claims: (.+?)\.$", page(found), re.MULTILINE | re.DOTALL)
+    assert int(counts[0]) == len([*claims(found)]) == sum(map(int, re.findall(r" (\d+)(?:,|$)", counts[1])))

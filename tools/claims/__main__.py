@@ -37,7 +37,10 @@ STOPPED = 130  # exit status after Ctrl-C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked; 0 if it went well."""
-    given = _options().parse_args(arguments)
+    options = _options()
+    given = options.parse_args(arguments)
+    if given.jobs < 1:  # it would wait for ever
+        options.error("--jobs: 1 at least")
     if given.worker:
         return _work(given)
     if given.time:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from textwrap import wrap
 
 from tools.markdown import table
 
@@ -26,15 +28,18 @@ stands in [PREDICTIONS.md](../tools/claims/PREDICTIONS.md) since before anything
 {classifier:,} and {detector:,} iterations, three seeds, everything on two processor cores. A detector begins with the
 backbone of the classifier `csppelee` of its seed, as detectors of Darknet do. Figures are means with a 95 % interval
 of Student's t, of seeds that are judged on the same pictures; "holds" in small means that the interval of
-the difference, seed by seed, lies on the paper's side of 0, and says nothing of its size. If nothing differed, about
-{chance:.0f} of the {comparisons} comparisons after training would still not hold 0, by chance. Nothing is judged before
-all three seeds are there, or where one of them failed.
+the difference, seed by seed, lies on the paper's side of 0, and says nothing of its size. A claim of several
+comparisons holds in part if at least one of them holds. If nothing differed, about {chance:.0f} of the {comparisons}
+comparisons after training would still have an interval without 0, by chance. Nothing is judged before all three seeds
+are there, or where one of them failed.
 
 `make claims` computes what can be computed, trains what is missing, and writes this page; it goes on where it was
-stopped, and `python -m tools.claims --hours 1` begins no training after an hour. A figure that was not measured says
-"{not_run}", one that lacks seeds of how many it is, and "{failed}" stands where a training came to numbers that are
-none. `python -m tools.claims --out FOLDER` measures everything again, into a page of its own. The trainings take
+stopped, and `make claims HOURS=1` begins no training after an hour. "{not_run}" and "1 of 3 seeds" stand where
+trainings are missing, "{failed}" where one ended in infinite numbers or none. `python -m tools.claims --out FOLDER`
+measures everything again, into a page of its own. The trainings take
 {cost}
+
+{verdicts}
 """
 TRIAL = """**A page of `--quick`, which tests the program: trainings of a few iterations, whose figures mean nothing.**
 
@@ -43,6 +48,7 @@ TITLES = {"cosine": "cosine", "cka": "CKA", "rank": "rank", "shared": "shared en
 SECONDS = {"classifier": 0.24, "detector": 0.75}  # for an iteration, measured with one thread
 AFTER = 40  # seconds of a training that are no iterations: to start, and to measure what it came to; about
 CORES = 2
+WIDTH = 120  # of a line
 
 
 def page(found: Results) -> str:
@@ -51,7 +57,7 @@ def page(found: Results) -> str:
     compared = len({(row.measure, row.larger, row.smaller) for row in rows})  # one is part of two predictions
     head = INTRODUCTION.format(
         classifier=FULL.classifier.iterations, detector=FULL.detector.iterations, cost=night(), not_run=NOT_RUN,
-        failed=FAILED, comparisons=compared, chance=compared / 20,
+        failed=FAILED, comparisons=compared, chance=compared / 20, verdicts=_verdicts(found),
     )  # fmt: skip
     trial = TRIAL if found.budget == QUICK else ""
     return "\n\n".join([trial + head.rstrip(), _claims(found), *(s.rstrip() for s in _sections(found))]) + "\n"
@@ -72,6 +78,13 @@ def night() -> str:
     return f"{' + '.join(said)}\nof a core = {hours:.1f} hours of one, {hours / CORES:.1f} of two."
 
 
+def _verdicts(found: Results) -> str:
+    """How many claims have which verdict, the most frequent first."""
+    counts = Counter(claim.verdict for claim in claims(found))
+    said = ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common())
+    return "\n".join(wrap(f"The verdicts of all {counts.total()} claims: {said}.", WIDTH))
+
+
 def _claims(found: Results) -> str:
     rows = ((c.where, c.said, " ".join(c.measured.split()), f"**{c.verdict}**") for c in claims(found))
     return table(("where", "claim", "measured here", ""), rows, words=4)
@@ -81,7 +94,7 @@ def _sections(found: Results) -> Iterator[str]:
     yield "## Duplicate gradients\n\n" + _GRADIENTS
     yield _gradient_table(found, trained=True)
     yield _gradient_table(found, trained=False)
-    yield "Along the training:"
+    yield f"Along the training (pictures of level {_level(found)}, at iteration 0 too):"
     yield from (_course(found, measure) for measure in TITLES)
     yield _predictions(found)
     yield "## Table 1 in small\n\n" + _LEVEL.format(level=_level(found)) + _table1(found)
@@ -102,7 +115,7 @@ than one layer; each from 0 to 1. Random gradients are the less alike the more c
 whose blocks are wider are closer to 0 whatever they learn: of a difference between two networks, what those of random
 numbers differ by is shape, not duplication.
 """
-_LEVEL = "Level of the pictures: {level}. Top-1 in percent, of pictures that were not learned.\n\n"
+_LEVEL = "Difficulty of the pictures: level {level} of 1 to 4. Top-1 in percent, of pictures that were not learned.\n\n"
 _TX2 = (
     ("YOLOv3-tiny", 416, 37), ("YOLOv3-tiny-PRN", 416, 49), ("CSPPeleeNet Ref.-EFM (SAM)", 320, 41),
     ("CSPDenseNet Ref.-EFM (SAM)", 320, 49), ("CSPPeleeNet Ref.-PRN (3l)", 320, 38), ("CSPPeleeNet Ref.-PRN", 320, 52),
@@ -232,10 +245,19 @@ def _speeds(found: Results) -> str:
 
 _OUTCOMES = {HOLDS: "slower than SPP", FAILS: "faster than SPP", ALIKE: "too near to SPP to tell them apart"}
 _SAM = """
+The bound is a sum over layers, as `darknet-py bench --layers` has it: the operations at the speed of the machine's own
+matrix product, or the bytes at that of a copy, whichever takes longer. Winograd's method needs fewer operations than
+are counted, so a head can be quicker than its bound.
+
 SAM is {outcome} here; that it is faster was the paper's reason for its final choice. Its head has more to compute and
 more to move: three 1x1 convolutions of 128 and 256 channels, three gates and three products, against a 1x1 convolution
 less, two max-outs and three pools on 13x13 cells.
 """
+
+
+_WHOLE = (
+    'Pixels that a cell sees through its windows; "and whole" is the rest of the picture, by a global average pool.'
+)
 
 
 def _computed() -> str:
@@ -252,4 +274,5 @@ def _computed() -> str:
         numbers = (computed.total(name).cio, access.moved, access.least)
         moved.append((name, *(f"{n / 1e6:.1f}" for n in numbers), f"{access.moved / access.least:.3f}"))
     head = ("network", "CIO, M", "memory access with weights, M", "its bound, M", "times the bound")
-    return table(("detector at 416", "a cell of each head sees", "anchors"), seen, 3) + "\n\n" + table(head, moved)
+    return "\n\n".join((_WHOLE, table(("detector at 416", "a cell of each head sees", "anchors"), seen, 3),
+                        table(head, moved)))  # fmt: skip

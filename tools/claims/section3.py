@@ -72,7 +72,7 @@ def _fusion(found: Results) -> Iterator[Claim]:
     )  # fmt: skip
     yield Claim(
         "3.1, Fig. 4", "fusion first loses 1.5 points for 26 %",
-        f"Our reconstruction saves {percent(c.less('csppelee-fusion-first', 'pelee'))}: no regular network that is a "
+        f"Ours saves {percent(c.less('csppelee-fusion-first', 'pelee'))}: no regular network that is a "
         "fusion first by the paper's definition costs what Table 1 says. Top-1 in small: "
         f"{points(first)}.", in_small(outcome(first, -1.5)),
     )  # fmt: skip

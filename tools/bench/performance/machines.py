@@ -64,7 +64,8 @@ def side_by_side(results: Sequence[Result], folder: str) -> str:
 # Performance, machine by machine
 
 Written by `python -m tools.bench.performance --write` (`make bench`), which measures the machine that it runs on and
-leaves the results of the others as they are. Ratios are of contestants in one run; **bold** misses its bar.
+leaves the results of the others as they are. Ratios are of contestants in one run; **bold** misses its bar,
+and nothing stands where a bar is newer than the last run.
 
 {listed}
 
