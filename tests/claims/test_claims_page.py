@@ -24,8 +24,14 @@ from tools.claims.claims import claims
 from tools.claims.detectors import ALIKE, ONCE
 from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, QUICK, RESIDUAL
 from tools.claims.page import night, page
-from tools.claims.place import Place, gathered, settle
-from tools.claims.predictions import accuracy_predictions, gradient_predictions, order_prediction
+from tools.claims.place import LAST, Place, gathered, settle
+from tools.claims.predictions import (
+    accuracy_predictions,
+    falling,
+    gradient_predictions,
+    order_by_loss,
+    order_prediction,
+)
 from tools.claims.results import NOT_RUN, Results
 from tools.claims.statistics import (
     FAILED,
@@ -54,7 +60,7 @@ def made_up() -> Results:
     runs = {}
     for run in FULL.runs():
         states = {str(i): {m: float(chance.uniform(0.2, 0.9)) for m in MEASURES} for i in FULL.classifier.snapshots}
-        own = {"top1": float(chance.uniform(0.6, 0.9)), "duplication": states}
+        own = {"top1": float(chance.uniform(0.6, 0.9)), "loss": float(chance.uniform(0.4, 2)), "duplication": states}
         measured = own if run.kind == "classifier" else {"AP": float(chance.uniform()), "AP50": 0.5}
         runs[run.key] = {"budget": asdict(FULL.part(run.kind)), "level": LEVEL, **measured}
     untrained = {n: {str(s): dict.fromkeys(MEASURES, 0.5) for s in FULL.seeds} for n in FULL.classifiers}
@@ -170,7 +176,7 @@ def test_a_claim_of_several_things_holds_only_if_all_do() -> None:
 
 def test_runs_on_pictures_of_another_level_are_not_shown() -> None:
     found = replace(made_up(), level=LEVEL + 1)
-    assert {key for key in found.trainings if not key.startswith("yolov3")} == set()
+    assert found.trainings == {}  # of detectors neither: their backbones learned those pictures
     assert found.mean("pelee", "top1") == NOT_RUN
 
 
@@ -192,6 +198,19 @@ def test_what_a_worker_measured_is_among_the_results_whatever_became_of_the_othe
     assert {*found.trainings} == {"pelee-s0", "spelee-s2"}
     assert found.trainings["pelee-s0"]["top1"] == 0.5
     assert gathered(Results(), Place(tmp_path)).level == LEVEL
+
+
+def test_the_loss_is_that_of_the_last_iterations_of_a_log(tmp_path: Path) -> None:
+    """The first twenty are left out, and so is what is no iteration; of a run that failed nothing is told."""
+    place, run = a_place(tmp_path, LEVEL), next(FULL.runs())
+    place.log(run).parent.mkdir(parents=True)
+    steps = [{"event": "step", "iteration": i, "loss": 9.0 if i <= 20 else 0.25 * (i % 2)} for i in range(1, LAST + 21)]
+    events = [{"event": "began"}, *steps, {"event": "finished", "iteration": LAST + 20}]
+    place.log(run).write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    assert gathered(Results(), place).trainings[run.key]["loss"] == pytest.approx(0.125)
+    place.result(run).write_text(json.dumps(failed(run.key)))
+    assert "loss" not in gathered(Results(), place).trainings[run.key]
+    assert gathered(Results(), place).failures()
 
 
 def test_a_folder_of_another_level_or_budget_is_not_mixed_in(tmp_path: Path) -> None:
@@ -231,7 +250,9 @@ def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is()
     }  # fmt: skip
     text = page(Results(runs, level=LEVEL, budget=QUICK))
     assert text.startswith("**A page of `--quick`")
-    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert re.search(
+        r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d\d\.\d \(one seed\) \| \d\.\d+ \(one seed\) \|$", text, re.MULTILINE
+    )
     assert "--quick" not in page(made_up())
 
 
@@ -327,6 +348,23 @@ def test_an_order_is_compared_seed_by_seed() -> None:
     assert row.outcome == UNSETTLED
 
 
+def test_who_comes_less_far_has_the_larger_loss_and_the_smaller_top1() -> None:
+    """With the reverse order of losses in every seed τ is -1; without losses there is none."""
+    runs = {
+        f"{name}-s{seed}": {
+            "budget": asdict(FULL.classifier), "level": LEVEL, "top1": 0.5 + i / 100, "loss": 2 - i / 100,
+            "duplication": {"300": {"cka": 0.5}, "1200": {"cka": 0.4 if i < 5 else 0.6}},
+        }
+        for i, name in enumerate(CLASSIFIERS) for seed in range(3)
+    }  # fmt: skip
+    found = order_by_loss(Results(runs, level=LEVEL))
+    assert isinstance(found, Estimate)
+    assert (found.mean, found.half) == (-1, 0)
+    assert order_by_loss(Results()) == NOT_RUN
+    assert falling(Results(runs, level=LEVEL), 300) == "5 of 12"
+    assert falling(Results(), 300) == "0 of 0"
+
+
 def test_gradients_along_the_training_are_shown() -> None:
     found = made_up()
     text = page(found)
@@ -385,7 +423,9 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     assert not [run for run in kept["runs"].values() if "failed" in run]
     assert "yolov3-csppelee-efm" in kept["speeds"]["rows"]
     text = (tmp_path / "quick" / "CLAIMS.md").read_text(encoding="utf-8")
-    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d+\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert re.search(
+        r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d+\.\d \(one seed\) \| \d\.\d+ \(one seed\) \|$", text, re.MULTILINE
+    )
     assert {path.suffix for path in (tmp_path / "quick/runs/csppelee-s0/backup").iterdir()} >= {".weights"}
     assert not [*(tmp_path / "quick/runs").glob("*/backup/*.state")]  # what was measured is let go of
     # A second call finds all of it there.
