@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.errors import DataError
+from darknet_py.errors import DarknetError, DataError
 from tools.claims import __main__ as program
 from tools.claims import claim, computed, gradients, grid, memory, predictions, results, statistics
 from tools.claims import page as page_module
@@ -46,6 +46,7 @@ from tools.claims.statistics import (
     together,
     verdict,
 )  # fmt: skip
+from tools.claims.trial import faults
 
 MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka", "random_rank")
 IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, UNSETTLED, PARTLY)}
@@ -411,6 +412,70 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     found.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == found
     assert Results.read(tmp_path / "none.json") == Results()
+
+
+# -- what a trial must find --------------------------------------------------------------------------------------
+
+
+def a_trial() -> Results:
+    """A trial that went well."""
+    state = dict.fromkeys(MEASURES, 0.5)
+    own = {
+        "classifier": {"top1": 0.0, "duplication": {str(i): state for i in QUICK.classifier.snapshots}},
+        "detector": {"AP": 0.0, "AP50": 0.0, "mAP": 0.0},
+    }
+    runs = {
+        run.key: {"budget": asdict(QUICK.part(run.kind)), "level": 0, "loss": 3.6, **own[run.kind]}
+        for run in QUICK.runs()
+    }
+    untrained = {name: {"0": state} for name in QUICK.classifiers}
+    times = {"ms": 1.0, "low": 1.0, "high": 1.0, "head_ms": 1.0, "bound_ms": 1.0, "rounds": [1.0]}
+    speeds = {"rows": dict.fromkeys(ONCE, times), "threads": 2, "cpu": "a processor", "load": 0.0}
+    return Results(runs, untrained, speeds, 0, QUICK)
+
+
+def test_a_trial_that_went_well_has_no_faults() -> None:
+    assert faults(a_trial()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"top1": None}, ["csppelee-s0: top1 is None"]),
+        ({"top1": 1.5}, ["csppelee-s0: top1 is 1.5"]),
+        ({"loss": math.inf}, ["csppelee-s0: its loss is inf"]),
+        ({"failed": "the loss is no number\nhint: …"}, ["csppelee-s0 failed: the loss is no number"]),
+        ({"budget": {}}, ["csppelee-s0 was not trained"]),
+        ({"duplication": {}}, ["csppelee-s0: its gradients were measured after iterations none"]),
+        (
+            {"duplication": {str(i): dict.fromkeys(MEASURES, 0.4) for i in QUICK.classifier.snapshots}},
+            [f"csppelee-s0: {m} at its beginning is 0.4, and measured alone 0.5" for m in MEASURES],
+        ),
+    ],
+)
+def test_a_trial_says_what_it_did_not_find(change: dict[str, object], said: list[str]) -> None:
+    found = a_trial()
+    runs = {**found.runs, "csppelee-s0": {**found.runs["csppelee-s0"], **change}}
+    assert faults(replace(found, runs=runs)) == said
+
+
+def test_a_trial_misses_speeds_and_gradients_before_training() -> None:
+    said = faults(replace(a_trial(), untrained={}, speeds={}))
+    assert said[0] == "csppelee-s0: its gradients were not measured before training"
+    assert said[-len(ONCE) :] == [f"{name}: its speed was not measured" for name in ONCE]
+
+
+def test_quick_ends_badly_where_a_training_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = a_trial()
+    folder = tmp_path / "quick"
+    folder.mkdir()
+    monkeypatch.setattr(program, "_train", lambda *_: [])
+    found.write(folder / "results.json")
+    assert program.main(["--quick", "--out", str(tmp_path)]) == 0
+    runs = {**found.runs, "csresnet10-s0": {**found.runs["csresnet10-s0"], "failed": "the loss is no number"}}
+    replace(found, runs=runs).write(folder / "results.json")
+    with pytest.raises(DarknetError, match="the trial did not find what it must:\n  csresnet10-s0 failed: the loss is"):
+        program.main(["--quick", "--out", str(tmp_path)])
 
 
 @pytest.mark.heavy
