@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.errors import DataError
+from darknet_py.errors import DarknetError, DataError
 from tools.claims import __main__ as program
 from tools.claims import claim, computed, gradients, grid, memory, predictions, results, statistics
 from tools.claims import page as page_module
@@ -24,8 +24,14 @@ from tools.claims.claims import claims
 from tools.claims.detectors import ALIKE, ONCE
 from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, QUICK, RESIDUAL
 from tools.claims.page import night, page
-from tools.claims.place import Place, gathered, settle
-from tools.claims.predictions import accuracy_predictions, gradient_predictions, order_prediction
+from tools.claims.place import LAST, Place, gathered, settle
+from tools.claims.predictions import (
+    accuracy_predictions,
+    falling,
+    gradient_predictions,
+    order_by_loss,
+    order_prediction,
+)
 from tools.claims.results import NOT_RUN, Results
 from tools.claims.statistics import (
     FAILED,
@@ -40,6 +46,7 @@ from tools.claims.statistics import (
     together,
     verdict,
 )  # fmt: skip
+from tools.claims.trial import faults
 
 MEASURES = ("cosine", "cka", "rank", "shared", "random_cosine", "random_cka", "random_rank")
 IN_SMALL = {f"in small: {said}" for said in (HOLDS, FAILS, UNSETTLED, PARTLY)}
@@ -54,7 +61,7 @@ def made_up() -> Results:
     runs = {}
     for run in FULL.runs():
         states = {str(i): {m: float(chance.uniform(0.2, 0.9)) for m in MEASURES} for i in FULL.classifier.snapshots}
-        own = {"top1": float(chance.uniform(0.6, 0.9)), "duplication": states}
+        own = {"top1": float(chance.uniform(0.6, 0.9)), "loss": float(chance.uniform(0.4, 2)), "duplication": states}
         measured = own if run.kind == "classifier" else {"AP": float(chance.uniform()), "AP50": 0.5}
         runs[run.key] = {"budget": asdict(FULL.part(run.kind)), "level": LEVEL, **measured}
     untrained = {n: {str(s): dict.fromkeys(MEASURES, 0.5) for s in FULL.seeds} for n in FULL.classifiers}
@@ -170,7 +177,7 @@ def test_a_claim_of_several_things_holds_only_if_all_do() -> None:
 
 def test_runs_on_pictures_of_another_level_are_not_shown() -> None:
     found = replace(made_up(), level=LEVEL + 1)
-    assert {key for key in found.trainings if not key.startswith("yolov3")} == set()
+    assert found.trainings == {}  # of detectors neither: their backbones learned those pictures
     assert found.mean("pelee", "top1") == NOT_RUN
 
 
@@ -192,6 +199,19 @@ def test_what_a_worker_measured_is_among_the_results_whatever_became_of_the_othe
     assert {*found.trainings} == {"pelee-s0", "spelee-s2"}
     assert found.trainings["pelee-s0"]["top1"] == 0.5
     assert gathered(Results(), Place(tmp_path)).level == LEVEL
+
+
+def test_the_loss_is_that_of_the_last_iterations_of_a_log(tmp_path: Path) -> None:
+    """The first twenty are left out, and so is what is no iteration; of a run that failed nothing is told."""
+    place, run = a_place(tmp_path, LEVEL), next(FULL.runs())
+    place.log(run).parent.mkdir(parents=True)
+    steps = [{"event": "step", "iteration": i, "loss": 9.0 if i <= 20 else 0.25 * (i % 2)} for i in range(1, LAST + 21)]
+    events = [{"event": "began"}, *steps, {"event": "finished", "iteration": LAST + 20}]
+    place.log(run).write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    assert gathered(Results(), place).trainings[run.key]["loss"] == pytest.approx(0.125)
+    place.result(run).write_text(json.dumps(failed(run.key)))
+    assert "loss" not in gathered(Results(), place).trainings[run.key]
+    assert gathered(Results(), place).failures()
 
 
 def test_a_folder_of_another_level_or_budget_is_not_mixed_in(tmp_path: Path) -> None:
@@ -231,7 +251,9 @@ def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is()
     }  # fmt: skip
     text = page(Results(runs, level=LEVEL, budget=QUICK))
     assert text.startswith("**A page of `--quick`")
-    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d\d\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert re.search(
+        r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d\d\.\d \(one seed\) \| \d\.\d+ \(one seed\) \|$", text, re.MULTILINE
+    )
     assert "--quick" not in page(made_up())
 
 
@@ -327,6 +349,23 @@ def test_an_order_is_compared_seed_by_seed() -> None:
     assert row.outcome == UNSETTLED
 
 
+def test_who_comes_less_far_has_the_larger_loss_and_the_smaller_top1() -> None:
+    """With the reverse order of losses in every seed τ is -1; without losses there is none."""
+    runs = {
+        f"{name}-s{seed}": {
+            "budget": asdict(FULL.classifier), "level": LEVEL, "top1": 0.5 + i / 100, "loss": 2 - i / 100,
+            "duplication": {"300": {"cka": 0.5}, "1200": {"cka": 0.4 if i < 5 else 0.6}},
+        }
+        for i, name in enumerate(CLASSIFIERS) for seed in range(3)
+    }  # fmt: skip
+    found = order_by_loss(Results(runs, level=LEVEL))
+    assert isinstance(found, Estimate)
+    assert (found.mean, found.half) == (-1, 0)
+    assert order_by_loss(Results()) == NOT_RUN
+    assert falling(Results(runs, level=LEVEL), 300) == "5 of 12"
+    assert falling(Results(), 300) == "0 of 0"
+
+
 def test_gradients_along_the_training_are_shown() -> None:
     found = made_up()
     text = page(found)
@@ -375,6 +414,70 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert Results.read(tmp_path / "none.json") == Results()
 
 
+# -- what a trial must find --------------------------------------------------------------------------------------
+
+
+def a_trial() -> Results:
+    """A trial that went well."""
+    state = dict.fromkeys(MEASURES, 0.5)
+    own = {
+        "classifier": {"top1": 0.0, "duplication": {str(i): state for i in QUICK.classifier.snapshots}},
+        "detector": {"AP": 0.0, "AP50": 0.0, "mAP": 0.0},
+    }
+    runs = {
+        run.key: {"budget": asdict(QUICK.part(run.kind)), "level": 0, "loss": 3.6, **own[run.kind]}
+        for run in QUICK.runs()
+    }
+    untrained = {name: {"0": state} for name in QUICK.classifiers}
+    times = {"ms": 1.0, "low": 1.0, "high": 1.0, "head_ms": 1.0, "bound_ms": 1.0, "rounds": [1.0]}
+    speeds = {"rows": dict.fromkeys(ONCE, times), "threads": 2, "cpu": "a processor", "load": 0.0}
+    return Results(runs, untrained, speeds, 0, QUICK)
+
+
+def test_a_trial_that_went_well_has_no_faults() -> None:
+    assert faults(a_trial()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"top1": None}, ["csppelee-s0: top1 is None"]),
+        ({"top1": 1.5}, ["csppelee-s0: top1 is 1.5"]),
+        ({"loss": math.inf}, ["csppelee-s0: its loss is inf"]),
+        ({"failed": "the loss is no number\nhint: …"}, ["csppelee-s0 failed: the loss is no number"]),
+        ({"budget": {}}, ["csppelee-s0 was not trained"]),
+        ({"duplication": {}}, ["csppelee-s0: its gradients were measured after iterations none"]),
+        (
+            {"duplication": {str(i): dict.fromkeys(MEASURES, 0.4) for i in QUICK.classifier.snapshots}},
+            [f"csppelee-s0: {m} at its beginning is 0.4, and measured alone 0.5" for m in MEASURES],
+        ),
+    ],
+)
+def test_a_trial_says_what_it_did_not_find(change: dict[str, object], said: list[str]) -> None:
+    found = a_trial()
+    runs = {**found.runs, "csppelee-s0": {**found.runs["csppelee-s0"], **change}}
+    assert faults(replace(found, runs=runs)) == said
+
+
+def test_a_trial_misses_speeds_and_gradients_before_training() -> None:
+    said = faults(replace(a_trial(), untrained={}, speeds={}))
+    assert said[0] == "csppelee-s0: its gradients were not measured before training"
+    assert said[-len(ONCE) :] == [f"{name}: its speed was not measured" for name in ONCE]
+
+
+def test_quick_ends_badly_where_a_training_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = a_trial()
+    folder = tmp_path / "quick"
+    folder.mkdir()
+    monkeypatch.setattr(program, "_train", lambda *_: [])
+    found.write(folder / "results.json")
+    assert program.main(["--quick", "--out", str(tmp_path)]) == 0
+    runs = {**found.runs, "csresnet10-s0": {**found.runs["csresnet10-s0"], "failed": "the loss is no number"}}
+    replace(found, runs=runs).write(folder / "results.json")
+    with pytest.raises(DarknetError, match="the trial did not find what it must:\n  csresnet10-s0 failed: the loss is"):
+        program.main(["--quick", "--out", str(tmp_path)])
+
+
 @pytest.mark.heavy
 def test_quick_goes_through_everything(tmp_path: Path) -> None:
     """Tiny trainings in workers, gradients, speeds, and a page with figures of one seed."""
@@ -385,7 +488,9 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     assert not [run for run in kept["runs"].values() if "failed" in run]
     assert "yolov3-csppelee-efm" in kept["speeds"]["rows"]
     text = (tmp_path / "quick" / "CLAIMS.md").read_text(encoding="utf-8")
-    assert re.search(r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d+\.\d \(one seed\) \|$", text, re.MULTILINE)
+    assert re.search(
+        r"^\| csppelee \| \d\.\d+ \| 70\.9 \| \d+\.\d \(one seed\) \| \d\.\d+ \(one seed\) \|$", text, re.MULTILINE
+    )
     assert {path.suffix for path in (tmp_path / "quick/runs/csppelee-s0/backup").iterdir()} >= {".weights"}
     assert not [*(tmp_path / "quick/runs").glob("*/backup/*.state")]  # what was measured is let go of
     # A second call finds all of it there.

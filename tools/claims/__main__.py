@@ -25,6 +25,7 @@ from .grid import FULL, QUICK, Budget, Run, cfg_of
 from .page import night, page
 from .place import Place, gathered, settle
 from .results import FILE, Results
+from .trial import faults
 from .workers import work_off
 
 OUT = Path("predictions/claims")
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise DarknetError(
             f"{', '.join(left)} came to nothing, for what is said above; the same command tries them again"
         )
+    if given.quick and not given.only and (wrong := faults(found)):
+        raise DarknetError("the trial did not find what it must:\n  " + "\n  ".join(wrong))
     return 0
 
 

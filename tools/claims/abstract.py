@@ -31,7 +31,7 @@ def abstract(found: Results) -> Iterator[Claim]:
     yield Claim("abstract", "far better AP50 on COCO than the state of the art of 2019",
                 "Needs COCO and the others' networks.", UNKNOWN)  # fmt: skip
     yield Claim(
-        "abstract", "the cause is duplicate gradient information",
+        "abstract", "CSP lessens duplicate gradient information, which is the cause of heavy computation",
         f"That gradients are less alike with CSP, as P1, P2, P4 and P5 below: {said}. P3 follows from the wiring "
         "alone. No comparison shows that this is a cause of anything.", in_small(together(outcomes)),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from darknet_py.errors import DataError
 
 from .grid import Budget, Run
 from .results import Results
+
+LAST = 100  # iterations of a training, of whose loss the mean is told
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Place:
     def run(self, run: Run) -> Path:
         """The folder of a training."""
         return self.folder / "runs" / run.key
+
+    def log(self, run: Run) -> Path:
+        """What a training said of each of its iterations."""
+        return self.run(run) / "backup" / f"{run.kind}_log.jsonl"
 
     def result(self, run: Run) -> Path:
         """What was measured."""
@@ -79,9 +86,27 @@ def gathered(found: Results, place: Place) -> Results:
         return found
     if found.level not in (None, chosen["level"]):
         return found
-    here = {run.key: kept(place.result(run)) for run in budget.runs()}
+    here = {run.key: _measured(place, run) for run in budget.runs()}
     runs = {**found.trainings, **{key: result for key, result in here.items() if result is not None}}
     return replace(found, runs=runs, level=chosen["level"])
+
+
+def _measured(place: Place, run: Run) -> dict[str, Any] | None:
+    """What was measured on a run, and its loss at the end, which says how far the budget let it come."""
+    result = kept(place.result(run))
+    if result is None or "failed" in result or (loss := loss_of(place, run)) is None:
+        return result
+    return {**result, "loss": loss}
+
+
+def loss_of(place: Place, run: Run) -> float | None:
+    """The mean loss of the last iterations of a training, of its pictures as it met them; None where it has no log."""
+    path = place.log(run)
+    if not path.is_file():
+        return None
+    events = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    losses = [event["loss"] for event in events if event["event"] == "step"][-LAST:]
+    return math.fsum(losses) / len(losses) if losses else None
 
 
 def _text_of(budget: Budget) -> str:

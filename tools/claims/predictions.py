@@ -138,6 +138,18 @@ def order_by_gradients(found: Results, *, beyond: bool) -> Figure:
     return _tau(ckas, [found.values(n, "top1") for n in CLASSIFIERS])
 
 
+def order_by_loss(found: Results) -> Figure:
+    """Kendall's tau of top-1 and of the loss at the end of training over the networks of Table 1."""
+    return _tau(*([found.values(n, measure) for n in CLASSIFIERS] for measure in ("top1", "loss")))
+
+
+def falling(found: Results, first: int) -> str:
+    """How many networks of Table 1 have a smaller CKA at the end of training than after iteration `first`."""
+    ckas = [(estimated(found.gradients(n, "cka", first)), estimated(cka(found, n))) for n in CLASSIFIERS]
+    known = [end.mean < begin.mean for begin, end in ckas if not isinstance(begin, str) and not isinstance(end, str)]
+    return f"{sum(known)} of {len(known)}"
+
+
 def order_of_table1(found: Results) -> Figure:
     """Kendall's tau of our top-1 and the paper's."""
     published = [Values(dict.fromkeys(found.budget.seeds, paper), len(found.budget.seeds))

@@ -64,12 +64,14 @@ class Results:
 
     @cached_property
     def trainings(self) -> Mapping[str, Mapping[str, Any]]:
-        """The runs that were trained with this budget and on pictures of this level, by their keys."""
-        parts = {run.key: (asdict(self.budget.part(run.kind)), run.kind) for run in self.budget.runs()}
+        """The runs that were trained with this budget and on pictures of this level, by their keys.
+
+        Of detectors it is the level of the pictures that their backbones learned.
+        """
+        parts = {run.key: asdict(self.budget.part(run.kind)) for run in self.budget.runs()}
         return {
             key: run for key, run in self.runs.items()
-            if key in parts and run.get("budget") == parts[key][0]
-            and (parts[key][1] == "detector" or run.get("level") == self.level)
+            if key in parts and run.get("budget") == parts[key] and run.get("level") == self.level
         }  # fmt: skip
 
     def failures(self) -> list[tuple[str, str]]:
@@ -77,7 +79,7 @@ class Results:
         return [(key, str(run["failed"])) for key, run in sorted(self.trainings.items()) if "failed" in run]
 
     def values(self, name: str, measure: str) -> Values:
-        """A measure (`top1`, `AP`, `AP50`) of each seed of a network."""
+        """A measure (`top1`, `loss`, `AP`, `AP50`) of each seed of a network."""
         return self._of_seeds(name, lambda run: run.get(measure))
 
     def gradients(self, name: str, measure: str, iteration: int | None = None) -> Values:
