@@ -53,7 +53,12 @@ class WorkersParam(click.ParamType):  # type: ignore[type-arg]  # generic since 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """`int`, or the word."""
-        return value if value == "auto" else click.IntRange(0).convert(value, param, ctx)
+        if value == "auto":
+            return value
+        try:
+            return click.IntRange(0).convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"want a number of threads, 0 or more, or 'auto', not {value!r}", param, ctx)
 
 
 def _remember_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -67,7 +72,7 @@ verbose_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_remember_verbose,
-    help="Say which places were looked at for missing weights, and with --backend auto what was measured.",
+    help="Say which places were looked at for missing weights, and what was measured for an `auto`.",
 )
 
 

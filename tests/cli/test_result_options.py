@@ -76,6 +76,13 @@ def test_the_number_and_the_suppression_over_classes_are_options(run: Run, cfg: 
     assert run(*common, "--max-det", 0).exit_code == 2
 
 
+@pytest.mark.parametrize("workers", ["x", "-1", "1.5", ""])
+def test_workers_are_a_number_or_a_word(run: Run, cfg: Path, both: Path, workers: str) -> None:
+    told = run("run", cfg, both, "--no-save", f"--workers={workers}")
+    assert told.exit_code == 2
+    assert f"want a number of threads, 0 or more, or 'auto', not '{workers}'" in told.stderr
+
+
 def test_a_file_that_suppresses_says_what_agnostic_means_there(run: Run, cfg: Path, both: Path) -> None:
     run("export", cfg, "-o", "net.onnx", "--boxes", "nms")
     result = run("run", "net.onnx", both, "--no-save", "--agnostic", "--iou", 0.2)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backends.backend import find_backend
+from ...backends.backend import AUTO, find_backend
 from ...backends.precision import F32
 from ...contract.thresholds import CONF, IOU, RANDOM_CONF
 from ...model.model import Model
@@ -95,8 +95,10 @@ class Contestant:
 
 
 def version(backend: str) -> str:
-    """The name and version of an engine, for people."""
+    """The name and version of an engine, for people; `auto` is several."""
     known = find_backend(backend)
+    if known is AUTO:
+        return known.title
     return f"{known.title} {import_module(known.package).__version__.split('-')[0]}"
 
 

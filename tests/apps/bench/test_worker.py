@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darknet_py.apps.bench.worker import Contestant
+from darknet_py.apps.bench.worker import Contestant, version
 from darknet_py.contract.thresholds import CONF, RANDOM_CONF
 from darknet_py.model.opening import load
 
@@ -24,3 +24,8 @@ def test_random_weights_do_not_time_the_suppression_of_noise(tmp_path: Path) -> 
     model = load("yolov3-tiny.cfg", backend="numpy", **OPTIONS)
     noise, kept = (len(model(photo, conf)[0].boxes) for conf in (CONF, RANDOM_CONF))
     assert side.detect()["found"] == kept < noise
+
+
+def test_what_is_picked_by_measuring_has_no_version() -> None:
+    assert version("auto") == "the fastest"
+    assert version("numpy").startswith("NumPy ")
