@@ -147,10 +147,12 @@ def _package() -> str:
 
 def newest(folder: Path) -> str:
     """The latest time of change of a source file in a folder or anywhere below it."""
-    times = [
-        Path(place, name).stat().st_mtime_ns
-        for place, _, names in os.walk(folder)
-        for name in names
-        if name.endswith(SOURCES)
-    ]
-    return str(max(times))
+    folders, latest = [os.fspath(folder)], 0
+    for place in folders:  # without a `Path` for each file: this is a fiftieth of a start
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.endswith(SOURCES):
+                    latest = max(latest, entry.stat().st_mtime_ns)
+    return str(latest)
