@@ -61,7 +61,10 @@ DARKNET_PY = Environment("darknet-py", (f"{OPENCV}>=5",), ours=True)
 OPENCV_4 = Environment("opencv4", (f"{OPENCV}<5",), ours=True)
 # Without their dependencies, of which one reports to its makers; what else NNCF needs is listed.
 _FOR_NNCF = ("networkx", "ninja", "psutil", "pydot", "rich", "safetensors", "scikit-learn", "scipy", "tabulate")
-OPENVINO = Environment("openvino", ("packaging", f"{OPENCV}>=5", *_FOR_NNCF), ours=True, bare=("openvino", "nncf"))
+COCO = "faster-coco-eval>=1.6"  # of which int8 is judged there
+OPENVINO = Environment(
+    "openvino", ("packaging", f"{OPENCV}>=5", COCO, *_FOR_NNCF), ours=True, bare=("openvino", "nncf")
+)
 # Without its dependencies, which are for its language models.
 MNN = Environment("mnn", ("numpy", f"{OPENCV}>=5"), bare=("MNN",))
 NCNN = Environment("ncnn", ("ncnn", f"{OPENCV}>=5"), ours=True, bare=("pnnx",))
