@@ -136,8 +136,9 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
-        given = inputs.shape if isinstance(inputs, np.ndarray) else type(inputs).__name__
-        if given[1:] != self.contract.shape or not given[0]:
+        shape = tuple(getattr(inputs, "shape", ()))  # a tensor of another library has one too
+        if shape[1:] != self.contract.shape or not shape[0]:
+            given = shape or type(inputs).__name__
             raise DataError(f"the network wants an array of inputs (n, *{self.contract.shape}), not {given}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]

@@ -207,7 +207,7 @@ def stretch_in_opencv(image: np.ndarray, planes: np.ndarray, rows: AxisPart, col
     """
     import cv2
 
-    tall = max(1, min(LARGE_TILE, rows.count, (SMALL - 1) // columns.count))
+    tall = min(LARGE_TILE, rows.count, (SMALL - 1) // columns.count)
     strips = _strips(image.shape[0], rows, tall)
     taken, x = _across(image.shape[1], columns)
     width = image.shape[1] if taken is None else len(taken)

@@ -29,11 +29,12 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment: packages, and whether it also has what this package depends on."""
+    """A virtual environment: packages, and whether it also has what this package and some of its extras depend on."""
 
     name: str
     packages: tuple[str, ...]
     ours: bool = False
+    extras: tuple[str, ...] = ()
     bare: tuple[str, ...] = ()  # installed without their dependencies
 
     @property
@@ -43,7 +44,7 @@ class Environment:
 
     def make(self) -> Environment:
         """Install what is missing. Raises `NotInstalled`."""
-        wanted = [*self.packages, *(dependencies() if self.ours else ())]
+        wanted = [*self.packages, *(dependencies(*self.extras) if self.ours else ())]
         mark, text = HOME / self.name / ".ready", "\n".join([*wanted, *self.bare])
         if mark.is_file() and mark.read_text("utf-8") == text:
             return self
@@ -61,9 +62,9 @@ DARKNET_PY = Environment("darknet-py", (f"{OPENCV}>=5",), ours=True)
 OPENCV_4 = Environment("opencv4", (f"{OPENCV}<5",), ours=True)
 # Without their dependencies, of which one reports to its makers; what else NNCF needs is listed.
 _FOR_NNCF = ("networkx", "ninja", "psutil", "pydot", "rich", "safetensors", "scikit-learn", "scipy", "tabulate")
-COCO = "faster-coco-eval>=1.6"  # of which int8 is judged there
+# int8 is judged there, by COCO's numbers.
 OPENVINO = Environment(
-    "openvino", ("packaging", f"{OPENCV}>=5", COCO, *_FOR_NNCF), ours=True, bare=("openvino", "nncf")
+    "openvino", ("packaging", f"{OPENCV}>=5", *_FOR_NNCF), ours=True, extras=("eval",), bare=("openvino", "nncf")
 )
 # Without its dependencies, which are for its language models.
 MNN = Environment("mnn", ("numpy", f"{OPENCV}>=5"), bare=("MNN",))
@@ -110,11 +111,12 @@ def library_path(folder: Path) -> str:
     return os.pathsep.join(sorted({str(p.parent) for p in folder.rglob("*.so*")}))
 
 
-def dependencies() -> tuple[str, ...]:
-    """What this package needs, but for OpenCV, whose version is the environment's choice."""
+def dependencies(*extras: str) -> tuple[str, ...]:
+    """What this package and some of its extras need, but for OpenCV, whose version is the environment's choice."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", "utf-8")
-    listed = setup["options"]["install_requires"].split()
+    needed = [setup["options"]["install_requires"], *(setup["options.extras_require"][e] for e in extras)]
+    listed = " ".join(needed).split()
     return tuple(r for r in listed if not r.startswith(OPENCV))
 
 

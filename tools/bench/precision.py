@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -203,7 +204,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.json:
         (cfg,) = args.networks
-        say(json.dumps(losses(cfg, args.weights, open_dataset(args.data), args.close, (INT8,))))
+        with redirect_stdout(sys.stderr):  # where quantizers say how far they are
+            lost = losses(cfg, args.weights, open_dataset(args.data), args.close, (INT8,))
+        say(json.dumps(lost))
         return
     say(f"{cpu()}; {', '.join(b.title for b in FAST)}")
     if args.bf16:

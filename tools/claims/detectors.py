@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .results import Results
 from .statistics import FAILS, HOLDS, Median, median_of
 
@@ -15,23 +17,22 @@ UNSURE = 0.03  # of a ratio of two of these, whose spread nobody wrote down
 ALIKE = "too near to tell"
 
 
-def milliseconds(found: Results, name: str) -> float:
-    """Of a picture: measured by this program, or once before it."""
-    return float(found.speeds["rows"][name]["ms"]) if found.speeds else ONCE[name]
+def times(found: Results, name: str) -> Sequence[float]:
+    """Milliseconds of a picture: of each round of this program, or one that was measured before it."""
+    return found.speeds["rows"][name]["rounds"] if found.speeds else (ONCE[name],)
 
 
 def ratio(found: Results, name: str, other: str) -> Median:
     """How many times as long the first takes, round by round; or by the single measurement before this program."""
     if found.speeds:
-        rounds, others = (found.speeds["rows"][n]["rounds"] for n in (name, other))
-        return median_of([a / b for a, b in zip(rounds, others, strict=True)])
+        return median_of([a / b for a, b in zip(times(found, name), times(found, other), strict=True)])
     middle = ONCE[name] / ONCE[other]
     return Median(middle, middle * (1 - UNSURE), middle * (1 + UNSURE))
 
 
 def slower(found: Results, name: str, other: str) -> str:
     """Whether the first is slower: the interval of the ratio lies above 1."""
-    times = ratio(found, name, other)
-    if times.low > 1:
+    longer = ratio(found, name, other)
+    if longer.low > 1:
         return HOLDS
-    return FAILS if times.high < 1 else ALIKE
+    return FAILS if longer.high < 1 else ALIKE

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from textwrap import wrap
 
+from darknet_py.apps.bench.interleave import spread
 from tools.markdown import table
 
 from . import computed
 from .claim import shown
 from .claims import claims
-from .detectors import ALIKE, EFM, ONCE, PAPER_FPS, SPP, slower
+from .detectors import ALIKE, EFM, ONCE, PAPER_FPS, SPP, slower, times
 from .glyphs import CLASSES
 from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, QUICK, RESIDUAL
 from .place import LAST
@@ -257,10 +258,11 @@ def _speeds(found: Results) -> str:
     )
     rows = []
     for name in ONCE:
-        roof, row = computed.roof(name), found.speeds["rows"][name] if found.speeds else {"ms": ONCE[name]}
-        spread = f" ({row['low']:.1f} to {row['high']:.1f})" if "low" in row else ""
+        roof, row = computed.roof(name), found.speeds["rows"][name] if found.speeds else {}
+        whole = spread(tuple(times(found, name)))
+        quartiles = f" ({whole.low:.1f} to {whole.high:.1f})" if found.speeds else ""
         rows.append((
-            name, PAPER_FPS[name], f"{row['ms']:.1f}{spread}", f"{roof.gflops:.2f}", f"{roof.megabytes:.1f}",
+            name, PAPER_FPS[name], f"{whole.median:.1f}{quartiles}", f"{roof.gflops:.2f}", f"{roof.megabytes:.1f}",
             f"{roof.intensity:.0f}", *(f"{row[k]:.1f}" if k in row else NOT_RUN for k in ("head_ms", "bound_ms")),
         ))  # fmt: skip
     return f"{said}\n\n{table(head, rows)}\n" + _SAM.format(outcome=_OUTCOMES[slower(found, EFM, SPP)])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from darknet_py import files
+from darknet_py.apps.train.events import read_log
 from darknet_py.errors import DataError
 
 from .grid import Budget, Run
@@ -101,11 +102,7 @@ def _measured(place: Place, run: Run) -> dict[str, Any] | None:
 
 def loss_of(place: Place, run: Run) -> float | None:
     """The mean loss of the last iterations of a training, of its pictures as it met them; None where it has no log."""
-    path = place.log(run)
-    if not path.is_file():
-        return None
-    events = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    losses = [event["loss"] for event in events if event["event"] == "step"][-LAST:]
+    losses = [event["loss"] for event in read_log(place.log(run)) if event["event"] == "step"][-LAST:]
     return math.fsum(losses) / len(losses) if losses else None
 
 

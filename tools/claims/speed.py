@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from darknet_py import load
-from darknet_py.apps.bench.interleave import interleave, spread
+from darknet_py.apps.bench.interleave import interleave
 from darknet_py.apps.bench.process import seconds
 from darknet_py.apps.bench.run import bench
 from darknet_py.machine import cpu
@@ -30,20 +31,19 @@ ROUNDS = 25
 
 def measure(say: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, Any]:
     """Milliseconds of each detector at its own size, of its head, and the shortest that its roofline allows."""
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     others = os.getloadavg()[0]
     cfgs = {name: find_network(name, trained=False).cfg for name in ONCE}
-    for name, seconds_of_rounds in _networks(cfgs, rounds).items():
-        whole = spread(seconds_of_rounds)
+    for name, taken in _networks(cfgs, rounds).items():
         result = bench(cfgs[name], backends=(BACKEND,), threads=THREADS, layers=True, random_weights=0, rounds=1)
-        (row,) = result.rows
-        head = [s for s in row.layers if s.name.partition("_")[0].isdigit() and int(s.name.split("_")[0]) >= BACKBONE]
+        (layers,) = (row.layers for row in result.rows)
+        head = [s for s in layers if s.name.partition("_")[0].isdigit() and int(s.name.split("_")[0]) >= BACKBONE]
         rows[name] = {
-            "ms": whole.median * 1e3, "low": whole.low * 1e3, "high": whole.high * 1e3,
-            "rounds": [round(seconds * 1e3, 3) for seconds in seconds_of_rounds],
+            "rounds": [round(seconds * 1e3, 3) for seconds in taken],
             "head_ms": sum(s.seconds for s in head) * 1e3, "bound_ms": sum(s.bound for s in head) * 1e3,
         }  # fmt: skip
-        say(f"{name}: {rows[name]['ms']:.1f} ms, head {rows[name]['head_ms']:.1f}, bound {rows[name]['bound_ms']:.1f}")
+        whole, row = median(taken) * 1e3, rows[name]
+        say(f"{name}: {whole:.1f} ms, head {row['head_ms']:.1f}, bound {row['bound_ms']:.1f}")
     return {"rows": rows, "threads": THREADS, "cpu": str(cpu()), "load": others}
 
 

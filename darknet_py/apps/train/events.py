@@ -5,10 +5,16 @@ Decision: a training is an iterator of these. Printing, charts and logs read the
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from ...files import is_file, read_at_most
+
+LOG_BYTES = 1 << 28  # of a log
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,20 @@ def as_record(event: Event) -> dict[str, Any]:
         if not data.get(key, True):
             del data[key]
     return {k: _plain(v) for k, v in data.items()}
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a log, without one that is being written; none where there is no log.
+
+    Raises `DataError` for a log that is longer than any, or cannot be read.
+    """
+    if not is_file(path):
+        return
+    for line in read_at_most(path, LOG_BYTES, "log of a training").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
 def _plain(value: Any) -> Any:

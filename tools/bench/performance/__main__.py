@@ -284,8 +284,7 @@ def _eight(name: str, folders: Sequence[Path], photos: Path | None) -> dict[str,
     own = ["tools.bench.precision", str(cfg), "--weights", str(weights), "--data", str(photos), "--json"]
     try:
         command = [str(make(OPENVINO).python), "-m", *own]  # which has onnxruntime too
-        # The last line: NNCF shows on the same stream how far it is.
-        whole, *rows = json.loads(_output(command, variables(1)).splitlines()[-1])
+        whole, *rows = json.loads(_output(command, variables(1)))
     except (SideError, NotInstalled) as e:
         return {**nothing, "why": str(e)}
     return {**nothing, "AP50": whole["AP50"], "backends": {row["backend"]: row for row in rows}}

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from darknet_py.apps.train.chart import Curves, svg_chart
+from darknet_py.apps.train.events import read_log
 from darknet_py.errors import DataError
 from darknet_py.files import read_at_most
 
-MOST = 1 << 28  # bytes of a log
+MOST = 1 << 20  # bytes of the description of a training
 EACH = 20  # iterations between two lines of the CSV
 STEPS = (1, 2, 5, 10)  # of the axis of a chart, times a power of ten
 SETTLED = 0.1  # of the iterations: what is lost before would press the curve to the ground
@@ -81,7 +82,7 @@ def read_training(folder: Path, name: str) -> Training:
     run = folder / f"{name}_run.json"
     if not run.is_file():
         raise DataError(f"{folder} has no training of {name}\n  hint: make weights trains it; --backup says where")
-    events = list(_events(folder / f"{name}_log.jsonl"))
+    events = list(read_log(folder / f"{name}_log.jsonl"))
     of = {kind: tuple(e for e in events if e["event"] == kind) for kind in ("step", "validated", "finished")}
     if not of["step"]:
         raise DataError(f"the training in {folder} has made no iteration yet")
@@ -98,14 +99,3 @@ def axis_end(highest: float) -> float:
     """
     power = 10.0 ** len(str(int(highest))) / 10 if highest >= 1 else 0.1
     return next((step * power for step in STEPS if step * power >= highest), 10 * power)
-
-
-def _events(log: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log, without one that is being written."""
-    if not log.is_file():
-        return
-    for line in read_at_most(log, MOST, "log of a training").decode().splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
