@@ -135,7 +135,7 @@ tab: $(READY) $(WEBNPM)/.ready  ## the page that compiles in a browser tab, as t
 web-test: $(READY) $(WEBNPM)/.ready  ## the tests of pages that run the network and the compiler, in Node and Chromium
 	$(BIN)/python -m pytest tests/web
 
-claims: $(TRAIN)/.ready  ## measure what is missing of the CSPNet paper's claims, and write cfgs/CLAIMS.md (a night; goes on where it stopped; HOURS=1: begins no training after that; QUICK=--quick: 10 minutes)
+claims: $(TRAIN)/.ready  ## measure what is missing of the CSPNet paper's claims, and write cfgs/CLAIMS.md (a night; goes on where it stopped; HOURS=1: begins no training after that; QUICK=--quick: tests itself, minutes)
 	$(TRAIN)/bin/python -m tools.claims $(QUICK) $(HOURS:%=--hours %)
 
 conformance: $(READY) $(OTHERS)/.ready $(TRAIN)/.ready  ## the conformance kit run on every program that is here, and its scoreboard (minutes)

@@ -21,7 +21,7 @@ from tools.claims import claim, computed, gradients, grid, memory, predictions, 
 from tools.claims import page as page_module
 from tools.claims.claim import UNKNOWN
 from tools.claims.claims import claims
-from tools.claims.detectors import ALIKE, ONCE
+from tools.claims.detectors import ALIKE, PAPER_FPS
 from tools.claims.grid import CLASSIFIERS, DETECTORS, FULL, QUICK, RESIDUAL
 from tools.claims.page import night, page
 from tools.claims.place import LAST, Place, gathered, settle
@@ -113,7 +113,16 @@ def test_without_runs_every_row_is_there_and_says_that_it_was_not_run() -> None:
 def test_after_all_runs_nothing_is_left_to_run_but_the_speeds() -> None:
     lines = [line for line in page(made_up()).splitlines() if NOT_RUN in line and line.startswith("|")]
     assert lines
-    assert all(line.startswith("| yolov3-") for line in lines)  # their heads, layer by layer
+    timed = ("| yolov3-", "| 4.2, Table 2 | EFM is 2 fps slower", "| 4.2, Table 2 | SAM is faster")
+    assert all(line.startswith(timed) for line in lines)
+
+
+def test_speeds_that_were_not_measured_are_neither_shown_nor_judged() -> None:
+    said = {row.said[:3]: row for row in claims(Results()) if "fps" in row.said and row.where == "4.2, Table 2"}
+    assert {name: row.verdict for name, row in said.items()} == {"EFM": NOT_RUN, "SAM": NOT_RUN}
+    text = page(Results())
+    assert "Whether SAM is faster than SPP was not measured" in text
+    assert "| yolov3-csppelee-efm | 129 | not yet run | 2.00 | 72.5 | 28 | not yet run | not yet run |" in text
 
 
 def test_a_network_that_lacks_a_seed_is_shown_and_not_judged() -> None:
@@ -277,7 +286,7 @@ def test_differences_are_taken_seed_by_seed() -> None:
 
 def test_times_are_compared_round_by_round() -> None:
     def speeds(sam: float, spp: float, *, apart: bool = False) -> Results:
-        times = {name: sam if name.endswith("efm") else spp for name in ONCE}
+        times = {name: sam if name.endswith("efm") else spp for name in PAPER_FPS}
         rows = {
             n: {
                 "head_ms": 1.0, "bound_ms": 0.5,
@@ -430,7 +439,7 @@ def a_trial() -> Results:
     }
     untrained = {name: {"0": state} for name in QUICK.classifiers}
     times = {"head_ms": 1.0, "bound_ms": 1.0, "rounds": [1.0]}
-    speeds = {"rows": dict.fromkeys(ONCE, times), "threads": 2, "cpu": "a processor", "load": 0.0}
+    speeds = {"rows": dict.fromkeys(PAPER_FPS, times), "threads": 2, "cpu": "a processor", "load": 0.0}
     return Results(runs, untrained, speeds, 0, QUICK)
 
 
@@ -462,7 +471,7 @@ def test_a_trial_says_what_it_did_not_find(change: dict[str, object], said: list
 def test_a_trial_misses_speeds_and_gradients_before_training() -> None:
     said = faults(replace(a_trial(), untrained={}, speeds={}))
     assert said[0] == "csppelee-s0: its gradients were not measured before training"
-    assert said[-len(ONCE) :] == [f"{name}: its speed was not measured" for name in ONCE]
+    assert said[-len(PAPER_FPS) :] == [f"{name}: its speed was not measured" for name in PAPER_FPS]
 
 
 def test_quick_ends_badly_where_a_training_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,6 +510,20 @@ def test_no_trainings_side_by_side_are_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         program.main(["--time", "--jobs", "0"])
     assert "--jobs: 1 at least" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hours", ["-1", "nan"])
+def test_hours_that_are_none_are_refused(hours: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program.main(["--time", "--hours", hours])
+    assert "--hours: 0 at least" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(SystemExit):
+        program.main(["--only", "page", "--out", str(tmp_path / "out")])
+    assert "out is no folder" in capsys.readouterr().err
 
 
 def test_the_page_counts_the_verdicts_of_all_claims() -> None:

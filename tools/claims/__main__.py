@@ -42,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     if given.jobs < 1:  # it would wait for ever
         options.error("--jobs: 1 at least")
+    if given.hours is not None and not given.hours >= 0:  # not a number either
+        options.error("--hours: 0 at least")
+    if given.out.exists() and not given.out.is_dir():
+        options.error(f"--out: {given.out} is no folder")
     if given.worker:
         return _work(given)
     if given.time:
@@ -77,11 +81,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.claims", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny trainings and one round, in a folder of their own")
-    parser.add_argument("--only", action="append", choices=PARTS, help="one part (may be repeated)")
-    parser.add_argument("--time", action="store_true", help="say how long the trainings take, and do nothing")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder of pictures and trainings")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings side by side")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny trainings and one round, in OUT/quick, with a page of their own (a minute or two)",
+    )
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="one part (may be repeated); the page is written in any case"
+    )
+    parser.add_argument("--time", action="store_true", help="say how long all trainings take, and do nothing")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        help="folder of pictures and trainings (default: %(default)s); results and page of any other are in OUT/full",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="trainings side by side (default: as many as there are cores)",
+    )
     parser.add_argument("--hours", type=float, help="begin no training after that many hours")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser

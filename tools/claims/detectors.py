@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .results import Results
+from .results import NOT_RUN, Results
 from .statistics import FAILS, HOLDS, Median, median_of
 
 EFM, PLAIN, SPP, GFM, CEM, PRN = (
     f"yolov3-csppelee-{head}" for head in ("efm", "efm-plain", "efm-spp", "gfm", "cem", "prn")
 )
 PAPER_FPS = {PRN: 169, GFM: 134, PLAIN: 132, EFM: 129, SPP: 128}
-ONCE = {PRN: 42.3, GFM: 50.1, PLAIN: 50.6, EFM: 57.1, SPP: 55.0}
-"""Milliseconds measured once before there was this program: onnxruntime, two threads."""
-UNSURE = 0.03  # of a ratio of two of these, whose spread nobody wrote down
 ALIKE = "too near to tell"
 
 
 def times(found: Results, name: str) -> Sequence[float]:
-    """Milliseconds of a picture: of each round of this program, or one that was measured before it."""
-    return found.speeds["rows"][name]["rounds"] if found.speeds else (ONCE[name],)
+    """Milliseconds of a picture, of each round; there must be some."""
+    rounds: list[float] = found.speeds["rows"][name]["rounds"]
+    return rounds
 
 
 def ratio(found: Results, name: str, other: str) -> Median:
-    """How many times as long the first takes, round by round; or by the single measurement before this program."""
-    if found.speeds:
-        return median_of([a / b for a, b in zip(times(found, name), times(found, other), strict=True)])
-    middle = ONCE[name] / ONCE[other]
-    return Median(middle, middle * (1 - UNSURE), middle * (1 + UNSURE))
+    """How many times as long the first takes, round by round."""
+    return median_of([a / b for a, b in zip(times(found, name), times(found, other), strict=True)])
 
 
 def slower(found: Results, name: str, other: str) -> str:
     """Whether the first is slower: the interval of the ratio lies above 1."""
+    if not found.speeds:
+        return NOT_RUN
     longer = ratio(found, name, other)
     if longer.low > 1:
         return HOLDS

@@ -13,7 +13,7 @@ from tools.markdown import table
 from . import computed
 from .claim import shown
 from .claims import claims
-from .detectors import ALIKE, EFM, ONCE, PAPER_FPS, SPP, slower, times
+from .detectors import ALIKE, EFM, PAPER_FPS, SPP, slower, times
 from .glyphs import CLASSES
 from .grid import CLASSIFIERS, DETECTORS, FULL, GIOU, QUICK, RESIDUAL
 from .place import LAST
@@ -41,7 +41,9 @@ three seeds are there, or where one of them failed.
 `make claims` computes what can be computed, trains what is missing, and writes this page; it goes on where it was
 stopped, and `make claims HOURS=1` begins no training after an hour. "{not_run}" and "1 of 3 seeds" stand where
 trainings are missing, "{failed}" where one ended in infinite numbers or none. `python -m tools.claims --out FOLDER`
-measures everything again, into a page of its own. The trainings take
+measures everything again, into a page of its own. BFLOPs (of convolutions and max pools, as the paper counts), CIO,
+memory access and fields of view need no training: [`darknet-py summary NETWORK`](../tools/docs/look.md) prints each
+of them. The trainings take
 {cost}
 
 {verdicts}
@@ -242,9 +244,9 @@ def _table2(found: Results) -> str:
 def _speeds(found: Results) -> str:
     said = (
         f"Measured with {found.speeds['threads']} threads on {found.speeds['cpu']} (load {found.speeds['load']:.1f}), "
-        "onnxruntime, all in every round: median and\nquartiles." if found.speeds
-        else "Measured once, onnxruntime, two threads; `python -m tools.claims --only speed` measures again,\nwith the "
-        "time of each layer beside its roofline."
+        "onnxruntime, all in every round: median and\nquartiles. Where the claims compare two, the interval is one of "
+        "95 % of the median of their\nratios, round by round." if found.speeds
+        else "The times are missing: `python -m tools.claims --only speed` takes them, on a quiet machine."
     )  # fmt: skip
     head = (
         "detector",
@@ -257,24 +259,28 @@ def _speeds(found: Results) -> str:
         "bound, ms",
     )
     rows = []
-    for name in ONCE:
-        roof, row = computed.roof(name), found.speeds["rows"][name] if found.speeds else {}
-        whole = spread(tuple(times(found, name)))
-        quartiles = f" ({whole.low:.1f} to {whole.high:.1f})" if found.speeds else ""
+    for name, paper in PAPER_FPS.items():
+        roof, whole, of_head = computed.roof(name), NOT_RUN, [NOT_RUN, NOT_RUN]
+        if found.speeds:
+            quartiles, row = spread(tuple(times(found, name))), found.speeds["rows"][name]
+            whole = f"{quartiles.median:.1f} ({quartiles.low:.1f} to {quartiles.high:.1f})"
+            of_head = [f"{row[key]:.1f}" for key in ("head_ms", "bound_ms")]
         rows.append((
-            name, PAPER_FPS[name], f"{whole.median:.1f}{quartiles}", f"{roof.gflops:.2f}", f"{roof.megabytes:.1f}",
-            f"{roof.intensity:.0f}", *(f"{row[k]:.1f}" if k in row else NOT_RUN for k in ("head_ms", "bound_ms")),
+            name, paper, whole, f"{roof.gflops:.2f}", f"{roof.megabytes:.1f}", f"{roof.intensity:.0f}", *of_head,
         ))  # fmt: skip
     return f"{said}\n\n{table(head, rows)}\n" + _SAM.format(outcome=_OUTCOMES[slower(found, EFM, SPP)])
 
 
-_OUTCOMES = {HOLDS: "slower than SPP", FAILS: "faster than SPP", ALIKE: "too near to SPP to tell them apart"}
+_OUTCOMES = {
+    HOLDS: "SAM is slower than SPP here", FAILS: "SAM is faster than SPP here",
+    ALIKE: "SAM is too near to SPP to tell them apart here", NOT_RUN: "Whether SAM is faster than SPP was not measured",
+}  # fmt: skip
 _SAM = """
 The bound is a sum over layers, as `darknet-py bench --layers` has it: the operations at the speed of the machine's own
 matrix product, or the bytes at that of a copy, whichever takes longer. Winograd's method needs fewer operations than
 are counted, so a head can be quicker than its bound.
 
-SAM is {outcome} here; that it is faster was the paper's reason for its final choice. Its head has more to compute and
+{outcome}; that it is faster was the paper's reason for its final choice. Its head has more to compute and
 more to move: three 1x1 convolutions of 128 and 256 channels, three gates and three products, against a 1x1 convolution
 less, two max-outs and three pools on 13x13 cells.
 """
@@ -283,6 +289,9 @@ less, two max-outs and three pools on 13x13 cells.
 _WHOLE = (
     'Pixels that a cell sees through its windows; "and whole" is the rest of the picture, by a global average pool.'
 )
+_ACCESS = """\
+Of the convolutions of each network, at the size of its cfg (224 or 256 pixels), in numbers; CIO counts pools too, and
+no weights:"""
 
 
 def _computed() -> str:
@@ -300,4 +309,4 @@ def _computed() -> str:
         moved.append((name, *(f"{n / 1e6:.1f}" for n in numbers), f"{access.moved / access.least:.3f}"))
     head = ("network", "CIO, M", "memory access with weights, M", "its bound, M", "times the bound")
     return "\n\n".join((_WHOLE, table(("detector at 416", "a cell of each head sees", "anchors"), seen, 3),
-                        table(head, moved)))  # fmt: skip
+                        _ACCESS, table(head, moved)))  # fmt: skip

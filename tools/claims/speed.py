@@ -23,7 +23,7 @@ from darknet_py.machine import cpu
 from darknet_py.zoo.find import find_network
 
 from .computed import BACKBONE
-from .detectors import ONCE
+from .detectors import PAPER_FPS
 
 BACKEND, THREADS = "onnxruntime", 2
 ROUNDS = 25
@@ -33,7 +33,7 @@ def measure(say: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, Any]:
     """Milliseconds of each detector at its own size, of its head, and the shortest that its roofline allows."""
     rows: dict[str, dict[str, Any]] = {}
     others = os.getloadavg()[0]
-    cfgs = {name: find_network(name, trained=False).cfg for name in ONCE}
+    cfgs = {name: find_network(name, trained=False).cfg for name in PAPER_FPS}
     for name, taken in _networks(cfgs, rounds).items():
         result = bench(cfgs[name], backends=(BACKEND,), threads=THREADS, layers=True, random_weights=0, rounds=1)
         (layers,) = (row.layers for row in result.rows)

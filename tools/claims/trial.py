@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from .detectors import ONCE
+from .detectors import PAPER_FPS
 from .grid import Run
 from .results import Results
 
@@ -17,7 +17,8 @@ ALIKE = 1e-4  # of two measurements of the same gradients, relative
 def faults(found: Results) -> list[str]:
     """What is missing, failed, or not as it must be, a line for each; none if the program works."""
     said = [fault for run in found.budget.runs() for fault in _of_run(found, run)]
-    return said + [f"{name}: its speed was not measured" for name in ONCE if name not in found.speeds.get("rows", {})]
+    timed = found.speeds.get("rows", {})
+    return said + [f"{name}: its speed was not measured" for name in PAPER_FPS if name not in timed]
 
 
 def _of_run(found: Results, run: Run) -> Iterator[str]:
