@@ -178,11 +178,11 @@ def _kept(given: argparse.Namespace, budget: Budget) -> tuple[Path, Path]:
 
 def _work(given: argparse.Namespace) -> int:
     """One of the workers: gradients before training, the pilots and all pictures, or a training."""
+    end_with_starter()  # before imports that take seconds
     from .runs import at_the_lowest_priority, chosen_level, finish, prepare
 
     budget = QUICK if given.quick else FULL
     place, (kept_file, _) = _place(given, budget), _kept(given, budget)
-    end_with_starter()
     if not given.quick:
         at_the_lowest_priority()
     if given.worker == "gradients":
