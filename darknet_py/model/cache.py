@@ -149,10 +149,11 @@ def newest(folder: Path) -> str:
     """The latest time of change of a source file in a folder or anywhere below it."""
     folders, latest = [os.fspath(folder)], 0
     for place in folders:  # without a `Path` for each file: this is a fiftieth of a start
-        with os.scandir(place) as entries:
+        with suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 elif entry.name.endswith(SOURCES):
-                    latest = max(latest, entry.stat().st_mtime_ns)
+                    with suppress(OSError):  # gone by now, or a link to nothing, as an editor's lock is
+                        latest = max(latest, entry.stat().st_mtime_ns)
     return str(latest)

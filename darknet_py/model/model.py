@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .precision import Chosen
 
 
+NUMBERS = "fiub"  # kinds of NumPy's that are real numbers
+
+
 def to_stderr(text: str) -> None:
     """Say something on stderr."""
     print(text, file=sys.stderr)
@@ -140,6 +143,8 @@ class Model:
         if shape[1:] != self.contract.shape or not shape[0]:
             given = shape or type(inputs).__name__
             raise DataError(f"the network wants an array of inputs (n, *{self.contract.shape}), not {given}")
+        if inputs.dtype.kind not in NUMBERS:
+            raise DataError(f"the network wants an array of real numbers, not of {inputs.dtype}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
         results = self.session.run([inputs, *states])

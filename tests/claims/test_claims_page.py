@@ -6,6 +6,8 @@ import doctest
 import json
 import math
 import re
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -231,6 +233,70 @@ def test_a_folder_of_another_level_or_budget_is_not_mixed_in(tmp_path: Path) -> 
         settle(place, FULL, LEVEL + 1)
 
 
+DAMAGED = ("", "[1, 2]", "5", "{}", '{"level": 99}', '{"level": "1"}', '{"budget"', "\xff")
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_result_is_measured_again_and_none_is_lost_to_it(tmp_path: Path, text: str) -> None:
+    place, run, before = a_place(tmp_path, LEVEL), next(FULL.runs()), made_up()
+    place.result(run).write_text(text, encoding="latin-1")
+    assert place.measured(run, FULL.classifier, LEVEL) is None
+    assert gathered(before, place).trainings == before.trainings
+    assert gathered(Results(), place).trainings == {}
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_level_is_none_and_is_written_again(tmp_path: Path, text: str) -> None:
+    place = a_place(tmp_path, LEVEL)
+    place.level.write_text(text, encoding="latin-1")
+    assert place.chosen() is None
+    assert gathered(Results(), place) == Results()
+    settle(place, FULL, LEVEL)
+    assert place.chosen() == LEVEL
+
+
+def test_a_damaged_budget_is_another_one(tmp_path: Path) -> None:
+    place = a_place(tmp_path, LEVEL)
+    place.budget.write_bytes(b"\xff")
+    assert gathered(Results(), place) == Results()
+    with pytest.raises(DataError, match="trainings of another budget"):
+        settle(place, FULL)
+
+
+def test_a_log_that_is_damaged_has_no_loss_and_one_that_is_gone_takes_none_away(tmp_path: Path) -> None:
+    place, run, before = a_place(tmp_path, LEVEL), next(FULL.runs()), made_up()
+    assert "loss" in gathered(before, place).trainings[run.key]
+    place.log(run).parent.mkdir(parents=True)
+    step, end = json.dumps({"event": "step", "iteration": 1, "loss": 0.5}), json.dumps({"event": "finished"})
+    for more in ("", step[:20], "[]", "{}", "\xff", '{"event": "step"}', '{"event": "step", "loss": null}'):
+        place.log(run).write_text(f"{step}\n{more}\n{end if more else ''}", encoding="latin-1")
+        assert "loss" not in gathered(Results(), place).trainings[run.key]
+    place.log(run).write_text(f"{step}\n{end}")
+    assert gathered(Results(), place).trainings[run.key]["loss"] == 0.5
+
+
+def test_a_number_that_is_none_is_a_failure_and_judges_nothing() -> None:
+    found = made_up()
+    runs = {**found.runs, "pelee-s1": {**found.runs["pelee-s1"], "top1": math.nan}}
+    (row,) = (row for row in accuracy_predictions(replace(found, runs=runs)) if row.smaller == "pelee")
+    assert row.outcome == FAILED
+    assert "nan" not in page(replace(found, runs=runs))
+
+
+def test_two_do_not_work_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second would write its results over those of the first; a page may be made all the same."""
+
+    def meanwhile(*_: object) -> list[str]:
+        with pytest.raises(DataError, match=r"at-work is being written by another process.*\n  hint: wait"):
+            program.main(["--out", str(tmp_path), "--only", "trainings"])
+        return []
+
+    monkeypatch.setattr(program, "_train", meanwhile)
+    assert program.main(["--out", str(tmp_path), "--only", "trainings"]) == 0
+    assert program.main(["--out", str(tmp_path), "--only", "page"]) == 0
+    assert not Place(tmp_path / "full").lock.exists()
+
+
 def test_the_page_and_the_results_are_written_where_somebody_stops_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,7 +333,8 @@ def test_a_page_of_a_trial_has_the_figures_of_its_one_seed_and_says_what_it_is()
 
 
 def test_results_that_are_none_are_an_error_that_says_where(tmp_path: Path) -> None:
-    for text in ('{"runs": {', '{"walks": {}}', "[]"):
+    kinds = ('{"runs": {"pelee-s0": 5}}', '{"untrained": {"pelee": []}}', '{"speeds": {"a": 5}}', '{"speeds": [1]}')
+    for text in ('{"runs": {', '{"walks": {}}', "[]", "", '{"level": "1"}', *kinds):
         (tmp_path / "results.json").write_text(text)
         with pytest.raises(DataError, match=r"results\.json is not what this program writes: .*\n  hint: move it away"):
             Results.read(tmp_path / "results.json")
@@ -506,10 +573,25 @@ def test_quick_goes_through_everything(tmp_path: Path) -> None:
     assert program.main(["--quick", "--out", str(tmp_path), "--only", "trainings"]) == 0
 
 
-def test_no_trainings_side_by_side_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--jobs", "0", "--jobs: 1 at least"), ("--hours", "-1", "--hours: 0 at least"), ("--hours", "nan", "--hours: 0")],
+)
+def test_options_that_make_no_sense_are_refused(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
     with pytest.raises(SystemExit):
-        program.main(["--time", "--jobs", "0"])
-    assert "--jobs: 1 at least" in capsys.readouterr().err
+        program.main(["--time", option, value])
+    assert said in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_an_error_of_one_line(tmp_path: Path) -> None:
+    """Of a folder that is not to be written to, or a full disk: here a file is in the way."""
+    (tmp_path / "full").touch()
+    command = [sys.executable, "-m", "tools.claims", "--out", str(tmp_path), "--only", "trainings"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize("hours", ["-1", "nan"])

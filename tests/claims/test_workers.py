@@ -72,3 +72,22 @@ def test_nobody_is_left_where_it_is_stopped() -> None:
     with pytest.raises(KeyboardInterrupt):
         work_off(office.start, ["long", "short"], 2, done=stop)
     assert all(process.returncode is not None for process in office.processes)
+
+
+def test_a_worker_ends_with_who_started_it_even_if_that_is_killed() -> None:
+    """A process starts a worker that would sleep for a minute, says so, and is killed; the worker says nothing more."""
+    worker = "import time; from tools.claims.workers import end_with_starter; end_with_starter(); time.sleep(60)"
+    starter = (
+        "import subprocess, sys, time; from tools.claims.workers import lifeline\n"
+        f"subprocess.Popen([sys.executable, '-c', {worker!r}], stdin=lifeline())\n"
+        "print('.', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b".\n"
+    process.kill()
+    begin = time.monotonic()
+    assert process.stdout.read() == b""  # which both have open: the last of them has ended
+    assert time.monotonic() - begin < 30
+    process.stdout.close()
+    process.wait()

@@ -73,6 +73,16 @@ def test_a_change_of_a_source_file_however_deep_is_another_package(tmp_path: Pat
     assert (before, cache.newest(tmp_path)) == ("1", "2")
 
 
+def test_the_time_of_the_sources_is_told_whatever_else_is_among_them(tmp_path: Path) -> None:
+    """A link to nothing (the lock of an editor), a loop, a folder that leads back, a folder that is gone."""
+    (tmp_path / "a.py").touch()
+    os.utime(tmp_path / "a.py", ns=(7, 7))
+    for name, target in ((".#a.py", "nothing"), ("b.py", "b.py"), ("back", tmp_path)):
+        (tmp_path / name).symlink_to(target)
+    assert cache.newest(tmp_path) == "7"
+    assert cache.newest(tmp_path / "gone") == "0"
+
+
 def test_the_second_start_imports_no_compiler(cfg: Path, tmp_path: Path) -> None:
     script = f"""
 import sys

@@ -367,6 +367,13 @@ def test_forward_wants_an_array_of_the_networks_shape(model: Model, inputs: Any,
         model.forward(inputs)
 
 
+@pytest.mark.parametrize("kind", ["c8", "U1", object, "M8[s]", [("a", "f4")]])
+def test_forward_wants_real_numbers(model: Model, kind: Any) -> None:
+    """Of complex ones the half would be left out, and of the others some are taken for numbers."""
+    with pytest.raises(DataError, match="wants an array of real numbers, not of "):
+        model.forward(np.zeros((1, *model.contract.shape), kind))
+
+
 @pytest.mark.parametrize("boxes", ["raw", "decoded", "nms", "padded"])
 @pytest.mark.parametrize("batch", [None, 2])
 def test_an_exported_file_finds_the_same(cfg: Path, tmp_path: Path, boxes: str, batch: int | None) -> None:

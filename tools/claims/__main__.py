@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .page import night, page
 from .place import Place, gathered, settle
 from .results import FILE, Results
 from .trial import faults
-from .workers import work_off
+from .workers import end_with_starter, lifeline, work_off
 
 OUT = Path("predictions/claims")
 CLAIMS = Path(__file__).parents[2] / "cfgs" / "CLAIMS.md"
@@ -52,6 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(night())
         return 0
     budget = QUICK if given.quick else FULL
+    if given.only == ["page"]:  # which a night may be looked at with
+        return _go_through(given, budget)
+    place = _place(given, budget)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with files.continuing(place.lock, 0, replace=True):
+        return _go_through(given, budget)
+
+
+def _go_through(given: argparse.Namespace, budget: Budget) -> int:
+    """The parts that are asked for; 0 if they went well."""
     kept_file, written = _kept(given, budget)
     parts = given.only or PARTS
     found = gathered(Results.read(kept_file, budget), _place(given, budget))
@@ -126,8 +136,8 @@ def _complete(found: Results) -> bool:
     return all(len(found.gradients(n, "cosine").found) == len(found.budget.seeds) for n in found.budget.classifiers)
 
 
-def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
-    """What gradients duplicate at random weights, of every classifier and seed."""
+def _untrained(found: Results, budget: Budget) -> Iterator[dict[str, Any]]:
+    """What gradients duplicate at random weights, of every classifier and seed: all so far, after each classifier."""
     from darknet_py.darknet.compile import compile_cfg
     from darknet_py.darknet.initial import initial_weights
 
@@ -144,7 +154,7 @@ def _untrained(found: Results, budget: Budget) -> dict[str, Any]:
             measured = asdict(probe_of(state, budget.probe, LEVELS[0]))
             untrained.setdefault(name, {})[str(seed)] = measured
             _say(f"{name}-s{seed}: cosine {measured['cosine']:.3f}, CKA {measured['cka']:.3f}")
-    return untrained
+        yield untrained
 
 
 def _train(found: Results, given: argparse.Namespace, kept_file: Path) -> list[str]:
@@ -171,7 +181,7 @@ def _start(given: argparse.Namespace, work: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     quick = ["--quick"] if given.quick else []
     command = [sys.executable, "-m", "tools.claims", "--out", str(given.out), *quick, "--worker", work]
-    return subprocess.Popen(command, env=environment)
+    return subprocess.Popen(command, env=environment, stdin=lifeline())
 
 
 def _place(given: argparse.Namespace, budget: Budget) -> Place:
@@ -186,6 +196,7 @@ def _kept(given: argparse.Namespace, budget: Budget) -> tuple[Path, Path]:
 
 def _work(given: argparse.Namespace) -> int:
     """One of the workers: gradients before training, the pilots and all pictures, or a training."""
+    end_with_starter()  # before imports that take seconds
     from .runs import at_the_lowest_priority, chosen_level, finish, prepare
 
     budget = QUICK if given.quick else FULL
@@ -194,7 +205,8 @@ def _work(given: argparse.Namespace) -> int:
         at_the_lowest_priority()
     if given.worker == "gradients":
         found = Results.read(kept_file, budget)
-        replace(found, untrained=_untrained(found, budget)).write(kept_file)
+        for untrained in _untrained(found, budget):
+            replace(found, untrained=untrained).write(kept_file)
     elif given.worker == "level":
         prepare(place, budget, chosen_level(place, budget, _say))
     else:
@@ -206,7 +218,7 @@ def _work(given: argparse.Namespace) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except DarknetError as e:
+    except (DarknetError, OSError) as e:  # of the system: a full disk, a folder that is not to be written to
         sys.exit(f"error: {e}")
     except KeyboardInterrupt:
         sys.exit(STOPPED)

@@ -6,6 +6,7 @@ Decision: a figure is an `Estimate`, or the reason why there is none; so no page
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -51,11 +52,22 @@ class Results:
         if not path.is_file():
             return cls(budget=budget)
         try:
-            return cls(**json.loads(path.read_text()), budget=budget)
+            found = cls(**json.loads(path.read_bytes()), budget=budget)
+            found.check()
+            return found
         except (ValueError, TypeError) as e:
             raise DataError(
                 f"{path} is not what this program writes: {e}\n  hint: move it away, or restore it"
             ) from None
+
+    def check(self) -> None:
+        """Raise `TypeError` where something is not of the kind that it is to be."""
+        rows = self.speeds.get("rows", {}) if isinstance(self.speeds, Mapping) else None
+        trees = ((self.runs, 2), (self.untrained, 3), (rows, 2))
+        whole = not self.speeds or {*self.speeds} >= {"rows", "threads", "cpu", "load"}
+        level = self.level is None or isinstance(self.level, int)
+        if not (all(_is_tree(tree, depth) for tree, depth in trees) and whole and level):
+            raise TypeError("runs, untrained, speeds or level are something else")
 
     def write(self, path: Path = FILE) -> None:
         """Write them down."""
@@ -103,7 +115,15 @@ class Results:
         return self._whole({seed: get(run) for seed, run in runs.items()}, failed)
 
     def _whole(self, found: Mapping[int, float | None], failed: frozenset[int] = frozenset()) -> Values:
-        return Values({seed: n for seed, n in found.items() if n is not None}, len(self.budget.seeds), failed)
+        """Those that are there; one that is no finite number is one that failed."""
+        there = {seed: n for seed, n in found.items() if n is not None}
+        finite = {seed: n for seed, n in there.items() if math.isfinite(n)}
+        return Values(finite, len(self.budget.seeds), failed | (there.keys() - finite))
+
+
+def _is_tree(value: Any, depth: int) -> bool:
+    """Whether there are mappings down to a depth."""
+    return isinstance(value, Mapping) and (depth == 1 or all(_is_tree(each, depth - 1) for each in value.values()))
 
 
 def estimated(values: Values) -> Figure:

@@ -29,7 +29,7 @@ from darknet_py.ir.graph import Graph
 from .glyphs import CLASSES, LEVELS, UNSEEN, Level, glyph_picture, write_glyphs, write_scenes
 from .gradients import Duplication
 from .grid import BACKBONE, BACKBONE_LAYERS, PILOT, PILOT_SEED, Budget, Part, Run, cfg_of
-from .place import Place, kept
+from .place import Place
 from .probe import classification_loss, probe, scores_of
 
 Say = Callable[[str], None]
@@ -54,8 +54,8 @@ def prepare(place: Place, budget: Budget, level: int) -> None:
 
 def chosen_level(place: Place, budget: Budget, say: Say) -> int:
     """How hard the glyphs are, by the rule of PREDICTIONS.md."""
-    if (known := kept(place.level)) is not None:
-        return int(known["level"])
+    if (known := place.chosen()) is not None:
+        return known
     tried: list[float] = []
     while not _is_settled(tried):
         run = Run("classifier", PILOT, PILOT_SEED, len(tried))
@@ -81,10 +81,9 @@ def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, prob
 
     Raises `DarknetError` for what is no result.
     """
-    path = place.result(run)
-    if (known := kept(path)) is not None:
-        return known
     part = budget.part(run.kind)
+    if (known := place.measured(run, part, level)) is not None:
+        return known
     data = data_of(place, run, part, level)
     start = None if run.backbone is None else begin_with(place, run, budget, level, say)
     begin = time.process_time()
@@ -97,7 +96,7 @@ def finish(place: Place, run: Run, budget: Budget, level: int, say: Say, *, prob
             raise
         found["failed"] = str(e)
     found["processor_seconds_of_the_last_start"] = round(time.process_time() - begin, 1)
-    files.write_whole(path, json.dumps(found, indent=1).encode(), replace=True)
+    files.write_whole(place.result(run), json.dumps(found, indent=1).encode(), replace=True)
     _tidy(place.run(run) / "backup")
     say(f"{run.key}: {_said(found)}")
     return found

@@ -36,7 +36,7 @@ def _of_run(found: Results, run: Run) -> Iterator[str]:
     if not 0 < (result.get("loss") or 0) < math.inf:
         yield f"{run.key}: its loss is {result.get('loss')}"
     if run.kind == "classifier":
-        yield from _of_gradients(found, run, result["duplication"])
+        yield from _of_gradients(found, run, result.get("duplication", {}))
 
 
 def _of_gradients(found: Results, run: Run, states: Mapping[str, Mapping[str, float]]) -> Iterator[str]:

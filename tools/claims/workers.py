@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from subprocess import Popen
+from threading import Thread
 
 Try = tuple[str, int]  # a work, and the number of its start
 STARTS = 2  # of a work: a process that the system killed, or that met a trouble that passes, gets another try
@@ -46,6 +50,23 @@ def work_off(
         for process in running:
             process.wait()
     return left
+
+
+@cache
+def lifeline() -> int:
+    """The end to read of a pipe into which nothing is written, and which this process alone holds open: for stdin."""
+    reading, _ = os.pipe()
+    return reading
+
+
+def end_with_starter() -> None:
+    """Let this process, whose stdin is a `lifeline`, end when who started it does, be it killed."""
+
+    def wait() -> None:
+        os.read(0, 1)  # not `sys.stdin`, whose lock a process that ends would miss
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _first_ready(waiting: list[Try], running: Iterable[Try], needs: Mapping[str, str]) -> Try | None:

@@ -98,7 +98,7 @@ def as_record(event: Event) -> dict[str, Any]:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a log, without one that is being written; none where there is no log.
+    """The records of a log up to one that is damaged or being written; none where there is no log.
 
     Raises `DataError` for a log that is longer than any, or cannot be read.
     """
@@ -106,9 +106,12 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
         return
     for line in read_at_most(path, LOG_BYTES, "log of a training").splitlines():
         try:
-            yield json.loads(line)
+            event = json.loads(line)
         except ValueError:
             return
+        if not isinstance(event, dict) or "event" not in event:
+            return
+        yield event
 
 
 def _plain(value: Any) -> Any:
