@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from networks import DETECTOR
 
 from darknet_py.apps.bench.race import compare
@@ -17,9 +18,9 @@ from darknet_py.darknet.compile import compile_file
 from darknet_py.model.opening import load
 from darknet_py.vision.datasets import open_dataset
 from tools.bench import precision
-from tools.bench.environments import dependencies, library_path
+from tools.bench.environments import DARKNET_PY, NotInstalled, dependencies, library_path
 from tools.bench.performance import __main__ as command
-from tools.bench.performance import around, machines
+from tools.bench.performance import around, kept, machines, measure
 from tools.bench.performance.bars import IMPORTER, PLAIN, bars, best_of, ratio_of
 from tools.bench.performance.foreign import Contestant as Foreign
 from tools.bench.performance.machines import results_in, side_by_side, slug
@@ -328,12 +329,12 @@ def test_int8_is_measured_beside_float32_of_each_back_end(files: Prepared, tmp_p
 
 
 def test_int8_that_cannot_be_measured_says_why(tmp_path: Path) -> None:
-    found = command._eight("net", [tmp_path], tmp_path)
+    found = measure.eight("net", [tmp_path], tmp_path)
     assert found == {"name": "net", "AP50": [], "backends": {}, "why": "there is no cfg of that name"}
     (tmp_path / "net.cfg").write_text(DETECTOR)
-    assert command._eight("net", [tmp_path], tmp_path)["why"] == "there are no weights of training"
+    assert measure.eight("net", [tmp_path], tmp_path)["why"] == "there are no weights of training"
     (tmp_path / "net.weights").touch()
-    assert command._eight("net", [tmp_path], None)["why"] == "there are no photos"
+    assert measure.eight("net", [tmp_path], None)["why"] == "there are no photos"
 
 
 def test_the_report_has_many_pictures_and_what_is_around_the_network() -> None:
@@ -363,6 +364,75 @@ def test_a_machine_with_more_precisions_keeps_its_bars_beside_those_of_the_other
     text = side_by_side([RESULT, {**RESULT, "networks": [*RESULT["networks"], more]}], "results")  # type: ignore[misc]
     whole, mean = "whole process, one image / the same job as an OpenCV 4 script", "geometric mean"
     assert [line for line in text.splitlines() if whole in line] == [f"| {whole}, {mean} | >= 1 | 1.5 | 1.5 |"]
+
+
+CEILINGS = {"ceilings": {"bf16": 2.05, "int8": 3.714}}
+
+
+def test_a_machine_says_what_fewer_bits_gain_at_most() -> None:
+    said = "3x3 convolutions alone are so many times as fast as in float32: 2.05 in bf16 and 3.71 in int8"
+    assert said in markdown({**RESULT, **CEILINGS, "bars": []})
+    assert said in side_by_side([RESULT, {**RESULT, **CEILINGS}], "results")
+    for nothing in ({}, {"ceilings": {}}, {"ceilings": {"why": "not installed"}}):
+        assert "3x3 convolutions alone" not in markdown({**RESULT, **nothing, "bars": []})
+
+
+def test_what_a_run_did_not_measure_stays() -> None:
+    """Another network, and one again; int8 that cannot be measured any more; what was missing and is there."""
+    own: dict[str, Any] = RESULT["machine"]  # type: ignore[assignment]
+    before = kept.merged({}, {**RESULT, "int8": INT8, "around": AROUND, **CEILINGS})
+    slower, new = network("yolov4 (608)", ours=(2.0, 2.0, 2.0)), network("enet-coco", ours=(1.0, 1.0, 1.0))
+    now = {
+        "machine": {**own, "seconds": 7}, "networks": [slower, new], "processes": [], "exports": [],
+        "int8": [{"name": "yolov4-tiny", "AP50": [], "backends": {}, "why": "no environment"}],
+        "around": {"why": "no environment"}, "growth": {}, "ceilings": {"bf16": 2.0}, "missing": {"x": "no cfg"},
+    }  # fmt: skip
+    found = kept.merged(before, now)
+    assert [n["title"] for n in found["networks"]] == ["yolov4 (416)", "yolov4 (608)", "enet-coco"]
+    assert found["networks"][1] == slower
+    assert {key: found[key] for key in ("int8", "around", "growth", "exports", "processes")} == {
+        "int8": INT8, "around": AROUND, **{key: RESULT[key] for key in ("growth", "exports", "processes")},
+    }  # fmt: skip
+    assert found["ceilings"] == {"bf16": 2.0}
+    assert found["missing"] == {"x": "no cfg"}
+    assert found["machine"]["seconds"] == 7
+    assert found["bars"] == bars(found)
+    assert kept.merged(found, found) == found
+
+
+def test_the_files_of_a_machine_are_written_after_each_part(tmp_path: Path) -> None:
+    first, second = RESULT["networks"]  # type: ignore[misc]
+    for networks in ([first], [second]):
+        kept.write({**RESULT, "networks": networks}, tmp_path / "results", tmp_path / "RESULTS.md")
+    (result,) = results_in(tmp_path / "results")
+    assert [n["title"] for n in result["networks"]] == ["yolov4 (416)", "yolov4 (608)"]
+    assert "## yolov4 (608)" in (tmp_path / "results/a-processor-2.md").read_text("utf-8")
+    assert (tmp_path / "RESULTS.md").read_text("utf-8") == side_by_side([result], "results")
+
+
+def test_what_some_contestants_did_is_not_written_over_what_all_did() -> None:
+    done = CliRunner().invoke(command.main, ["--write", "--side", "OpenVINO"])
+    assert done.exit_code == 2
+    assert "leave out --side, --size, --quick" in done.output
+
+
+def test_a_part_alone_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "program_of", lambda _, name, *rest, threads: {name: threads})
+    heard: list[int] = []
+    run = command.Run([], [], [], None, 1, 1.0, parts=["ceilings", "growth"])
+    found = run.measured(lambda result: heard.append(len(result["ceilings"]) + len(result["growth"])))
+    assert (found["ceilings"], found["growth"]) == ({"ceilings": 1}, {"growth": 1})
+    assert heard == [1, 2]
+    assert not found["networks"]
+    assert not found["int8"]
+
+
+def test_a_program_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise NotInstalled("no package index")
+
+    monkeypatch.setattr(measure, "make", refuse)
+    assert measure.program_of(DARKNET_PY, "growth", "1", threads=1) == {"why": "no package index"}
 
 
 def test_what_is_written_of_machines_is_what_their_results_say() -> None:

@@ -42,6 +42,13 @@ def told(machine: Result) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores ({known})"
 
 
+def ceilings_told(result: Result) -> str:
+    """What fewer bits gain at most on the machine of a result, in words; nothing where that was not measured."""
+    found = {kind: gain for kind, gain in result.get("ceilings", {}).items() if kind != "why"}
+    each = " and ".join(f"{gain:.2f} in {kind}" for kind, gain in found.items())
+    return f"3x3 convolutions alone are so many times as fast as in float32: {each}" if each else ""
+
+
 def results_in(folder: Path) -> list[Result]:
     """The results of all machines, in the order of their names."""
     return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
@@ -52,6 +59,7 @@ def side_by_side(results: Sequence[Result], folder: str) -> str:
     letters = [chr(ord("A") + i) for i in range(len(results))]
     listed = "\n".join(
         f"- **{letter}**: {told(r['machine'])}; [all numbers]({folder}/{slug(r['machine'])}.md)"
+        + (f"; {text}" if (text := ceilings_told(r)) else "")
         for letter, r in zip(letters, results, strict=True)
     )
     found = [{(n, b["title"]): b for n, b in enumerate(bars(r))} for r in results]

@@ -9,7 +9,7 @@ from darknet_py.apps.bench.report import format_peaks
 from darknet_py.backends.precision import F32
 from tools.markdown import table
 
-from .machines import slug, told
+from .machines import ceilings_told, slug, told
 from .networks import OURS
 
 MEGA = 1 << 20
@@ -37,8 +37,8 @@ def _head(result: Result) -> str:
 Written by `python -m tools.bench.performance --write` (`make bench`); as JSON: `{slug(m)}.json`. Of all machines:
 [RESULTS.md](../RESULTS.md).
 
-- {told(m)}; {m["threads"]} threads for every contestant; {m["seconds"]} seconds;
-  load average {m["load before"]:.1f} before and {m["load after"]:.1f} after.
+- {told(m)}; {m["threads"]} threads for every contestant; the last run took {m["seconds"]} seconds;
+  load average {m["load before"]:.1f} before and {m["load after"]:.1f} after.{_ceilings(result)}
 - One image at a time, in float32 unless another precision is named, every contestant in its own process; all are open
   at once and take turns.
 - Outputs are compared with those of the NumPy executor before anything is timed, as a part of the largest number. Who
@@ -52,6 +52,11 @@ Written by `python -m tools.bench.performance --write` (`make bench`); as JSON: 
   OpenCV's importer decodes inside its network.
 - The plain ONNX is what a converter writes layer by layer: batch normalization by itself, and
   `x * tanh(softplus(x))`.{missing}"""
+
+
+def _ceilings(result: Result) -> str:
+    text = ceilings_told(result)
+    return f"\n- {text}. No network gains more by fewer bits alone." if text else ""
 
 
 def _bars(result: Result) -> str:
@@ -145,7 +150,7 @@ def _throughput(one: Result) -> str:
 
 
 def _around(found: Result) -> str:
-    if not found:
+    if "resizes" not in found:
         return ""
     resizes = [
         [title, f"{one['ratio']:.2f}", f"{one['wall']:.2f}", f"{one['off']:.1e}"]
