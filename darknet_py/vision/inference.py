@@ -102,6 +102,7 @@ def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.n
         time=picture.time,
         taken=picture.taken,
         rate=picture.rate,
+        warning=picture.warning,
     )
 
 

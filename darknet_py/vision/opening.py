@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ class Wanted:
 
     def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
         """The picture of encoded bytes; messages call it `where`, or else by its path."""
-        return Picture(decode(data, self.channels, self.limit, where or path, self.say), path)
+        told: list[str] = []
+        pixels = decode(data, self.channels, self.limit, where or path, told.append)
+        return self._told(Picture(pixels, path), told)
 
     def file(self, path: Path) -> Picture:
         """The picture of a file."""
@@ -56,4 +58,12 @@ class Wanted:
     def pil(self, image: Any) -> Picture:
         """The picture of a PIL image."""
         path = str(getattr(image, "filename", "") or "")
-        return Picture(from_pil(image, self.channels, self.limit, path or "the PIL image", self.say), path)
+        told: list[str] = []
+        pixels = from_pil(image, self.channels, self.limit, path or "the PIL image", told.append)
+        return self._told(Picture(pixels, path), told)
+
+    def _told(self, picture: Picture, told: list[str]) -> Picture:
+        """The picture with what was told of its file, if anything, which `say` hears too."""
+        for text in told:
+            self.say(text)
+        return replace(picture, warning="; ".join(told)) if told else picture

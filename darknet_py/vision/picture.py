@@ -15,6 +15,7 @@ class Picture:
 
     A frame of a video has its `source`, its number there (`frame`, from 0), its `time` in seconds from the beginning,
     when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second; other pictures have None.
+    `warning` says what is wrong with a file that can be read all the same.
     """
 
     pixels: np.ndarray
@@ -24,3 +25,4 @@ class Picture:
     time: float | None = None
     taken: float | None = None
     rate: float | None = None
+    warning: str | None = None

@@ -38,7 +38,8 @@ class Results:
     Printed, it is a line: the picture, its width x height, and how many of each class, with the best score of each.
 
     A frame of a video or camera has its `source`, its number there (`frame`, from 0), its `time` in seconds from the
-    beginning, when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second.
+    beginning, when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second. `warning` says
+    what is wrong with a file that could be read all the same: a JPEG that was cut.
 
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
@@ -57,6 +58,7 @@ class Results:
     taken: float | None = None
     rate: float | None = None
     counts: tuple[Count, ...] = ()
+    warning: str | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -214,13 +216,15 @@ class Results:
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
         pixels), and where objects were tracked `track_id`, null for one without a track; `counts` are those of lines
         and zones. Where codes were to be read it has `text` and `format`, null for one in which none was. A frame has
-        `source`, `frame` and `time` too. A classifier has `classes` (`class_id`, `name`, `confidence` of the five best)
-        instead of objects.
+        `source`, `frame` and `time` too, and a file that was cut a `warning`. A classifier has `classes` (`class_id`,
+        `name`, `confidence` of the five best) instead of objects.
         """
         height, width = self.orig_shape
         head: dict[str, Any] = {"filename": self.path, "width": width, "height": height}
         if self.frame is not None:
             head |= {"source": self.source, "frame": self.frame, "time": round(self.time or 0.0, 6)}
+        if self.warning is not None:
+            head["warning"] = self.warning
         if self.scores is not None:
             order = np.argsort(-self.scores, kind="stable")[:5]
             best = [{"class_id": int(i), "name": self.names[int(i)], "confidence": _f(self.scores[i])} for i in order]

@@ -68,7 +68,21 @@ def test_a_broken_picture_is_a_row_with_an_error(cfg: Path, photos: Path, tmp_pa
     assert row == {
         "position": 3, "path": str(photos / "0003.png"), "width": None, "height": None, "boxes": None, "classes": None,
         "error": f"{photos / '0003.png'}: not a picture, or in a format that OpenCV cannot read",
+        "warning": None,
     }  # fmt: skip
+
+
+def test_a_picture_that_was_cut_is_a_row_that_says_so(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    cut = photos / "0003.png"  # whatever its name says
+    cut.write_bytes(cv2.imencode(".jpg", noise)[1].tobytes()[:-100])
+    run(cfg, photos, tmp_path / "out")
+    said = [row["warning"] for row in results(tmp_path / "out")]
+    assert (
+        said
+        == [None] * 3 + [f"{cut}: the JPEG was cut, its end is missing; what it has no pixels for is grey"] + [None] * 3
+    )
+    assert results(tmp_path / "out")[3]["error"] is None
 
 
 def test_a_picture_that_is_gone_is_a_row_with_an_error(cfg: Path, photos: Path, tmp_path: Path) -> None:
@@ -411,7 +425,7 @@ def test_the_work_may_be_gone_on_with_from_another_folder_and_its_status_goes_wi
     assert batch_status(tmp_path / "out").done_pictures == 7
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"a', '{"schema": "darknet-py.batch/1", "shard_count": null}'])
+@pytest.mark.parametrize("text", ["{}", "[]", '{"a', '{"schema": "darknet-py.batch/2", "shard_count": null}'])
 def test_status_of_a_manifest_of_others_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(DataError, match=r"manifest\.json is no manifest of batch work"):

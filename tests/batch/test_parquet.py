@@ -83,7 +83,7 @@ def test_the_schema_of_the_results_is_stated_in_them(tmp_path: Path) -> None:
     batch(write_detector(tmp_path), tmp_path / "photos", tmp_path / "out", processes=1, format="parquet")
     schema = parquet.read_schema(next((tmp_path / "out").glob("*.parquet")))
     assert schema.metadata[b"darknet.schema"].decode() == SCHEMA
-    assert schema.names == ["position", "path", "width", "height", "boxes", "classes", "error"]
+    assert schema.names == ["position", "path", "width", "height", "boxes", "classes", "error", "warning"]
 
 
 def test_a_broken_row_group_costs_its_rows_and_not_the_others(tmp_path: Path) -> None:

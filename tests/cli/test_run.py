@@ -141,6 +141,8 @@ def test_a_picture_that_was_cut_is_named_once(run: Run, cfg: Path, photos: Path,
     result = run("run", cfg, photos, cut, "--no-save", *quiet)
     assert result.exit_code == 0
     lines = [line for line in result.stderr.splitlines() if "was cut" in line]
+    (told,) = json.loads(run("run", cfg, cut, "--no-save", "--json").stdout)
+    assert f"warning: {told['warning']}" == lines[0]
     assert lines == [f"warning: {cut}: the JPEG was cut, its end is missing; what it has no pixels for is grey"]
 
 

@@ -130,7 +130,10 @@ def test_a_picture_that_was_cut_is_looked_at_and_no_line_of_the_log(
     live: Live, recwarn: pytest.WarningsRecorder
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert live.ask("POST", "/detect", encoded(noise, ".jpg")[:-100])[0] == 200
+    status, _, answer = live.ask("POST", "/detect", encoded(noise, ".jpg")[:-100])
+    assert status == 200
+    assert json.loads(answer)["warning"].startswith("picture: the JPEG was cut")
+    assert "warning" not in json.loads(live.ask("POST", "/detect", encoded(noise, ".jpg"))[2])
     assert not recwarn.list
 
 

@@ -224,8 +224,11 @@ def test_a_cut_jpeg_has_the_pixels_of_imread_whatever_the_cut(tmp_path: Path, cu
 def test_a_cut_jpeg_is_a_warning_that_names_it(folder: Path, way: str) -> None:
     source = WAYS[way](folder / "cut.jpg", 3)
     where = {"bytes": "the bytes", "BytesIO": "the open file", "PIL of BytesIO": "the PIL image"}.get(way)
-    with pytest.warns(PictureWarning, match=f"^{re.escape(where or str(folder / 'cut.jpg'))}: the JPEG was cut"):
-        list(pictures(source))
+    with pytest.warns(
+        PictureWarning, match=f"^{re.escape(where or str(folder / 'cut.jpg'))}: the JPEG was cut"
+    ) as said:
+        (picture,) = pictures(source)
+    assert picture.warning == str(said.list[0].message)
     if hasattr(source, "close"):
         source.close()
 

@@ -64,7 +64,7 @@ def parquet_schema() -> Any:
     return pa.schema([
         pa.field("position", pa.int64(), nullable=False), pa.field("path", pa.string(), nullable=False),
         ("width", pa.int32()), ("height", pa.int32()), ("boxes", pa.list_(pa.struct([*named, *corners]))),
-        ("classes", pa.list_(pa.struct(named))), ("error", pa.string()),
+        ("classes", pa.list_(pa.struct(named))), ("error", pa.string()), ("warning", pa.string()),
     ], {"darknet.schema": SCHEMA})  # fmt: skip
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...contract.contract import Contract
     from ...model.model import Model
 
-SCHEMA = "darknet-py.batch/1"  # of job.json, of manifest.json, and of the rows
+SCHEMA = "darknet-py.batch/2"  # of job.json, of manifest.json, and of the rows
 JOB = "job.json"
 PART = re.compile(r"part-\d{12,}-[0-9a-f]{16}\.(?:jsonl|parquet)")  # names of results; nothing else is ever removed
 PLACES = ("cfg", "folder")  # of a record: the same network and pictures may lie elsewhere later

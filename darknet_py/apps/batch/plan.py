@@ -19,10 +19,9 @@ import numpy as np
 from ...contract.selection import select
 from ...errors import DataError, to_nobody
 from ...files import scratch
-from ...vision.decode import decode
 from ...vision.headers import pixel_limit
 from ...vision.inference import prepare, results_of
-from ...vision.picture import Picture
+from ...vision.opening import Wanted
 from .fetch import fetches
 from .formats import row_format
 from .listing import Item, Reach, list_items
@@ -162,8 +161,8 @@ class _Stages:
             with self._timed("reading"):
                 data = next(iter(fetches([item], options.column)))()
             with self._timed("decoding"):
-                pixels = decode(data, contract.shape[0], pixel_limit(options.max_pixels), item.path, to_nobody)
-            picture = Picture(pixels, item.path)
+                wanted = Wanted(contract.shape[0], pixel_limit(options.max_pixels), say=to_nobody)
+                picture = wanted.decoded(data, item.path)
             with self._timed("input"):
                 prepare(picture, contract, contract.letterbox, self._input[0])
         except DataError:

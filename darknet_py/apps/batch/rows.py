@@ -10,14 +10,15 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError, first_line
+from ...errors import DataError, first_line, to_nobody
 from ...model.pipeline import ordered
-from ...vision.decode import decode
 from ...vision.headers import pixel_limit
+from ...vision.opening import Wanted
 from ...vision.picture import Picture
 from .addresses import Outage
 
@@ -41,7 +42,8 @@ def batch_rows(
     What `darknet-py batch` writes, for engines of your own: `path`, `width` and `height` in pixels, `boxes`
     (`class_id`, `name`, `score`, and the corners `x1, y1, x2, y2` in pixels, the surest first; None for a classifier),
     `classes` (the five best: `class_id`, `name`, `score`; None for a detector), and `error`, None for a picture that
-    could be read; else the others are None. `options` are those of the model: `conf`, `iou`, `classes` … `workers`
+    could be read; else the others are None. `warning` says what is wrong with one that could be read all the same: a
+    JPEG that was cut. `options` are those of the model: `conf`, `iou`, `classes` … `workers`
     threads read and decode ahead.
 
     >>> from darknet_py import batch_rows, load
@@ -64,7 +66,7 @@ def _found(
     model: Model, pictures: Iterable[tuple[str, Bytes]], workers: int, batch: int, max_pixels: int | None,
     options: dict[str, Any],
 ) -> Iterator[Row]:  # fmt: skip
-    open_it = partial(_opened, channels=model.contract.shape[0], limit=pixel_limit(max_pixels))
+    open_it = partial(_opened, wanted=Wanted(model.contract.shape[0], pixel_limit(max_pixels), say=to_nobody))
     call = partial(model, batch=batch, max_pixels=max_pixels, **options)
     if not workers:
         yield from _rows(call, map(open_it, pictures), batch)
@@ -76,7 +78,7 @@ def _found(
 def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]], batch: int) -> Iterator[Row]:
     while group := list(islice(opened, batch)):
         errors: list[DataError] = []
-        good = [Picture(p.pixels, str(i)) for i, (_, p) in enumerate(group) if isinstance(p, Picture)]
+        good = [replace(p, path=str(i)) for i, (_, p) in enumerate(group) if isinstance(p, Picture)]
         found = {int(r.path): r for r in model(iter(good), skip=errors.append)} if good else {}
         unfit = map(first_line, errors)  # those that no input can be made of, in order
         for i, (path, picture) in enumerate(group):
@@ -88,14 +90,14 @@ def _rows(model: Callable[..., Any], opened: Iterator[tuple[str, Picture | str]]
                 yield broken_row(path, next(unfit).removeprefix(f"{i}: "))
 
 
-def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Picture | str]:
+def _opened(pair: tuple[str, Bytes], wanted: Wanted) -> tuple[str, Picture | str]:
     """A decoded picture, or what is wrong with it."""
     path, data = os.fspath(pair[0]), pair[1]
     try:
         found = data() if callable(data) else data
         if found is None:  # tables have such rows
             return path, f"{path}: the row has no picture"
-        return path, Picture(decode(bytes(found), channels, limit, path), path)
+        return path, wanted.decoded(bytes(found), path)
     except Outage:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):  # of somebody's own function
@@ -110,7 +112,10 @@ def _opened(pair: tuple[str, Bytes], channels: int, limit: int) -> tuple[str, Pi
 def row_of(path: str, results: Results) -> Row:
     """The row of a picture that could be read."""
     height, width = results.orig_shape
-    row = {"path": path, "width": width, "height": height, "boxes": None, "classes": None, "error": None}
+    row = {
+        "path": path, "width": width, "height": height, "boxes": None, "classes": None, "error": None,
+        "warning": results.warning,
+    }  # fmt: skip
     if results.scores is not None:
         best = results.scores.argsort(kind="stable")[::-1][:TOP].tolist()
         classes = [{**_class(results, i), "score": _number(results.scores[i], 6)} for i in best]
@@ -144,4 +149,5 @@ def _number(value: Any, digits: int) -> float:
 
 def broken_row(path: str, error: str) -> Row:
     """The row of a picture that could not be read, or computed."""
-    return {"path": path, "width": None, "height": None, "boxes": None, "classes": None, "error": error}
+    nothing = dict.fromkeys(("width", "height", "boxes", "classes"))
+    return {"path": path, **nothing, "error": error, "warning": None}

@@ -90,10 +90,10 @@ def _found() -> dict[str, Any]:
     found = _object({**label, "relative_coordinates": relative, "box": corners})
     return _object(
         {
-            "width": whole, "height": whole, "model": TEXT,
+            "width": whole, "height": whole, "model": TEXT, "warning": TEXT,
             "objects": {"type": "array", "items": found},
             "classes": {"type": "array", "items": _object(label)},
             "seconds": _object({"prepare": NUMBER, "network": NUMBER, "boxes": NUMBER}),
         },
-        "objects", "classes",
+        "objects", "classes", "warning",
     )  # fmt: skip

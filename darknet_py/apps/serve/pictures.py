@@ -7,14 +7,16 @@ nobody sends them), and what a header says is held against the limits before a d
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
 from ...contract.contract import Contract
 from ...errors import DataError, to_nobody
-from ...vision.decode import check_array, decode
+from ...vision.decode import check_array
 from ...vision.headers import Size, picture_size
 from ...vision.inference import prepare
+from ...vision.opening import Wanted
 from ...vision.picture import Picture
 from .limits import Limits, Refusal
 
@@ -39,12 +41,13 @@ def open_picture(data: bytes, contract: Contract, limits: Limits) -> tuple[Pictu
     _check_size(size, limits)
     if data.startswith(b"\xff\xd8") and data.count(SCAN) > limits.scans:
         raise Refusal(413, f"a JPEG of more than {limits.scans} scans")
-    return _prepared(Picture(encoded_pixels(data, contract, limits), NAME), contract)
+    return _prepared(picture_in(data, contract, limits), contract)
 
 
-def encoded_pixels(data: bytes, contract: Contract, limits: Limits) -> np.ndarray:
-    """The pixels of a picture that is fit to be opened."""
-    return decode(data, contract.shape[0], limits.pixels, NAME, to_nobody)  # what clients cut is no line of the log
+def picture_in(data: bytes, contract: Contract, limits: Limits) -> Picture:
+    """A picture that is fit to be opened."""
+    wanted = Wanted(contract.shape[0], limits.pixels, say=to_nobody)  # what clients cut is no line of the log
+    return wanted.decoded(data, NAME)
 
 
 def open_pixels(pixels: np.ndarray, contract: Contract, limits: Limits) -> tuple[Picture, np.ndarray]:
@@ -76,4 +79,4 @@ def write_jpeg(pixels: np.ndarray) -> bytes:
 
 def without_pixels(picture: Picture) -> Picture:
     """The picture's size without its pixels: whoever waits in a queue need not hold them."""
-    return Picture(np.broadcast_to(np.uint8(0), picture.pixels.shape), picture.path)
+    return replace(picture, pixels=np.broadcast_to(np.uint8(0), picture.pixels.shape))

@@ -26,7 +26,7 @@ from ...vision.picture import Picture
 from ...vision.results import Results
 from .batcher import Batcher, Computed
 from .limits import Limits
-from .pictures import encoded_pixels, open_picture, open_pixels, without_pixels, write_jpeg
+from .pictures import open_picture, open_pixels, picture_in, without_pixels, write_jpeg
 from .protocol import BYTES, NamedTensor
 from .question import Question
 
@@ -205,7 +205,7 @@ class Served:
         It is decoded a second time: while requests wait, they hold what was sent and no pixels, which are a hundred
         times as many.
         """
-        return write_jpeg(replace(found, orig_img=encoded_pixels(data, self.contract, self.limits)).plot())
+        return write_jpeg(replace(found, orig_img=picture_in(data, self.contract, self.limits).pixels).plot())
 
     def _results(self, pictures: list[Picture], outputs: list[np.ndarray], question: Question) -> list[Results]:
         return [
