@@ -97,8 +97,8 @@ def cut(cfg: str, weights: Path, output: Path, layers: int, replace: bool, diale
     from ..zoo.find import find_cfg
 
     graph = compile_file(find_cfg(cfg, message), dialect=dialect).check().graph
-    cut_weights(weights, graph, output, layers, replace=replace)
-    message(f"{output}: {output.stat().st_size:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")
+    count = cut_weights(weights, graph, output, layers, replace=replace)
+    message(f"{output}: {count:,} bytes, layers 0 to {min(layers, len(graph.layers)) - 1}")
 
 
 @command.command("import")

@@ -301,8 +301,10 @@ def _wrong_values(array: np.ndarray, role: str) -> str | None:
 
 def write_weights(
     path: str | Path, graph: Graph, weights: Weights, *, upto: int | None = None, replace: bool = False
-) -> None:
+) -> int:
     """Write a weights file, of the layers before `upto` if given; the file appears whole or not at all.
+
+    Gives the number of its bytes.
 
     Raises `WeightsError` if it cannot, and `DataError` if there is a file that this package did not write, unless
     `replace` says that it may go.
@@ -314,20 +316,26 @@ def write_weights(
         raise WeightsError(f"no array for {missing.value.name}", Code.WEIGHTS_SHORT)
     try:
         with files.replacing(path, replace=replace) as file:
-            for piece in _stored(params, weights):
-                file.write(piece)
+            return sum(file.write(piece) for piece in _stored(params, weights))
     except OSError as e:
         raise WeightsError(f"cannot write {path}: {e.strerror or e}", Code.WEIGHTS_MISSING) from None
 
 
-def cut_weights(weights: str | Path, graph: Graph, output: str | Path, layers: int, *, replace: bool = False) -> None:
+def cut_weights(weights: str | Path, graph: Graph, output: str | Path, layers: int, *, replace: bool = False) -> int:
     """Write the weights of the first layers of a network to a file of their own, as Darknet's `partial` does.
 
-    So a backbone goes from a classifier to a detector. Raises as `read_weights` and `write_weights` do.
+    So a backbone goes from a classifier to a detector. Gives the number of bytes. Raises as `read_weights` and
+    `write_weights` do, and `WeightsError` for a file that ends before these layers do.
     """
     read = read_weights(weights, graph, allow_partial=True)
+    lacking = next((p.layer for p in graph.params if p.layer < layers and p.value not in read.arrays), None)
+    if lacking is not None:
+        message = f"{weights} ends before layer {lacking}, and layers 0 to {layers - 1} were wanted"
+        raise WeightsError(
+            message, Code.WEIGHTS_SHORT, f"cut the whole file, or the first {lacking} layers of this one"
+        )
     # darknet.c partial: the version it writes is its own, and the count of images starts again
-    write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
+    return write_weights(output, graph, Weights(Header(), read.arrays), upto=layers, replace=replace)
 
 
 def hash_weights(graph: Graph, weights: Weights) -> str:

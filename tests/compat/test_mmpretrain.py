@@ -166,6 +166,18 @@ def test_a_backbone_goes_from_a_classifier_to_a_detector(networks: Path, command
 
 
 @pytest.mark.usefixtures("networks")
+def test_a_cut_file_is_not_cut_further_down() -> None:
+    call("cut", "classifier.cfg", "classifier.weights", "first.conv.2", 2)
+    done = call("cut", "classifier.cfg", "first.conv.2", "more.conv.3", SHARED)
+    assert done.exit_code == 1
+    assert "first.conv.2 ends before layer 2, and layers 0 to 2 were wanted" in done.stderr
+    assert not Path("more.conv.3").exists()
+    again = call("cut", "classifier.cfg", "first.conv.2", "/dev/null", 2)
+    assert again.exit_code == 0
+    assert f"/dev/null: {Path('first.conv.2').stat().st_size:,} bytes, layers 0 to 1" in again.stderr
+
+
+@pytest.mark.usefixtures("networks")
 def test_partial_weights_are_an_error_unless_allowed() -> None:
     call("cut", "classifier.cfg", "classifier.weights", "backbone.conv.3", SHARED)
     with pytest.raises(WeightsError, match=r"too short: layer 3 \[convolutional\]"):

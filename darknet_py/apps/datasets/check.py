@@ -146,7 +146,7 @@ class _Seen:
         self.objects: dict[str, list[np.ndarray]] = {}
         self.boxes: list[np.ndarray] = []
         self.digests: dict[str, dict[str, list[str]]] = {}
-        self.places: dict[str, list[str]] = {}
+        self.places: dict[str, dict[str, None]] = {}  # by kind; a picture may be on several lists
 
     def look(self, split: str, picture: Path, labels: Labels, faults: tuple[Any, ...]) -> None:
         """Take note of one picture and its labels."""
@@ -174,7 +174,7 @@ class _Seen:
         self.digests.setdefault(digest, {}).setdefault(split, []).append(str(picture))
 
     def _note(self, kind: str, place: str) -> None:
-        self.places.setdefault(kind, []).append(place)
+        self.places.setdefault(kind, {})[place] = None
 
     def classes(self, split: str) -> np.ndarray:
         """The classes of all objects of a split, (n,)."""

@@ -102,8 +102,9 @@ def test_pictures_that_are_broken_or_there_twice_are_found(data: Path) -> None:
 def test_a_picture_that_was_cut_is_a_warning(data: Path) -> None:
     whole = cv2.imencode(".jpg", cv2.imread(str(data.with_name("a.png"))))[1].tobytes()
     data.with_name("a.jpg").write_bytes(whole[: len(whole) * 3 // 4])
-    data.with_name("train.list").write_text("a.jpg\nb.png\n")
-    (place,) = kinds(data)["cut"]
+    for split in ("train", "valid"):
+        data.with_name(f"{split}.list").write_text("a.jpg\nb.png\n")
+    (place,) = kinds(data)["cut"]  # once, though it is on both lists
     assert place.startswith(f"{data.with_name('a.jpg')}: the JPEG was cut")
 
 
