@@ -18,10 +18,10 @@ from networks import write_detector
 from darknet_py.analysis.evaluate.coco import coco_numbers
 from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.vision.labels import Labels
-from tools.train.codes.score import finder, table
+from tools.train.codes.score import finder, results, table
 from tools.train.codes.score import photos as sets
 from tools.train.codes.score.arithmetic import CENTRE, Scored, interval, mean_average_precision, score_photos
-from tools.train.codes.score.contestants import Contestant, Run, _box
+from tools.train.codes.score.contestants import Contestant, Run, _box, ours
 from tools.train.codes.score.finder import _kind, _without_repeats
 from tools.train.codes.score.page import verdict
 from tools.train.codes.score.photos import Photo
@@ -172,6 +172,18 @@ def test_ours_is_compared_at_the_precision_of_each() -> None:
     assert verdict(told) == "Ours finds surely more than each of them, by both rules."
     rule["more"] = table.Value(0.1, -0.1, 0.3)
     assert verdict(told) == "Ours does not surely find more, by both rules, than: it."
+
+
+def test_one_kind_a_place_is_told_beside_and_not_held_against_decoders() -> None:
+    whole, single, reader = ours("a.cfg", "a.weights", "numpy", 416)
+    assert (whole.name, single.name) == ("ours at 416", "ours at 416, `--agnostic`")
+    assert single.words == (*whole.words, "--agnostic")
+    run = Run((found((0, 0.9, *LEFT[1:])),), ((None,),), "1")
+    rows = tuple(table.Row(contestant, run, 9) for contestant in (whole, single, reader, Contestant("decoder")))
+    numbers = results._numbers(results.Result("codes_hard", (photo(LEFT),), rows))
+    assert {*numbers["finding"]} == {whole.name, single.name, "decoder"}
+    assert {*numbers["precision"]} == {whole.name, single.name}
+    assert {*numbers["at precision"]} == {whole.name}
 
 
 def test_the_box_of_a_code_is_that_around_its_corners() -> None:

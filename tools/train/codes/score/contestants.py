@@ -30,6 +30,7 @@ class Contestant:
 
     `parts` are contestants that are run one after another on each photo, instead of `words`. `scored`: its finds have
     a confidence. `finds` and `reads`: it is in the tables of what is found, and of what codes say; `sets`: of these.
+    `is_variant`: it is another one with another option, and not held against each decoder.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Contestant:
     sets: tuple[str, ...] = SETS
     finds: bool = True
     reads: bool = False
+    is_variant: bool = False
 
 
 BARCODES = Contestant("OpenCV BarcodeDetector", ("opencv-barcode",), (0,))
@@ -62,12 +64,13 @@ OTHERS = (
 
 
 def ours(cfg: str, weights: str, backend: str, size: int | None) -> tuple[Contestant, ...]:
-    """The rows of our network: what it finds, and what `--decode` reads in that."""
+    """The rows of our network: what it finds, with one kind a place too, and what `--decode` reads in that."""
     side = ("--size", str(size)) if size else ()
     words = ("ours", "--cfg", cfg, "--weights", weights, "--backend", backend, *side)
     name = f"ours{f' at {size}' if size else ''}"
     return (
         Contestant(name, words, scored=True),
+        Contestant(f"{name}, `--agnostic`", (*words, "--agnostic"), scored=True, is_variant=True),
         Contestant(f"`--decode` of {name}", (*words, "--decode"), finds=False, reads=True, scored=True),
     )
 

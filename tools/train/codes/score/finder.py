@@ -123,7 +123,8 @@ def _ours(options: argparse.Namespace) -> tuple[Find, str]:
     model = load(options.cfg, options.weights, options.backend, size=size, quiet=True, **threads)
 
     def find(picture: np.ndarray, conf: Any) -> Found:
-        results = model(picture, conf=SHOWN if conf is None or options.decode else conf)[0]
+        least = SHOWN if conf is None or options.decode else conf
+        results = model(picture, conf=least, agnostic=options.agnostic)[0]
         if options.decode:
             results = read_codes(results)
         return _of_results(results)
@@ -202,6 +203,7 @@ def _options(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser.add_argument("--errors", action="store_true", help="zxing: codes that it finds and cannot read too")
     parser.add_argument("--views", action="store_true", help="zxing: the photo enlarged and turned too")
     parser.add_argument("--decode", action="store_true", help="ours: read the codes in the boxes too")
+    parser.add_argument("--agnostic", action="store_true", help="ours: boxes suppress those of other kinds too")
     parser.add_argument("--cfg")
     parser.add_argument("--weights")
     parser.add_argument("--backend", default="onnxruntime")

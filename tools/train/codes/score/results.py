@@ -65,7 +65,7 @@ def _numbers(result: Result) -> dict[str, Any]:
     rows, photos = result.rows, result.photos
     numbers = _scores(rows, photos)
     decoders = [row for row in rows if not row.contestant.scored and row.contestant.finds]
-    if networks := _networks(rows):
+    if networks := [row for row in _networks(rows) if not row.contestant.is_variant]:
         numbers["at precision"] = {row.contestant.name: table.at_precision(row, decoders, photos) for row in networks}
     if any(row.contestant.reads for row in rows):
         numbers["reading"] = table.reading(rows, photos)
