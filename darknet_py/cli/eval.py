@@ -9,7 +9,7 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU
-from ..errors import counted
+from ..errors import DataError, counted
 from .options import (
     WorkersParam,
     device_option,
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ..model.model import Model
 
 PLACE = ("Check and compare", 0)
+OF_DETECTORS = {
+    "against": "--against", "coco": "--coco", "csv_path": "--csv", "plots": "--plots", "worst": "--worst",
+    "explain": "--explain",
+}  # fmt: skip
 
 
 @click.command("eval")
@@ -116,20 +120,44 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
         opened["device"] = device
     model = load(cfg, say=message, **opened)
     if not model.contract.decoders:
+        _refuse(model, options)
         _classifier(model, data, options)
         return
     own = {"conf": model.contract.threshold, "iou": model.contract.iou}
     options |= {key: own[key] for key in own if options[key] is None}  # for --against too: of two files, one measure
     other = options.pop("against")
+    rival = load(other, names=names, say=message) if other else None
+    _check(model, rival, other, options)
     found = _detector(model, (cfg, opened), data, options)
-    if other:
-        before = _detector(load(other, names=names, say=message), (other, {"names": names}), data, options)
+    if rival:
+        before = _detector(rival, (other, {"names": names}), data, options)
         message(_difference(found, before, other))
     if options["as_json"]:
         write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
     else:
         _print(found, options)
     _write(found, options)
+
+
+def _refuse(model: Model, options: dict[str, Any]) -> None:
+    """Say which of the options that were given mean nothing for a classifier."""
+    given = [option for key, option in OF_DETECTORS.items() if options[key]]
+    if given:
+        raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
+
+
+def _check(model: Model, rival: Model | None, name: str, options: dict[str, Any]) -> None:
+    """Raise now what would be raised at the end, after hours perhaps."""
+    from ..apps.evaluate.report import check_plots
+    from ..files import check_output
+
+    if options["csv_path"]:
+        check_output(options["csv_path"], replace=options["replace"])
+    if options["plots"]:
+        check_plots(options["plots"], replace=options["replace"])
+    if rival and (not rival.contract.decoders or rival.contract.classes != model.contract.classes):
+        other = f"tells {rival.contract.classes} classes apart" if rival.contract.decoders else "is a classifier"
+        raise DataError(f"{name} {other}, and the network {model.contract.classes}: they cannot be compared on one set")
 
 
 def _names_in(data: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...analysis.chart import save_chart
+from ...analysis.chart import check_chart, save_chart
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("class_id", "name", "objects", "tp", "fp", "fn", "precision", "recall", "f1", "ap", "best_conf", "best_f1")
+PLOTS = ("PR_curve.png", "F1_curve.png", "confusion_matrix.png")
 SHOWN_CURVES = 12  # beyond that, lines of single classes cannot be told apart: the mean only
 NAMED_CELLS = 30  # classes whose names fit beside a confusion matrix
 GREEN, RED, ORANGE = (80, 200, 80), (60, 60, 230), (0, 165, 255)  # BGR: right, wrong, missed
@@ -132,12 +133,18 @@ def write_csv(evaluation: Evaluation, path: Path, *, replace: bool = False) -> P
 
 
 def write_plots(evaluation: Evaluation, folder: Path, *, replace: bool = False) -> list[Path]:
-    """`PR_curve.png`, `F1_curve.png` and `confusion_matrix.png` in a folder. Needs matplotlib."""
-    drawn = {"PR_curve": _precision_recall, "F1_curve": _f1, "confusion_matrix": _confusion}
+    """The `PLOTS` in a folder. Needs matplotlib."""
+    drawn = (_precision_recall, _f1, _confusion)
     return [
-        save_chart(folder / f"{name}.png", partial(draw, evaluation=evaluation), replace=replace)
-        for name, draw in drawn.items()
+        save_chart(folder / name, partial(draw, evaluation=evaluation), replace=replace)
+        for name, draw in zip(PLOTS, drawn, strict=True)
     ]
+
+
+def check_plots(folder: Path, *, replace: bool = False) -> None:
+    """Raise what `write_plots` would, but for the disk's errors."""
+    for name in PLOTS:
+        check_chart(folder / name, replace=replace)
 
 
 def _present(evaluation: Evaluation) -> list[int]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from commands import invoke
-from networks import write_detector, write_photos
+from networks import write_classifier, write_detector, write_photos
 
 from darknet_py import load
+from darknet_py.analysis import chart
 from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.apps.evaluate import report, run
 from darknet_py.apps.evaluate.classifier import evaluate_classifier
@@ -191,3 +192,51 @@ def test_the_command_prints_json_and_what_another_network_would_give(shared: Pat
     assert data["schema"] == "darknet-py/evaluation/1"
     assert data["darknet"]["map"] == data["against"]["darknet"]["map"]
     assert "(+0.0000)" in result.stderr
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    photos = write_photos(tmp_path / "photos", 2)
+    for picture in photos.glob("*.png"):
+        picture.with_suffix(".txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    return photos
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--csv", "mine.csv"], "mine.csv exists, and is not known to be written by darknet-py"),
+        (["--plots", "charts"], "F1_curve.png exists, and is not known to be written by darknet-py"),
+        (["--against", "gone.cfg"], "gone.cfg"),
+        (["--against", "other/net.cfg"], "net.cfg is a classifier, and the network"),
+    ],
+)
+def test_what_would_fail_at_the_end_fails_before_anything_is_computed(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.chdir(tmp_path)
+    cfg = write_detector(tmp_path)
+    for name in ("charts", "other"):
+        Path(name).mkdir()
+    write_classifier(tmp_path / "other").rename("other/net.cfg")
+    for name in ("mine.csv", "charts/F1_curve.png"):
+        Path(name).write_text("mine")
+    monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
+    done = invoke("eval", labelled, cfg, "--no-coco", *options)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "find_spec", lambda _: None)
+    monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
+    done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
+    assert done.exit_code == 1
+    assert "charts need matplotlib" in done.stderr
+
+
+def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_path: Path) -> None:
+    done = invoke("eval", labelled, write_classifier(tmp_path), "--csv", tmp_path / "a.csv", "--explain")
+    assert done.exit_code == 2
+    assert "is a classifier, without boxes: leave out --csv, --explain" in done.stderr
