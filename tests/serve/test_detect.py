@@ -80,7 +80,7 @@ def test_a_damaged_form_is_said_to_be(live: Live, body: bytes, kind: str) -> Non
 @pytest.mark.parametrize(
     ("query", "found"),
     [("conf=0.999999", []), ("classes=blue", ["blue"]), ("classes=1", ["blue"]), ("max_det=1", ["red"]),
-     ("iou=0.5", ["red", "blue"]), ("model=net&version=1", ["red", "blue"])],
+     ("iou=0.5", ["red", "blue"]), ("agnostic=true&iou=0", ["red", "blue"]), ("model=net&version=1", ["red", "blue"])],
 )  # fmt: skip
 def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]) -> None:
     status, _, answer = live.ask("POST", f"/detect?{query}", PNG)
@@ -92,7 +92,8 @@ def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]
     ("query", "status", "told"),
     [
         ("conf=2", 400, "conf is between 0.005 and 1"), ("conf=nan", 400, "conf is"), ("conf=0", 400, "conf is"),
-        ("conf=x", 400, "conf is"), ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
+        ("conf=x", 400, "conf is"), ("agnostic=yes", 400, "agnostic is true or false, not yes"),
+        ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
         ("max_det=99999", 400, "max_det is a number from 1 to 1000"), ("classes=", 400, "classes are names"),
         ("classes=green", 400, "no class 'green'"),
         pytest.param(f"classes={'9' * 5000}", 400, "no class 999", id="digits"),
@@ -106,6 +107,15 @@ def test_what_cannot_be_wanted_is_said(live: Live, query: str, status: int, told
     got, _, answer = live.ask("POST", f"/detect?{query}", PNG)
     assert got == status
     assert told in json.loads(answer)["error"]
+
+
+@pytest.mark.parametrize(("word", "count"), [("1", 1), ("true", 1), ("True", 1), ("0", 2), ("false", 2)])
+def test_one_object_a_place_where_that_is_wanted(live: Live, word: str, count: int) -> None:
+    """A cell that is red and blue at once."""
+    both = picture((1, 2, "red"), (1, 2, "blue"))
+    status, _, answer = live.ask("POST", f"/detect?agnostic={word}", encoded(both, ".png"))
+    assert status == 200
+    assert len(json.loads(answer)["objects"]) == count
 
 
 def test_the_picture_comes_back_with_its_boxes(live: Live, detector_cfg: Path) -> None:
@@ -142,7 +152,7 @@ def test_openapi_describes_it(live: Live) -> None:
     assert status == 200
     operation = told["paths"]["/detect"]["post"]
     assert {p["name"] for p in operation["parameters"]} == {
-        "conf", "iou", "classes", "max_det", "format", "model", "version",
+        "conf", "iou", "classes", "max_det", "agnostic", "format", "model", "version",
     }  # fmt: skip
     assert {"200", "400", "401", "404", "408", "413", "415", "503"} == set(operation["responses"])
     try:

@@ -28,6 +28,7 @@ def openapi(limits: Limits) -> dict[str, Any]:
         _parameter(
             "max_det", {"type": "integer", "minimum": 1, "maximum": MOST_DET, "default": MAX_DET}, "the most objects"
         ),
+        _parameter("agnostic", {"type": "boolean", "default": False}, "a box suppresses those of other classes too"),
         _parameter(
             "format", {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]}, "boxes, or a drawn JPEG"
         ),

@@ -1,4 +1,4 @@
-"""What a client wants to know of pictures: from which probability on, which classes, how many at most.
+"""What a client wants to know of pictures: from which probability on, which classes, how many at most, one a place.
 
 Decision: the words and meanings are those of `model(...)`, wherever they come from: a query, or parameters of the
 protocol. Each has a limit, because what is below it costs seconds of computing and is noise.
@@ -18,6 +18,8 @@ from ...errors import DataError, did_you_mean, shorten
 LEAST_CONF = 0.005  # where `darknet detector map` begins (detector.c validate_detector_map)
 MAX_DET, MOST_DET = 300, 1000
 FORMATS = ("json", "image")  # of an answer of `/detect`
+CHOICES = ("classes", "max_det", "agnostic")  # of the objects that are found
+SWITCH = {"true": True, "1": True, "false": False, "0": False}
 MAX_CLASSES = 1000  # that a request names
 
 
@@ -31,14 +33,14 @@ class Question:
 
 
 def question_of(contract: Contract, given: Mapping[str, Any], others: Sequence[str] = ()) -> Question:
-    """The question in `conf`, `iou`, `classes` and `max_det`, texts or values. Raises `DataError` for what is none.
+    """The question in `CHOICES` and the thresholds, texts or values. Raises `DataError` for what is none.
 
     `others` are names that there are beside these, of which nothing is given any more.
 
     >>> question_of(Contract((3, 8, 8), 2, names=("red", "blue")), {"conf": "0.5"}).conf
     0.5
     """
-    known = ("conf", "iou", "classes", "max_det")
+    known = ("conf", "iou", *CHOICES)
     for name in given:
         if name not in known:
             hint = did_you_mean(name, (*known, *others)) or f"there are {', '.join((*known, *others))}"
@@ -46,14 +48,16 @@ def question_of(contract: Contract, given: Mapping[str, Any], others: Sequence[s
     conf = _number(given.get("conf", contract.threshold), "conf", LEAST_CONF)
     iou = _number(given.get("iou", contract.iou), "iou", 0)
     if not contract.decoders:
-        if chosen := [name for name in ("classes", "max_det") if name in given]:
+        if chosen := [name for name in CHOICES if name in given]:
             raise DataError(f"the network is a classifier, which finds no objects to choose from: no {chosen[0]}")
         return Question(conf, iou)
     most = _count(given.get("max_det", MAX_DET))
+    agnostic = _switch(given.get("agnostic", False), "agnostic")
     _, selection = select(
-        contract.names, contract.classes, conf=conf, classes=_classes(given.get("classes")), max_det=most
-    )
-    if beyond := contract.beyond(conf, iou):
+        contract.names, contract.classes, conf=conf, classes=_classes(given.get("classes")), max_det=most,
+        agnostic=agnostic,
+    )  # fmt: skip
+    if beyond := contract.beyond(conf, iou, agnostic):
         raise DataError("; ".join(beyond))
     return Question(conf, iou, selection)
 
@@ -66,6 +70,13 @@ def _number(value: Any, name: str, least: float) -> float:
     if not least <= number <= 1:
         raise DataError(f"{name} is between {least:g} and 1, not {shorten(str(value), 40)}")
     return number
+
+
+def _switch(value: Any, name: str) -> bool:
+    found = SWITCH.get(str(value).lower())
+    if found is None:
+        raise DataError(f"{name} is true or false, not {shorten(str(value), 40)}")
+    return found
 
 
 def _count(value: Any) -> int:
