@@ -97,6 +97,13 @@ class Contract:
         return self.boxes in SUPPRESSED
 
     @property
+    def every_class(self) -> range | None:
+        """The `classes` that a model is asked for where it is measured: names that begin with 'dont_show' hide results
+        from people, and Darknet's `detector map` and `valid` count them. None for a classifier.
+        """
+        return range(self.classes) if self.decoders else None
+
+    @property
     def net_size(self) -> Size:
         """The (height, width) of the input of a network with decoders; `DataError` where that is no picture."""
         if len(self.shape) != 3:

@@ -51,12 +51,11 @@ class Selection:
         return limits
 
     def without(self, hidden: Iterable[int], count: int) -> Selection:
-        """The same without some of `count` classes."""
+        """The same without some of `count` classes, unless it says itself which are wanted."""
         out = set(hidden)
-        if not out:
+        if not out or self.classes is not None:
             return self
-        wanted = range(count) if self.classes is None else self.classes
-        return replace(self, classes=tuple(c for c in wanted if c not in out))
+        return replace(self, classes=tuple(c for c in range(count) if c not in out))
 
 
 ALL = Selection()

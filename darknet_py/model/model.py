@@ -207,7 +207,8 @@ class Model:
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
         the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
         of a picture, the surest first, and `agnostic` lets boxes suppress those of other classes. Classes and
-        thresholds count before suppression, as in Darknet, and the number after it.
+        thresholds count before suppression, as in Darknet, and the number after it. Classes whose names begin with
+        'dont_show' are left out, as in Darknet, unless `classes` names them.
         """
         iou = self.contract.iou if iou is None else iou
         threshold, selection = self._select(conf, classes, max_det, agnostic)

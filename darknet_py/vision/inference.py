@@ -65,8 +65,8 @@ def results_of(
     """What the outputs for one sample say about its picture; thresholds and padding are the contract's unless given.
 
     `selection` says which boxes are wanted. What is NaN or infinite is left out, boxes of classes whose names begin
-    with 'dont_show' too, and of several outputs of a classifier the last one counts; `say` is told, but not of the
-    names. Raises `DataError` where the outputs are neither boxes nor class scores.
+    with 'dont_show' too unless the selection has classes, and of several outputs of a classifier the last one counts;
+    `say` is told, but not of the names. Raises `DataError` where the outputs are neither boxes nor class scores.
     """
     say = say or (lambda _: None)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])

@@ -133,6 +133,12 @@ def test_detector_valid_writes_a_file_for_each_class(run: Run, data: Path) -> No
     assert "Total Detection Time: " in result.stderr
 
 
+def test_detector_valid_writes_classes_that_are_not_shown_too(run: Run, data: Path, cfg: Path) -> None:
+    Path("net.names").write_text("dont_show red\nblue\n")
+    run("detector", "valid", data, "net.cfg", "net.weights")
+    assert Path("out/comp4_det_test_dont_show red.txt").read_text().startswith("a 0.99")
+
+
 def test_detector_valid_writes_cocos_file(run: Run, data: Path) -> None:
     data.write_text(data.read_text() + "eval=coco\n")
     Path("photos/a.png").rename("photos/COCO_val_000000000139.png")

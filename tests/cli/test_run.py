@@ -273,6 +273,8 @@ def test_the_most_pixels_are_an_option(run: Run, cfg: Path, photos: Path) -> Non
 def test_classes_called_dont_show_are_not_printed(run: Run, cfg: Path, photos: Path) -> None:
     cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
     assert run("run", cfg, photos / "a.png", "--no-save").stdout.count("\n") == 1
+    named = run("run", cfg, photos / "a.png", "--no-save", "--classes", "dont_show red")
+    assert "dont_show red: 100%" in named.stdout  # it was asked for
 
 
 def test_the_threads_of_a_back_end_can_be_told(run: Run, cfg: Path, photos: Path) -> None:

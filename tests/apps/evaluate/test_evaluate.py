@@ -152,6 +152,15 @@ def test_the_thresholds_of_a_file_count_unless_others_are_given(
     assert suppressed == [0.45, 0.3, 0.3, 0.5, 0.3]
 
 
+def test_classes_that_are_not_shown_are_measured(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    photos.joinpath("0.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    photos.joinpath("1.txt").write_text("1 0.125 0.375 0.5 0.5\n")
+    cfg = write_detector(tmp_path)
+    cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
+    assert evaluate(cfg, photos, coco=False).darknet.ap.tolist() == [1, 1]
+
+
 def test_labels_of_another_network_are_refused(shared: Path) -> None:
     data = small_set(shared, 1)
     named = run.Dataset(data.path, data.examples, ("cat", "dog"))
