@@ -89,10 +89,10 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of this package, or of a file, is one message and exit status 1."""
         from ..files import one_run
-        from .options import picture_warnings
+        from .options import own_warnings
 
         try:
-            with one_run(), picture_warnings():
+            with one_run(), own_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as e:
             click.echo("stopped", err=True)

@@ -17,7 +17,7 @@ from ..backends.backend import AUTO
 from ..backends.precision import F32, KINDS
 from ..darknet import dialects
 from ..darknet.reading import MOST
-from ..errors import PictureWarning, json_escaped, printable
+from ..errors import LimitWarning, PictureWarning, json_escaped, printable
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+OWN_WARNINGS = (PictureWarning, LimitWarning)
 DIALECTS = tuple(dialects.DIALECTS)
 
 
@@ -218,15 +219,16 @@ def message(text: str) -> None:
 
 
 @contextmanager
-def picture_warnings() -> Iterator[None]:
-    """A block in which each `PictureWarning` is a message, once, in the place of Python's own lines on stderr."""
+def own_warnings() -> Iterator[None]:
+    """A block in which each warning of ours is a message, once, in the place of Python's own lines on stderr."""
     told: set[str] = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("always", PictureWarning)
+        for own in OWN_WARNINGS:
+            warnings.simplefilter("always", own)
         others = warnings.showwarning
 
         def show(text: Warning | str, category: type[Warning], *where: Any) -> None:
-            if not issubclass(category, PictureWarning):
+            if not issubclass(category, OWN_WARNINGS):
                 others(text, category, *where)
             elif str(text) not in told:
                 told.add(str(text))

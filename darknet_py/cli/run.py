@@ -15,7 +15,6 @@ from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import IOU, RANDOM_CONF
-from ..errors import to_nobody
 from .options import (
     WorkersParam,
     device_option,
@@ -150,7 +149,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
         from ..vision.barcodes import check_reader
 
         check_reader()
-    note_it: Say = to_nobody if options["quiet"] else message
+    note_it: Say = _tell_warning if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
     conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else model.contract.threshold)
@@ -161,8 +160,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")
     with closing(_results(model, files, broken, options)) as found:
-        pairs = _told_if_full(model, found)
-        pairs = pairs if options["quiet"] else _bar(pairs, files)
+        pairs = found if options["quiet"] else _bar(found, files)
         if following:
             pairs = ((video, following.update(one)) for video, one in pairs)
         if options["decode"]:
@@ -176,6 +174,12 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
 
 Pairs = Iterator[tuple["Video | None", "Results"]]
+
+
+def _tell_warning(text: str) -> None:
+    """What --quiet lets through of what is told."""
+    if text.startswith("warning: "):
+        message(text)
 
 
 def _write(pairs: Pairs, sinks: list[Sink], paths: dict[Video, Path], options: dict[str, Any], note_it: Say) -> None:
@@ -209,17 +213,6 @@ def _write(pairs: Pairs, sinks: list[Sink], paths: dict[Video, Path], options: d
                 if shown.is_closed:
                     break
         progress.end()
-
-
-def _told_if_full(model: Model, pairs: Pairs) -> Pairs:
-    """The same results; where a file may have left objects out, that is told once."""
-    full = False
-    for video, one in pairs:
-        if not full and model.contract.is_full(one.boxes):
-            full = True
-            most = model.contract.max_detections
-            message(f"warning: {one.path}: the file gives at most {most} objects of a class (export: --max-det)")
-        yield video, one
 
 
 @contextmanager

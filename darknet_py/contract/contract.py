@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from .boxes import Size, undo_letterbox
 from .candidates import Candidates, join
 from .decoders import Decoder, decoder_of
@@ -199,6 +199,14 @@ class Contract:
         if self.boxes in BATCHED:
             return len(boxes) >= self.max_detections
         return int(np.bincount(boxes.cls, minlength=1).max()) >= self.max_detections
+
+    def told_of_full(self) -> str:
+        """What there is to say where `is_full`."""
+        most, of = self.max_detections or 0, "picture" if self.boxes in BATCHED else "class"
+        return (
+            f"the file gives at most {counted(most, 'object')} of a {of}, and there may be more: export it again with "
+            "a larger --max-det"
+        )
 
     def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
         """The candidates in the outputs for one sample, relative to the network input, before suppression.

@@ -19,7 +19,7 @@ import numpy as np
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.selection import ClassName, Conf, Selection, select
-from ..errors import DataError
+from ..errors import DataError, LimitWarning
 from ..vision.results import Results
 from ..vision.sources import is_live, is_stream, loaders, recognized
 from ..vision.video.video import Video
@@ -219,8 +219,8 @@ class Model:
         if workers != "auto" and (isinstance(workers, str) or workers < 0):
             raise DataError(f'workers is at least 0, or "auto", not {workers!r}')
         least = min((threshold, *(own for _, own in selection.thresholds)))
-        if beyond := self.contract.beyond(least, iou, agnostic):
-            warnings.warn("\n".join(beyond), stacklevel=2)
+        for sentence in self.contract.beyond(least, iou, agnostic):
+            warnings.warn(sentence, LimitWarning, stacklevel=2)
         source = recognized(source)
         if is_live(source):
             batch = 1  # what is read ahead is old when its turn comes

@@ -197,8 +197,12 @@ def test_a_file_is_asked_for_what_it_cannot_give(run: Run, cfg: Path, photos: Pa
     told = run(*asked, "--conf", "0.05", "--iou", "0.4").stderr
     assert "holds nothing below its own 0.3, and cannot be asked for 0.05" in told
     assert "suppresses with an overlap of 0.5, and not of 0.4" in told
-    assert "at most 1 objects of a class" in told
+    full = "warning: the file gives at most 1 object of a class, and there may be more"
+    assert told.count(full) == 1
     assert "the file itself" not in run(*asked).stderr
+    quiet = run(*asked, "-q", "--json")
+    assert quiet.stderr.startswith(full)
+    assert f"warning: {json.loads(quiet.stdout)[0]['warning']}\n" == quiet.stderr
     assert "warning" not in run(*asked, "--conf", "0.9999999").stderr
 
 
