@@ -22,6 +22,7 @@ from ..errors import LimitWarning, PictureWarning, json_escaped, printable
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Diagnostic
+    from ..model.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -191,6 +192,16 @@ def network_of(cfg: str, weights: Path | None, quiet: bool = False, **options: A
     if not quiet:
         show(network.compilation.diagnostics)
     return network
+
+
+def opened_of(cfg: str, weights: Path | None = None, **options: Any) -> Model:
+    """`load`; the warnings about the network go to stderr."""
+    from ..model.opening import load
+
+    model = load(cfg, weights, say=message, **options)
+    for diagnostic in model.contract.diagnostics:
+        message(diagnostic)
+    return model
 
 
 def show(diagnostics: tuple[Diagnostic, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..apps.run.sinks import DRAWN, SINKS, TEXT, Console, Sink
-from ..contract.thresholds import CONF, RANDOM_CONF
+from ..contract.thresholds import CONF, IOU, RANDOM_CONF
 from .options import echo_whole, json_array, write_json_line
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ _FILTERS = (
         "--conf",
         type=Thresholds(),
         help=f"The lowest probability shown, or one for each class: person=0.5,car=0.3 (default, and for the others: "
-        f"{CONF}; with random weights, some or all, {RANDOM_CONF}).",
+        f"what an exported file says, else {CONF}; with random weights, some or all, {RANDOM_CONF}).",
     ),
     click.option(
         "--classes", callback=_class_names, metavar="CLASS,...", help="Only these classes, by name or number."
@@ -111,6 +111,16 @@ _FILTERS = (
     click.option("--max-det", type=click.IntRange(1), metavar="N", help="At most the N surest objects of a picture."),
     click.option("--agnostic", is_flag=True, help="A box suppresses those of other classes too."),
 )
+
+
+pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(1), metavar="N",
+    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
+)  # fmt: skip
+iou_option = click.option(
+    "--iou", type=click.FloatRange(0, 1),
+    help=f"The overlap that suppresses (default: what an exported file says, else {IOU}).",
+)  # fmt: skip
 
 
 def sink_options(command: F) -> F:

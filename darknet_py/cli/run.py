@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
-from ..contract.thresholds import IOU, RANDOM_CONF
+from ..contract.thresholds import RANDOM_CONF
 from .options import (
     WorkersParam,
     device_option,
@@ -32,7 +31,9 @@ from .result_options import (
     chosen_sinks,
     filter_options,
     following_of,
+    iou_option,
     lowest,
+    pixels_option,
     sink_options,
     thresholds,
 )
@@ -60,7 +61,7 @@ SHOWN = 3  # paths of drawn pictures
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
 @filter_options
-@click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
+@iou_option
 @click.option(
     "--backend",
     type=click.Choice((AUTO.name, *backends())),
@@ -85,12 +86,7 @@ SHOWN = 3  # paths of drawn pictures
     type=click.IntRange(1),
     help="Threads that compute the network (default: one for each core; for a video found out on its first frames).",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
-)
+@pixels_option
 @click.option("--no-cache", is_flag=True, help="Compile the network anew, and keep nothing for the next start.")
 @click.option(
     "-o",
@@ -155,7 +151,7 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else model.contract.threshold)
     following = following_of(options, model.contract, conf)
     options["conf"] = following.low if following else conf
-    if ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+    if options["iou"] is None:
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")

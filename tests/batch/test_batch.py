@@ -93,6 +93,16 @@ def test_a_network_of_which_no_number_is_one_is_in_each_row(cfg: Path, photos: P
     assert "computes NaN or infinity" in results(tmp_path / "out")[0]["warning"]
 
 
+def test_partial_weights_raise_the_default_threshold(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    """As in `run`."""
+    part = tmp_path / "net.conv.1"
+    part.write_bytes(cfg.with_suffix(".weights").read_bytes()[:20])
+    for name, weights in (("part", part), ("whole", None)):
+        run(cfg, photos / "0001.png", tmp_path / name, weights=weights, allow_partial=True)
+    kept = [json.loads((tmp_path / name / "job.json").read_text())["options"]["conf"] for name in ("part", "whole")]
+    assert kept == [0.5, 0.25]
+
+
 def test_what_an_exported_file_cannot_give_is_a_message(cfg: Path, photos: Path, tmp_path: Path) -> None:
     load(cfg).export(tmp_path / "net.onnx", boxes="padded", max_detections=1)
     told = invoke("batch", tmp_path / "net.onnx", photos, "-o", tmp_path / "out", "--conf", 0.1, "--processes", 1)

@@ -203,3 +203,23 @@ def test_what_is_not_here_is_answered(run: Run, line: str) -> None:
 
 def test_a_misspelt_option_gets_the_closest_one(run: Run, data: Path) -> None:
     assert "-thresh" in run("detector", "test", data, "net.cfg", "net.weights", "photos/a.png", "-tresh", 1).stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["detector test obj.data net.cfg net.weights photos/a.png", "detector map obj.data net.cfg",
+     "eval obj.data net.cfg",
+     "detector valid obj.data net.cfg net.weights", "detect net.cfg net.weights photos/a.png"],
+)  # fmt: skip
+def test_a_warning_about_the_network_is_told_once_whoever_opens_it(run: Run, data: Path, cfg: Path, line: str) -> None:
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    Path("photos/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert run(*line.split()).stderr.count("warning[") == 1
+
+
+def test_serve_tells_it_too(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from darknet_py.cli.serve import _load
+
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    _load(str(cfg), None, {"backend": "onnxruntime"}, threads=1)
+    assert "warning[" in capsys.readouterr().err

@@ -205,7 +205,7 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
     The last is whether it takes any number of pictures at a time.
     """
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
-    job = replace_fields(job, options=job.options.of(model.contract))
+    job = job.asking(model)
     model(iter(()), **job.options.calling())
     if say:
         for diagnostic in model.contract.diagnostics:
