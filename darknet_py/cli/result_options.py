@@ -30,17 +30,13 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg]  # generic since cl
         """The thresholds of the text."""
         if not isinstance(value, str):
             return value
-        found: dict[str | None, float] = {}
-        for part in _parts(value):
-            name, equals, number = part.rpartition("=")
-            try:
-                least = float(number)
-            except ValueError:
-                self.fail(f"{part!r} is no threshold: write 0.4, or person=0.5,car=0.3", param, ctx)
-            if not 0 <= least <= 1:
-                self.fail(f"{number.strip()} is not between 0 and 1", param, ctx)
-            found[name.strip() if equals else None] = least
-        return found[None] if found.keys() == {None} else found
+        from ..contract.selection import conf_of
+        from ..errors import DataError
+
+        try:
+            return conf_of(value)
+        except DataError as e:
+            self.fail(str(e), param, ctx)
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
