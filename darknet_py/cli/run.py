@@ -149,6 +149,8 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
     conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else model.contract.threshold)
+    for sentence in model.contract.passed_over(options["conf"], options["iou"]):
+        message(f"warning: {sentence}")
     following = following_of(options, model.contract, conf)
     options["conf"] = following.low if following else conf
     if options["iou"] is None:

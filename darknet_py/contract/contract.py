@@ -192,6 +192,12 @@ class Contract:
             )
         return tuple(told)
 
+    def passed_over(self, conf: object, iou: object) -> tuple[str, ...]:
+        """What is to be said of thresholds (None: not given) that a network has no boxes for, a sentence or none."""
+        if self.decoders or (conf is None and iou is None):
+            return ()
+        return ("the network is a classifier: conf and iou are about boxes, and change nothing",)
+
     def is_full(self, boxes: Boxes) -> bool:
         """Whether the network may have left objects out: there are as many as its own suppression lets pass."""
         if not self.is_suppressed or self.max_detections is None:

@@ -103,6 +103,14 @@ def test_partial_weights_raise_the_default_threshold(cfg: Path, photos: Path, tm
     assert kept == [0.5, 0.25]
 
 
+def test_what_is_asked_and_changes_nothing_is_said(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="threads: the back end 'numpy' cannot be told how many"):
+        run(cfg, photos, tmp_path / "out", backend="numpy", threads=1)
+    said: list[str] = []
+    run(write_classifier(tmp_path), photos, tmp_path / "classes", conf=0.9, say=said.append)
+    assert "warning: the network is a classifier: conf and iou are about boxes, and change nothing" in said
+
+
 def test_what_an_exported_file_cannot_give_is_a_message(cfg: Path, photos: Path, tmp_path: Path) -> None:
     load(cfg).export(tmp_path / "net.onnx", boxes="padded", max_detections=1)
     told = invoke("batch", tmp_path / "net.onnx", photos, "-o", tmp_path / "out", "--conf", 0.1, "--processes", 1)

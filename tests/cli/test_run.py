@@ -74,6 +74,12 @@ def test_other_back_ends_print_the_same(run: Run, cfg: Path, photos: Path, backe
     assert LINE in run("run", cfg, photos / "a.png", "--backend", backend, "--no-save").stdout
 
 
+def test_a_classifier_is_asked_for_no_threshold_and_that_is_said(run: Run, tmp_path: Path, photos: Path) -> None:
+    asked = ("run", write_classifier(tmp_path), photos / "a.png", "--no-save", "-q")
+    assert run(*asked, "--conf", 0.9).stderr.startswith("warning: the network is a classifier: conf and iou")
+    assert run(*asked).stderr == ""
+
+
 def test_a_classifier_prints_its_best_classes(run: Run, tmp_path: Path, photos: Path) -> None:
     cfg = write_classifier(tmp_path)
     lines = run("run", cfg, photos / "b.png").stdout.splitlines()[1:]
