@@ -49,10 +49,11 @@ def question_of(contract: Contract, given: Mapping[str, Any], others: Sequence[s
     conf = _conf(given.get("conf", contract.threshold))
     iou = _number(given.get("iou", contract.iou), "iou", 0)
     if not contract.decoders:
-        chosen = [name for name in CHOICES if name in given] + ["conf for each class"] * isinstance(conf, Mapping)
-        if chosen:
-            raise DataError(f"the network is a classifier, which finds no objects to choose from: no {chosen[0]}")
-        return Question(contract.threshold, iou)
+        chosen = [name for name in CHOICES if name in given]
+        if chosen or isinstance(conf, Mapping):
+            which = chosen[0] if chosen else "conf of classes"
+            raise DataError(f"the network is a classifier, which finds no objects to choose from: no {which}")
+        return Question(conf, iou)
     most = _count(given.get("max_det", MAX_DET))
     agnostic = _switch(given.get("agnostic", False), "agnostic")
     threshold, selection = select(
