@@ -303,6 +303,10 @@ class PictureWarning(UserWarning):
     """A picture that is read as Darknet reads it, and may not be what it was meant to be: its file was cut."""
 
 
+class LimitWarning(UserWarning):
+    """Something that is asked of an exported file and that it cannot give: what it suppressed itself is not in it."""
+
+
 class BackendError(DarknetError):
     """A runtime that is not installed, or that refuses the network."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU
@@ -16,6 +17,7 @@ from .options import (
     echo,
     message,
     network_options,
+    opened_of,
     precision_of,
     precision_options,
     replace_option,
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 PLACE = ("Check and compare", 0)
 OF_DETECTORS = {
     "against": "--against", "coco": "--coco", "csv_path": "--csv", "plots": "--plots", "worst": "--worst",
-    "explain": "--explain",
+    "explain": "--explain", "conf": "--conf", "iou": "--iou", "iou_thresh": "--iou-thresh", "points": "--points",
+    "images": "--images",
 }  # fmt: skip
 
 
@@ -55,7 +58,9 @@ OF_DETECTORS = {
 @click.option("--coco/--no-coco", default=None, help="COCO's numbers too (default: if faster-coco-eval is installed).")
 @click.option("--clip/--no-clip", default=True, help="For COCO, cut boxes at the border (default), or leave them.")
 @click.option(
-    "--against", metavar="NETWORK", help="Evaluate NETWORK too, and say what CFG costs or gains: an int8 file."
+    "--against",
+    metavar="NETWORK",
+    help="Evaluate NETWORK too (its own size, the back end by default), and say what CFG costs or gains: an int8 file.",
 )
 @click.option(
     "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
@@ -96,7 +101,8 @@ OF_DETECTORS = {
 @click.option("--explain", is_flag=True, help="Say why COCO's numbers differ from Darknet's.")
 @replace_option
 @network_options
-def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     """Evaluate CFG on the labelled pictures of DATA.
 
     DATA is a .data file, a list of pictures, a folder, or a COCO file; labels are Darknet's text, VOC's XML or COCO's.
@@ -108,8 +114,6 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     darknet-py eval photos/ my.cfg my.weights --plots charts --worst 20
     darknet-py eval coco.data my.int8.onnx --against my.cfg
     """
-    from ..model.opening import load
-
     names = options.pop("names") or (data if _names_in(data) else None)
     network = {key: options.pop(key) for key in ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")}
     opened = dict(
@@ -118,19 +122,20 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     )  # fmt: skip
     if device := options.pop("device"):
         opened["device"] = device
-    model = load(cfg, say=message, **opened)
+    model = opened_of(cfg, **opened)
     if not model.contract.decoders:
-        _refuse(model, options)
+        _refuse(ctx, model, options)
         _classifier(model, data, options)
         return
     own = {"conf": model.contract.threshold, "iou": model.contract.iou}
     options |= {key: own[key] for key in own if options[key] is None}  # for --against too: of two files, one measure
     other = options.pop("against")
-    rival = load(other, names=names, say=message) if other else None
+    alike = {key: opened[key] for key in ("names", "letterbox")}  # what pictures and labels mean is one for both
+    rival = opened_of(other, **alike) if other else None
     _check(model, rival, other, options)
     found = _detector(model, (cfg, opened), data, options)
     if rival:
-        before = _detector(rival, (other, {"names": names}), data, options)
+        before = _detector(rival, (other, alike), data, options)
         message(_difference(found, before, other))
     if options["as_json"]:
         write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
@@ -139,9 +144,11 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     _write(found, options)
 
 
-def _refuse(model: Model, options: dict[str, Any]) -> None:
+def _refuse(ctx: click.Context, model: Model, options: dict[str, Any]) -> None:
     """Say which of the options that were given mean nothing for a classifier."""
-    given = [option for key, option in OF_DETECTORS.items() if options[key]]
+    default = ParameterSource.DEFAULT
+    asked = [key for key in OF_DETECTORS if ctx.get_parameter_source(key) is not default and options[key] is not False]
+    given = [OF_DETECTORS[key] for key in asked]
     if given:
         raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
 
@@ -173,8 +180,9 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
 
     with Progress() as progress:
         found = evaluate_classifier(
-            model, data, batch=options["batch"], workers=options["workers"], progress=progress, say=message
-        )
+            model, data, options["split"], batch=options["batch"], workers=options["workers"], progress=progress,
+            say=message,
+        )  # fmt: skip
     if options["as_json"]:
         write_json({"schema": SCHEMA, **asdict(found)})
         return

@@ -76,7 +76,8 @@ def write_valid(
         raise DataError(f"{data} says eval={form}; {', '.join(EVALUATIONS)} are written here")
     pictures = valid_pictures(data)
     results = model(
-        iter(pictures), VALID_CONF, VALID_IOU, skip=lambda e: say(f"error: {e}") if say else None
+        iter(pictures), VALID_CONF, VALID_IOU, skip=lambda e: say(f"error: {e}") if say else None,
+        classes=model.contract.every_class,
     )  # fmt: skip
     folder = Path(options.get("results", "results"))
     if form == "voc":

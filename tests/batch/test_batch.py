@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from commands import invoke
 from networks import write_classifier, write_detector, write_recurrent
 from scenes import BROKEN, encoded, parts, results, rows_in, write_pictures, write_tar
 
@@ -83,6 +84,38 @@ def test_a_picture_that_was_cut_is_a_row_that_says_so(cfg: Path, photos: Path, t
         == [None] * 3 + [f"{cut}: the JPEG was cut, its end is missing; what it has no pixels for is grey"] + [None] * 3
     )
     assert results(tmp_path / "out")[3]["error"] is None
+
+
+def test_a_network_of_which_no_number_is_one_is_in_each_row(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    weights = cfg.with_suffix(".weights")
+    weights.write_bytes(weights.read_bytes()[:-4] + np.float32(np.nan).tobytes())
+    run(cfg, photos / "0001.png", tmp_path / "out")
+    assert "computes NaN or infinity" in results(tmp_path / "out")[0]["warning"]
+
+
+def test_partial_weights_raise_the_default_threshold(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    """As in `run`."""
+    part = tmp_path / "net.conv.1"
+    part.write_bytes(cfg.with_suffix(".weights").read_bytes()[:20])
+    for name, weights in (("part", part), ("whole", None)):
+        run(cfg, photos / "0001.png", tmp_path / name, weights=weights, allow_partial=True)
+    kept = [json.loads((tmp_path / name / "job.json").read_text())["options"]["conf"] for name in ("part", "whole")]
+    assert kept == [0.5, 0.25]
+
+
+def test_what_is_asked_and_changes_nothing_is_said(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="threads: the back end 'numpy' cannot be told how many"):
+        run(cfg, photos, tmp_path / "out", backend="numpy", threads=1)
+    said: list[str] = []
+    run(write_classifier(tmp_path), photos, tmp_path / "classes", conf=0.9, say=said.append)
+    assert "warning: the network is a classifier: conf and iou are about boxes, and change nothing" in said
+
+
+def test_what_an_exported_file_cannot_give_is_a_message(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    load(cfg).export(tmp_path / "net.onnx", boxes="padded", max_detections=1)
+    told = invoke("batch", tmp_path / "net.onnx", photos, "-o", tmp_path / "out", "--conf", 0.1, "--processes", 1)
+    assert told.stderr.startswith("warning: the file itself holds nothing below its own 0.25")
+    assert "at most 1 object of a picture" in results(tmp_path / "out")[0]["warning"]
 
 
 def test_a_picture_that_is_gone_is_a_row_with_an_error(cfg: Path, photos: Path, tmp_path: Path) -> None:

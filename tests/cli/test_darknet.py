@@ -133,6 +133,12 @@ def test_detector_valid_writes_a_file_for_each_class(run: Run, data: Path) -> No
     assert "Total Detection Time: " in result.stderr
 
 
+def test_detector_valid_writes_classes_that_are_not_shown_too(run: Run, data: Path, cfg: Path) -> None:
+    Path("net.names").write_text("dont_show red\nblue\n")
+    run("detector", "valid", data, "net.cfg", "net.weights")
+    assert Path("out/comp4_det_test_dont_show red.txt").read_text().startswith("a 0.99")
+
+
 def test_detector_valid_writes_cocos_file(run: Run, data: Path) -> None:
     data.write_text(data.read_text() + "eval=coco\n")
     Path("photos/a.png").rename("photos/COCO_val_000000000139.png")
@@ -197,3 +203,23 @@ def test_what_is_not_here_is_answered(run: Run, line: str) -> None:
 
 def test_a_misspelt_option_gets_the_closest_one(run: Run, data: Path) -> None:
     assert "-thresh" in run("detector", "test", data, "net.cfg", "net.weights", "photos/a.png", "-tresh", 1).stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["detector test obj.data net.cfg net.weights photos/a.png", "detector map obj.data net.cfg",
+     "eval obj.data net.cfg",
+     "detector valid obj.data net.cfg net.weights", "detect net.cfg net.weights photos/a.png"],
+)  # fmt: skip
+def test_a_warning_about_the_network_is_told_once_whoever_opens_it(run: Run, data: Path, cfg: Path, line: str) -> None:
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    Path("photos/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert run(*line.split()).stderr.count("warning[") == 1
+
+
+def test_serve_tells_it_too(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from darknet_py.cli.serve import _load
+
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    _load(str(cfg), None, {"backend": "onnxruntime"}, threads=1)
+    assert "warning[" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -79,7 +80,8 @@ def test_a_damaged_form_is_said_to_be(live: Live, body: bytes, kind: str) -> Non
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [("conf=0.999999", []), ("classes=blue", ["blue"]), ("classes=1", ["blue"]), ("max_det=1", ["red"]),
+    [("conf=0.999999", []), ("conf=red=0.999999", ["blue"]), ("conf=red%3D0.5,0.999999", ["red"]),
+     ("classes=blue", ["blue"]), ("classes=1", ["blue"]), ("max_det=1", ["red"]),
      ("iou=0.5", ["red", "blue"]), ("agnostic=true&iou=0", ["red", "blue"]), ("model=net&version=1", ["red", "blue"])],
 )  # fmt: skip
 def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]) -> None:
@@ -92,7 +94,10 @@ def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]
     ("query", "status", "told"),
     [
         ("conf=2", 400, "conf is between 0.005 and 1"), ("conf=nan", 400, "conf is"), ("conf=0", 400, "conf is"),
-        ("conf=x", 400, "conf is"), ("agnostic=yes", 400, "agnostic is true or false, not yes"),
+        ("conf=x", 400, "conf is"), ("conf=red=0", 400, "conf is between 0.005 and 1"),
+        pytest.param(f"conf={','.join(f'{i}=0.{i}1' for i in range(17))}", 400, "at most 16 thresholds", id="confs"),
+        ("conf=green=0.5", 400, "no class 'green'"), ("conf=red=x", 400, "'red=x' is no threshold"),
+        ("agnostic=yes", 400, "agnostic is true or false, not yes"),
         ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
         ("max_det=99999", 400, "max_det is a number from 1 to 1000"), ("classes=", 400, "classes are names"),
         ("classes=green", 400, "no class 'green'"),
@@ -144,6 +149,10 @@ def test_a_picture_that_was_cut_is_looked_at_and_no_line_of_the_log(
     assert status == 200
     assert json.loads(answer)["warning"].startswith("picture: the JPEG was cut")
     assert "warning" not in json.loads(live.ask("POST", "/detect", encoded(noise, ".jpg"))[2])
+    cut = base64.b64encode(encoded(noise, ".jpg")[:-100]).decode()
+    asked = {"inputs": [{"name": "pictures", "datatype": "BYTES", "shape": [1], "data": [cut]}]}
+    _, _, answer = live.ask("POST", "/v2/models/net/infer", json.dumps(asked).encode())
+    assert json.loads(answer)["parameters"]["warning"].startswith("0: picture: the JPEG was cut")
     assert not recwarn.list
 
 

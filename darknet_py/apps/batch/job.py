@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...contract.selection import ClassName, Conf
+from ...contract.thresholds import RANDOM_CONF
 from ...errors import DataError, shorten
 from ...version import VERSION
 
@@ -42,13 +43,12 @@ class RowOptions:
     max_pixels: int | None = None
     column: str | None = None
 
-    def of(self, contract: Contract) -> Self:
-        """The same, with what a network says of itself where nothing is asked."""
-        least = contract.threshold
+    def of(self, model: Model, least: float) -> Self:
+        """The same, with what a network says of itself where nothing is asked, and `least` as the threshold."""
         conf = (
             {None: least, **self.conf} if isinstance(self.conf, Mapping) else least if self.conf is None else self.conf
         )
-        return replace(self, conf=conf, iou=contract.iou if self.iou is None else self.iou)
+        return replace(self, conf=conf, iou=model.contract.iou if self.iou is None else self.iou)
 
     def calling(self) -> dict[str, Any]:
         """The arguments for a model."""
@@ -109,6 +109,14 @@ class Job:
                 "  hint: the cfg, the weights and darknet-py have to be the same on each machine until all is done"
             )
         return model
+
+    def asking(self, model: Model) -> Self:
+        """The same with all that is asked of its model, which is open; where parameters are random it is less."""
+        is_random = self.network.get("random_weights") is not None
+        if self.network.get("allow_partial"):  # and no network is opened only to be asked
+            is_random = model.network is not None and model.network.partial
+        least = RANDOM_CONF if is_random else model.contract.threshold
+        return replace(self, options=self.options.of(model, least))
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,8 @@ def job_of(
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
     if find_backend(backend).threads != "none":
         opened["threads"] = threads or 1
+    elif threads is not None:
+        raise DataError(f"threads: the back end {backend!r} cannot be told how many")
     return Job(opened, options, format, ahead, str(Path.cwd()), batch=batch or 1)
 
 
@@ -205,11 +207,13 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
     The last is whether it takes any number of pictures at a time.
     """
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
-    job = replace_fields(job, options=job.options.of(model.contract))
+    asked = job.options
+    told = (*model.contract.diagnostics, *map("warning: {}".format, model.contract.passed_over(asked.conf, asked.iou)))
+    job = job.asking(model)
     model(iter(()), **job.options.calling())
     if say:
-        for diagnostic in model.contract.diagnostics:
-            say(diagnostic)
+        for text in told:
+            say(text)
     return job, record_of(model, job, sources, shard_size), model.contract.batch is None
 
 

@@ -207,7 +207,9 @@ def _run(
     whole: int,
 ) -> Iterator[Detected]:
     sources = (str(dataset.examples[i].picture) for i in todo)
-    results = model((s for s in sources), RECORDED, iou, batch=batch, workers=workers)
+    results = model(
+        (s for s in sources), RECORDED, iou, batch=batch, workers=workers, classes=model.contract.every_class
+    )
     if record is None:
         yield from map(Detected.of, results)
         return

@@ -127,15 +127,16 @@ class Application:
             body = await read_body(request.receive, request.headers, self.limits, portion)
             told.received, told.times = len(body), Times()
             asked = await served.in_thread(parse_request, body, request.headers.get(HEAD_LENGTH))
-            outputs = await _unless_gone(request.receive, self._outputs(served, asked, told))
-        answer, head = await served.in_thread(write_response, served.name, served.version, asked, outputs)
+            outputs, warning = await _unless_gone(request.receive, self._outputs(served, asked, told))
+        answer, head = await served.in_thread(write_response, served.name, served.version, asked, outputs, warning)
         headers = {} if head is None else {HEAD_LENGTH: str(head)}
         if len(answer) > SMALL:
             answer, packing = await served.in_thread(pack, answer, request.headers.get("accept-encoding", ""))
             headers |= {"content-encoding": packing, "vary": "accept-encoding"} if packing else {}
         return _bytes(answer, JSON if head is None else "application/octet-stream", headers)
 
-    async def _outputs(self, served: Served, asked: InferRequest, told: Told) -> list[NamedTensor]:
+    async def _outputs(self, served: Served, asked: InferRequest, told: Told) -> tuple[list[NamedTensor], str]:
+        """The tensors of an answer, and what may be wrong with them."""
         names = [t.name for t in asked.inputs]
         own = served.contract.input
         if names not in ([own], [PICTURES]):
@@ -147,14 +148,15 @@ class Application:
         assert told.times is not None, "set where the body was read"
         if tensor.name == PICTURES:
             question = question_of(served.contract, asked.parameters)
-            return picture_tensors(await served.detect(pictures_of(tensor), question, told.times))
+            found = await served.detect(pictures_of(tensor), question, told.times)
+            return picture_tensors(found), "; ".join(f"{i}: {r.warning}" for i, r in enumerate(found) if r.warning)
         if tensor.datatype != "FP32":
             raise DataError(
                 f"{own} is FP32, not {tensor.datatype}: encoded pictures and pixels are the input {PICTURES}"
             )
         if asked.parameters:
             raise DataError(f"with {own} there are no parameters: {shorten(', '.join(asked.parameters), 80)}")
-        return await served.infer(tensor.array, told.times)
+        return await served.infer(tensor.array, told.times), ""
 
     async def _server(self, _: Request) -> Response:
         return _json({"name": PROJECT, "version": VERSION, "extensions": list(EXTENSIONS)})

@@ -22,7 +22,9 @@ def openapi(limits: Limits) -> dict[str, Any]:
     picture = {"type": "string", "format": "binary"}
     form = {"type": "object", "properties": {"image": picture}, "required": ["image"]}
     parameters = [
-        _parameter("conf", PROBABILITY, "the lowest probability that counts"),
+        _parameter(
+            "conf", {"anyOf": [PROBABILITY, TEXT]}, "the lowest probability that counts, or of each: person=0.5,car=0.3"
+        ),
         _parameter("iou", {"type": "number", "minimum": 0, "maximum": 1}, "the overlap that suppresses"),
         _parameter("classes", TEXT, "names or numbers with commas between: person,car"),
         _parameter(

@@ -152,6 +152,15 @@ def test_the_thresholds_of_a_file_count_unless_others_are_given(
     assert suppressed == [0.45, 0.3, 0.3, 0.5, 0.3]
 
 
+def test_classes_that_are_not_shown_are_measured(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    photos.joinpath("0.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    photos.joinpath("1.txt").write_text("1 0.125 0.375 0.5 0.5\n")
+    cfg = write_detector(tmp_path)
+    cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
+    assert evaluate(cfg, photos, coco=False).darknet.ap.tolist() == [1, 1]
+
+
 def test_labels_of_another_network_are_refused(shared: Path) -> None:
     data = small_set(shared, 1)
     named = run.Dataset(data.path, data.examples, ("cat", "dog"))
@@ -240,3 +249,34 @@ def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_p
     done = invoke("eval", labelled, write_classifier(tmp_path), "--csv", tmp_path / "a.csv", "--explain")
     assert done.exit_code == 2
     assert "is a classifier, without boxes: leave out --csv, --explain" in done.stderr
+    done = invoke("eval", labelled, tmp_path / "colour.cfg", "--conf", 0, "--points", 11, "--no-coco", "--iou", 0.45)
+    assert "leave out --conf, --iou, --points" in done.stderr
+
+
+def test_either_list_of_a_classifier_is_measured(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    (photos / "0.png").rename(photos / "red.png")
+    (photos / "1.png").rename(photos / "green.png")  # and is blue
+    for name in ("red", "green"):
+        (tmp_path / f"{name}.txt").write_text(f"photos/{name}.png\n")
+    data = tmp_path / "colour.data"
+    data.write_text("train=red.txt\nvalid=green.txt\nlabels=colour.names\n")
+    cfg = write_classifier(tmp_path)
+    assert "top-1 0.0000" in invoke("eval", data, cfg).stdout
+    assert "top-1 1.0000" in invoke("eval", data, cfg, "--split", "train").stdout
+
+
+def test_both_networks_see_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    (photos / "0.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    fitted: list[str] = []
+    real = run._detect
+
+    def detected(model: Model, *others: Any) -> list[Detected]:
+        fitted.append(model.contract.resize)
+        return real(model, *others)
+
+    monkeypatch.setattr(run, "_detect", detected)
+    cfg = write_detector(tmp_path)
+    invoke("eval", photos, cfg, "--against", cfg, "--letterbox", "--no-coco")
+    assert fitted == ["letterbox"] * 2
