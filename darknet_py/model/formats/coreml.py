@@ -76,4 +76,4 @@ def _put(path: Path, write: Callable[[Path], None]) -> None:
 
 
 HOME = "Core ML runs on Apple's systems: python tools/coreml.py there"
-FORMAT = Format("coreml", SUFFIX, "Core ML", _write, (*SAID, "boxes", "half"), home=HOME)
+FORMAT = Format("coreml", SUFFIX, "Core ML", _write, (*SAID, "boxes", "half"), home=HOME, package=True)
