@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU
@@ -26,11 +27,13 @@ from .progress import Progress
 if TYPE_CHECKING:
     from ..apps.evaluate.run import Evaluation
     from ..model.model import Model
+    from ..vision.datasets import Dataset
 
 PLACE = ("Check and compare", 0)
 OF_DETECTORS = {
     "against": "--against", "coco": "--coco", "csv_path": "--csv", "plots": "--plots", "worst": "--worst",
-    "explain": "--explain",
+    "explain": "--explain", "iou_thresh": "--iou-thresh", "points": "--points", "conf": "--conf", "iou": "--iou",
+    "clip": "--clip", "images": "--images",
 }  # fmt: skip
 
 
@@ -96,7 +99,8 @@ OF_DETECTORS = {
 @click.option("--explain", is_flag=True, help="Say why COCO's numbers differ from Darknet's.")
 @replace_option
 @network_options
-def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     """Evaluate CFG on the labelled pictures of DATA.
 
     DATA is a .data file, a list of pictures, a folder, or a COCO file; labels are Darknet's text, VOC's XML or COCO's.
@@ -120,17 +124,18 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
         opened["device"] = device
     model = load(cfg, say=message, **opened)
     if not model.contract.decoders:
-        _refuse(model, options)
+        _refuse(ctx, model, options)
         _classifier(model, data, options)
         return
     own = {"conf": model.contract.threshold, "iou": model.contract.iou}
     options |= {key: own[key] for key in own if options[key] is None}  # for --against too: of two files, one measure
     other = options.pop("against")
     rival = load(other, names=names, say=message) if other else None
-    _check(model, rival, other, options)
-    found = _detector(model, (cfg, opened), data, options)
+    dataset = _open(data, options)
+    _check(model, rival, other, dataset, options)
+    found = _detector(model, (cfg, opened), dataset, options)
     if rival:
-        before = _detector(rival, (other, {"names": names}), data, options)
+        before = _detector(rival, (other, {"names": names}), dataset, options)
         message(_difference(found, before, other))
     if options["as_json"]:
         write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
@@ -139,22 +144,25 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     _write(found, options)
 
 
-def _refuse(model: Model, options: dict[str, Any]) -> None:
+def _refuse(ctx: click.Context, model: Model, options: dict[str, Any]) -> None:
     """Say which of the options that were given mean nothing for a classifier."""
-    given = [option for key, option in OF_DETECTORS.items() if options[key]]
+    asked = {key for key in OF_DETECTORS if ctx.get_parameter_source(key) is not ParameterSource.DEFAULT}
+    given = [option for key, option in OF_DETECTORS.items() if key in asked and options[key] is not False]
     if given:
         raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
 
 
-def _check(model: Model, rival: Model | None, name: str, options: dict[str, Any]) -> None:
+def _check(model: Model, rival: Model | None, name: str, dataset: Dataset, options: dict[str, Any]) -> None:
     """Raise now what would be raised at the end, after hours perhaps."""
-    from ..apps.evaluate.report import check_plots
+    from ..apps.evaluate.report import check_plots, check_worst
     from ..files import check_output
 
     if options["csv_path"]:
         check_output(options["csv_path"], replace=options["replace"])
     if options["plots"]:
         check_plots(options["plots"], replace=options["replace"])
+    if options["worst"]:
+        check_worst(dataset, _worst_folder(options), options["worst"], replace=options["replace"])
     if rival and (not rival.contract.decoders or rival.contract.classes != model.contract.classes):
         other = f"tells {rival.contract.classes} classes apart" if rival.contract.decoders else "is a classifier"
         raise DataError(f"{name} {other}, and the network {model.contract.classes}: they cannot be compared on one set")
@@ -173,7 +181,13 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
 
     with Progress() as progress:
         found = evaluate_classifier(
-            model, data, batch=options["batch"], workers=options["workers"], progress=progress, say=message
+            model,
+            data,
+            split=options["split"],
+            batch=options["batch"],
+            workers=options["workers"],
+            progress=progress,
+            say=message,
         )
     if options["as_json"]:
         write_json({"schema": SCHEMA, **asdict(found)})
@@ -183,12 +197,23 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
         message(f"{counted(found.unknown, 'picture')} left out: their paths hold no class's name")
 
 
-def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
-    from ..apps.evaluate.run import evaluate
+def _open(data: Path, options: dict[str, Any]) -> Dataset:
     from ..vision.datasets import open_dataset
 
     dataset = open_dataset(data, options["split"], pictures=options["images"])
     message(dataset.describe())
+    return dataset
+
+
+def _worst_folder(options: dict[str, Any]) -> Path:
+    return (options["plots"] or Path()) / "worst"
+
+
+def _detector(
+    model: Model, recipe: tuple[str, dict[str, Any]], dataset: Dataset, options: dict[str, Any]
+) -> Evaluation:
+    from ..apps.evaluate.run import evaluate
+
     with Progress() as progress:
         return evaluate(
             model, dataset, iou_thresh=options["iou_thresh"], points=options["points"], conf=options["conf"],
@@ -223,7 +248,7 @@ def _write(found: Evaluation, options: dict[str, Any]) -> None:
         for path in report.write_plots(found, options["plots"], replace=replace):
             message(f"written: {path}")
     if options["worst"]:
-        drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"], replace=replace)
+        drawn = report.write_worst(found, _worst_folder(options), options["worst"], replace=replace)
         message(
             f"drawn: {counted(len(drawn), 'picture')} with mistakes in {drawn[0].parent}"
             if drawn
