@@ -40,6 +40,7 @@ def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, .
     if boxes == "nms" and remembers:
         raise DataError("boxes='nms': after Core ML's suppression a network has no outputs for what it remembers")
     ending = "decoded" if boxes == "nms" else "raw"
+    check_output(path / "Manifest.json")
     program = finished(network, passes_for("coreml"), replace(options, boxes=ending, batch=1))
     contract, graph = program.contract, program.graph
     if boxes == "nms":
