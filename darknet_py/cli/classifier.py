@@ -52,6 +52,8 @@ def classify(model: Model, photo: str | None, top: int) -> int:
     from ..compat.darknet import prediction_lines
     from ..errors import DataError
 
+    if model.contract.decoders:
+        raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
     status = 0
     for path in paths(photo):
         try:
@@ -60,8 +62,6 @@ def classify(model: Model, photo: str | None, top: int) -> int:
             message(f"error: {e}")
             status = 1
             continue
-        if found.scores is None:
-            raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
         height, width = model.contract.shape[1:]
         echo(f"{width} {height}\n{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
         echo(prediction_lines(found, top), nl=False)

@@ -66,23 +66,27 @@ def detect(
     """`detector test` with an open model; the exit status."""
     from ..compat.darknet import PREDICTIONS, detection_lines, detections_json, pseudo_labels
     from ..errors import DataError
-    from ..files import write_whole
+    from ..files import check_output, write_whole
 
+    if not model.contract.decoders:
+        raise DataError("the network is a classifier: darknet-py classifier predict DATA CFG WEIGHTS PHOTO")
+    if out:
+        check_output(out, replace=replace)
+    if photo is None or Path(photo).resolve() != Path(PREDICTIONS).resolve():
+        check_output(PREDICTIONS, replace=replace)
     status = 0
     written: list[str] = []
     for path in paths(photo):
         try:
-            (found,) = model(Path(path), conf)
             labels = Path(path).with_suffix(".txt")
             if save_labels and labels.exists():
                 raise DataError(f"{labels} exists, and labels are not replaced: move it, or leave -save_labels out")
+            (found,) = model(Path(path), conf)
         except DataError as e:
             message(f"error: {e}")
             status = 1
             continue
         echo(f"{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
-        if found.scores is not None:
-            raise DataError("the network is a classifier: darknet-py classifier predict DATA CFG WEIGHTS PHOTO")
         echo(detection_lines(found, ext_output=ext_output), nl=False)
         written.append(detections_json(found, len(written) + 1))
         if save_labels:

@@ -28,12 +28,13 @@ from .progress import Progress
 if TYPE_CHECKING:
     from ..apps.evaluate.run import Evaluation
     from ..model.model import Model
+    from ..vision.datasets import Dataset
 
 PLACE = ("Check and compare", 0)
 OF_DETECTORS = {
     "against": "--against", "coco": "--coco", "csv_path": "--csv", "plots": "--plots", "worst": "--worst",
     "explain": "--explain", "conf": "--conf", "iou": "--iou", "iou_thresh": "--iou-thresh", "points": "--points",
-    "images": "--images",
+    "clip": "--clip", "images": "--images",
 }  # fmt: skip
 
 
@@ -132,10 +133,11 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
     other = options.pop("against")
     alike = {key: opened[key] for key in ("names", "letterbox")}  # what pictures and labels mean is one for both
     rival = opened_of(other, **alike) if other else None
-    _check(model, rival, other, options)
-    found = _detector(model, (cfg, opened), data, options)
+    dataset = _open(data, options)
+    _check(model, rival, other, dataset, options)
+    found = _detector(model, (cfg, opened), dataset, options)
     if rival:
-        before = _detector(rival, (other, alike), data, options)
+        before = _detector(rival, (other, alike), dataset, options)
         message(_difference(found, before, other))
     if options["as_json"]:
         write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
@@ -153,15 +155,17 @@ def _refuse(ctx: click.Context, model: Model, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
 
 
-def _check(model: Model, rival: Model | None, name: str, options: dict[str, Any]) -> None:
+def _check(model: Model, rival: Model | None, name: str, dataset: Dataset, options: dict[str, Any]) -> None:
     """Raise now what would be raised at the end, after hours perhaps."""
-    from ..apps.evaluate.report import check_plots
+    from ..apps.evaluate.report import check_plots, check_worst
     from ..files import check_output
 
     if options["csv_path"]:
         check_output(options["csv_path"], replace=options["replace"])
     if options["plots"]:
         check_plots(options["plots"], replace=options["replace"])
+    if options["worst"]:
+        check_worst(dataset, _worst_folder(options), options["worst"], replace=options["replace"])
     if rival and (not rival.contract.decoders or rival.contract.classes != model.contract.classes):
         other = f"tells {rival.contract.classes} classes apart" if rival.contract.decoders else "is a classifier"
         raise DataError(f"{name} {other}, and the network {model.contract.classes}: they cannot be compared on one set")
@@ -191,12 +195,23 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
         message(f"{counted(found.unknown, 'picture')} left out: their paths hold no class's name")
 
 
-def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
-    from ..apps.evaluate.run import evaluate
+def _open(data: Path, options: dict[str, Any]) -> Dataset:
     from ..vision.datasets import open_dataset
 
     dataset = open_dataset(data, options["split"], pictures=options["images"])
     message(dataset.describe())
+    return dataset
+
+
+def _worst_folder(options: dict[str, Any]) -> Path:
+    return (options["plots"] or Path()) / "worst"
+
+
+def _detector(
+    model: Model, recipe: tuple[str, dict[str, Any]], dataset: Dataset, options: dict[str, Any]
+) -> Evaluation:
+    from ..apps.evaluate.run import evaluate
+
     with Progress() as progress:
         return evaluate(
             model, dataset, iou_thresh=options["iou_thresh"], points=options["points"], conf=options["conf"],
@@ -231,7 +246,7 @@ def _write(found: Evaluation, options: dict[str, Any]) -> None:
         for path in report.write_plots(found, options["plots"], replace=replace):
             message(f"written: {path}")
     if options["worst"]:
-        drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"], replace=replace)
+        drawn = report.write_worst(found, _worst_folder(options), options["worst"], replace=replace)
         message(
             f"drawn: {counted(len(drawn), 'picture')} with mistakes in {drawn[0].parent}"
             if drawn

@@ -156,7 +156,9 @@ _MORE = (
 
 
 def chosen_sinks(options: dict[str, Any]) -> list[Sink]:
-    """The sinks that the options ask for. Raises `UsageError` if two of them print."""
+    """The sinks that the options ask for. Raises `UsageError` if two of them print, or --save-conf changes nothing."""
+    if options["save_conf"] and not options["save_txt"]:
+        raise click.UsageError("--save-conf is for the files of --save-txt: say --save-txt too")
     chosen = [sink for sink in SINKS if options[sink.name]]
     printing = [sink for sink in chosen if sink.prints]
     if len(printing) > 1:

@@ -37,7 +37,7 @@ from .result_options import (
     sink_options,
     thresholds,
 )
-from .videos import FrameProgress, chosen, recordings, video_options, video_paths, window
+from .videos import FrameProgress, check_video_options, chosen, recordings, video_options, video_paths, window
 
 if TYPE_CHECKING:
     from ..apps.run.sinks import Sink
@@ -237,6 +237,7 @@ def _check_outputs(files: list[Source], sinks: list[Sink], options: dict[str, An
 
     will_read(file.path for file in files if isinstance(file, PictureFile))
     videos = [file for file in files if isinstance(file, Video)]
+    check_video_options(videos, options)
     will_read(video.file for video in videos if video.file)
     places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
     for place in (places.free(file.name) for file in files if not isinstance(file, Video)):

@@ -235,9 +235,31 @@ def test_a_file_of_the_user_is_not_replaced(cfg: Path, photos: Path, tmp_path: P
     (tmp_path / "out" / "manifest.json").write_text("mine")
     with pytest.raises(DataError, match="exists, and is not known to be written by darknet-py"):
         run(cfg, photos, tmp_path / "out")
+    assert not parts(tmp_path / "out"), "that is known before a picture is computed"
+    assert run(cfg, photos, tmp_path / "out", replace=True).complete
     (tmp_path / "out" / "job.json").write_text("{}")
     with pytest.raises(DataError, match="no record of batch work"):
         run(cfg, photos, tmp_path / "out")
+
+
+def test_what_was_copied_without_hidden_files_is_gone_on_with(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(cfg, photos, out)
+    (out / ".darknet-py.jsonl").unlink()
+    (out / next(iter(parts(out)))).unlink()
+    assert run(cfg, photos, out).computed == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"share": "3/3"}, "no share of the work"), ({"address": "ray://x"}, "engine 'ray' goes there")],
+)
+def test_what_cannot_be_meant_is_told_before_the_network_is_opened(
+    cfg: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr("darknet_py.apps.batch.run.load", lambda *_, **__: pytest.fail("opened"))
+    with pytest.raises(DataError, match=said):
+        run(cfg, photos, tmp_path / "out", **options)
 
 
 def test_a_file_where_the_folder_should_be_is_told(cfg: Path, photos: Path, tmp_path: Path) -> None:

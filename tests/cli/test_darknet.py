@@ -13,6 +13,7 @@ from networks import write_classifier
 
 from darknet_py.cli import main
 from darknet_py.cli.darknet_options import IGNORED
+from darknet_py.model.model import Model
 
 from .conftest import Run
 
@@ -223,3 +224,37 @@ def test_serve_tells_it_too(cfg: Path, capsys: pytest.CaptureFixture[str]) -> No
     cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
     _load(str(cfg), None, {"backend": "onnxruntime"}, threads=1)
     assert "warning[" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["result.json", "predictions.jpg"])
+def test_what_test_would_not_replace_is_told_before_a_picture_is_looked_at(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    Path(name).write_text("mine")
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    result = run(*f"detector test {data} net.cfg net.weights photos/a.png -out result.json".split())
+    assert result.exit_code == 1
+    assert f"{name} exists, and is not known to be written by darknet-py" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("voc", "comp4_det_test_blue.txt"), ("coco", "coco_results.json"),
+                       ("imagenet", "imagenet-detection.txt")],
+)  # fmt: skip
+def test_what_valid_would_not_replace_is_told_before_a_picture_is_looked_at(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, form: str, name: str
+) -> None:
+    data.write_text(f"{data.read_text()}eval={form}\n")
+    Path("out").mkdir()
+    Path("out", name).write_text("mine")
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    result = run("detector", "valid", data, "net.cfg", "net.weights")
+    assert result.exit_code == 1
+    assert f"{name} exists, and is not known to be written by darknet-py" in result.stderr
+
+
+def test_valid_is_for_detectors(run: Run, data: Path, tmp_path: Path) -> None:
+    data.write_text(data.read_text().replace("net.names", "colour.names"))
+    result = run("detector", "valid", data, write_classifier(tmp_path))
+    assert result.exit_code == 1
+    assert "is a classifier: darknet-py classifier valid" in result.stderr

@@ -303,3 +303,9 @@ def test_a_misspelt_option_is_said_where_the_weights_do_not_fit_because_of_it(
     result = run("run", "misspelt.cfg", photos / "a.png", "-w", "longer.weights")
     assert result.exit_code != 0
     assert "did you mean 'batch_normalize'" in result.stderr
+
+
+def test_probabilities_of_files_that_are_not_written_are_refused(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos, "--save-conf")
+    assert result.exit_code == 2
+    assert "say --save-txt too" in result.stderr

@@ -48,6 +48,17 @@ def opened_book() -> Iterator[ShardBook]:
         yield ShardBook(file)
 
 
+def check_manifest(place: Output) -> None:
+    """Raise `DataError` where the manifest would replace what is none, and not known to be this package's."""
+    if not place.has(MANIFEST):
+        place.check(MANIFEST)  # whether there can be one
+        return
+    try:
+        _status_of(place.read(MANIFEST), "")
+    except DataError:
+        place.check(MANIFEST)
+
+
 def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -> int:
     """Write the manifest, and remove results that are of no shard any more; how many shards lack, if some do."""
     form = row_format(record.format)

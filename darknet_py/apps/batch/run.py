@@ -22,8 +22,8 @@ from .addresses import is_address
 from .formats import row_format
 from .job import JOB, Job, Record, RowOptions, check_contract, record_of
 from .listing import Reach, check_sources
-from .manifest import MANIFEST, finish, opened_book, read_record, told_broken
-from .output import Output, absolute
+from .manifest import MANIFEST, check_manifest, finish, opened_book, read_record, told_broken
+from .output import Output, absolute, output_of
 from .rows import check_least
 from .shards import Share
 from .way import as_asked, find_way, ways_for
@@ -119,6 +119,11 @@ def batch(
     if engine not in ENGINES:
         raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
     check_least(1, shard_size=shard_size, processes=processes)
+    if address is not None and engine != "ray":
+        raise DataError(f"address {address} is that of a Ray cluster: engine 'ray' goes there (--engine ray)")
+    mine = Share.of(share)
+    if not replace:
+        check_manifest(output_of(str(out)))
     job = job_of(
         cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
         max_pixels=max_pixels, column=column, format=format, batch=batch, threads=threads, workers=workers,
@@ -126,7 +131,7 @@ def batch(
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
     job, record, is_any_batch = _checked(job, given, shard_size, say)
-    work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), Share.of(share))
+    work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), mine)
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     ways = ways_for(job, processes, threads, batch, is_any_batch)

@@ -11,6 +11,7 @@ from ...errors import DataError
 from ...model.model import Model
 from ...model.opening import load
 from ...model.stream import Workers
+from ...vision.datasets import check_pictures
 from ...vision.results import Results
 from ...zoo.names import read_options
 
@@ -40,6 +41,7 @@ def evaluate_classifier(
         raise DataError("this network finds boxes: use evaluate for a detector")
     written = read_options(data) if data.suffix == ".data" else {}
     classified = open_classified(data, split, names=tuple(model.names.values()))
+    check_pictures(classified.pictures, data)
     top = int(written["top"]) if written.get("top", "").isdigit() else 5
 
     def results() -> Iterator[Results]:

@@ -17,7 +17,7 @@ from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import RECORDED, Detected
 from ...analysis.evaluate.score import COUNTED
 from ...errors import counted
-from ...files import write_whole
+from ...files import check_output, write_whole
 from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
@@ -25,6 +25,8 @@ from .run import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ...vision.datasets import Dataset
 
 COLUMNS = ("class_id", "name", "objects", "tp", "fp", "fn", "precision", "recall", "f1", "ap", "best_conf", "best_f1")
 PLOTS = ("PR_curve.png", "F1_curve.png", "confusion_matrix.png")
@@ -232,6 +234,16 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
         path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
         written.append(write_picture(path, _draw(evaluation, picture.pixels, i), replace=replace))
     return written
+
+
+def check_worst(dataset: Dataset, folder: Path, count: int, *, replace: bool = False) -> None:
+    """Raise `DataError` for a file in the folder that `write_worst` might come upon, and would not replace."""
+    check_output(folder / "001.jpg", replace=replace)  # whether there can be files at all
+    stems = {example.picture.stem for example in dataset.examples}
+    for path in sorted(folder.glob("[0-9][0-9][0-9]*_*.jpg")):
+        rank, _, stem = path.stem.partition("_")
+        if rank.isdecimal() and 1 <= int(rank) <= count and stem in stems:
+            check_output(path, replace=replace)
 
 
 def _draw(evaluation: Evaluation, pixels: np.ndarray, i: int) -> np.ndarray:

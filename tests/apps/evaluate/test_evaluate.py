@@ -16,6 +16,7 @@ from networks import write_classifier, write_detector, write_photos
 
 from darknet_py import load
 from darknet_py.analysis import chart
+from darknet_py.analysis.evaluate import coco
 from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.apps.evaluate import report, run
 from darknet_py.apps.evaluate.classifier import evaluate_classifier
@@ -168,7 +169,7 @@ def test_labels_of_another_network_are_refused(shared: Path) -> None:
         evaluate(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg", named)
 
 
-@pytest.mark.parametrize("rules", [{"points": 1}, {"iou_thresh": 0.0}])
+@pytest.mark.parametrize("rules", [{"points": 1}, {"iou_thresh": 0.0}, {"conf": 25}, {"iou": -1}])
 def test_rules_that_mean_nothing_are_refused(rules: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(DataError):
         evaluate(tmp_path / "net.cfg", tmp_path, **rules)
@@ -216,6 +217,9 @@ def labelled(tmp_path: Path) -> Path:
     [
         (["--csv", "mine.csv"], "mine.csv exists, and is not known to be written by darknet-py"),
         (["--plots", "charts"], "F1_curve.png exists, and is not known to be written by darknet-py"),
+        (["--worst", "2"], "001_0.jpg exists, and is not known to be written by darknet-py"),
+        (["--csv", "mine.csv/own.csv"], "mine.csv is a file, not a folder"),
+        (["--images", "charts"], "is no COCO file, whose pictures could be in another folder (charts)"),
         (["--against", "gone.cfg"], "gone.cfg"),
         (["--against", "other/net.cfg"], "net.cfg is a classifier, and the network"),
     ],
@@ -226,10 +230,10 @@ def test_what_would_fail_at_the_end_fails_before_anything_is_computed(
     pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
     monkeypatch.chdir(tmp_path)
     cfg = write_detector(tmp_path)
-    for name in ("charts", "other"):
+    for name in ("charts", "other", "worst"):
         Path(name).mkdir()
     write_classifier(tmp_path / "other").rename("other/net.cfg")
-    for name in ("mine.csv", "charts/F1_curve.png"):
+    for name in ("mine.csv", "charts/F1_curve.png", "worst/001_0.jpg"):
         Path(name).write_text("mine")
     monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
     done = invoke("eval", labelled, cfg, "--no-coco", *options)
@@ -251,6 +255,10 @@ def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_p
     assert "is a classifier, without boxes: leave out --csv, --explain" in done.stderr
     done = invoke("eval", labelled, tmp_path / "colour.cfg", "--conf", 0, "--points", 11, "--no-coco", "--iou", 0.45)
     assert "leave out --conf, --iou, --points" in done.stderr
+    for option in (("--iou-thresh", "0.5"), ("--conf", "0"), ("--images", "x")):
+        done = invoke("eval", labelled, tmp_path / "colour.cfg", *option)
+        assert done.exit_code == 2
+        assert f"leave out {option[0]}" in done.stderr
 
 
 def test_either_list_of_a_classifier_is_measured(tmp_path: Path) -> None:
@@ -280,3 +288,49 @@ def test_both_networks_see_the_same_pictures(tmp_path: Path, monkeypatch: pytest
     cfg = write_detector(tmp_path)
     invoke("eval", photos, cfg, "--against", cfg, "--letterbox", "--no-coco")
     assert fitted == ["letterbox"] * 2
+
+
+def test_a_split_is_a_classifiers_too(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "red", 4)
+    cfg = write_classifier(tmp_path)
+    for split, listed in (("train", "0 1 2"), ("valid", "3")):
+        (tmp_path / f"{split}.txt").write_text("".join(f"{photos / i}.png\n" for i in listed.split()))
+    data = tmp_path / "my.data"
+    data.write_text("train=train.txt\nvalid=valid.txt\n")
+    for split, count in (("train", "3 pictures"), ("valid", "1 picture")):
+        assert invoke("eval", data, cfg, "--split", split).stdout.startswith(f"{count}: ")
+
+
+@pytest.mark.parametrize("network", ["detector", "classifier"])
+def test_a_list_with_a_picture_that_is_not_there_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    photos = write_photos(tmp_path / "red", 2)
+    (photos / "0.txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    (tmp_path / "list.txt").write_text(f"{photos / '0.png'}\n{photos / 'gone.png'}\n")
+    cfg = write_detector(tmp_path) if network == "detector" else write_classifier(tmp_path)
+    done = invoke("eval", tmp_path / "list.txt", cfg, "--no-coco")
+    assert done.exit_code == 1
+    assert "list.txt: a picture of it is not there: " in done.stderr
+
+
+def test_labels_that_cannot_be_read_are_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    photos = write_photos(tmp_path / "JPEGImages", 2)
+    (tmp_path / "Annotations").mkdir()
+    for i in range(2):
+        (tmp_path / "Annotations" / f"{i}.xml").write_text("<annotation>")
+    with pytest.raises(DataError, match=r"0\.xml: not the XML of PASCAL VOC"):
+        evaluate(write_detector(tmp_path), photos, coco=False)
+
+
+def test_cocos_numbers_without_their_package_are_refused_at_once(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(coco, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match="need the package faster-coco-eval"):
+        evaluate(write_detector(tmp_path), labelled, coco=True)
