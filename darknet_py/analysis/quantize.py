@@ -270,4 +270,4 @@ class _Opened:
         shown = without_picture(found(threshold=CONF))
         if not is_scored:
             return shown, None
-        return shown, Detected.of(found(threshold=RECORDED, selection=Selection(tuple(range(contract.classes)))))
+        return shown, Detected.of(found(threshold=RECORDED, selection=Selection(tuple(contract.every_class or ()))))

@@ -77,7 +77,7 @@ class Commands(click.Group):
 
                 check_options(command, args[1:])
             return args[0], command, args[1:]
-        from ..errors import did_you_mean
+        from ..spelling import did_you_mean
         from .words import explain_command
 
         names = self.list_commands(ctx)

@@ -204,7 +204,7 @@ def _misspelt(word: str, own: set[str]) -> str | None:
     """What to say to a word with one dash, where others have one: click would read its letters one by one."""
     if not re.fullmatch(r"-[A-Za-z]\w+", word) or not any(re.fullmatch(r"-[a-z]\w+", known) for known in own):
         return None
-    from ..errors import did_you_mean
+    from ..spelling import did_you_mean
 
     return f"no option {word!r}; {did_you_mean(word, own) or 'options are ' + ', '.join(sorted(own))}"
 

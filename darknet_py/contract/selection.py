@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import MAX_WORD, DataError, did_you_mean, shorten
+from ..errors import MAX_WORD, DataError, shorten
+from ..spelling import did_you_mean
 from .thresholds import CONF
 
 ClassName = str | int

@@ -43,12 +43,12 @@ class RowOptions:
     max_pixels: int | None = None
     column: str | None = None
 
-    def of(self, model: Model, least: float) -> Self:
+    def of(self, contract: Contract, least: float) -> Self:
         """The same, with what a network says of itself where nothing is asked, and `least` as the threshold."""
         conf = (
             {None: least, **self.conf} if isinstance(self.conf, Mapping) else least if self.conf is None else self.conf
         )
-        return replace(self, conf=conf, iou=model.contract.iou if self.iou is None else self.iou)
+        return replace(self, conf=conf, iou=contract.iou if self.iou is None else self.iou)
 
     def calling(self) -> dict[str, Any]:
         """The arguments for a model."""
@@ -116,7 +116,7 @@ class Job:
         if self.network.get("allow_partial"):  # and no network is opened only to be asked
             is_random = model.network is not None and model.network.partial
         least = RANDOM_CONF if is_random else model.contract.threshold
-        return replace(self, options=self.options.of(model, least))
+        return replace(self, options=self.options.of(model.contract, least))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ...analysis.evaluate.coco import check_coco, coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap
 from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import RECORDED, Detected, append, evaluations, recorded
-from ...analysis.evaluate.score import score
+from ...analysis.evaluate.score import check_rules, score
 from ...errors import DataError, counted
 from ...model.model import Model
 from ...model.opening import load
@@ -110,10 +110,7 @@ def evaluate(
     evaluation of the same files that was stopped goes on: `recipe` says what an open model was opened from, without it
     only what is opened here is resumed. `progress` is told of pictures done and all. Raises `DarknetError`.
     """
-    if points == 1 or points < 0:
-        raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
-    if not 0 < iou_thresh < 1:
-        raise DataError(f"iou_thresh is between 0 and 1, not {iou_thresh}")
+    check_rules(points, iou_thresh)
     for name, given in (("conf", conf), ("iou", iou)):
         if given is not None and not 0 <= given <= 1:
             raise DataError(f"{name} is between 0 and 1, not {given}")

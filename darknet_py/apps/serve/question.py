@@ -13,7 +13,8 @@ from typing import Any
 
 from ...contract.contract import Contract
 from ...contract.selection import ALL, Conf, Selection, conf_of, select
-from ...errors import DataError, did_you_mean, shorten
+from ...errors import DataError, shorten
+from ...spelling import did_you_mean
 
 LEAST_CONF = 0.005  # where `darknet detector map` begins (detector.c validate_detector_map)
 MAX_DET, MOST_DET = 300, 1000

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import version
+from ...analysis.evaluate.score import check_rules
 from ...darknet.compile import Compilation, compile_cfg, examined_for_training, read_cfg_file
 from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
@@ -90,10 +91,7 @@ class Settings:
             raise DataError(f"clip_norm={self.clip_norm} is a norm: more than 0")
         if self.sizes and (self.sizes[0][0] != 0 or sorted(self.sizes) != [*self.sizes]):
             raise DataError(f"sizes={self.sizes}: pairs of iteration and side, the first iteration 0, each later")
-        if self.points < 0 or self.points == 1:
-            raise DataError(f"points={self.points}: 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO)")
-        if not 0 < self.iou_thresh < 1:
-            raise DataError(f"iou_thresh={self.iou_thresh} is an overlap: more than 0 and less than 1")
+        check_rules(self.points, self.iou_thresh)
         if self.ema is not None and not 0 < self.ema < 1:
             raise DataError(f"ema={self.ema} is the share that a mean keeps: more than 0 and less than 1")
 

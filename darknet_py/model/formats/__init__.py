@@ -16,8 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BackendError, DataError, Say, did_you_mean, to_nobody
+from ...errors import BackendError, DataError, Say, to_nobody
 from ...files import check_file, check_output, kind_of, permitting
+from ...spelling import did_you_mean
 from ..options import SHARED, ExportOptions
 
 if TYPE_CHECKING:
