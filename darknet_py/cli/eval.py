@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU
@@ -15,6 +14,7 @@ from .options import (
     WorkersParam,
     device_option,
     echo,
+    given_in,
     message,
     network_options,
     opened_of,
@@ -148,9 +148,8 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
 
 def _refuse(ctx: click.Context, model: Model, options: dict[str, Any]) -> None:
     """Say which of the options that were given mean nothing for a classifier."""
-    default = ParameterSource.DEFAULT
-    asked = [key for key in OF_DETECTORS if ctx.get_parameter_source(key) is not default and options[key] is not False]
-    given = [OF_DETECTORS[key] for key in asked]
+    said = given_in(ctx)
+    given = [word for key, word in OF_DETECTORS.items() if key in said and options[key] is not False]
     if given:
         raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from ..backends.backend import AUTO
 from ..backends.precision import F16, F32, INT8
 from ..contract.thresholds import CONF, IOU
 from ..model.formats import find_format, formats
-from .options import echo, message, network_of, network_options, replace_option, weights_option
+from .options import echo, given_in, message, network_of, network_options, replace_option, weights_option
 
 PLACE = ("Convert", 1)
 
@@ -119,7 +118,8 @@ def command(
     if precision != F32:
         words |= dict.fromkeys(("half", "int8"), f"--precision {precision}")
     given = _precision_of(options)
-    given |= {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
+    said = given_in(ctx)
+    given |= {k: v for k, v in options.items() if k in said}
     chosen.check_options(given, words)
     network = network_of(cfg, weights, **reading)
     path = output or chosen.place(network.cfg.stem)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO
 from ..backends.precision import F32, KINDS
@@ -202,6 +203,11 @@ def opened_of(cfg: str, weights: Path | None = None, **options: Any) -> Model:
     for diagnostic in model.contract.diagnostics:
         message(diagnostic)
     return model
+
+
+def given_in(ctx: click.Context) -> set[str]:
+    """The names of the parameters that the command line says, of those with defaults too."""
+    return {name for name in ctx.params if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
 
 
 def show(diagnostics: tuple[Diagnostic, ...]) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from .options import DIALECTS, Size, echo, message, replace_option, write_json_line
+from .options import DIALECTS, Size, echo, given_in, message, replace_option, write_json_line
 
 if TYPE_CHECKING:
     from ..apps.train.events import Event
@@ -117,7 +116,7 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
 
 def _refuse(ctx: click.Context, options: dict[str, Any]) -> None:
     """Raise `UsageError` for options that would be passed over, as is seen when the training is done."""
-    given = {key for key in ctx.params if ctx.get_parameter_source(key) is not ParameterSource.DEFAULT}
+    given = given_in(ctx)
     if not options["map_"] and (lost := [word for key, word in OF_MAP.items() if key in given]):
         raise click.UsageError(f"{' and '.join(lost)} are for --map, which measures: say --map too")
     if options["dry_run"] and options["show_data"]:
