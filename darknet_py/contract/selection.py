@@ -115,7 +115,10 @@ def conf_of(text: str) -> Conf:
             ) from None
         if not 0 <= least <= 1:
             raise DataError(f"{shorten(number.strip(), MAX_WORD)} is not between 0 and 1")
-        found[name.strip() if equals else None] = least
+        key = name.strip() if equals else None
+        if key in found:
+            raise DataError(f"two thresholds for {shorten(key or 'all others', MAX_WORD)}: write one")
+        found[key] = least
     return found[None] if found.keys() == {None} else found
 
 

@@ -22,9 +22,14 @@ STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large",
 NEEDS = "COCO's numbers need the package faster-coco-eval\n  hint: pip install 'darknet-compiler[eval]'"
 
 
+def has_coco() -> bool:
+    """Whether the package is there that computes COCO's numbers."""
+    return find_spec("faster_coco_eval") is not None
+
+
 def check_coco() -> None:
     """Raise what `coco_numbers` would where its package is missing: to be called before what is to be judged."""
-    if find_spec("faster_coco_eval") is None:
+    if not has_coco():
         raise DataError(NEEDS)
 
 

@@ -154,8 +154,9 @@ class _Seen:
         for fault in faults:
             self._note("outside" if "leaves" in fault.what else "label", str(fault))
         known = labels.cls < self.known
-        for c in np.unique(labels.cls[~known]):
-            self._note("class", f"{picture}: class {c}")
+        if not known.all():
+            beyond = np.unique(labels.cls[~known]).tolist()
+            self._note("class", f"{picture}: class{'es' * (len(beyond) > 1)} {', '.join(map(str, beyond))}")
         self.objects.setdefault(split, []).append(labels.cls[known])
         self.boxes.append(labels.boxes)
         rows, times = np.unique(np.column_stack([labels.cls, labels.boxes]), axis=0, return_counts=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...analysis.chart import check_chart, save_chart
+from ...analysis.evaluate.coco import has_coco
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
@@ -54,9 +55,12 @@ def format_evaluation(evaluation: Evaluation) -> str:
         f"; {d['map_present']:.4f} over those with objects",
         f"above {d['conf_thresh']:g}: TP {d['tp']}, FP {d['fp']} by falling score"
         f"; Darknet's order of visiting gives TP {d['tp_as_darknet']}, FP {d['fp_as_darknet']}",
-        _coco_line(coco) if coco else "COCO's numbers: install faster-coco-eval (the extra [eval])",
-        f"{1000 * evaluation.seconds:.1f} ms a picture (median)",
     ]
+    if coco:
+        lines.append(_coco_line(coco))
+    elif not has_coco():
+        lines.append("COCO's numbers: install faster-coco-eval (the extra [eval])")
+    lines.append(f"{1000 * evaluation.seconds:.1f} ms a picture (median)")
     if evaluation.dataset.missing:
         lines.append(
             f"{counted(evaluation.dataset.missing, 'picture')} without labels: all that is found there is false"

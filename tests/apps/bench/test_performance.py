@@ -416,6 +416,13 @@ def test_what_some_contestants_did_is_not_written_over_what_all_did() -> None:
     assert "leave out --side, --size, --quick" in done.output
 
 
+def test_a_network_that_is_none_is_refused_before_an_environment_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "make", lambda _: pytest.fail("an environment is made"))
+    done = CliRunner().invoke(command.main, ["nonesuch"])
+    assert done.exit_code == 2
+    assert "no cfg of the name nonesuch; the benchmark's own are yolov4-tiny, " in done.output
+
+
 def test_a_part_alone_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "program_of", lambda _, name, *rest, threads: {name: threads})
     heard: list[int] = []

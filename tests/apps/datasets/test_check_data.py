@@ -109,6 +109,12 @@ def test_a_picture_that_was_cut_is_a_warning(data: Path) -> None:
     assert place.startswith(f"{data.with_name('a.jpg')}: the JPEG was cut")
 
 
+def test_a_picture_with_several_classes_too_many_is_one_picture(data: Path) -> None:
+    data.with_name("my.names").write_text("".join(f"{i}\n" for i in range(12)))
+    data.with_name("a.txt").write_text("7 0.5 0.5 0.2 0.2\n9 0.5 0.5 0.2 0.2\n9 0.4 0.4 0.2 0.2\n")
+    assert kinds(data)["class"] == (f"{data.with_name('a.png')}: classes 7, 9",)
+
+
 def test_missing_labels_are_a_warning(data: Path) -> None:
     data.with_name("b.txt").unlink()
     assert kinds(data)["missing"] == (str(data.with_name("b.png")),)

@@ -249,6 +249,15 @@ def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypat
     assert "charts need matplotlib" in done.stderr
 
 
+def test_a_package_is_advised_only_where_it_is_missing(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate(write_detector(tmp_path), labelled, coco=False)
+    for is_there in (True, False):
+        monkeypatch.setattr(report, "has_coco", lambda is_there=is_there: is_there)
+        assert ("install faster-coco-eval" in report.format_evaluation(found)) != is_there
+
+
 def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_path: Path) -> None:
     done = invoke("eval", labelled, write_classifier(tmp_path), "--csv", tmp_path / "a.csv", "--explain")
     assert done.exit_code == 2
