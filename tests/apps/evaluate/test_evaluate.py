@@ -241,6 +241,20 @@ def test_what_would_fail_at_the_end_fails_before_anything_is_computed(
     assert said in done.stderr
 
 
+def test_files_of_others_among_the_worst_pictures_stay_where_none_of_them_is_replaced(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = [Path("worst", name) for name in ("001.jpg", "0001_0.jpg", "003_0.jpg", "001_other.jpg")]
+    Path("worst").mkdir()
+    for path in theirs:
+        path.write_text("mine")
+    done = invoke("eval", labelled, write_detector(tmp_path), "--no-coco", "--worst", "2")
+    assert done.exit_code == 0, done.stderr
+    assert [path.read_text() for path in theirs] == ["mine"] * len(theirs)
+    assert Path("worst/001_0.jpg").is_file()
+
+
 def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chart, "find_spec", lambda _: None)
     monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
