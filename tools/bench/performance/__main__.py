@@ -164,6 +164,12 @@ def main(
         raise click.UsageError(
             "--write keeps what all contestants do at the usual size: leave out --side, --size, --quick"
         )
+    results, told = HERE / "results", HERE / "RESULTS.md"
+    if write:
+        try:
+            kept.check(results, told)
+        except DarknetError as e:
+            raise click.ClickException(str(e)) from None
     unknown = [n for n in names if n not in {e.name for e in NETWORKS}]
     entries = [e for e in NETWORKS if (e.name in names if names else e.quick or not quick)]
     entries += [Entry(n) for n in unknown]
@@ -178,7 +184,7 @@ def main(
     )  # fmt: skip
 
     def keep(result: Result) -> None:
-        kept.write(result, HERE / "results", HERE / "RESULTS.md")
+        kept.write(result, results, told)
 
     click.echo(markdown(run.measured(keep) if write else run.measured()))
 
