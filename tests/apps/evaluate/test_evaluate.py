@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,16 @@ def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypat
     done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
     assert done.exit_code == 1
     assert "charts need matplotlib" in done.stderr
+
+
+def test_a_matplotlib_that_cannot_be_imported_is_an_error_and_no_traceback(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
+    assert done.exit_code == 1
+    assert "matplotlib is installed, and cannot be imported: " in done.stderr
 
 
 def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_path: Path) -> None:
