@@ -97,6 +97,10 @@ def test_that_nothing_can_be_written_in_a_place_is_known_before(
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     with pytest.raises(DataError, match=r"out.txt: .*nowhere is a link that leads nowhere"):
         check_output(tmp_path / "nowhere" / "out.txt")
+    check_output(tmp_path / "nowhere")  # the file that it leads to can be made
+    (tmp_path / "far").symlink_to(tmp_path / "new" / "out.txt")
+    with pytest.raises(DataError, match=r"far: it is a link to .*out.txt, and that folder is not there"):
+        check_output(tmp_path / "far")
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     for place in ("out.txt", "new/out.txt", "file"):
         with pytest.raises(DataError, match="nothing can be written into the folder"):

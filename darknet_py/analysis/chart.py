@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import BackendError, DataError
+from ..errors import BackendError, DataError, first_line
 from ..files import check_output, write_whole
 
 SIZE, DPI = (7.2, 5.4), 150  # inches
@@ -26,13 +26,15 @@ def check_chart(path: Path, *, replace: bool = False) -> None:
 def save_chart(path: Path, draw: Callable[[Any], None], *, replace: bool = False) -> Path:
     """Write what `draw` puts into matplotlib's axes; its path.
 
-    Raises `BackendError` without matplotlib, and `DataError` for another ending than .png, or where there is a file
-    that this package did not write (unless `replace`).
+    Raises `BackendError` without a matplotlib that works, and `DataError` for another ending than .png, or where there
+    is a file that this package did not write (unless `replace`).
     """
     check_chart(path, replace=replace)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as e:  # it is there, and was made for another NumPy, say
+        raise BackendError(f"matplotlib is installed, and cannot be imported: {first_line(e)}") from None
     figure = Figure(figsize=SIZE, layout="constrained")
     draw(figure.add_subplot())
     FigureCanvasAgg(figure)

@@ -140,6 +140,8 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     for note in dict.fromkeys(file.note for file in files if file.note and not options["quiet"]):
         message(note)
     sinks = chosen_sinks(options)
+    if not broken:  # one of those that cannot be read may be the video that is meant
+        check_video_options(files, options)
     paths = _check_outputs(files, sinks, options)
     if options["decode"]:
         from ..vision.barcodes import check_reader
@@ -237,7 +239,6 @@ def _check_outputs(files: list[Source], sinks: list[Sink], options: dict[str, An
 
     will_read(file.path for file in files if isinstance(file, PictureFile))
     videos = [file for file in files if isinstance(file, Video)]
-    check_video_options(videos, options)
     will_read(video.file for video in videos if video.file)
     places = Places(options["output"], stems=options["save_txt"] or options["save_crop"])
     for place in (places.free(file.name) for file in files if not isinstance(file, Video)):

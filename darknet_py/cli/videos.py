@@ -79,10 +79,12 @@ OF_VIDEOS = (("every", "--every", 1), ("start", "--start", 0.0), ("duration", "-
 OF_LIVE = (("timeout", "--timeout", None), ("latest", "--latest and --all", None))
 
 
-def check_video_options(videos: list[Video], options: dict[str, Any]) -> None:
+def check_video_options(sources: list[Source], options: dict[str, Any]) -> None:
     """Raise `DataError` for options of videos, or of cameras and streams, where no source is one."""
     from ..errors import DataError
+    from ..vision.video.video import Video
 
+    videos = [source for source in sources if isinstance(source, Video)]
     for table, what, are_there in (
         (OF_VIDEOS, "videos", bool(videos)),
         (OF_LIVE, "cameras and streams", any(video.is_live for video in videos)),

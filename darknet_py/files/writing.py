@@ -68,7 +68,10 @@ def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[s
 
 def _check_above(path: Path) -> None:
     """Raise `DataError` where the folders of a file are not there and cannot be made, or are closed to this user."""
-    place = target_of(path) if os.path.islink(path) else path.absolute()  # noqa: PTH114 - Path.is_symlink may raise
+    is_link = os.path.islink(path)  # noqa: PTH114 - Path.is_symlink may raise
+    place = target_of(path) if is_link else path.absolute()
+    if is_link and not os.path.lexists(place.parent):  # folders are made above a file, not above what a link leads to
+        raise DataError(f"cannot write {path}: it is a link to {place}, and that folder is not there")
     above = next((folder for folder in place.parents if os.path.lexists(folder)), None)
     if above is None:  # a drive that is not there
         return

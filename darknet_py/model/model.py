@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from .precision import Chosen
 
 
-NUMBERS = "fiub"  # kinds of NumPy's that are real numbers
-
-
 def to_stderr(text: str) -> None:
     """Say something on stderr."""
     print(text, file=sys.stderr)
@@ -139,11 +136,10 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
-        shape = tuple(getattr(inputs, "shape", ()))  # a tensor of another library has one too
-        if shape[1:] != self.contract.shape or not shape[0]:
-            given = shape or type(inputs).__name__
+        given = inputs.shape if isinstance(inputs, np.ndarray) else type(inputs).__name__
+        if given[1:] != self.contract.shape or not given[0]:
             raise DataError(f"the network wants an array of inputs (n, *{self.contract.shape}), not {given}")
-        if inputs.dtype.kind not in NUMBERS:
+        if not np.can_cast(inputs.dtype, np.float32, "same_kind"):  # bfloat16, of another library, can
             raise DataError(f"the network wants an array of real numbers, not of {inputs.dtype}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]

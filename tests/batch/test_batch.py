@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -497,6 +498,27 @@ def test_status_of_a_record_that_was_changed_is_told(
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     with pytest.raises(DataError, match=r"job\.json is no record of batch work"):
         batch_status(tmp_path / "out")
+
+
+def _as_of_another_version(out: Path) -> None:
+    """Results as if written by a version with another schema, and copied without the list of what is ours."""
+    for path in (out / "job.json", out / "manifest.json"):
+        path.write_text(re.sub(r"darknet-py\.batch/\d+", "darknet-py.batch/1", path.read_text()))
+
+
+def test_results_of_another_schema_are_not_gone_on_with_and_may_be_begun_anew(
+    cfg: Path, photos: Path, tmp_path: Path
+) -> None:
+    run(cfg, photos, tmp_path / "out")
+    _as_of_another_version(tmp_path / "out")
+    for ask in (lambda: run(cfg, photos, tmp_path / "out"), lambda: batch_status(tmp_path / "out")):
+        with pytest.raises(DataError, match=r"schema 'darknet-py.batch/1', and this version knows .*\n.*--no-resume"):
+            ask()
+    left = tmp_path / "out" / f"part-{'9' * 12}-{'0' * 16}.jsonl"  # of pictures that are no more
+    left.touch()
+    done = run(cfg, photos, tmp_path / "out", resume=False)
+    assert (done.computed, done.complete, left.exists()) == (4, True, False)
+    assert batch_status(tmp_path / "out").complete
 
 
 def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path, tmp_path: Path) -> None:

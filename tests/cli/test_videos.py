@@ -208,3 +208,13 @@ def test_options_that_no_source_reads_are_refused_before_the_network_is_opened(
     result = run("run", cfg, clip if source == "clip" else photos / source, *option.split())
     assert result.exit_code == 1
     assert said in result.stderr
+
+
+def test_the_video_that_an_option_is_for_may_be_the_source_that_cannot_be_read(
+    run: Run, cfg: Path, photos: Path
+) -> None:
+    result = run("run", cfg, photos / "a.png", "gone.mp4", "--every", "2", "--no-save")
+    assert result.exit_code == 1
+    assert "gone.mp4" in result.stderr
+    assert "no source is one" not in result.stderr
+    assert "a.png: " in result.stdout

@@ -119,6 +119,23 @@ class Job:
         return replace(self, options=self.options.of(model.contract, least))
 
 
+class OtherSchema(DataError):
+    """Of batch work, and of a version of this package that wrote its results in another form."""
+
+
+def check_schema(found: str, where: str) -> None:
+    """Raise `OtherSchema` for a schema of another version, and `ValueError` for one of something else."""
+    if found == SCHEMA:
+        return
+    text = f"{where} is of the schema {found!r}, and this version knows {SCHEMA!r}"
+    if not str(found).startswith(SCHEMA.rstrip("0123456789")):
+        raise ValueError(text)
+    raise OtherSchema(
+        f"{text}\n  hint: --no-resume removes the results and computes all again; or write to another folder, or go on "
+        "with the version that began it"
+    )
+
+
 @dataclass(frozen=True)
 class Record:
     """What decides the results, and where they come from: `job.json`."""
@@ -150,8 +167,7 @@ class Record:
         """The record in a file. Raises `DataError` for any other file."""
         try:
             found = json.loads(data)
-            if found["schema"] != SCHEMA:
-                raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
+            check_schema(found["schema"], where)
             record = cls(**found)
             if record.version == VERSION:  # another version may have other options, and is told by `differences`
                 RowOptions.from_dict(record.options)

@@ -20,7 +20,7 @@ from ...model.opening import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format
-from .job import JOB, Job, Record, RowOptions, check_contract, record_of
+from .job import JOB, Job, OtherSchema, Record, RowOptions, check_contract, record_of
 from .listing import Reach, check_sources
 from .manifest import MANIFEST, check_manifest, finish, opened_book, read_record, told_broken
 from .output import Output, absolute, output_of
@@ -224,15 +224,21 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
 
 def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:
     """Make a place ready: a record of what is computed there, and nothing of another work."""
-    before = read_record(place, out)
+    before, is_begun = None, True
+    try:
+        before = read_record(place, out)
+        is_begun = before is not None
+    except OtherSchema:
+        if resume:
+            raise
     if before and resume and (different := "\n  ".join(record.differences(before))):
         raise DataError(
             f"{out} holds the results of another work:\n  {different}\n"
             "  hint: the same command goes on with it; --no-resume removes its results; or write to another folder"
         )
     if before != record or not resume:  # the same work may be gone on with elsewhere: relative paths begin there now
-        place.keep(JOB, record.to_bytes(), replace=replace or before is not None)
-    if before and not resume:  # last, so that nothing is lost where the record cannot be written
+        place.keep(JOB, record.to_bytes(), replace=replace or is_begun)
+    if is_begun and not resume:  # last, so that nothing is lost where the record cannot be written
         place.remove(MANIFEST)
         for name in place.parts():
             place.remove(name)

@@ -235,19 +235,24 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
         if not wrong:
             break
         picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture, videos=False))))
-        path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
+        path = folder / _worst_name(rank, Path(picture.path).stem)
         written.append(write_picture(path, _draw(evaluation, picture.pixels, i), replace=replace))
     return written
 
 
 def check_worst(dataset: Dataset, folder: Path, count: int, *, replace: bool = False) -> None:
     """Raise `DataError` for a file in the folder that `write_worst` might come upon, and would not replace."""
-    check_output(folder / "001.jpg", replace=replace)  # whether there can be files at all
-    stems = {example.picture.stem for example in dataset.examples}
+    stems = dict.fromkeys(example.picture.stem for example in dataset.examples)
+    check_output(folder / _worst_name(1, next(iter(stems))), replace=replace)  # whether there can be files at all
     for path in sorted(folder.glob("[0-9][0-9][0-9]*_*.jpg")):
         rank, _, stem = path.stem.partition("_")
-        if rank.isdecimal() and 1 <= int(rank) <= count and stem in stems:
+        is_rank = rank.isdecimal() and 1 <= int(rank) <= count
+        if is_rank and stem in stems and path.name == _worst_name(int(rank), stem):
             check_output(path, replace=replace)
+
+
+def _worst_name(rank: int, stem: str) -> str:
+    return f"{rank:03d}_{stem}.jpg"
 
 
 def _draw(evaluation: Evaluation, pixels: np.ndarray, i: int) -> np.ndarray:

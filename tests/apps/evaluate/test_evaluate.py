@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,20 @@ def test_what_would_fail_at_the_end_fails_before_anything_is_computed(
     assert said in done.stderr
 
 
+def test_files_of_others_among_the_worst_pictures_stay_where_none_of_them_is_replaced(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = [Path("worst", name) for name in ("001.jpg", "0001_0.jpg", "003_0.jpg", "001_other.jpg")]
+    Path("worst").mkdir()
+    for path in theirs:
+        path.write_text("mine")
+    done = invoke("eval", labelled, write_detector(tmp_path), "--no-coco", "--worst", "2")
+    assert done.exit_code == 0, done.stderr
+    assert [path.read_text() for path in theirs] == ["mine"] * len(theirs)
+    assert Path("worst/001_0.jpg").is_file()
+
+
 def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chart, "find_spec", lambda _: None)
     monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
@@ -256,6 +271,16 @@ def test_a_package_is_advised_only_where_it_is_missing(
     for is_there in (True, False):
         monkeypatch.setattr(report, "has_coco", lambda is_there=is_there: is_there)
         assert ("install faster-coco-eval" in report.format_evaluation(found)) != is_there
+
+
+def test_a_matplotlib_that_cannot_be_imported_is_an_error_and_no_traceback(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
+    assert done.exit_code == 1
+    assert "matplotlib is installed, and cannot be imported: " in done.stderr
 
 
 def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_path: Path) -> None:

@@ -172,6 +172,12 @@ def main(
         raise click.UsageError(
             "--write keeps what all contestants do at the usual size: leave out --side, --size, --quick"
         )
+    results, told = HERE / "results", HERE / "RESULTS.md"
+    if write:
+        try:
+            kept.check(results, told)
+        except DarknetError as e:
+            raise click.ClickException(str(e)) from None
     unknown = [n for n in names if n not in {e.name for e in NETWORKS}]
     folders = [p for p in (*(weights or WEIGHTS), *(cfgs or CFGS)) if p.is_dir()]
     if lost := [n for n in unknown if find_cfg(n, folders) is None]:
@@ -190,7 +196,7 @@ def main(
     )  # fmt: skip
 
     def keep(result: Result) -> None:
-        kept.write(result, HERE / "results", HERE / "RESULTS.md")
+        kept.write(result, results, told)
 
     click.echo(markdown(run.measured(keep) if write else run.measured()))
 
