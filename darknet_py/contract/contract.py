@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DataError, counted
 from .boxes import Size, undo_letterbox
 from .candidates import Candidates, join
-from .decoders import Decoder, decoder_of
+from .decoders import Decoder, decode_heads, decoder_of
 from .detections import Boxes, to_boxes
 from .nms import nms
 from .selection import ALL, Selection
@@ -226,7 +226,8 @@ class Contract:
         if self.boxes in ("raw", "input"):
             if len(outputs) != len(self.decoders):
                 raise DataError(f"{len(outputs)} arrays for {len(self.decoders)} heads")
-            return join([self._decode_head(d, o, threshold) for d, o in zip(self.decoders, outputs, strict=True)])
+            heads = list(zip(self.decoders, outputs, strict=True))
+            return decode_heads(heads, self.net_size, threshold, raw=self.boxes == "input")
         xyxy, scores = self._listed(outputs)
         kept = scores.max(1, initial=0) > np.float32(threshold)
         xyxy, scores = xyxy[kept], np.where(scores[kept] > np.float32(threshold), scores[kept], np.float32(0))
@@ -265,13 +266,6 @@ class Contract:
         found = slice(max(0, int(count[0])))
         columns = (np.zeros((len(scores), 1)), boxes, scores[:, None], label[:, None])
         return np.concatenate(columns, axis=1).astype(np.float32)[found]
-
-    def _decode_head(self, decoder: Decoder, array: np.ndarray, threshold: float) -> Candidates:
-        try:
-            raw = self.boxes == "input" and decoder.reads_input
-            return decoder.decode(array, self.net_size, threshold, raw=raw)
-        except (ValueError, IndexError):
-            raise DataError(f"an array of {array.shape} is not the output of a {decoder.kind} head") from None
 
     def to_dict(self) -> dict[str, Any]:
         """The contract as plain data, which `Contract.of` reads."""
