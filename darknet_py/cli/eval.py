@@ -140,7 +140,7 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
         before = _detector(rival, (other, alike), dataset, options)
         message(_difference(found, before, other))
     if options["as_json"]:
-        write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
+        write_json(found.to_dict() | _beside(found, before if rival else None, options))
     else:
         _print(found, options)
     _write(found, options)
@@ -225,6 +225,14 @@ def _print(found: Evaluation, options: dict[str, Any]) -> None:
     echo(report.format_evaluation(found))
     if options["explain"]:
         echo(f"\n{report.explanation(found)}")
+
+
+def _beside(found: Evaluation, before: Evaluation | None, options: dict[str, Any]) -> dict[str, Any]:
+    """What JSON has beside the evaluation itself, where it is asked for."""
+    from ..apps.evaluate.report import explanation
+
+    against = {"against": before.to_dict()} if before else {}
+    return against | ({"explanation": explanation(found)} if options["explain"] else {})
 
 
 def _difference(found: Evaluation, before: Evaluation, name: str) -> str:

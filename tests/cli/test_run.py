@@ -198,6 +198,7 @@ def test_export_writes_nothing_under_the_suffix_of_another_format(run: Run, cfg:
 @pytest.mark.fault("nms-file-lower-conf")
 def test_a_file_is_asked_for_what_it_cannot_give(run: Run, cfg: Path, photos: Path) -> None:
     limits = ("--conf", "0.3", "--iou", "0.5", "--max-det", "1")
+    assert "--max-det is for boxes that are suppressed" in run("export", cfg, "-o", "net.onnx", *limits).stderr
     assert run("export", cfg, "-o", "net.onnx", "--boxes", "nms", *limits).exit_code == 0
     asked = ("run", "net.onnx", photos / "a.png", "--no-save")
     told = run(*asked, "--conf", "0.05", "--iou", "0.4").stderr

@@ -149,6 +149,9 @@ def test_a_picture_that_was_cut_is_looked_at_and_no_line_of_the_log(
     assert status == 200
     assert json.loads(answer)["warning"].startswith("picture: the JPEG was cut")
     assert "warning" not in json.loads(live.ask("POST", "/detect", encoded(noise, ".jpg"))[2])
+    _, headers, _ = live.ask("POST", "/detect?format=image", encoded(noise, ".jpg")[:-100])
+    assert headers["x-warning"].startswith("picture: the JPEG was cut")
+    assert "x-warning" not in live.ask("POST", "/detect?format=image", encoded(noise, ".jpg"))[1]
     cut = base64.b64encode(encoded(noise, ".jpg")[:-100]).decode()
     asked = {"inputs": [{"name": "pictures", "datatype": "BYTES", "shape": [1], "data": [cut]}]}
     _, _, answer = live.ask("POST", "/v2/models/net/infer", json.dumps(asked).encode())

@@ -26,7 +26,7 @@ from .describe import metadata, model_config
 from .guard import Told
 from .limits import Budget, Limits, Refusal
 from .metrics import Metrics
-from .openapi import openapi
+from .openapi import WARNING, openapi
 from .protocol import HEAD_LENGTH, InferRequest, NamedTensor, parse_json, parse_request, write_response
 from .question import FORMATS, question_of
 from .repository import Repository
@@ -109,7 +109,8 @@ class Application:
                 data = await served.in_thread(form_file, data, content_type)
             found = await _unless_gone(request.receive, served.detect([data], question, told.times))
             if kind == "image":
-                return _bytes(await served.in_thread(served.drawn, data, found[0]), "image/jpeg")
+                drawn = await served.in_thread(served.drawn, data, found[0])
+                return _bytes(drawn, "image/jpeg", _warning(found[0]))
         return _json({**_plain(found[0]), "model": served.name, "seconds": vars(told.times)})
 
     def _only(self) -> str:
@@ -268,6 +269,11 @@ async def _gone(receive: Receive) -> None:
 def _plain(found: Results) -> dict[str, Any]:
     """What `Results.to_dict` says, without the name of a file: there is none."""
     return {key: value for key, value in found.to_dict().items() if key != "filename"}
+
+
+def _warning(found: Results) -> dict[str, str]:
+    """What may be wrong with results, for an answer that is no JSON."""
+    return {WARNING: ascii(found.warning)[1:-1]} if found.warning else {}
 
 
 def _json(data: Any) -> Response:

@@ -10,6 +10,7 @@ from .question import FORMATS, LEAST_CONF, MAX_DET, MOST_DET
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 PROBABILITY = {"type": "number", "minimum": LEAST_CONF, "maximum": 1}
+WARNING = "X-Warning"  # the header of an answer that is no JSON
 WRONG = {
     400: "a parameter or a picture that is none", 401: "no token, where one is wanted", 404: "no such model",
     408: "a body that came too slowly", 413: "a body or a picture that is too large",
@@ -40,6 +41,7 @@ def openapi(limits: Limits) -> dict[str, Any]:
     answers: dict[str, Any] = {
         "200": {
             "description": "what is in the picture",
+            "headers": {WARNING: {"schema": TEXT, "description": "of a JPEG: what may be wrong with what is drawn"}},
             "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/Found"}},
                 "image/jpeg": {"schema": picture},

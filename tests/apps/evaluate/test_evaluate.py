@@ -197,11 +197,13 @@ def test_a_classifier_is_as_right_as_darknet_says(shared: Path, tmp_path: Path) 
 def test_the_command_prints_json_and_what_another_network_would_give(shared: Path) -> None:
     cfg = str(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg")
     folder = str(shared / "images/coco64")
-    result = CliRunner().invoke(main, ["eval", folder, cfg, "--json", "--no-coco", "--against", cfg, "--workers", "2"])
+    options = ("--json", "--no-coco", "--against", cfg, "--workers", "2", "--explain")
+    result = CliRunner().invoke(main, ["eval", folder, cfg, *options])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["schema"] == "darknet-py/evaluation/1"
     assert data["darknet"]["map"] == data["against"]["darknet"]["map"]
+    assert data["explanation"].startswith("Why COCO's AP50 differs")
     assert "(+0.0000)" in result.stderr
 
 
