@@ -18,7 +18,6 @@ from .thresholds import IOU
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
 GREEDY_BETA = 0.6  # box.c box_diou; `beta_nms` only reaches diounms
 CROWD = 128  # boxes of one class, 8,128 pairs
-LATER = np.triu(np.ones((CROWD, CROWD), bool), 1)  # which of two is the surer one
 
 
 def nms(
@@ -56,7 +55,8 @@ def _alive(boxes: np.ndarray, label: np.ndarray, overlap: Overlap, iou: float) -
     """Which of n boxes survive; they are sorted by class and, in a class, the surest first."""
     alive = np.ones(len(boxes), bool)
     if len(boxes) <= CROWD:
-        first, second = np.nonzero((label[:, None] == label) & LATER[: len(label), : len(label)])
+        place = np.arange(len(label))
+        first, second = np.nonzero((label[:, None] == label) & (place[:, None] < place))
     else:
         size = np.bincount(label)
         for k in np.flatnonzero(size > CROWD):
