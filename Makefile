@@ -172,7 +172,7 @@ fuzz: $(READY) $(OTHERS)/.ready  ## look for inputs that break something, 7 minu
 	$(BIN)/python -m tools.fuzz all --seeds $(SEEDS) --minutes $(MINUTES) --jobs $(JOBS)
 	PYTHONPATH=$(OTHERS) $(BIN)/python -m tools.fuzz networks --seeds $(SEEDS) --minutes 1 --jobs $(JOBS)
 
-bench: $(READY)  ## darknet-py beside what a user would pick instead (minutes; wants a quiet machine)
+bench: $(READY)  ## darknet-py beside what a user would pick instead (an hour; wants a quiet machine)
 	$(BIN)/python -m tools.bench.performance --write
 
 bench-table5: $(READY)  ## time the detectors of the paper's Table 5 on this machine (minutes; wants a quiet one)

@@ -11,7 +11,8 @@ a file at once. The exceptions carry the diagnostics that made them:
     ├── BackendError        a runtime that is missing or refuses
     └── ZooError            model names, downloads, and the weights that come along
 
-What is wrong with a picture that can be read all the same is a warning of Python's, `PictureWarning`.
+Warnings of Python's are `PictureWarning`, about a picture that can be read all the same, and `LimitWarning`, about an
+exported file.
 """
 
 from __future__ import annotations
@@ -303,6 +304,10 @@ class PictureWarning(UserWarning):
     """A picture that is read as Darknet reads it, and may not be what it was meant to be: its file was cut."""
 
 
+class LimitWarning(UserWarning):
+    """Something that is asked of an exported file and that it cannot give: what it suppressed itself is not in it."""
+
+
 class BackendError(DarknetError):
     """A runtime that is not installed, or that refuses the network."""
 
@@ -344,25 +349,6 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-# What users of other programs call Darknet's things: no spelling leads from `sigmoid` to `logistic`. An empty
-# tuple: Darknet has nothing like it, and what is spelt alike (prelu, relu) would mislead.
-FOREIGN: dict[str, tuple[str, ...]] = {
-    "sigmoid": ("logistic",), "none": ("linear",), "identity": ("linear",), "lrelu": ("leaky",),
-    "hardtanh": ("hardtan",), "prelu": (), "hardswish": (), "hswish": (), "hard_swish": (), "softplus": (),
-    "kernel": ("size",), "kernel_size": ("size",), "ksize": ("size",), "out_channels": ("filters",),
-    "output_channels": ("filters",), "bn": ("batch_normalize", "batchnorm"), "use_bn": ("batch_normalize",),
-    "batch_norm": ("batch_normalize", "batchnorm"), "batchnorm": ("batch_normalize",), "act": ("activation",),
-    "layers": ("from",), "from": ("layers",), "scale_factor": ("stride",), "factor": ("stride",),
-    "units": ("output",), "neurons": ("output",), "nc": ("classes",), "num_classes": ("classes",),
-    "rate": ("probability",), "dropout": ("probability",), "weight_decay": ("decay",), "lr": ("learning_rate",),
-    "conv2d": ("convolutional",), "dense": ("connected",), "linear": ("connected",), "fc": ("connected",),
-    "fully_connected": ("connected",), "concat": ("route",), "concatenate": ("route",), "cat": ("route",),
-    "add": ("shortcut",), "residual": ("shortcut",), "eltwise": ("shortcut",), "pool": ("maxpool",),
-    "max_pool": ("maxpool",), "avg_pool": ("avgpool",), "global_avgpool": ("avgpool",), "gap": ("avgpool",),
-    "interpolate": ("upsample",), "resize": ("upsample",), "detect": ("yolo",), "input": ("net",),
-}  # fmt: skip
-
-
 def first_line(error: object) -> str:
     r"""What an error says first; of others' errors the rest is for programmers, of ours it is how a person may go on.
 
@@ -379,22 +365,3 @@ def counted(number: int, noun: str, plural: str = "s") -> str:
     ('1 class', '1,200 pictures')
     """
     return f"{number:,} {noun}{plural if number != 1 else ''}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the known word that has the same meaning elsewhere, or the closest one, or None.
-
-    >>> did_you_mean("batch_normalise", ["batch_normalize", "filters"])
-    "did you mean 'batch_normalize'?"
-    >>> did_you_mean("kernel_size", ["pad", "size"])
-    "did you mean 'size'?"
-    """
-    from difflib import get_close_matches
-
-    if len(word) > MAX_WORD:
-        return None
-    folded = {c.lower(): c for c in sorted(known)}
-    meant = FOREIGN.get(word.lower())
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.65) if meant != () else []
-    best = next((w for w in (*(meant or ()), *close) if w in folded), None)
-    return f"did you mean '{folded[best]}'?" if best else None

@@ -22,7 +22,7 @@ from darknet_py.darknet.layers.layer import LAYERS, Layer
 from darknet_py.darknet.layers.net import Net
 from darknet_py.passes import passes_for
 from darknet_py.passes.definition import FOLDING
-from tools.docs import reference, stage
+from tools.docs import stage, wording
 from tools.docs.reference import (
     OptionRow,
     gain_of,
@@ -136,7 +136,7 @@ def test_a_page_that_no_contents_name_is_under_the_tasks() -> None:
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("module", [reference, stage])
+@pytest.mark.parametrize("module", [wording, stage])
 def test_the_examples_in_the_generator_hold(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -81,10 +82,41 @@ def tiny_graph(tmp_path: Path) -> Graph:
 
 def test_a_folder_in_the_way_is_named_not_the_neighbour_written_first(tmp_path: Path) -> None:
     (tmp_path / "out.txt" / "full").mkdir(parents=True)
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(DataError, match=f"cannot write {re.escape(str(tmp_path / 'out.txt'))}: it is a folder"):
         write_whole(tmp_path / "out.txt", b"whole")
-    assert caught.value.filename == str(tmp_path / "out.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_that_nothing_can_be_written_in_a_place_is_known_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    (tmp_path / "file").write_text("mine")
+    check_output(tmp_path / "new" / "folders" / "out.txt")
+    with pytest.raises(DataError, match=r"out.txt: .*file is a file, not a folder"):
+        check_output(tmp_path / "file" / "below" / "out.txt")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=r"out.txt: .*nowhere is a link that leads nowhere"):
+        check_output(tmp_path / "nowhere" / "out.txt")
+    check_output(tmp_path / "nowhere")  # the file that it leads to can be made
+    (tmp_path / "far").symlink_to(tmp_path / "new" / "out.txt")
+    with pytest.raises(DataError, match=r"far: it is a link to .*out.txt, and that folder is not there"):
+        check_output(tmp_path / "far")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    for place in ("out.txt", "new/out.txt", "file"):
+        with pytest.raises(DataError, match="nothing can be written into the folder"):
+            check_output(tmp_path / place, replace=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the rights of Unix")
+def test_a_closed_folder_is_told_by_the_rights_of_the_process(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    own = os.geteuid()
+    os.seteuid(own or NOBODY)  # root may write everywhere
+    try:
+        with pytest.raises(DataError, match="nothing can be written into the folder"):
+            check_output(tmp_path / "out.txt")
+    finally:
+        os.seteuid(own)
 
 
 def test_an_error_inside_the_block_keeps_its_own_file(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ def is_sequence(graph: Graph, image: np.ndarray) -> bool:
     return extra and (len(image) != 1 or bool(graph.states))
 
 
+def step_count(graph: Graph, image: np.ndarray) -> int:
+    """How many steps an input has, which is one where it is no sequence."""
+    return len(image) if image.ndim == len(graph.image.shape) + 1 else 1
+
+
 def dump_layers(graph: Graph, image: np.ndarray, backend: str = "numpy", **options: object) -> Iterator[Layers]:
     """The outputs of all layers, step by step; layer 17 is `L017`, in its own shape without a batch axis.
 

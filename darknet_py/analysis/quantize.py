@@ -24,6 +24,7 @@ from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.nms import box_iou
 from ..contract.program import Program
+from ..contract.selection import Selection
 from ..contract.thresholds import CONF, IOU
 from ..errors import DataError, Say, counted, to_nobody
 from ..ir.int8 import Calibration
@@ -266,4 +267,7 @@ class _Opened:
         results = self.session.run(self.inputs)
         outputs = contract.sample(results[: len(results) - len(contract.states)], 0)
         found = partial(results_of, outputs, picture, contract, ByNumber(contract.names), iou=IOU)
-        return without_picture(found(threshold=CONF)), Detected.of(found(threshold=RECORDED)) if is_scored else None
+        shown = without_picture(found(threshold=CONF))
+        if not is_scored:
+            return shown, None
+        return shown, Detected.of(found(threshold=RECORDED, selection=Selection(tuple(contract.every_class or ()))))

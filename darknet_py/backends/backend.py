@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Literal
 
-from ..errors import BackendError, did_you_mean
+from ..errors import BackendError
+from ..spelling import did_you_mean
 
 DEFAULT = "onnxruntime"  # first in every list: the fastest on most machines, and installed with this package
 NOT_BACK_ENDS = frozenset(("auto", "backend", "device", "precision", "session"))  # what else is in this folder

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import BackendError, did_you_mean
+from ..errors import BackendError
+from ..spelling import did_you_mean
 from .backend import AUTO, DEFAULT, Backend, backends, find_backend
 
 CPU = "cpu"

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import BackendError, did_you_mean
+from ..errors import BackendError
 from ..machine import cpu, features
+from ..spelling import did_you_mean
 from .backend import AUTO, Backend, backends
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ class Commands(click.Group):
 
                 check_options(command, args[1:])
             return args[0], command, args[1:]
-        from ..errors import did_you_mean
+        from ..spelling import did_you_mean
         from .words import explain_command
 
         names = self.list_commands(ctx)
@@ -89,10 +89,10 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of this package, or of a file, is one message and exit status 1."""
         from ..files import one_run
-        from .options import picture_warnings
+        from .options import own_warnings
 
         try:
-            with one_run(), picture_warnings():
+            with one_run(), own_warnings():
                 return super().invoke(ctx)
         except KeyboardInterrupt as e:
             click.echo("stopped", err=True)
@@ -121,9 +121,9 @@ class Commands(click.Group):
 
 
 def _may_be_foreign(command: click.Command, args: list[str]) -> bool:
-    """Whether something may be another program's option: only then their table is read, which takes its time."""
+    """Whether something may be another program's: only then their table is read, which takes its time."""
     own = {spelling for p in command.params for spelling in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
-    return any("=" in a or (a.startswith("-") and a not in own) for a in args)
+    return any("=" in a or a.endswith(".weights") or (a.startswith("-") and a not in own) for a in args)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -51,8 +51,11 @@ def command(
     darknet-py anchors my.data yolov4-tiny -k 6 --write fitted.cfg
     """
     from ..apps.datasets.anchors import anchors
+    from ..files import check_output, write_whole
     from ..zoo.find import find_cfg
 
+    if output:
+        check_output(output, replace=replace, sources=[cfg])
     found = anchors(
         data, find_cfg(cfg, message), count=count, size=size, split=split, by_size=by_size, seeds=seeds, seed=seed
     )
@@ -61,8 +64,6 @@ def command(
     else:
         echo(_text(found))
     if output:
-        from ..files import write_whole
-
         message(f"written: {write_whole(output, found.cfg_text().encode(), replace=replace, sources=[cfg])}")
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..backends.backend import DEFAULT, backends
-from ..contract.thresholds import RANDOM_CONF
 from ..errors import counted
 from .options import (
     device_option,
@@ -22,7 +21,7 @@ from .options import (
     weights_option,
     write_json,
 )
-from .result_options import filter_options, thresholds
+from .result_options import filter_options, iou_option, pixels_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +44,7 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
 @filter_options
-@click.option("--iou", type=click.FloatRange(0, 1),
-              help="The overlap that suppresses (default: what an exported file says, else 0.45).")  # fmt: skip
+@iou_option
 @click.option(
     "--letterbox/--no-letterbox", default=None, help="Pad pictures, or stretch them (default: as the cfg says)."
 )
@@ -72,8 +70,7 @@ NOT_PLANNED = ("shard_size", "share", "processes", "engine", "address", "resume"
               help="Threads of each process that read pictures ahead (default: 0, for addresses 16; 1 beside several "
               "--threads).")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), help="Pictures computed at a time (default: 1, or as measured).")
-@click.option("--max-pixels", type=click.IntRange(1), metavar="N",
-              help="The most pixels of a picture that is decoded.")  # fmt: skip
+@pixels_option
 @click.option("--engine", type=click.Choice(("here", "ray")), default="here", show_default=True,
               help="Processes of this machine, or Ray Data (the extra [ray]).")  # fmt: skip
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster (default: RAY_ADDRESS, or one of this machine).")
@@ -116,8 +113,6 @@ def command(ctx: click.Context, /, cfg: str | None, sources: tuple[str, ...], **
     if device := options.pop("device"):
         network["device"] = device
     as_json, out = options.pop("as_json"), options.pop("output")
-    if random is not None:
-        options["conf"] = thresholds(options, RANDOM_CONF)
     if planned:
         for key in NOT_PLANNED:
             options.pop(key)

@@ -42,9 +42,12 @@ def command(
     darknet-py check my.data my.cfg
     darknet-py check my.data my.cfg --plot sizes.png
     """
+    from ..analysis.chart import check_chart
     from ..apps.datasets.check import check_data, plot_sizes
     from ..zoo.find import find_cfg
 
+    if plot:
+        check_chart(plot, replace=replace)
     with Progress() as progress:
         found = check_data(data, find_cfg(cfg, message), size=size, progress=progress)
     if as_json:

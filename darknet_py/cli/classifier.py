@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .darknet_options import DarknetGroup, check_photo, ignored, paths, photo_arguments, training_options
-from .options import echo, message
+from .options import echo, message, opened_of
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -38,14 +38,13 @@ def predict(
     darknet-py classifier predict imagenet.data colour.cfg colour.weights dog.jpg -t 5
     """
     from ..errors import DataError
-    from ..model.opening import load
     from ..zoo.names import read_options
 
     check_photo(photo)
     stated = read_options(data).get("top", "1")
     if not stated.isdecimal():
         raise DataError(f"{data}: top={stated} is no number")
-    ctx.exit(classify(load(cfg, weights, names=data, say=message), photo, top or int(stated)))
+    ctx.exit(classify(opened_of(cfg, weights, names=data), photo, top or int(stated)))
 
 
 def classify(model: Model, photo: str | None, top: int) -> int:
@@ -53,6 +52,8 @@ def classify(model: Model, photo: str | None, top: int) -> int:
     from ..compat.darknet import prediction_lines
     from ..errors import DataError
 
+    if model.contract.decoders:
+        raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
     status = 0
     for path in paths(photo):
         try:
@@ -61,8 +62,6 @@ def classify(model: Model, photo: str | None, top: int) -> int:
             message(f"error: {e}")
             status = 1
             continue
-        if found.scores is None:
-            raise DataError("the network is a detector: darknet-py detector test DATA CFG WEIGHTS PHOTO")
         height, width = model.contract.shape[1:]
         echo(f"{width} {height}\n{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
         echo(prediction_lines(found, top), nl=False)
@@ -82,7 +81,7 @@ def classifier_valid(data: Path, cfg: str, weights: Path | None) -> None:
     """
     from ..apps.evaluate.classifier import evaluate_classifier
 
-    found = evaluate_classifier(cfg, data, weights=weights, names=data, say=message)
+    found = evaluate_classifier(opened_of(cfg, weights, names=data), data, say=message)
     echo(f"{found.pictures}: top 1: {found.top1:f}, top {found.k}: {found.topk:f}")
 
 

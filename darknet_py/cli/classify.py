@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .darknet_options import check_photo, ignored, photo_arguments
-from .options import message
+from .options import opened_of
 
 PLACE = ("As Darknet is called", 4)
 
@@ -26,8 +26,7 @@ def command(ctx: click.Context, cfg: str, weights: Path | None, photo: str | Non
     \b
     darknet-py classify colour.cfg colour.weights dog.jpg
     """
-    from ..model.opening import load
     from .classifier import classify
 
     check_photo(photo)
-    ctx.exit(classify(load(cfg, weights, say=message), photo, TOP))
+    ctx.exit(classify(opened_of(cfg, weights), photo, TOP))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .darknet_options import check_photo, detection_options, ignored, photo_arguments
-from .options import message
+from .options import opened_of
 
 PLACE = ("As Darknet is called", 2)
 
@@ -29,8 +29,7 @@ def command(
     \b
     darknet-py detect my.cfg my.weights dog.jpg
     """
-    from ..model.opening import load
     from .detector import detect
 
     check_photo(photo)
-    ctx.exit(detect(load(cfg, weights, say=message), photo, conf, ext_output=ext_output))
+    ctx.exit(detect(opened_of(cfg, weights), photo, conf, ext_output=ext_output))

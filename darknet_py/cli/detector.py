@@ -18,7 +18,7 @@ from .darknet_options import (
     photo_arguments,
     training_options,
 )
-from .options import echo, message, replace_option
+from .options import echo, message, opened_of, replace_option
 
 if TYPE_CHECKING:
     from ..model.model import Model
@@ -54,10 +54,8 @@ def test(
     darknet-py detector test obj.data my.cfg my.weights dog.jpg -thresh 0.3 -ext_output -dont_show
     darknet-py detector test obj.data my.cfg my.weights -out result.json < photos.txt
     """
-    from ..model.opening import load
-
     check_photo(photo)
-    model = load(cfg, weights, names=data, letterbox=letterbox or None, say=message)
+    model = opened_of(cfg, weights, names=data, letterbox=letterbox or None)
     ctx.exit(detect(model, photo, conf, ext_output=ext_output, out=out, save_labels=save_labels, replace=replace))
 
 
@@ -68,23 +66,27 @@ def detect(
     """`detector test` with an open model; the exit status."""
     from ..compat.darknet import PREDICTIONS, detection_lines, detections_json, pseudo_labels
     from ..errors import DataError
-    from ..files import write_whole
+    from ..files import check_output, write_whole
 
+    if not model.contract.decoders:
+        raise DataError("the network is a classifier: darknet-py classifier predict DATA CFG WEIGHTS PHOTO")
+    if out:
+        check_output(out, replace=replace)
+    if photo is None or Path(photo).resolve() != Path(PREDICTIONS).resolve():
+        check_output(PREDICTIONS, replace=replace)
     status = 0
     written: list[str] = []
     for path in paths(photo):
         try:
-            (found,) = model(Path(path), conf)
             labels = Path(path).with_suffix(".txt")
             if save_labels and labels.exists():
                 raise DataError(f"{labels} exists, and labels are not replaced: move it, or leave -save_labels out")
+            (found,) = model(Path(path), conf)
         except DataError as e:
             message(f"error: {e}")
             status = 1
             continue
         echo(f"{path}: Predicted in {found.seconds * 1000:f} milli-seconds.")
-        if found.scores is not None:
-            raise DataError("the network is a classifier: darknet-py classifier predict DATA CFG WEIGHTS PHOTO")
         echo(detection_lines(found, ext_output=ext_output), nl=False)
         written.append(detections_json(found, len(written) + 1))
         if save_labels:
@@ -117,7 +119,6 @@ def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: s
     from time import perf_counter
 
     from ..compat.darknet import write_valid
-    from ..model.opening import load
 
     errors: list[str] = []
 
@@ -125,7 +126,7 @@ def valid(ctx: click.Context, data: Path, cfg: str, weights: Path | None, out: s
         errors.append(text)
         message(text)
 
-    model = load(cfg, weights, names=data, say=message)
+    model = opened_of(cfg, weights, names=data)
     start = perf_counter()
     for path in write_valid(model, data, out, skip, replace=replace):
         echo(path)
@@ -156,9 +157,10 @@ def map_(data: Path, cfg: str, weights: Path | None, conf: float, iou_thresh: fl
 
     dataset = open_dataset(data)
     message(dataset.describe())
+    given = {"weights": weights, "names": data}
     found = evaluate(
-        cfg, dataset, conf=conf, iou_thresh=iou_thresh, points=points, coco=False, weights=weights, names=data,
-        say=message,
+        opened_of(cfg, **given), dataset, conf=conf, iou_thresh=iou_thresh, points=points, coco=False,
+        recipe=(cfg, given), say=message,
     )  # fmt: skip
     echo(darknet_lines(found))
 

@@ -41,13 +41,16 @@ def command(
     \b
     darknet-py dump net.cfg net.weights --input input.npy -o layers.npz
     """
-    from ..analysis.dump import dump_layers, is_sequence, read_array, write_npz
+    from ..analysis.dump import dump_layers, is_sequence, read_array, step_count, write_npz
+    from ..files import check_output
 
     image = read_array(source)
     graph = network_of(cfg, weights, **options).graph
     several = is_sequence(graph, image) or "{t}" in output.name
-    for step, layers in enumerate(dump_layers(graph, image, backend)):
-        path = _path(output, step) if several else output
+    paths = [_path(output, step) if several else output for step in range(step_count(graph, image))]
+    for path in paths:
+        check_output(path, replace=replace)
+    for path, layers in zip(paths, dump_layers(graph, image, backend), strict=True):
         write_npz(path, layers, replace=replace)
         message(f"{path}: {counted(len(layers), 'layer')}")
 

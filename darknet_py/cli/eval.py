@@ -9,13 +9,15 @@ import click
 
 from ..backends.backend import AUTO, DEFAULT, backends
 from ..contract.thresholds import CONF, IOU
-from ..errors import counted
+from ..errors import DataError, counted
 from .options import (
     WorkersParam,
     device_option,
     echo,
+    given_in,
     message,
     network_options,
+    opened_of,
     precision_of,
     precision_options,
     replace_option,
@@ -26,8 +28,14 @@ from .progress import Progress
 if TYPE_CHECKING:
     from ..apps.evaluate.run import Evaluation
     from ..model.model import Model
+    from ..vision.datasets import Dataset
 
 PLACE = ("Check and compare", 0)
+OF_DETECTORS = {
+    "against": "--against", "coco": "--coco", "csv_path": "--csv", "plots": "--plots", "worst": "--worst",
+    "explain": "--explain", "conf": "--conf", "iou": "--iou", "iou_thresh": "--iou-thresh", "points": "--points",
+    "clip": "--clip", "images": "--images",
+}  # fmt: skip
 
 
 @click.command("eval")
@@ -51,7 +59,9 @@ PLACE = ("Check and compare", 0)
 @click.option("--coco/--no-coco", default=None, help="COCO's numbers too (default: if faster-coco-eval is installed).")
 @click.option("--clip/--no-clip", default=True, help="For COCO, cut boxes at the border (default), or leave them.")
 @click.option(
-    "--against", metavar="NETWORK", help="Evaluate NETWORK too, and say what CFG costs or gains: an int8 file."
+    "--against",
+    metavar="NETWORK",
+    help="Evaluate NETWORK too (its own size, the back end by default), and say what CFG costs or gains: an int8 file.",
 )
 @click.option(
     "--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True, help="What computes."
@@ -92,7 +102,8 @@ PLACE = ("Check and compare", 0)
 @click.option("--explain", is_flag=True, help="Say why COCO's numbers differ from Darknet's.")
 @replace_option
 @network_options
-def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     """Evaluate CFG on the labelled pictures of DATA.
 
     DATA is a .data file, a list of pictures, a folder, or a COCO file; labels are Darknet's text, VOC's XML or COCO's.
@@ -104,8 +115,6 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     darknet-py eval photos/ my.cfg my.weights --plots charts --worst 20
     darknet-py eval coco.data my.int8.onnx --against my.cfg
     """
-    from ..model.opening import load
-
     names = options.pop("names") or (data if _names_in(data) else None)
     network = {key: options.pop(key) for key in ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")}
     opened = dict(
@@ -114,22 +123,51 @@ def command(data: Path, cfg: str, weights: Path | None, **options: Any) -> None:
     )  # fmt: skip
     if device := options.pop("device"):
         opened["device"] = device
-    model = load(cfg, say=message, **opened)
+    model = opened_of(cfg, **opened)
     if not model.contract.decoders:
+        _refuse(ctx, model, options)
         _classifier(model, data, options)
         return
     own = {"conf": model.contract.threshold, "iou": model.contract.iou}
     options |= {key: own[key] for key in own if options[key] is None}  # for --against too: of two files, one measure
     other = options.pop("against")
-    found = _detector(model, (cfg, opened), data, options)
-    if other:
-        before = _detector(load(other, names=names, say=message), (other, {"names": names}), data, options)
+    alike = {key: opened[key] for key in ("names", "letterbox")}  # what pictures and labels mean is one for both
+    rival = opened_of(other, **alike) if other else None
+    dataset = _open(data, options)
+    _check(model, rival, other, dataset, options)
+    found = _detector(model, (cfg, opened), dataset, options)
+    if rival:
+        before = _detector(rival, (other, alike), dataset, options)
         message(_difference(found, before, other))
     if options["as_json"]:
-        write_json({**found.to_dict(), "against": before.to_dict()} if other else found.to_dict())
+        write_json(found.to_dict() | _beside(found, before if rival else None, options))
     else:
         _print(found, options)
     _write(found, options)
+
+
+def _refuse(ctx: click.Context, model: Model, options: dict[str, Any]) -> None:
+    """Say which of the options that were given mean nothing for a classifier."""
+    said = given_in(ctx)
+    given = [word for key, word in OF_DETECTORS.items() if key in said and options[key] is not False]
+    if given:
+        raise click.UsageError(f"{model.contract.origin} is a classifier, without boxes: leave out {', '.join(given)}")
+
+
+def _check(model: Model, rival: Model | None, name: str, dataset: Dataset, options: dict[str, Any]) -> None:
+    """Raise now what would be raised at the end, after hours perhaps."""
+    from ..apps.evaluate.report import check_plots, check_worst
+    from ..files import check_output
+
+    if options["csv_path"]:
+        check_output(options["csv_path"], replace=options["replace"])
+    if options["plots"]:
+        check_plots(options["plots"], replace=options["replace"])
+    if options["worst"]:
+        check_worst(dataset, _worst_folder(options), options["worst"], replace=options["replace"])
+    if rival and (not rival.contract.decoders or rival.contract.classes != model.contract.classes):
+        other = f"tells {rival.contract.classes} classes apart" if rival.contract.decoders else "is a classifier"
+        raise DataError(f"{name} {other}, and the network {model.contract.classes}: they cannot be compared on one set")
 
 
 def _names_in(data: Path) -> bool:
@@ -145,8 +183,9 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
 
     with Progress() as progress:
         found = evaluate_classifier(
-            model, data, batch=options["batch"], workers=options["workers"], progress=progress, say=message
-        )
+            model, data, options["split"], batch=options["batch"], workers=options["workers"], progress=progress,
+            say=message,
+        )  # fmt: skip
     if options["as_json"]:
         write_json({"schema": SCHEMA, **asdict(found)})
         return
@@ -155,12 +194,23 @@ def _classifier(model: Model, data: Path, options: dict[str, Any]) -> None:
         message(f"{counted(found.unknown, 'picture')} left out: their paths hold no class's name")
 
 
-def _detector(model: Model, recipe: tuple[str, dict[str, Any]], data: Path, options: dict[str, Any]) -> Evaluation:
-    from ..apps.evaluate.run import evaluate
+def _open(data: Path, options: dict[str, Any]) -> Dataset:
     from ..vision.datasets import open_dataset
 
     dataset = open_dataset(data, options["split"], pictures=options["images"])
     message(dataset.describe())
+    return dataset
+
+
+def _worst_folder(options: dict[str, Any]) -> Path:
+    return (options["plots"] or Path()) / "worst"
+
+
+def _detector(
+    model: Model, recipe: tuple[str, dict[str, Any]], dataset: Dataset, options: dict[str, Any]
+) -> Evaluation:
+    from ..apps.evaluate.run import evaluate
+
     with Progress() as progress:
         return evaluate(
             model, dataset, iou_thresh=options["iou_thresh"], points=options["points"], conf=options["conf"],
@@ -175,6 +225,14 @@ def _print(found: Evaluation, options: dict[str, Any]) -> None:
     echo(report.format_evaluation(found))
     if options["explain"]:
         echo(f"\n{report.explanation(found)}")
+
+
+def _beside(found: Evaluation, before: Evaluation | None, options: dict[str, Any]) -> dict[str, Any]:
+    """What JSON has beside the evaluation itself, where it is asked for."""
+    from ..apps.evaluate.report import explanation
+
+    against = {"against": before.to_dict()} if before else {}
+    return against | ({"explanation": explanation(found)} if options["explain"] else {})
 
 
 def _difference(found: Evaluation, before: Evaluation, name: str) -> str:
@@ -195,7 +253,7 @@ def _write(found: Evaluation, options: dict[str, Any]) -> None:
         for path in report.write_plots(found, options["plots"], replace=replace):
             message(f"written: {path}")
     if options["worst"]:
-        drawn = report.write_worst(found, (options["plots"] or Path()) / "worst", options["worst"], replace=replace)
+        drawn = report.write_worst(found, _worst_folder(options), options["worst"], replace=replace)
         message(
             f"drawn: {counted(len(drawn), 'picture')} with mistakes in {drawn[0].parent}"
             if drawn

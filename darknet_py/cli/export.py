@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from ..backends.backend import AUTO
 from ..backends.precision import F16, F32, INT8
 from ..contract.thresholds import CONF, IOU
 from ..model.formats import find_format, formats
-from .options import echo, message, network_of, network_options, replace_option, weights_option
+from .options import echo, given_in, message, network_of, network_options, replace_option, weights_option
 
 PLACE = ("Convert", 1)
 
@@ -119,8 +118,12 @@ def command(
     if precision != F32:
         words |= dict.fromkeys(("half", "int8"), f"--precision {precision}")
     given = _precision_of(options)
-    given |= {k: v for k, v in options.items() if ctx.get_parameter_source(k) is not ParameterSource.DEFAULT}
+    said = given_in(ctx)
+    given |= {k: v for k, v in options.items() if k in said}
     chosen.check_options(given, words)
+    boxes = options["boxes"] or ("padded" if chosen.name == "triton" else "raw")
+    if "max_detections" in said and boxes in ("raw", "decoded"):
+        raise click.UsageError("--max-det is for boxes that are suppressed: add --boxes nms or padded, or leave it out")
     network = network_of(cfg, weights, **reading)
     path = output or chosen.place(network.cfg.stem)
     if precision == AUTO.name:

@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..backends.backend import AUTO
 from ..backends.precision import F32, KINDS
 from ..darknet import dialects
 from ..darknet.reading import MOST
-from ..errors import PictureWarning, json_escaped, printable
+from ..errors import LimitWarning, PictureWarning, json_escaped, printable
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Diagnostic
+    from ..model.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+OWN_WARNINGS = (PictureWarning, LimitWarning)
 DIALECTS = tuple(dialects.DIALECTS)
 
 
@@ -192,6 +195,21 @@ def network_of(cfg: str, weights: Path | None, quiet: bool = False, **options: A
     return network
 
 
+def opened_of(cfg: str, weights: Path | None = None, **options: Any) -> Model:
+    """`load`; the warnings about the network go to stderr."""
+    from ..model.opening import load
+
+    model = load(cfg, weights, say=message, **options)
+    for diagnostic in model.contract.diagnostics:
+        message(diagnostic)
+    return model
+
+
+def given_in(ctx: click.Context) -> set[str]:
+    """The names of the parameters that the command line says, of those with defaults too."""
+    return {name for name in ctx.params if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
+
+
 def show(diagnostics: tuple[Diagnostic, ...]) -> None:
     """Diagnostics to stderr."""
     from ..errors import told_once
@@ -218,15 +236,16 @@ def message(text: str) -> None:
 
 
 @contextmanager
-def picture_warnings() -> Iterator[None]:
-    """A block in which each `PictureWarning` is a message, once, in the place of Python's own lines on stderr."""
+def own_warnings() -> Iterator[None]:
+    """A block in which each warning of ours is a message, once, in the place of Python's own lines on stderr."""
     told: set[str] = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("always", PictureWarning)
+        for own in OWN_WARNINGS:
+            warnings.simplefilter("always", own)
         others = warnings.showwarning
 
         def show(text: Warning | str, category: type[Warning], *where: Any) -> None:
-            if not issubclass(category, PictureWarning):
+            if not issubclass(category, OWN_WARNINGS):
                 others(text, category, *where)
             elif str(text) not in told:
                 told.add(str(text))

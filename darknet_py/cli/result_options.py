@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..apps.run.sinks import DRAWN, SINKS, TEXT, Console, Sink
-from ..contract.thresholds import CONF, RANDOM_CONF
+from ..contract.thresholds import CONF, IOU, RANDOM_CONF
 from .options import echo_whole, json_array, write_json_line
 
 if TYPE_CHECKING:
@@ -30,17 +30,13 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg]  # generic since cl
         """The thresholds of the text."""
         if not isinstance(value, str):
             return value
-        found: dict[str | None, float] = {}
-        for part in _parts(value):
-            name, equals, number = part.rpartition("=")
-            try:
-                least = float(number)
-            except ValueError:
-                self.fail(f"{part!r} is no threshold: write 0.4, or person=0.5,car=0.3", param, ctx)
-            if not 0 <= least <= 1:
-                self.fail(f"{number.strip()} is not between 0 and 1", param, ctx)
-            found[name.strip() if equals else None] = least
-        return found[None] if found.keys() == {None} else found
+        from ..contract.selection import conf_of
+        from ..errors import DataError
+
+        try:
+            return conf_of(value)
+        except DataError as e:
+            self.fail(str(e), param, ctx)
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
@@ -103,7 +99,7 @@ _FILTERS = (
         "--conf",
         type=Thresholds(),
         help=f"The lowest probability shown, or one for each class: person=0.5,car=0.3 (default, and for the others: "
-        f"{CONF}; with random weights, some or all, {RANDOM_CONF}).",
+        f"what an exported file says, else {CONF}; with random weights, some or all, {RANDOM_CONF}).",
     ),
     click.option(
         "--classes", callback=_class_names, metavar="CLASS,...", help="Only these classes, by name or number."
@@ -111,6 +107,16 @@ _FILTERS = (
     click.option("--max-det", type=click.IntRange(1), metavar="N", help="At most the N surest objects of a picture."),
     click.option("--agnostic", is_flag=True, help="A box suppresses those of other classes too."),
 )
+
+
+pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(1), metavar="N",
+    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
+)  # fmt: skip
+iou_option = click.option(
+    "--iou", type=click.FloatRange(0, 1),
+    help=f"The overlap that suppresses (default: what an exported file says, else {IOU}).",
+)  # fmt: skip
 
 
 def sink_options(command: F) -> F:
@@ -150,7 +156,9 @@ _MORE = (
 
 
 def chosen_sinks(options: dict[str, Any]) -> list[Sink]:
-    """The sinks that the options ask for. Raises `UsageError` if two of them print."""
+    """The sinks that the options ask for. Raises `UsageError` if two of them print, or --save-conf changes nothing."""
+    if options["save_conf"] and not options["save_txt"]:
+        raise click.UsageError("--save-conf is for the files of --save-txt: say --save-txt too")
     chosen = [sink for sink in SINKS if options[sink.name]]
     printing = [sink for sink in chosen if sink.prints]
     if len(printing) > 1:

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ..backends.backend import AUTO, DEFAULT, backends
-from ..contract.thresholds import IOU, RANDOM_CONF
-from ..errors import to_nobody
+from ..contract.thresholds import RANDOM_CONF
 from .options import (
     WorkersParam,
     device_option,
@@ -33,11 +31,13 @@ from .result_options import (
     chosen_sinks,
     filter_options,
     following_of,
+    iou_option,
     lowest,
+    pixels_option,
     sink_options,
     thresholds,
 )
-from .videos import FrameProgress, chosen, recordings, video_options, video_paths, window
+from .videos import FrameProgress, check_video_options, chosen, recordings, video_options, video_paths, window
 
 if TYPE_CHECKING:
     from ..apps.run.sinks import Sink
@@ -61,7 +61,7 @@ SHOWN = 3  # paths of drawn pictures
     "-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside the cfg)."
 )
 @filter_options
-@click.option("--iou", type=click.FloatRange(0, 1), default=IOU, show_default=True, help="The overlap that suppresses.")
+@iou_option
 @click.option(
     "--backend",
     type=click.Choice((AUTO.name, *backends())),
@@ -86,12 +86,7 @@ SHOWN = 3  # paths of drawn pictures
     type=click.IntRange(1),
     help="Threads that compute the network (default: one for each core; for a video found out on its first frames).",
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="The most pixels of a picture that is decoded (default: DARKNET_PY_MAX_PIXELS, or 178956970).",
-)
+@pixels_option
 @click.option("--no-cache", is_flag=True, help="Compile the network anew, and keep nothing for the next start.")
 @click.option(
     "-o",
@@ -145,24 +140,27 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
     for note in dict.fromkeys(file.note for file in files if file.note and not options["quiet"]):
         message(note)
     sinks = chosen_sinks(options)
+    if not broken:  # one of those that cannot be read may be the video that is meant
+        check_video_options(files, options)
     paths = _check_outputs(files, sinks, options)
     if options["decode"]:
         from ..vision.barcodes import check_reader
 
         check_reader()
-    note_it: Say = to_nobody if options["quiet"] else message
+    note_it: Say = _tell_warning if options["quiet"] else message
     model = _open(cfg, sources, options, note_it, verbose=is_verbose(ctx))
     check_sinks(sinks, options, model.contract)
     conf = thresholds(options, RANDOM_CONF if _is_random(model, options) else model.contract.threshold)
+    for sentence in model.contract.passed_over(options["conf"], options["iou"]):
+        message(f"warning: {sentence}")
     following = following_of(options, model.contract, conf)
     options["conf"] = following.low if following else conf
-    if ctx.get_parameter_source("iou") is ParameterSource.DEFAULT:
+    if options["iou"] is None:
         options["iou"] = model.contract.iou
     for sentence in model.contract.beyond(lowest(conf), options["iou"], options["agnostic"]):
         message(f"warning: {sentence}")
     with closing(_results(model, files, broken, options)) as found:
-        pairs = _told_if_full(model, found)
-        pairs = pairs if options["quiet"] else _bar(pairs, files)
+        pairs = found if options["quiet"] else _bar(found, files)
         if following:
             pairs = ((video, following.update(one)) for video, one in pairs)
         if options["decode"]:
@@ -176,6 +174,12 @@ def command(ctx: click.Context, /, cfg: str, sources: tuple[str, ...], **options
 
 
 Pairs = Iterator[tuple["Video | None", "Results"]]
+
+
+def _tell_warning(text: str) -> None:
+    """What --quiet lets through of what is told."""
+    if text.startswith("warning: "):
+        message(text)
 
 
 def _write(pairs: Pairs, sinks: list[Sink], paths: dict[Video, Path], options: dict[str, Any], note_it: Say) -> None:
@@ -209,17 +213,6 @@ def _write(pairs: Pairs, sinks: list[Sink], paths: dict[Video, Path], options: d
                 if shown.is_closed:
                     break
         progress.end()
-
-
-def _told_if_full(model: Model, pairs: Pairs) -> Pairs:
-    """The same results; where a file may have left objects out, that is told once."""
-    full = False
-    for video, one in pairs:
-        if not full and model.contract.is_full(one.boxes):
-            full = True
-            most = model.contract.max_detections
-            message(f"warning: {one.path}: the file gives at most {most} objects of a class (export: --max-det)")
-        yield video, one
 
 
 @contextmanager

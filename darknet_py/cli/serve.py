@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..apps.serve.limits import MEBI, Limits
-from .options import device_option, echo, message, network_options, precision_of, precision_options
+from ..backends.backend import AUTO, DEFAULT, backends
+from .options import device_option, echo, message, network_options, opened_of, precision_of, precision_options
 
 if TYPE_CHECKING:
     from ..apps.serve.run import ServerOptions
@@ -52,7 +53,8 @@ OF_A_CFG = ("name", "names", "letterbox", "dialect", "size", "random", "allow_pa
 @click.option("--max-pixels", type=click.IntRange(1), default=Limits.pixels, show_default=True,
               help="The most pixels of a picture.")  # fmt: skip
 @click.option("--user", help="Whom the process becomes when the models are open, where root starts it.")
-@click.option("--backend", default="onnxruntime", show_default=True, help="Which runtime computes.")
+@click.option("--backend", type=click.Choice((AUTO.name, *backends())), default=DEFAULT, show_default=True,
+              help="What computes; auto: the fastest here, measured the first time.")  # fmt: skip
 @device_option
 @precision_options
 @click.option("-n", "--names", type=click.Path(path_type=Path), help="A .names or .data file (default: beside CFG).")
@@ -87,12 +89,11 @@ def command(cfg: str | None, weights: Path | None, quiet: bool, **options: Any) 
 
 def _load(cfg: str, weights: Path | None, given: dict[str, Any], threads: int) -> Model:
     from ..backends.backend import find_backend
-    from ..model.opening import load
 
     own = {key: value for key, value in given.items() if value is not None}
     if find_backend(given["backend"]).threads == "session":
         own["threads"] = threads
-    return load(cfg, weights, **own, say=message)
+    return opened_of(cfg, weights, **own)
 
 
 def _load_file(given: dict[str, Any], path: Path, threads: int) -> Model:

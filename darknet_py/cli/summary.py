@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from .options import DIALECTS, Size, echo, message, show, write_json
+from .options import DIALECTS, Size, echo, given_in, message, show, write_json
 
 if TYPE_CHECKING:
     from ..analysis.cost import LayerCost, NetworkCost
@@ -58,7 +57,8 @@ def command(
 
     written = find_exported(Path(cfg)) if Path(cfg).exists() else None
     if written and written[0].contract is not None:
-        if used := [name for name in _OF_CFGS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]:
+        given = given_in(ctx)
+        if used := [name for name in _OF_CFGS if name in given]:
             raise click.UsageError(f"{cfg} is a finished network, and {used[0]!r} is asked of its cfg", ctx)
         contract = written[0].contract(written[1])
         return write_json(contract.to_dict()) if as_json else echo(describe_contract(contract))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import DIALECTS, Size, echo, message, replace_option, write_json_line
+from .options import DIALECTS, Size, echo, given_in, message, replace_option, write_json_line
 
 if TYPE_CHECKING:
     from ..apps.train.events import Event
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PLACE = ("Train", 2)
 EXTRA = "torch"
+OF_MAP = {"map_epochs": "--map-epochs", "valid": "--valid"}
+OF_LOG = {"log": "--log", "each": "--each", "tensorboard": "--tensorboard"}
 
 
 @click.command("train")
@@ -85,6 +87,7 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
     from ..zoo.find import find_cfg
 
     need_torch()
+    _refuse(ctx, options)
     taken = (
         "dry_run",
         "show_data",
@@ -109,6 +112,18 @@ def command(ctx: click.Context, /, data: Path, cfg: str, weights: Path | None, *
         _rehearse(plan)
     else:
         ctx.exit(follow(plan, own["log"], own["each"], own["tensorboard"]))
+
+
+def _refuse(ctx: click.Context, options: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that would be passed over, as is seen when the training is done."""
+    given = given_in(ctx)
+    if not options["map_"] and (lost := [word for key, word in OF_MAP.items() if key in given]):
+        raise click.UsageError(f"{' and '.join(lost)} are for --map, which measures: say --map too")
+    if options["dry_run"] and options["show_data"]:
+        raise click.UsageError("--dry-run and --show-data are two things: do one after the other")
+    alone = "--dry-run" if options["dry_run"] else "--show-data" if options["show_data"] else ""
+    if alone and (lost := [word for key, word in OF_LOG.items() if key in given]):
+        raise click.UsageError(f"{alone} trains nothing: leave out {', '.join(lost)}")
 
 
 def _settings(options: dict[str, Any]) -> Any:

@@ -57,6 +57,9 @@ def command(
     """
     from ..analysis.verify import TOLERANCE, format_report, verify
 
+    told = {"--input": source, "--backend": backends, "--all": all_layers}
+    if files and (lost := [word for word, given in told.items() if given]):
+        raise click.UsageError(f"--exported files are run as they are: leave out {', '.join(lost)}")
     network = network_of(cfg, weights, **options)
     if files:
         ctx.exit(0 if _verify_files(network, files, tolerance, as_json) else 1)
@@ -81,8 +84,9 @@ def _verify_files(network: Network, files: tuple[Path, ...], tolerance: float | 
     from ..model.formats import read_exported
 
     told, right = {}, True
-    for path in files:
-        one = compare_exported(network, *read_exported(path))
+    read = {path: read_exported(path) for path in files}  # one that is none is told before the others are run
+    for path, (file, contract) in read.items():
+        one = compare_exported(network, file, contract)
         one = one if tolerance is None else replace(one, tolerance=tolerance)
         right = right and bool(one.title) and one.is_right
         told[str(path)] = {**asdict(one), "right": one.is_right}

@@ -75,6 +75,25 @@ def chosen(source: Source, options: dict[str, Any]) -> Source:
     )  # fmt: skip
 
 
+OF_VIDEOS = (("every", "--every", 1), ("start", "--start", 0.0), ("duration", "--duration", None))
+OF_LIVE = (("timeout", "--timeout", None), ("latest", "--latest and --all", None))
+
+
+def check_video_options(sources: list[Source], options: dict[str, Any]) -> None:
+    """Raise `DataError` for options of videos, or of cameras and streams, where no source is one."""
+    from ..errors import DataError
+    from ..vision.video.video import Video
+
+    videos = [source for source in sources if isinstance(source, Video)]
+    for table, what, are_there in (
+        (OF_VIDEOS, "videos", bool(videos)),
+        (OF_LIVE, "cameras and streams", any(video.is_live for video in videos)),
+    ):
+        lost = [word for key, word, default in table if options[key] != default]
+        if lost and not are_there:
+            raise DataError(f"{', '.join(lost)}: for {what}, and no source is one: leave it out")
+
+
 def video_paths(videos: list[Video], options: dict[str, Any]) -> dict[Video, Path]:
     """Where each drawn video is written, and with --save-frames and --save-txt what its files are named after.
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import click
 
+WEIGHTS = ".weights"
+
 
 class ForeignOption(NamedTuple):
     """Spellings of an option elsewhere; `here` is the option of this program, or '' where there is none, and why."""
@@ -47,7 +49,7 @@ OPTIONS: tuple[ForeignOption, ...] = (
         ("cfg", "config", "model", "model_cfg", "cfg_file", "c", "arch"),
         "", "the cfg is the first argument, without an option: darknet-py run my.cfg dog.jpg",
     ),
-    ForeignOption(("weight", "weights", "checkpoint", "ckpt", "pretrained"), "--weights", "the .weights file"),
+    ForeignOption(("w", "weight", "weights", "checkpoint", "ckpt", "pretrained"), "--weights", "the .weights file"),
     ForeignOption(("data", "class_names", "classes_file", "labels", "names"), "--names", "a .names or .data file"),
     ForeignOption(
         ("engine", "runtime"),
@@ -174,7 +176,10 @@ GROUPS: dict[str, dict[str, str]] = {
 
 
 def check_options(command: click.Command, args: Sequence[str]) -> None:
-    """Raise `UsageError` for the first of `args` that is another program's option, with what it is called here."""
+    """Raise `UsageError` for the first of `args` that is another program's option, with what it is called here.
+
+    It may be of another command too, as weights are: an option of some, an argument of others.
+    """
     command = _leaf(command, args)
     own = {spelling for p in command.params for spelling in (*p.opts, *p.secondary_opts) if spelling.startswith("-")}
     if "--help" in args or "-h" in args:
@@ -184,6 +189,9 @@ def check_options(command: click.Command, args: Sequence[str]) -> None:
         if arg == "--":
             return
         word, equals, _ = arg.partition("=")
+        if arg.endswith(WEIGHTS) and "--weights" in own and before and not before.startswith("-"):
+            said = f"{arg!r} is no argument of {command.name!r}: weights are an option there, -w {shlex.quote(arg)}"
+            raise click.UsageError(said, click.Context(command, info_name=f"darknet-py {command.name}"))
         pair = bool(equals) and not arg.startswith("-") and not before.startswith("-") and not Path(arg).exists()
         before = arg
         if word in own or not (arg.startswith("-") or pair):
@@ -196,7 +204,7 @@ def _misspelt(word: str, own: set[str]) -> str | None:
     """What to say to a word with one dash, where others have one: click would read its letters one by one."""
     if not re.fullmatch(r"-[A-Za-z]\w+", word) or not any(re.fullmatch(r"-[a-z]\w+", known) for known in own):
         return None
-    from ..errors import did_you_mean
+    from ..spelling import did_you_mean
 
     return f"no option {word!r}; {did_you_mean(word, own) or 'options are ' + ', '.join(sorted(own))}"
 

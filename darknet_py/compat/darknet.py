@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import DataError, Say
-from ..files import write_whole
+from ..files import check_output, write_whole
 from ..model.model import Model
 from ..vision.datasets import list_pictures
 from ..vision.results import Results
@@ -68,37 +68,52 @@ def write_valid(
 
     `eval=` of the file says in which form: voc (the default, a file a class), coco or imagenet (one file). `out` is
     their name, or its beginning, instead of Darknet's. Detections count from 0.001 and are suppressed at 0.6, as in
-    Darknet. `say` is told of pictures that cannot be read, which are left out. Raises `DataError` for another form.
+    Darknet. `say` is told of pictures that cannot be read, which are left out. Raises `DataError` for another form, a
+    classifier, and a file that is not to be replaced, before anything is computed.
     """
     options = read_options(data)
     form = options.get("eval", "voc")
     if form not in EVALUATIONS:
         raise DataError(f"{data} says eval={form}; {', '.join(EVALUATIONS)} are written here")
+    if not model.contract.decoders:
+        raise DataError(f"{model.contract.origin} is a classifier: darknet-py classifier valid DATA CFG WEIGHTS")
     pictures = valid_pictures(data)
-    results = model(
-        iter(pictures), VALID_CONF, VALID_IOU, skip=lambda e: say(f"error: {e}") if say else None
-    )  # fmt: skip
     folder = Path(options.get("results", "results"))
+    paths = _places(folder, form, out, model.names)
+    for path in paths:
+        check_output(path, replace=replace)
+    results = model(
+        iter(pictures), VALID_CONF, VALID_IOU, skip=lambda e: say(f"error: {e}") if say else None,
+        classes=model.contract.every_class,
+    )  # fmt: skip
     if form == "voc":
-        return _write_voc(results, folder, out or "comp4_det_test_", model.names, replace)
+        return _write_voc(results, paths, replace)
     if form == "coco":
         entries = ",\n".join(line for r in results for line in coco_lines(r))
-        return [write_whole(folder / f"{out or 'coco_results'}.json", f"[\n{entries}\n]\n".encode(), replace=replace)]
-    numbers = {str(p.path): i for i, p in enumerate(pictures, 1)}
-    text = "".join(line for r in results for line in imagenet_lines(r, numbers[r.path]))
-    return [write_whole(folder / f"{out or 'imagenet-detection'}.txt", text.encode(), replace=replace)]
+        text = f"[\n{entries}\n]\n"
+    else:
+        numbers = {str(p.path): i for i, p in enumerate(pictures, 1)}
+        text = "".join(line for r in results for line in imagenet_lines(r, numbers[r.path]))
+    return [write_whole(paths[0], text.encode(), replace=replace)]
 
 
-def _write_voc(
-    results: Iterable[Results], folder: Path, start: str, names: dict[int, str], replace: bool
-) -> list[Path]:
+def _places(folder: Path, form: str, out: str | None, names: dict[int, str]) -> list[Path]:
+    """The files of a form: one for each class, in order, or one."""
+    if form == "coco":
+        return [folder / f"{out or 'coco_results'}.json"]
+    if form == "imagenet":
+        return [folder / f"{out or 'imagenet-detection'}.txt"]
+    start = out or "comp4_det_test_"  # a name with a slash would lead out of the folder
+    return [folder / f"{start}{names[c].replace('/', '_')}.txt" for c in range(len(names))]
+
+
+def _write_voc(results: Iterable[Results], paths: list[Path], replace: bool) -> list[Path]:
     lines: dict[int, list[str]] = defaultdict(list)
     for found in results:
         for c, line in voc_lines(found):
             lines[c].append(line)
-    # a class nobody found has an empty file, as in Darknet; a name with a slash would lead out of the folder
-    named = {c: folder / f"{start}{name.replace('/', '_')}.txt" for c, name in names.items()}
-    return [write_whole(path, "".join(lines[c]).encode(), replace=replace) for c, path in named.items()]
+    # a class nobody found has an empty file, as in Darknet
+    return [write_whole(path, "".join(lines[c]).encode(), replace=replace) for c, path in enumerate(paths)]
 
 
 def voc_lines(results: Results) -> Iterator[tuple[int, str]]:

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, counted
 from .boxes import Size, undo_letterbox
 from .candidates import Candidates, join
-from .decoders import Decoder, decoder_of
+from .decoders import Decoder, decode_heads, decoder_of
 from .detections import Boxes, to_boxes
 from .nms import nms
 from .selection import ALL, Selection
@@ -95,6 +95,13 @@ class Contract:
     def is_suppressed(self) -> bool:
         """Whether what comes out are the boxes that the network's own suppression leaves."""
         return self.boxes in SUPPRESSED
+
+    @property
+    def every_class(self) -> range | None:
+        """The `classes` that a model is asked for where it is measured: names that begin with 'dont_show' hide results
+        from people, and Darknet's `detector map` and `valid` count them. None for a classifier.
+        """
+        return range(self.classes) if self.decoders else None
 
     @property
     def net_size(self) -> Size:
@@ -185,6 +192,12 @@ class Contract:
             )
         return tuple(told)
 
+    def passed_over(self, conf: object, iou: object) -> tuple[str, ...]:
+        """What is to be said of thresholds (None: not given) that a network has no boxes for, a sentence or none."""
+        if self.decoders or (conf is None and iou is None):
+            return ()
+        return ("the network is a classifier: conf and iou are about boxes, and change nothing",)
+
     def is_full(self, boxes: Boxes) -> bool:
         """Whether the network may have left objects out: there are as many as its own suppression lets pass."""
         if not self.is_suppressed or self.max_detections is None:
@@ -192,6 +205,14 @@ class Contract:
         if self.boxes in BATCHED:
             return len(boxes) >= self.max_detections
         return int(np.bincount(boxes.cls, minlength=1).max()) >= self.max_detections
+
+    def told_of_full(self) -> str:
+        """What there is to say where `is_full`."""
+        most, of = self.max_detections or 0, "picture" if self.boxes in BATCHED else "class"
+        return (
+            f"the file gives at most {counted(most, 'object')} of a {of}, and there may be more: export it again with "
+            "a larger --max-det"
+        )
 
     def candidates(self, outputs: Sequence[np.ndarray], threshold: float) -> Candidates:
         """The candidates in the outputs for one sample, relative to the network input, before suppression.
@@ -205,7 +226,8 @@ class Contract:
         if self.boxes in ("raw", "input"):
             if len(outputs) != len(self.decoders):
                 raise DataError(f"{len(outputs)} arrays for {len(self.decoders)} heads")
-            return join([self._decode_head(d, o, threshold) for d, o in zip(self.decoders, outputs, strict=True)])
+            heads = list(zip(self.decoders, outputs, strict=True))
+            return decode_heads(heads, self.net_size, threshold, raw=self.boxes == "input")
         xyxy, scores = self._listed(outputs)
         kept = scores.max(1, initial=0) > np.float32(threshold)
         xyxy, scores = xyxy[kept], np.where(scores[kept] > np.float32(threshold), scores[kept], np.float32(0))
@@ -244,13 +266,6 @@ class Contract:
         found = slice(max(0, int(count[0])))
         columns = (np.zeros((len(scores), 1)), boxes, scores[:, None], label[:, None])
         return np.concatenate(columns, axis=1).astype(np.float32)[found]
-
-    def _decode_head(self, decoder: Decoder, array: np.ndarray, threshold: float) -> Candidates:
-        try:
-            raw = self.boxes == "input" and decoder.reads_input
-            return decoder.decode(array, self.net_size, threshold, raw=raw)
-        except (ValueError, IndexError):
-            raise DataError(f"an array of {array.shape} is not the output of a {decoder.kind} head") from None
 
     def to_dict(self) -> dict[str, Any]:
         """The contract as plain data, which `Contract.of` reads."""

@@ -98,7 +98,7 @@ def to_boxes(candidates: Candidates, image_size: tuple[int, int]) -> Boxes:
 
     What is not finite, or becomes so in pixels, is left out.
     """
-    row, label = np.nonzero(candidates.probabilities)
+    row, label = candidates.likely
     confidence = candidates.probabilities[row, label]
     best = np.argsort(-confidence, kind="stable")
     with np.errstate(over="ignore", invalid="ignore"):

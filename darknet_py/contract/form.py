@@ -18,7 +18,7 @@ MOST = 300  # boxes of a class, or of a picture
 class Form:
     """What a file is to be. `export_onnx` says what the fields are; `boxes` None is what such files end in by default.
 
-    Raises `DataError` for a batch that is none.
+    Raises `DataError` for numbers that are none: a batch or detections below 1, thresholds beyond 0 to 1.
 
     >>> Form(boxes="nms").threshold
     0.25
@@ -34,3 +34,8 @@ class Form:
     def __post_init__(self) -> None:
         if self.batch is not None and self.batch < 1:
             raise DataError(f"a batch of {self.batch} is empty")
+        for name in ("threshold", "iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise DataError(f"{name} is between 0 and 1, not {getattr(self, name)}")
+        if self.max_detections < 1:
+            raise DataError(f"max_detections is at least 1, not {self.max_detections}")

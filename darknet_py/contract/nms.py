@@ -30,14 +30,15 @@ def nms(
     `agnostic` (not Darknet's): a box suppresses those of other classes too, and keeps only its surest class.
     """
     overlap = _overlap(kind, beta)
-    row, label = np.nonzero(candidates.probabilities)
+    row, label = candidates.likely
+    if len(row) < 2:
+        return candidates
     group = np.zeros_like(label) if agnostic else label
     order = np.lexsort((-candidates.probabilities[row, label], group))
     row, label, group = row[order], label[order], group[order]
     alive = _alive(candidates.boxes[row], group, overlap, iou)
-    row, label = row[alive], label[alive]
-    kept = np.zeros_like(candidates.probabilities)
-    kept[row, label] = candidates.probabilities[row, label]
+    kept = candidates.probabilities.copy()
+    kept[row[~alive], label[~alive]] = 0
     return replace(candidates, probabilities=kept)
 
 
@@ -53,11 +54,15 @@ def _overlap(kind: str, beta: float) -> Overlap:
 def _alive(boxes: np.ndarray, label: np.ndarray, overlap: Overlap, iou: float) -> np.ndarray:
     """Which of n boxes survive; they are sorted by class and, in a class, the surest first."""
     alive = np.ones(len(boxes), bool)
-    size = np.bincount(label)
-    for k in np.flatnonzero(size > CROWD):
-        rows = np.flatnonzero(label == k)
-        alive[rows] = _alive_in_crowd(boxes[rows], overlap, iou)
-    first, second = _pairs(label, np.where(size > CROWD, 0, size)[label] if len(label) else label)
+    if len(boxes) <= CROWD:
+        place = np.arange(len(label))
+        first, second = np.nonzero((label[:, None] == label) & (place[:, None] < place))
+    else:
+        size = np.bincount(label)
+        for k in np.flatnonzero(size > CROWD):
+            rows = np.flatnonzero(label == k)
+            alive[rows] = _alive_in_crowd(boxes[rows], overlap, iou)
+        first, second = _pairs(label, np.where(size > CROWD, 0, size)[label])
     near = overlap(boxes[first], boxes[second]) > iou
     first, second = first[near], second[near]
     while first.size:
@@ -99,9 +104,17 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     >>> box_iou(np.float32([1, 1, 2, 2]), np.float32([[1, 1, 2, 1], [5, 5, 1, 1]])).tolist()
     [0.5, 0.0]
     """
-    half_a, half_b = a[..., 2:] / 2, b[..., 2:] / 2
-    low = np.maximum(a[..., :2] - half_a, b[..., :2] - half_b)
-    sides = np.minimum(a[..., :2] + half_a, b[..., :2] + half_b) - low
+    (low_a, high_a), (low_b, high_b) = _edges(a), _edges(b)
+    return _iou(a, b, np.minimum(high_a, high_b) - np.maximum(low_a, low_b))
+
+
+def _edges(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = boxes[..., 2:] / 2
+    return boxes[..., :2] - half, boxes[..., :2] + half
+
+
+def _iou(a: np.ndarray, b: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """The IoU of boxes whose intersection has the sides (..., 2), negative where there is none."""
     w, h = sides[..., 0], sides[..., 1]
     intersection = np.where((w < 0) | (h < 0), np.float32(0), w * h)
     union = a[..., 2] * a[..., 3] + b[..., 2] * b[..., 3] - intersection
@@ -112,11 +125,10 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @np.errstate(over="ignore", invalid="ignore")
 def box_diou(a: np.ndarray, b: np.ndarray, beta: float) -> np.ndarray:
     """The IoU less the normalized distance of the centres to the power `beta` (box.c box_diounms)."""
-    half_a, half_b = a[..., 2:] / 2, b[..., 2:] / 2
-    low = np.minimum(a[..., :2] - half_a, b[..., :2] - half_b)
-    high = np.maximum(a[..., :2] + half_a, b[..., :2] + half_b)
-    diagonal = ((high - low) ** 2).sum(axis=-1)
-    distance = ((a[..., :2] - b[..., :2]) ** 2).sum(axis=-1)
+    (low_a, high_a), (low_b, high_b) = _edges(a), _edges(b)
+    hull = np.maximum(high_a, high_b) - np.minimum(low_a, low_b)
+    apart = a[..., :2] - b[..., :2]
+    diagonal, distance = np.add.reduce(hull * hull, -1), np.add.reduce(apart * apart, -1)
     flat = diagonal == 0
     penalty = np.where(flat, 0, distance / np.where(flat, np.float32(1), diagonal)) ** beta
-    return box_iou(a, b) - np.where(flat, 0, penalty)
+    return _iou(a, b, np.minimum(high_a, high_b) - np.maximum(low_a, low_b)) - np.where(flat, 0, penalty)

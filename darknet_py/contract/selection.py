@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import MAX_WORD, DataError, did_you_mean, shorten
+from ..errors import MAX_WORD, DataError, shorten
+from ..spelling import did_you_mean
 from .thresholds import CONF
 
 ClassName = str | int
@@ -51,12 +52,11 @@ class Selection:
         return limits
 
     def without(self, hidden: Iterable[int], count: int) -> Selection:
-        """The same without some of `count` classes."""
+        """The same without some of `count` classes, unless it says itself which are wanted."""
         out = set(hidden)
-        if not out:
+        if not out or self.classes is not None:
             return self
-        wanted = range(count) if self.classes is None else self.classes
-        return replace(self, classes=tuple(c for c in wanted if c not in out))
+        return replace(self, classes=tuple(c for c in range(count) if c not in out))
 
 
 ALL = Selection()
@@ -96,6 +96,30 @@ def select(
     several = [classes] if isinstance(classes, str | int) else classes
     wanted = {n for c in several for n in class_numbers(c, names, count)}
     return threshold, Selection(tuple(sorted(wanted)), tuple(least_of.items()), max_det, agnostic)
+
+
+def conf_of(text: str) -> Conf:
+    """Thresholds in a text: `0.4`, `person=0.5,car=0.3`, or both. Raises `DataError` for what is none.
+
+    >>> conf_of("0.4"), conf_of("car=0.3, 0.5")
+    (0.4, {'car': 0.3, None: 0.5})
+    """
+    found: dict[ClassName | None, float] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, number = part.rpartition("=")
+        try:
+            least = float(number)
+        except ValueError:
+            raise DataError(
+                f"{shorten(repr(part), MAX_WORD)} is no threshold: write 0.4, or person=0.5,car=0.3"
+            ) from None
+        if not 0 <= least <= 1:
+            raise DataError(f"{shorten(number.strip(), MAX_WORD)} is not between 0 and 1")
+        key = name.strip() if equals else None
+        if key in found:
+            raise DataError(f"two thresholds for {shorten(key or 'all others', MAX_WORD)}: write one")
+        found[key] = least
+    return found[None] if found.keys() == {None} else found
 
 
 def class_numbers(name: ClassName, names: Sequence[str], count: int) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import Code, DataError, did_you_mean
+from ..errors import Code, DataError
+from ..spelling import did_you_mean
 
 NET = "[net]\nwidth=64\nheight=64\nchannels=3\n"
 CONV = "[convolutional]\nfilters=8\nactivation=leaky\n"

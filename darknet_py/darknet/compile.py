@@ -12,18 +12,9 @@ from typing import Any
 
 from .. import files
 from ..contract.decoders import Decoder
-from ..errors import (
-    MAX_MESSAGE,
-    CfgError,
-    Code,
-    Diagnostic,
-    Diagnostics,
-    Severity,
-    Span,
-    did_you_mean,
-    shorten,
-)  # fmt: skip
+from ..errors import MAX_MESSAGE, CfgError, Code, Diagnostic, Diagnostics, Severity, Span, shorten
 from ..ir import Graph
+from ..spelling import did_you_mean
 from .body import MAX_ELEMENTS, Body, lower_body
 from .cfg import Cfg, Section, parse
 from .cfg.characters import foreign_character

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError
+from ..spelling import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError
+from ..spelling import did_you_mean
 from .cfg.options import Phase, phase_of, schema
 from .dialects import DIALECTS
 from .layers import LAYERS, Layer, section_names

@@ -87,6 +87,17 @@ def names_of(network: Network, names: str | Path | None = None) -> tuple[str, ..
     return () if known == tuple(map(str, range(len(known)))) else known
 
 
+def _check_suffix(path: Path) -> None:
+    if path.suffix != SUFFIX:
+        raise DataError(f"{path}: Darknet's weights are found by the name of a cfg that ends in {SUFFIX}")
+
+
+def check_network_place(path: Path, *, sources: Iterable[Path] = (), replace: bool = False) -> None:
+    """Raise what `write_network` would for its cfg and its weights: to be called before they are computed."""
+    _check_suffix(path)
+    check_outputs((path, path.with_suffix(".weights")), replace=replace, sources=sources)
+
+
 def write_network(
     path: Path,
     text: str,
@@ -103,8 +114,7 @@ def write_network(
     `sources` are files that were read. Raises `DataError` where `path` does not end in .cfg, or a file must not be
     replaced: then none is written.
     """
-    if path.suffix != SUFFIX:
-        raise DataError(f"{path}: Darknet's weights are found by the name of a cfg that ends in {SUFFIX}")
+    _check_suffix(path)
     texts, sources = {path: text.encode()}, tuple(sources)
     beside = path.with_suffix(".names")
     if not names and is_file(beside):

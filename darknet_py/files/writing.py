@@ -37,7 +37,8 @@ def permitting(*paths: Path) -> Iterator[None]:
 def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[str | Path] = ()) -> None:
     """Raise `DataError` if `path` is not to be written: it was read, or it exists and may be the user's.
 
-    `replace` allows the second, and `sources` are files that were read. Call it early too where the work is long; every
+    `replace` allows the second, and `sources` are files that were read. Raises it too where no file can be: in the
+    place of a folder, in one that is closed, or below what is none. Call it early too where the work is long; every
     writer calls it once more at the end.
     """
     path = Path(path)
@@ -46,9 +47,12 @@ def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[s
     except ValueError:
         raise DataError(f"cannot write {str(path)!r}: no path has such characters") from None
     except OSError:
-        return  # there is nothing, or what is in the way will be told when it is written
+        _check_above(path)
+        return  # there is nothing
+    if stat.S_ISDIR(status.st_mode):
+        raise DataError(f"cannot write {path}: it is a folder")
     if not stat.S_ISREG(status.st_mode) or is_held(path):
-        return  # a device or a pipe is written to; a folder in the way is told when something is put there
+        return  # a device or a pipe is written to
     if was_read(status) or (status.st_dev, status.st_ino) in map(identity, sources):
         raise DataError(
             f"{path} was read in this run, and is not written over\n  hint: write to another name or folder"
@@ -56,15 +60,35 @@ def check_output(path: str | Path, *, replace: bool = False, sources: Iterable[s
     target = target_of(path)
     permitted = not _permitted.get().isdisjoint((target, *target.parents))
     if replace or permitted or is_own(target):
+        _check_above(path)
         return
     message = f"{path} exists, and is not known to be written by darknet-py, or was changed since"
     raise DataError(f"{message}\n  hint: --replace (in Python: replace=True) replaces it; or write to another name")
 
 
+def _check_above(path: Path) -> None:
+    """Raise `DataError` where the folders of a file are not there and cannot be made, or are closed to this user."""
+    is_link = os.path.islink(path)  # noqa: PTH114 - Path.is_symlink may raise
+    place = target_of(path) if is_link else path.absolute()
+    if is_link and not os.path.lexists(place.parent):  # folders are made above a file, not above what a link leads to
+        raise DataError(f"cannot write {path}: it is a link to {place}, and that folder is not there")
+    above = next((folder for folder in place.parents if os.path.lexists(folder)), None)
+    if above is None:  # a drive that is not there
+        return
+    if (kind := kind_of(above)) != "a folder":
+        kind = "a link that leads nowhere" if kind == "nothing" else kind
+        raise DataError(f"cannot write {path}: {above} is {kind}, not a folder")
+    if not os.access(above, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise DataError(
+            f"cannot write {path}: nothing can be written into the folder {above}\n"
+            "  hint: open it for writing, or name another folder"
+        )
+
+
 def check_outputs(
     paths: Iterable[str | Path], *, replace: bool = False, sources: Iterable[str | Path] = ()
 ) -> None:  # fmt: skip
-    """`check_output` of files that are written together: all before the first is, and for folders in the way too."""
+    """`check_output` of files that are written together: all before the first is, and none in the place of a device."""
     sources = tuple(sources)
     for path in paths:
         check_output(path, replace=replace, sources=sources)
@@ -158,8 +182,6 @@ def put(
     check_output(path, replace=replace or same, sources=sources)
     if same:
         return  # and no line either: the next file of that name may replace it only if this package wrote it
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with written.open("rb") as file:
         # Before the renaming: a file without a line would be the user's, a line without a file is nothing.
         enter(target, written.stat().st_size, digest_of(file))

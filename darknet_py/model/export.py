@@ -18,7 +18,7 @@ from ..darknet.weights import hash_weights
 from ..errors import DataError, told_once
 from ..files import check_output, check_outputs, put, scratch
 from ..ir import Graph
-from ..onnx.export import Exported, described, to_exported
+from ..onnx.export import Exported, described, ending_of, to_exported
 from ..onnx.operators import Emit, need_weights
 from ..passes import Pass, optimize
 from .options import ExportOptions
@@ -109,6 +109,7 @@ def exported_of(
     The `diagnostics` of its contract are about the names and about what float16 loses.
     """
     program, calibration = named(network, options), None
+    ending_of(program, options)
     if options.int8 is not None:
         from ..analysis.quantize import quantize
 

@@ -103,4 +103,4 @@ def _timed(models: Mapping[str, Model]) -> dict[str, float]:
 
 def _results(model: Model, files: list[Found], threshold: float) -> list[Results]:
     found = (picture for file in files for picture in pictures(file, model.contract.shape[0]))
-    return [without_picture(one) for one in model(found, threshold)]
+    return [without_picture(one) for one in model(found, threshold, classes=model.contract.every_class)]

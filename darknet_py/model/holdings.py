@@ -15,9 +15,10 @@ from pathlib import Path
 from ..analysis.evaluate.record import evaluations
 from ..backends import auto
 from ..darknet.foreign.converted import imported
-from ..errors import DataError, did_you_mean
+from ..errors import DataError
 from ..files import cache_dir
 from ..holding.hashes import notes
+from ..spelling import did_you_mean
 from ..zoo.checkpoints import trained_networks
 from ..zoo.models import ZooModel, is_cached, models
 from . import cache

@@ -19,7 +19,7 @@ import numpy as np
 from ..backends.session import Session, open_session
 from ..contract.contract import Contract
 from ..contract.selection import ClassName, Conf, Selection, select
-from ..errors import DataError
+from ..errors import DataError, LimitWarning
 from ..vision.results import Results
 from ..vision.sources import is_live, is_stream, loaders, recognized
 from ..vision.video.video import Video
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from ..darknet.network import Network
     from ..errors import Say
     from .precision import Chosen
-
-
-NUMBERS = "fiub"  # kinds of NumPy's that are real numbers
 
 
 def to_stderr(text: str) -> None:
@@ -139,11 +136,10 @@ class Model:
         Without `states`, or with those of another number of samples, the memories are zeros. The model itself
         remembers nothing of it, so any thread may step through a sequence of its own.
         """
-        shape = tuple(getattr(inputs, "shape", ()))  # a tensor of another library has one too
-        if shape[1:] != self.contract.shape or not shape[0]:
-            given = shape or type(inputs).__name__
+        given = inputs.shape if isinstance(inputs, np.ndarray) else type(inputs).__name__
+        if given[1:] != self.contract.shape or not given[0]:
             raise DataError(f"the network wants an array of inputs (n, *{self.contract.shape}), not {given}")
-        if inputs.dtype.kind not in NUMBERS:
+        if not np.can_cast(inputs.dtype, np.float32, "same_kind"):  # bfloat16, of another library, can
             raise DataError(f"the network wants an array of real numbers, not of {inputs.dtype}")
         if not states or len(states[0]) != len(inputs):
             states = [np.zeros((len(inputs), *s.shape), np.float32) for s in self.contract.states]
@@ -207,7 +203,8 @@ class Model:
         `conf` may be one for each of some classes ({'person': 0.5, 'car': 0.3}; the others keep the default, or what
         the key None says), `classes` are the names or numbers of those that are wanted, `max_det` is the most objects
         of a picture, the surest first, and `agnostic` lets boxes suppress those of other classes. Classes and
-        thresholds count before suppression, as in Darknet, and the number after it.
+        thresholds count before suppression, as in Darknet, and the number after it. Classes whose names begin with
+        'dont_show' are left out, as in Darknet, unless `classes` names them.
         """
         iou = self.contract.iou if iou is None else iou
         threshold, selection = self._select(conf, classes, max_det, agnostic)
@@ -218,8 +215,8 @@ class Model:
         if workers != "auto" and (isinstance(workers, str) or workers < 0):
             raise DataError(f'workers is at least 0, or "auto", not {workers!r}')
         least = min((threshold, *(own for _, own in selection.thresholds)))
-        if beyond := self.contract.beyond(least, iou, agnostic):
-            warnings.warn("\n".join(beyond), stacklevel=2)
+        for sentence in self.contract.beyond(least, iou, agnostic):
+            warnings.warn(sentence, LimitWarning, stacklevel=2)
         source = recognized(source)
         if is_live(source):
             batch = 1  # what is read ahead is old when its turn comes

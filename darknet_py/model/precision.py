@@ -259,7 +259,8 @@ class Search:
         paths = (str(example.picture) for example in self._pictures.scored)
         labelled = self._pictures.labelled and self._program.contract.decoders
         threshold = RECORDED if labelled else self._program.contract.threshold
-        yield from map(without_picture, Model(session, self._program.contract)(paths, threshold, batch=1))
+        contract = self._program.contract
+        yield from map(without_picture, Model(session, contract)(paths, threshold, classes=contract.every_class))
 
     @cached_property
     def _network(self) -> str:

@@ -70,6 +70,19 @@ class Exported:
         return self.contract
 
 
+def ending_of(program: Program, form: Form) -> str:
+    """What the file of a program ends in, in a form, by the name that a contract has for it.
+
+    Raises what `to_exported` would for it, and before a calibration is computed.
+    """
+    asked = form.boxes or "raw"
+    boxes = SAME_AS.get(asked, asked)
+    if boxes not in (*BOXES, *BATCHED):
+        raise DataError(f"boxes={boxes!r} is none of {', '.join((*BOXES, *SAME_AS, 'tensorrt'))}")
+    program.ending_in(boxes)
+    return boxes
+
+
 def to_exported(
     program: Program,
     form: Form = PLAIN,
@@ -83,10 +96,7 @@ def to_exported(
     `whole` is for the plan of 8 bits (`ir.int8.plan`). Raises `DataError` for `boxes` that there are not, and
     `BackendError` where they cannot be expressed.
     """
-    asked = form.boxes or "raw"
-    boxes = SAME_AS.get(asked, asked)
-    if boxes not in (*BOXES, *BATCHED):
-        raise DataError(f"boxes={boxes!r} is none of {', '.join((*BOXES, *SAME_AS, 'tensorrt'))}")
+    boxes = ending_of(program, form)
     graph = optimize(program.graph)
     plain = replace(program.contract, origin="", names_origin="", diagnostics=(), boxes=boxes, outputs=())
     contract = described(graph, plain, form)

@@ -116,6 +116,7 @@ function suppressed(contract, sorted) {
 }
 
 const named = (contract, number) => contract.names[number] ?? String(number);
+const HIDDEN = "dont_show"; // image.c get_actual_detections: classes whose names begin so are not shown
 
 // The objects in `boxes` (n * 4: corners in pixels of the input) and `scores` (n * classes) of a picture of [h, w], the
 // surest first: { class_id, name, confidence, box: corners in pixels of the picture }.
@@ -124,11 +125,12 @@ export function toObjects(contract, boxes, scores, [h, w], threshold) {
   const [newH, newW] = contract.resize === "letterbox" ? letterboxSize([h, w], [netH, netW]) : [netH, netW];
   const border = [(netW - newW) / 2 / netW, (netH - newH) / 2 / netH], ratio = [newW / netW, newH / netH];
   const found = Array.from({ length: classes }, () => []);
+  const shown = found.map((_, c) => !named(contract, c).startsWith(HIDDEN));
   for (let n = 0; n < boxes.length / 4; n++) {
     let place = null;
     for (let c = 0; c < classes; c++) {
       const confidence = scores[n * classes + c];
-      if (!(confidence > least)) continue;
+      if (!(confidence > least && shown[c])) continue;
       if (place === null) {
         const [left, top, right, bottom] = [0, 1, 2, 3].map((i) => f(boxes[n * 4 + i] / (i % 2 ? netH : netW)));
         const centre = [f(left + right) / 2, f(top + bottom) / 2].map((v, i) => f((v - border[i]) / ratio[i]));

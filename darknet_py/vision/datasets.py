@@ -8,7 +8,7 @@ guess there is the commonest cause of wrong numbers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
 
     Labels lie beside each picture, or in labels/ where the picture is in images/, or in Annotations/ where it is in
     JPEGImages/. `pictures` is the folder of a COCO file's pictures (default: searched beside it). Raises `DataError` if
-    there are no pictures, or none with labels.
+    there are no pictures, or none with labels, and for `pictures` of anything else.
     """
     path = Path(path)
     found = _open(path, split, Path(pictures) if pictures else None)
@@ -103,6 +103,14 @@ def open_dataset(path: str | Path, split: str = "valid", *, pictures: str | Path
             f"{places}"
         )
     return found
+
+
+def check_pictures(paths: Sequence[Path], data: Path) -> None:
+    """Raise `DataError` where some of the pictures of a data set are not there: it has to be whole to be measured."""
+    gone = [path for path in paths if not is_file(path)]
+    if gone:
+        count = f"{len(gone):,} of its {counted(len(paths), 'picture')} are" if len(gone) > 1 else "a picture of it is"
+        raise DataError(f"{data}: {count} not there: {gone[0]}{', …' * (len(gone) > 1)}")
 
 
 def list_pictures(path: Path, split: str = "valid") -> list[Path]:
@@ -151,6 +159,8 @@ def _open(path: Path, split: str, pictures: Path | None) -> Dataset:
         return _open_coco(path, pictures)
     if path.suffix == ".data" and not path.is_dir() and (listed := _listed_coco(path, split)):
         return replace(_open_coco(listed, pictures), path=path)
+    if pictures:
+        raise DataError(f"{path} is no COCO file, whose pictures could be in another folder ({pictures}): leave it out")
     found = Dataset(path, tuple(map(labelled, _pictures(path, split))), ())
     return _named(found, split) if path.suffix == ".data" and not path.is_dir() else found
 

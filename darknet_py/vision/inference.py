@@ -7,11 +7,12 @@ import numpy as np
 from ..contract.contract import Contract
 from ..contract.detections import Boxes
 from ..contract.selection import ALL, Selection
-from ..errors import DataError, Say
+from ..errors import DataError, Say, to_nobody
 from .picture import Picture
 from .preprocess import to_center, to_input
 from .results import Results
 
+NO_NUMBERS = "the network computes NaN or infinity (weights of a training that diverged?)"
 HIDDEN = "dont_show"  # image.c get_actual_detections: names that begin so are neither printed nor drawn
 
 
@@ -65,17 +66,26 @@ def results_of(
     """What the outputs for one sample say about its picture; thresholds and padding are the contract's unless given.
 
     `selection` says which boxes are wanted. What is NaN or infinite is left out, boxes of classes whose names begin
-    with 'dont_show' too, and of several outputs of a classifier the last one counts; `say` is told, but not of the
-    names. Raises `DataError` where the outputs are neither boxes nor class scores.
+    with 'dont_show' too unless the selection has classes, and of several outputs of a classifier the last one counts;
+    `say` is told, but not of the names. What may be wrong with the results is in their `warning` too. Raises
+    `DataError` where the outputs are neither boxes nor class scores.
     """
-    say = say or (lambda _: None)
+    say = say or to_nobody
+    doubts = [picture.warning] if picture.warning else []
+
+    def doubt(text: str) -> None:
+        doubts.append(text)
+        say(f"warning: {text}")
+
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
     if contract.decoders:
         shown = selection.without(_hidden(names), contract.classes)
         boxes = contract.decode(outputs, size, threshold=threshold, iou=iou, letterbox=letterbox, selection=shown)
         if not all(map(_is_sound, outputs)):
-            say("the network computes NaN or infinity (weights of a training that diverged?): such boxes are left out")
-        return _results(picture, names, boxes)
+            doubt(f"{NO_NUMBERS}: such boxes are left out")
+        if contract.is_full(boxes):
+            doubt(contract.told_of_full())
+        return _results(picture, names, boxes, doubts)
     scores = outputs[-1].ravel()
     if scores.size != max(outputs[-1].shape):
         raise DataError(
@@ -84,13 +94,15 @@ def results_of(
     if len(outputs) > 1:
         say(f"the network has {len(outputs)} outputs: the last one counts, as in Darknet ({scores.size} classes)")
     if not _is_sound(scores):
-        say("the network computes NaN or infinity (weights of a training that diverged?): such scores are taken as 0")
+        doubt(f"{NO_NUMBERS}: such scores are taken as 0")
         scores = np.where(np.isfinite(scores), scores, np.float32(0))
     none = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), size)
-    return _results(picture, names, none, scores)
+    return _results(picture, names, none, doubts, scores)
 
 
-def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.ndarray | None = None) -> Results:
+def _results(
+    picture: Picture, names: dict[int, str], boxes: Boxes, doubts: list[str], scores: np.ndarray | None = None
+) -> Results:
     return Results(
         picture.pixels,
         picture.path,
@@ -102,7 +114,7 @@ def _results(picture: Picture, names: dict[int, str], boxes: Boxes, scores: np.n
         time=picture.time,
         taken=picture.taken,
         rate=picture.rate,
-        warning=picture.warning,
+        warning="; ".join(doubts) or None,
     )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import DataError, Say
 from ..files import read_whole
@@ -30,9 +34,7 @@ class Wanted:
 
     def decoded(self, data: bytes, path: str, where: str = "") -> Picture:
         """The picture of encoded bytes; messages call it `where`, or else by its path."""
-        told: list[str] = []
-        pixels = decode(data, self.channels, self.limit, where or path, told.append)
-        return self._told(Picture(pixels, path), told)
+        return self._picture(path, partial(decode, data, self.channels, self.limit, where or path))
 
     def file(self, path: Path) -> Picture:
         """The picture of a file."""
@@ -58,12 +60,12 @@ class Wanted:
     def pil(self, image: Any) -> Picture:
         """The picture of a PIL image."""
         path = str(getattr(image, "filename", "") or "")
-        told: list[str] = []
-        pixels = from_pil(image, self.channels, self.limit, path or "the PIL image", told.append)
-        return self._told(Picture(pixels, path), told)
+        return self._picture(path, partial(from_pil, image, self.channels, self.limit, path or "the PIL image"))
 
-    def _told(self, picture: Picture, told: list[str]) -> Picture:
-        """The picture with what was told of its file, if anything, which `say` hears too."""
+    def _picture(self, path: str, decoder: Callable[[Say], np.ndarray]) -> Picture:
+        """The picture with what its decoder tells of the file, if anything, which `say` hears too."""
+        told: list[str] = []
+        pixels = decoder(told.append)
         for text in told:
             self.say(text)
-        return replace(picture, warning="; ".join(told)) if told else picture
+        return Picture(pixels, path, warning="; ".join(told) or None)

@@ -39,7 +39,8 @@ class Results:
 
     A frame of a video or camera has its `source`, its number there (`frame`, from 0), its `time` in seconds from the
     beginning, when it was `taken`, by `time.monotonic`, and the `rate` of the video in frames a second. `warning` says
-    what is wrong with a file that could be read all the same: a JPEG that was cut.
+    what may be wrong with it all the same: a JPEG that was cut, a network that computes NaN, an exported file that
+    gives no more objects than these.
 
     >>> boxes = Boxes(np.float32([[8, 8, 40, 40], [0, 0, 9, 9]]), np.float32([0.98, 0.5]), np.array([1, 0]), (48, 64))
     >>> Results(np.zeros((48, 64, 3), np.uint8), "dog.jpg", {0: "cat", 1: "dog"}, boxes)
@@ -216,7 +217,7 @@ class Results:
         An object has `class_id`, `name`, `confidence`, `relative_coordinates` (centre and size) and `box` (corners in
         pixels), and where objects were tracked `track_id`, null for one without a track; `counts` are those of lines
         and zones. Where codes were to be read it has `text` and `format`, null for one in which none was. A frame has
-        `source`, `frame` and `time` too, and a file that was cut a `warning`. A classifier has `classes` (`class_id`,
+        `source`, `frame` and `time` too, and what may be wrong a `warning`. A classifier has `classes` (`class_id`,
         `name`, `confidence` of the five best) instead of objects.
         """
         height, width = self.orig_shape

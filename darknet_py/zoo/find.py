@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsMissing, did_you_mean, shorten
+from ..errors import MAX_MESSAGE, Code, DataError, Say, WeightsMissing, shorten
 from ..files import cache_dir, is_file, kind_of
+from ..spelling import did_you_mean
 from . import checkpoints, shipped
 from . import models as zoo
 from .names import read_names

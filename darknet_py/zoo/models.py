@@ -19,10 +19,11 @@ from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
-from ..errors import DataError, Say, ZooError, did_you_mean
+from ..errors import DataError, Say, ZooError
 from ..files import cache_dir, read_at_most, scratch, write_cached
 from ..holding.hashes import sha256_of
 from ..holding.private import find_left, make_private, sweep
+from ..spelling import did_you_mean
 from .shipped import ready_networks
 
 PACKAGE_SECONDS = 600  # for a whole package

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from commands import invoke
 from networks import write_classifier, write_detector, write_recurrent
 from scenes import BROKEN, encoded, parts, results, rows_in, write_pictures, write_tar
 
@@ -83,6 +85,38 @@ def test_a_picture_that_was_cut_is_a_row_that_says_so(cfg: Path, photos: Path, t
         == [None] * 3 + [f"{cut}: the JPEG was cut, its end is missing; what it has no pixels for is grey"] + [None] * 3
     )
     assert results(tmp_path / "out")[3]["error"] is None
+
+
+def test_a_network_of_which_no_number_is_one_is_in_each_row(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    weights = cfg.with_suffix(".weights")
+    weights.write_bytes(weights.read_bytes()[:-4] + np.float32(np.nan).tobytes())
+    run(cfg, photos / "0001.png", tmp_path / "out")
+    assert "computes NaN or infinity" in results(tmp_path / "out")[0]["warning"]
+
+
+def test_partial_weights_raise_the_default_threshold(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    """As in `run`."""
+    part = tmp_path / "net.conv.1"
+    part.write_bytes(cfg.with_suffix(".weights").read_bytes()[:20])
+    for name, weights in (("part", part), ("whole", None)):
+        run(cfg, photos / "0001.png", tmp_path / name, weights=weights, allow_partial=True)
+    kept = [json.loads((tmp_path / name / "job.json").read_text())["options"]["conf"] for name in ("part", "whole")]
+    assert kept == [0.5, 0.25]
+
+
+def test_what_is_asked_and_changes_nothing_is_said(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="threads: the back end 'numpy' cannot be told how many"):
+        run(cfg, photos, tmp_path / "out", backend="numpy", threads=1)
+    said: list[str] = []
+    run(write_classifier(tmp_path), photos, tmp_path / "classes", conf=0.9, say=said.append)
+    assert "warning: the network is a classifier: conf and iou are about boxes, and change nothing" in said
+
+
+def test_what_an_exported_file_cannot_give_is_a_message(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    load(cfg).export(tmp_path / "net.onnx", boxes="padded", max_detections=1)
+    told = invoke("batch", tmp_path / "net.onnx", photos, "-o", tmp_path / "out", "--conf", 0.1, "--processes", 1)
+    assert told.stderr.startswith("warning: the file itself holds nothing below its own 0.25")
+    assert "at most 1 object of a picture" in results(tmp_path / "out")[0]["warning"]
 
 
 def test_a_picture_that_is_gone_is_a_row_with_an_error(cfg: Path, photos: Path, tmp_path: Path) -> None:
@@ -202,9 +236,31 @@ def test_a_file_of_the_user_is_not_replaced(cfg: Path, photos: Path, tmp_path: P
     (tmp_path / "out" / "manifest.json").write_text("mine")
     with pytest.raises(DataError, match="exists, and is not known to be written by darknet-py"):
         run(cfg, photos, tmp_path / "out")
+    assert not parts(tmp_path / "out"), "that is known before a picture is computed"
+    assert run(cfg, photos, tmp_path / "out", replace=True).complete
     (tmp_path / "out" / "job.json").write_text("{}")
     with pytest.raises(DataError, match="no record of batch work"):
         run(cfg, photos, tmp_path / "out")
+
+
+def test_what_was_copied_without_hidden_files_is_gone_on_with(cfg: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(cfg, photos, out)
+    (out / ".darknet-py.jsonl").unlink()
+    (out / next(iter(parts(out)))).unlink()
+    assert run(cfg, photos, out).computed == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"share": "3/3"}, "no share of the work"), ({"address": "ray://x"}, "engine 'ray' goes there")],
+)
+def test_what_cannot_be_meant_is_told_before_the_network_is_opened(
+    cfg: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr("darknet_py.apps.batch.run.load", lambda *_, **__: pytest.fail("opened"))
+    with pytest.raises(DataError, match=said):
+        run(cfg, photos, tmp_path / "out", **options)
 
 
 def test_a_file_where_the_folder_should_be_is_told(cfg: Path, photos: Path, tmp_path: Path) -> None:
@@ -442,6 +498,27 @@ def test_status_of_a_record_that_was_changed_is_told(
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     with pytest.raises(DataError, match=r"job\.json is no record of batch work"):
         batch_status(tmp_path / "out")
+
+
+def _as_of_another_version(out: Path) -> None:
+    """Results as if written by a version with another schema, and copied without the list of what is ours."""
+    for path in (out / "job.json", out / "manifest.json"):
+        path.write_text(re.sub(r"darknet-py\.batch/\d+", "darknet-py.batch/1", path.read_text()))
+
+
+def test_results_of_another_schema_are_not_gone_on_with_and_may_be_begun_anew(
+    cfg: Path, photos: Path, tmp_path: Path
+) -> None:
+    run(cfg, photos, tmp_path / "out")
+    _as_of_another_version(tmp_path / "out")
+    for ask in (lambda: run(cfg, photos, tmp_path / "out"), lambda: batch_status(tmp_path / "out")):
+        with pytest.raises(DataError, match=r"schema 'darknet-py.batch/1', and this version knows .*\n.*--no-resume"):
+            ask()
+    left = tmp_path / "out" / f"part-{'9' * 12}-{'0' * 16}.jsonl"  # of pictures that are no more
+    left.touch()
+    done = run(cfg, photos, tmp_path / "out", resume=False)
+    assert (done.computed, done.complete, left.exists()) == (4, True, False)
+    assert batch_status(tmp_path / "out").complete
 
 
 def test_a_file_of_results_that_somebody_has_cut_is_told(cfg: Path, photos: Path, tmp_path: Path) -> None:

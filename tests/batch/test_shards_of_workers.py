@@ -23,16 +23,17 @@ from darknet_py.errors import DataError
 DEADLY = """
 import os, signal, sys
 from pathlib import Path
-from darknet_py.apps.batch import child, rows
+from darknet_py.apps.batch import child
+from darknet_py.vision import opening
 
-plain = rows.decode
+plain = opening.decode
 
-def decode(data, channels, limit, where):
+def decode(data, channels, limit, where, say):
     {when}
         os.kill(os.getpid(), signal.SIGSEGV)
-    return plain(data, channels, limit, where)
+    return plain(data, channels, limit, where, say)
 
-rows.decode = decode
+opening.decode = decode
 child.run_child()
 """
 

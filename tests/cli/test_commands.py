@@ -67,6 +67,12 @@ def test_verify_compares_the_runtimes(run: Run, cfg: Path) -> None:
     assert "2_yolo" in result.stdout
 
 
+def test_what_verify_would_pass_over_beside_files_is_refused(run: Run, cfg: Path) -> None:
+    result = run("verify", cfg, "--exported", "net.onnx", "--all", "--backend", "numpy")
+    assert result.exit_code == 2
+    assert "leave out --backend, --all" in result.stderr
+
+
 def test_verify_fails_over_the_tolerance(run: Run, cfg: Path) -> None:
     np.save("x.npy", np.random.default_rng(0).random((2, 3, 32, 32), np.float32))
     result = run("verify", cfg, "--input", "x.npy", "--backend", "opencv", "--tolerance", 0, "--json")

@@ -13,6 +13,7 @@ from networks import write_classifier
 
 from darknet_py.cli import main
 from darknet_py.cli.darknet_options import IGNORED
+from darknet_py.model.model import Model
 
 from .conftest import Run
 
@@ -133,6 +134,12 @@ def test_detector_valid_writes_a_file_for_each_class(run: Run, data: Path) -> No
     assert "Total Detection Time: " in result.stderr
 
 
+def test_detector_valid_writes_classes_that_are_not_shown_too(run: Run, data: Path, cfg: Path) -> None:
+    Path("net.names").write_text("dont_show red\nblue\n")
+    run("detector", "valid", data, "net.cfg", "net.weights")
+    assert Path("out/comp4_det_test_dont_show red.txt").read_text().startswith("a 0.99")
+
+
 def test_detector_valid_writes_cocos_file(run: Run, data: Path) -> None:
     data.write_text(data.read_text() + "eval=coco\n")
     Path("photos/a.png").rename("photos/COCO_val_000000000139.png")
@@ -197,3 +204,57 @@ def test_what_is_not_here_is_answered(run: Run, line: str) -> None:
 
 def test_a_misspelt_option_gets_the_closest_one(run: Run, data: Path) -> None:
     assert "-thresh" in run("detector", "test", data, "net.cfg", "net.weights", "photos/a.png", "-tresh", 1).stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["detector test obj.data net.cfg net.weights photos/a.png", "detector map obj.data net.cfg",
+     "eval obj.data net.cfg",
+     "detector valid obj.data net.cfg net.weights", "detect net.cfg net.weights photos/a.png"],
+)  # fmt: skip
+def test_a_warning_about_the_network_is_told_once_whoever_opens_it(run: Run, data: Path, cfg: Path, line: str) -> None:
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    Path("photos/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert run(*line.split()).stderr.count("warning[") == 1
+
+
+def test_serve_tells_it_too(cfg: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from darknet_py.cli.serve import _load
+
+    cfg.write_text(cfg.read_text().replace("stride=8", "stride=8\nstrid=8"))
+    _load(str(cfg), None, {"backend": "onnxruntime"}, threads=1)
+    assert "warning[" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["result.json", "predictions.jpg"])
+def test_what_test_would_not_replace_is_told_before_a_picture_is_looked_at(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    Path(name).write_text("mine")
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    result = run(*f"detector test {data} net.cfg net.weights photos/a.png -out result.json".split())
+    assert result.exit_code == 1
+    assert f"{name} exists, and is not known to be written by darknet-py" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("voc", "comp4_det_test_blue.txt"), ("coco", "coco_results.json"),
+                       ("imagenet", "imagenet-detection.txt")],
+)  # fmt: skip
+def test_what_valid_would_not_replace_is_told_before_a_picture_is_looked_at(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, form: str, name: str
+) -> None:
+    data.write_text(f"{data.read_text()}eval={form}\n")
+    Path("out").mkdir()
+    Path("out", name).write_text("mine")
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    result = run("detector", "valid", data, "net.cfg", "net.weights")
+    assert result.exit_code == 1
+    assert f"{name} exists, and is not known to be written by darknet-py" in result.stderr
+
+
+def test_valid_is_for_detectors(run: Run, data: Path, tmp_path: Path) -> None:
+    data.write_text(data.read_text().replace("net.names", "colour.names"))
+    result = run("detector", "valid", data, write_classifier(tmp_path))
+    assert result.exit_code == 1
+    assert "is a classifier: darknet-py classifier valid" in result.stderr

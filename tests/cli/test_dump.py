@@ -93,3 +93,15 @@ def test_a_place_that_cannot_be_written_is_one_message(run: Run, cfg: Path, imag
     result = run("dump", cfg, "--input", "x.npy", "-o", "file/layers.npz")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: ")
+
+
+def test_where_a_file_is_not_to_be_replaced_nothing_is_computed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = write_recurrent(tmp_path)
+    np.save("x.npy", np.full((3, 3, 2, 2), 0.5, np.float32))
+    Path("layers_t2.npz").write_text("mine")
+    monkeypatch.setattr("darknet_py.analysis.dump.dump_layers", lambda *_, **__: pytest.fail("computed"))
+    result = run("dump", cfg, "--input", "x.npy", "-o", "layers.npz")
+    assert result.exit_code == 1
+    assert "layers_t2.npz exists, and is not known to be written by darknet-py" in result.stderr

@@ -61,7 +61,12 @@ def test_each_class_may_have_its_threshold(run: Run, cfg: Path, tmp_path: Path) 
     assert names(run(*common, "--conf", "red=0.9").stdout) == ["blue"]
     assert names(run(*common, "--conf", "0.9,red=0.3").stdout) == ["red"]
     assert names(run(*common, "--conf", "0.9").stdout) == []
-    for bad, told in (("red=x", "no threshold"), ("red=2", "not between 0 and 1"), ("rde=0.5", "did you mean 'red'")):
+    for bad, told in (
+        ("red=x", "no threshold"),
+        ("red=2", "not between 0 and 1"),
+        ("red=0.3,red=0.4", "two thresholds for red"),
+        ("rde=0.5", "did you mean 'red'"),
+    ):
         result = run(*common, "--conf", bad)
         assert result.exit_code
         assert told in result.stderr

@@ -74,6 +74,12 @@ def test_other_back_ends_print_the_same(run: Run, cfg: Path, photos: Path, backe
     assert LINE in run("run", cfg, photos / "a.png", "--backend", backend, "--no-save").stdout
 
 
+def test_a_classifier_is_asked_for_no_threshold_and_that_is_said(run: Run, tmp_path: Path, photos: Path) -> None:
+    asked = ("run", write_classifier(tmp_path), photos / "a.png", "--no-save", "-q")
+    assert run(*asked, "--conf", 0.9).stderr.startswith("warning: the network is a classifier: conf and iou")
+    assert run(*asked).stderr == ""
+
+
 def test_a_classifier_prints_its_best_classes(run: Run, tmp_path: Path, photos: Path) -> None:
     cfg = write_classifier(tmp_path)
     lines = run("run", cfg, photos / "b.png").stdout.splitlines()[1:]
@@ -192,13 +198,18 @@ def test_export_writes_nothing_under_the_suffix_of_another_format(run: Run, cfg:
 @pytest.mark.fault("nms-file-lower-conf")
 def test_a_file_is_asked_for_what_it_cannot_give(run: Run, cfg: Path, photos: Path) -> None:
     limits = ("--conf", "0.3", "--iou", "0.5", "--max-det", "1")
+    assert "--max-det is for boxes that are suppressed" in run("export", cfg, "-o", "net.onnx", *limits).stderr
     assert run("export", cfg, "-o", "net.onnx", "--boxes", "nms", *limits).exit_code == 0
     asked = ("run", "net.onnx", photos / "a.png", "--no-save")
     told = run(*asked, "--conf", "0.05", "--iou", "0.4").stderr
     assert "holds nothing below its own 0.3, and cannot be asked for 0.05" in told
     assert "suppresses with an overlap of 0.5, and not of 0.4" in told
-    assert "at most 1 objects of a class" in told
+    full = "warning: the file gives at most 1 object of a class, and there may be more"
+    assert told.count(full) == 1
     assert "the file itself" not in run(*asked).stderr
+    quiet = run(*asked, "-q", "--json")
+    assert quiet.stderr.startswith(full)
+    assert f"warning: {json.loads(quiet.stdout)[0]['warning']}\n" == quiet.stderr
     assert "warning" not in run(*asked, "--conf", "0.9999999").stderr
 
 
@@ -273,6 +284,8 @@ def test_the_most_pixels_are_an_option(run: Run, cfg: Path, photos: Path) -> Non
 def test_classes_called_dont_show_are_not_printed(run: Run, cfg: Path, photos: Path) -> None:
     cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
     assert run("run", cfg, photos / "a.png", "--no-save").stdout.count("\n") == 1
+    named = run("run", cfg, photos / "a.png", "--no-save", "--classes", "dont_show red")
+    assert "dont_show red: 100%" in named.stdout  # it was asked for
 
 
 def test_the_threads_of_a_back_end_can_be_told(run: Run, cfg: Path, photos: Path) -> None:
@@ -291,3 +304,9 @@ def test_a_misspelt_option_is_said_where_the_weights_do_not_fit_because_of_it(
     result = run("run", "misspelt.cfg", photos / "a.png", "-w", "longer.weights")
     assert result.exit_code != 0
     assert "did you mean 'batch_normalize'" in result.stderr
+
+
+def test_probabilities_of_files_that_are_not_written_are_refused(run: Run, cfg: Path, photos: Path) -> None:
+    result = run("run", cfg, photos, "--save-conf")
+    assert result.exit_code == 2
+    assert "say --save-txt too" in result.stderr

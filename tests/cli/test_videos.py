@@ -190,3 +190,31 @@ open(sys.argv[1], "wb").write(data)
             time.sleep(0.01)
         assert shown.is_closed
     assert decoded(cv2.imread(str(tmp_path / "seen.bmp"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "said"),
+    [
+        ("a.png", "--every 2", "--every: for videos, and no source is one"),
+        ("a.png", "--start 1 --duration 2", "--start, --duration: for videos"),
+        ("clip", "--timeout 3", "--timeout: for cameras and streams, and no source is one"),
+        ("clip", "--all", "--latest and --all: for cameras and streams"),
+    ],
+)
+def test_options_that_no_source_reads_are_refused_before_the_network_is_opened(
+    run: Run, cfg: Path, photos: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, source: str, option: str, said: str
+) -> None:
+    monkeypatch.setattr("darknet_py.model.opening.load", lambda *_, **__: pytest.fail("opened"))
+    result = run("run", cfg, clip if source == "clip" else photos / source, *option.split())
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_the_video_that_an_option_is_for_may_be_the_source_that_cannot_be_read(
+    run: Run, cfg: Path, photos: Path
+) -> None:
+    result = run("run", cfg, photos / "a.png", "gone.mp4", "--every", "2", "--no-save")
+    assert result.exit_code == 1
+    assert "gone.mp4" in result.stderr
+    assert "no source is one" not in result.stderr
+    assert "a.png: " in result.stdout

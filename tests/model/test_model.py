@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -360,6 +361,7 @@ def test_a_recurrent_network_remembers_until_reset(tmp_path: Path) -> None:
         (np.zeros((0, 3, 32, 32), np.float32), r"not \(0, 3, 32, 32\)"),
         ([[[1.0]]], "not list"),
         (None, "not NoneType"),
+        (SimpleNamespace(shape=(1, 3, 32, 32), dtype="float32"), "not SimpleNamespace"),  # as a tensor of PyTorch
     ],
 )
 def test_forward_wants_an_array_of_the_networks_shape(model: Model, inputs: Any, told: str) -> None:
@@ -372,6 +374,15 @@ def test_forward_wants_real_numbers(model: Model, kind: Any) -> None:
     """Of complex ones the half would be left out, and of the others some are taken for numbers."""
     with pytest.raises(DataError, match="wants an array of real numbers, not of "):
         model.forward(np.zeros((1, *model.contract.shape), kind))
+
+
+@pytest.mark.parametrize("kind", ["?", "u1", "i8", "f2", "f8", "bfloat16"])
+def test_forward_takes_any_kind_of_real_numbers(model: Model, kind: str) -> None:
+    if kind == "bfloat16":  # NumPy knows it by this package, as one of its own
+        pytest.importorskip("ml_dtypes")
+    ones = np.ones((1, *model.contract.shape), np.float32)
+    for a, b in zip(model.forward(ones.astype(kind)), model.forward(ones), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("boxes", ["raw", "decoded", "nms", "padded"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -79,8 +80,9 @@ def test_a_damaged_form_is_said_to_be(live: Live, body: bytes, kind: str) -> Non
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [("conf=0.999999", []), ("classes=blue", ["blue"]), ("classes=1", ["blue"]), ("max_det=1", ["red"]),
-     ("iou=0.5", ["red", "blue"]), ("model=net&version=1", ["red", "blue"])],
+    [("conf=0.999999", []), ("conf=red=0.999999", ["blue"]), ("conf=red%3D0.5,0.999999", ["red"]),
+     ("classes=blue", ["blue"]), ("classes=1", ["blue"]), ("max_det=1", ["red"]),
+     ("iou=0.5", ["red", "blue"]), ("agnostic=true&iou=0", ["red", "blue"]), ("model=net&version=1", ["red", "blue"])],
 )  # fmt: skip
 def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]) -> None:
     status, _, answer = live.ask("POST", f"/detect?{query}", PNG)
@@ -92,7 +94,11 @@ def test_what_is_wanted_is_in_the_query(live: Live, query: str, found: list[str]
     ("query", "status", "told"),
     [
         ("conf=2", 400, "conf is between 0.005 and 1"), ("conf=nan", 400, "conf is"), ("conf=0", 400, "conf is"),
-        ("conf=x", 400, "conf is"), ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
+        ("conf=x", 400, "conf is"), ("conf=red=0", 400, "conf is between 0.005 and 1"),
+        pytest.param(f"conf={','.join(f'{i}=0.{i}1' for i in range(17))}", 400, "at most 16 thresholds", id="confs"),
+        ("conf=green=0.5", 400, "no class 'green'"), ("conf=red=x", 400, "'red=x' is no threshold"),
+        ("agnostic=yes", 400, "agnostic is true or false, not yes"),
+        ("iou=-1", 400, "iou is"), ("max_det=0", 400, "max_det"),
         ("max_det=99999", 400, "max_det is a number from 1 to 1000"), ("classes=", 400, "classes are names"),
         ("classes=green", 400, "no class 'green'"),
         pytest.param(f"classes={'9' * 5000}", 400, "no class 999", id="digits"),
@@ -106,6 +112,15 @@ def test_what_cannot_be_wanted_is_said(live: Live, query: str, status: int, told
     got, _, answer = live.ask("POST", f"/detect?{query}", PNG)
     assert got == status
     assert told in json.loads(answer)["error"]
+
+
+@pytest.mark.parametrize(("word", "count"), [("1", 1), ("true", 1), ("True", 1), ("0", 2), ("false", 2)])
+def test_one_object_a_place_where_that_is_wanted(live: Live, word: str, count: int) -> None:
+    """A cell that is red and blue at once."""
+    both = picture((1, 2, "red"), (1, 2, "blue"))
+    status, _, answer = live.ask("POST", f"/detect?agnostic={word}", encoded(both, ".png"))
+    assert status == 200
+    assert len(json.loads(answer)["objects"]) == count
 
 
 def test_the_picture_comes_back_with_its_boxes(live: Live, detector_cfg: Path) -> None:
@@ -134,6 +149,13 @@ def test_a_picture_that_was_cut_is_looked_at_and_no_line_of_the_log(
     assert status == 200
     assert json.loads(answer)["warning"].startswith("picture: the JPEG was cut")
     assert "warning" not in json.loads(live.ask("POST", "/detect", encoded(noise, ".jpg"))[2])
+    _, headers, _ = live.ask("POST", "/detect?format=image", encoded(noise, ".jpg")[:-100])
+    assert headers["x-warning"].startswith("picture: the JPEG was cut")
+    assert "x-warning" not in live.ask("POST", "/detect?format=image", encoded(noise, ".jpg"))[1]
+    cut = base64.b64encode(encoded(noise, ".jpg")[:-100]).decode()
+    asked = {"inputs": [{"name": "pictures", "datatype": "BYTES", "shape": [1], "data": [cut]}]}
+    _, _, answer = live.ask("POST", "/v2/models/net/infer", json.dumps(asked).encode())
+    assert json.loads(answer)["parameters"]["warning"].startswith("0: picture: the JPEG was cut")
     assert not recwarn.list
 
 
@@ -142,7 +164,7 @@ def test_openapi_describes_it(live: Live) -> None:
     assert status == 200
     operation = told["paths"]["/detect"]["post"]
     assert {p["name"] for p in operation["parameters"]} == {
-        "conf", "iou", "classes", "max_det", "format", "model", "version",
+        "conf", "iou", "classes", "max_det", "agnostic", "format", "model", "version",
     }  # fmt: skip
     assert {"200", "400", "401", "404", "408", "413", "415", "503"} == set(operation["responses"])
     try:

@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from drawn import DETECTOR, rectangles
 
 pytest.importorskip("torch")
@@ -30,6 +32,7 @@ from darknet_py.apps.train.plan import Settings, read_plan
 from darknet_py.apps.train.run import rehearse, show_data
 from darknet_py.apps.train.snapshot import Snapshot, read_snapshot
 from darknet_py.apps.train.trainer import Trainer
+from darknet_py.cli import main
 from darknet_py.errors import BackendError, DarknetError, DataError
 from darknet_py.torch import module, write_weights
 
@@ -620,3 +623,44 @@ def test_a_setting_below_what_it_can_be_is_an_error(setting: dict[str, int]) -> 
 def test_a_norm_of_nothing_is_an_error() -> None:
     with pytest.raises(DataError, match="clip_norm=0 is a norm"):
         Settings(clip_norm=0)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "options", "said"),
+    [
+        ("my.cfg", {"map_": True, "points": 1}, "points=1: 0"),
+        ("my.cfg", {"map_": True, "iou_thresh": 50}, "iou_thresh=50 is an overlap"),
+        ("joined.cfg", {"sizes": ((0, 64), (1000, 68))}, r"sizes=.* pictures of 68x68 would come"),
+        ("chart.cfg", {}, "max_chart_loss=0 is the top of the chart"),
+        ("narrow.cfg", {}, "resize_step=0 is no number of pixels"),
+        ("joined.cfg", {}, "with random=1, pictures of 52x52 would come"),
+    ],
+)
+def test_what_would_end_a_training_after_days_is_refused_before_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch, cfg: str, options: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(Trainer, "__iter__", lambda _: pytest.fail("trained"))
+    lines = {"chart": "max_chart_loss=0", "narrow": "resize_step=0", "joined": "resize_step=4"}
+    joined = "[maxpool]\nsize=2\nstride=2\n[upsample]\nstride=2\n[route]\nlayers=-1,-3\n[dropout]"  # even sides only
+    for name, line in lines.items():
+        text = (place / "changing.cfg").read_text().replace("[dropout]", joined)
+        (place / f"{name}.cfg").write_text(text.replace("[net]\n", f"[net]\n{line}\n", 1))
+    with pytest.raises(DataError, match=said):
+        train(cfg, "my.data", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--valid", "pictures", "--map-epochs", "2"], "--map-epochs and --valid are for --map"),
+        (["--dry-run", "--show-data", "2"], "--dry-run and --show-data are two things"),
+        (["--dry-run", "--tensorboard", "board"], "--dry-run trains nothing: leave out --tensorboard"),
+    ],
+)
+def test_options_that_would_be_passed_over_are_refused(
+    place: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    monkeypatch.setattr(Trainer, "__iter__", lambda _: pytest.fail("trained"))
+    done = CliRunner().invoke(main, ["train", "my.data", "my.cfg", *options])
+    assert done.exit_code == 2
+    assert said in done.stderr

@@ -42,6 +42,8 @@ def test_boxes_of_nan_and_infinity_are_left_out_and_it_is_said_once(tmp_path: Pa
         first, second = model([BOTH, BOTH])
         assert first.boxes.cls.tolist() == second.boxes.cls.tolist() == [1]
         assert np.isfinite(first.boxes.xyxy).all()
+        assert first.warning == second.warning
+        assert first.warning.endswith("such boxes are left out")
     assert len([text for text in said if "NaN or infinity" in text]) == 1
 
 
@@ -55,6 +57,7 @@ def classified(*outputs: np.ndarray) -> tuple[object, list[str]]:
 def test_scores_of_nan_are_nothing_and_it_is_said() -> None:
     results, said = classified(np.float32([np.nan, 0.25]))
     assert results.top5 == [("b", 0.25), ("a", 0.0)]  # type: ignore[attr-defined]  # they are Results
+    assert said == [f"warning: {results.warning}"]  # type: ignore[attr-defined]
     assert "taken as 0" in said[0]
 
 

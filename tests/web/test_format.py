@@ -153,6 +153,13 @@ def test_boxes_are_suppressed_to_the_same_ones() -> None:
         np.testing.assert_allclose([one["box"] for one in found], right.xyxy, atol=1e-2)
 
 
+def test_classes_that_are_not_to_be_shown_are_not() -> None:
+    contract = Contract((3, 8, 8), 2, names=("dont_show a", "b"), boxes="decoded").to_dict()
+    case = {"contract": contract, "boxes": [0, 0, 8, 8], "scores": [0.9, 0.8], "size": (8, 8), "threshold": 0.3}
+    ((found,),) = in_node([case])
+    assert found["name"] == "b"
+
+
 def decoded(contract: Contract, boxes: np.ndarray, scores: np.ndarray, size: tuple[int, int]) -> Any:
     from dataclasses import replace
 

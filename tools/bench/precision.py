@@ -202,6 +202,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="int8 of one network, as JSON")
     parser.add_argument("--weights", type=Path, help="those of the one network, if they are not beside it")
     args = parser.parse_args()
+    if (args.json or args.weights) and len(args.networks) != 1:
+        parser.error("--json and --weights are for one network")
+    for cfg in () if args.weights else args.networks:
+        if not any(cfg.parent.glob("*.weights")):  # and not when those before it are measured
+            parser.error(f"no weights beside {cfg}")
     if args.json:
         (cfg,) = args.networks
         with redirect_stdout(sys.stderr):  # where quantizers say how far they are

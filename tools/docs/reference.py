@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain, groupby
 from pathlib import Path
@@ -29,6 +29,8 @@ from darknet_py.darknet.layers.layer import Layer, section_names
 from darknet_py.darknet.layers.net import Net
 from darknet_py.passes.definition import TAKERS, UNTOUCHED
 from darknet_py.passes.table import TABLE
+
+from .wording import contents, listed, prose, quoted, table
 
 PHASES: dict[Phase, str] = {
     "infer": "Options",
@@ -106,7 +108,7 @@ def _sections_page() -> str:
     rows = [
         (
             f"[`[{group.names[0]}]`](sections/{group.file}.md)",
-            _quoted(f"[{name}]" for name in group.names[1:]),
+            quoted(f"[{name}]" for name in group.names[1:]),
             prose(_sentence(group.classes[0][0])),
             _dialects({d for _, dialects in group.classes for d in dialects}),
         )
@@ -133,17 +135,17 @@ def _sections_page() -> str:
             ],
         )
         + "\n\nA file that gives itself away is read in its own dialect, with a warning that shows the line.\n\n"
-        + _contents(["sections/every", *(f"sections/{group.file}" for group in section_groups())])
+        + contents(["sections/every", *(f"sections/{group.file}" for group in section_groups())])
     )
 
 
 def _section_page(group: SectionGroup) -> str:
     text = [f"# [{group.names[0]}]", ""]
     if len(group.names) > 1:
-        text += [f"Also written {_quoted(f'[{name}]' for name in group.names[1:])}.", ""]
+        text += [f"Also written {quoted(f'[{name}]' for name in group.names[1:])}.", ""]
     before: list[list[OptionRow]] = []
     for cls, dialects in group.classes:
-        titles = _listed((DIALECTS[d].title for d in dialects), "and")
+        titles = listed((DIALECTS[d].title for d in dialects), "and")
         if len(group.classes) > 1:
             text += [f"## In {titles}", ""]
         elif len(dialects) < len(DIALECTS):
@@ -177,7 +179,7 @@ def option_table(rows: Sequence[OptionRow]) -> str:
 
 
 def _option(row: OptionRow) -> tuple[str, str, str, str]:
-    kind = _quoted(row.choices, "or") if row.choices else prose(row.kind.replace("bool", "0 or 1"))
+    kind = quoted(row.choices, "or") if row.choices else prose(row.kind.replace("bool", "0 or 1"))
     taken = f" Any other word is `{row.fallback}` in Darknet, silently." if row.fallback else ""
     default = row.default.removeprefix("= ")
     default = IN_CFG.get(default, default)
@@ -196,7 +198,7 @@ def _sentence(cls: type) -> str:
 
 
 def _dialects(names: set[str]) -> str:
-    return "all" if len(names) == len(DIALECTS) else _listed(d for d in DIALECTS if d in names)
+    return "all" if len(names) == len(DIALECTS) else listed(d for d in DIALECTS if d in names)
 
 
 # -- codes -----------------------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def _commands_page() -> str:
     for section, entries in groupby(_entries(), key=lambda entry: entry.section):
         rows = [(f"[`{e.name}`](commands/{e.name}.md)", prose(e.help)) for e in entries]
         text += [f"## {section}", "", table(("command", ""), rows), ""]
-    return "\n".join([*text, _contents(f"commands/{entry.name}" for entry in _entries())])
+    return "\n".join([*text, contents(f"commands/{entry.name}" for entry in _entries())])
 
 
 def _command_page(entry: registry.Entry) -> str:
@@ -328,11 +330,11 @@ def _passes_page() -> str:
         module = inspect.getmodule(step.function)
         what = inspect.cleandoc((module and module.__doc__) or "").partition("\n\n")[0]
         exact = "yes: no number changes" if step.exact is True else prose(step.exact)
-        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), _quoted(takers)))
+        rows.append((f"`{name}`", prose(" ".join(what.split())), exact, gain_of(name), quoted(takers)))
     return (
         "# The passes\n\n"
         "In the order in which they run, as the files of `darknet_py/passes/` say. "
-        f"{_quoted(UNTOUCHED, 'and')} take none: they say what is right. `file` is an exported "
+        f"{quoted(UNTOUCHED, 'and')} take none: they say what is right. `file` is an exported "
         "ONNX file.\n\n"
         f"{table(('pass', 'what it does', 'exact', 'gain', 'taken by'), rows)}\n\n"
         "Gains are how many times as fast a network became with the pass as without. [How they were measured, and "
@@ -360,9 +362,9 @@ def _backends_page() -> str:
             f"`{b.name}`",
             prose(b.title),
             f"`pip install '.[{b.extra}]'`" if b.extra else "installed with this package",
-            _quoted(b.reads) or "no",
+            quoted(b.reads) or "no",
             {"session": "each session", "process": "the whole process", "none": "no such option"}[b.threads],
-            _quoted(("f32", *b.precisions)),
+            quoted(("f32", *b.precisions)),
         )
         for b in backends().values()
     ]
@@ -375,7 +377,7 @@ def _backends_page() -> str:
 
 def _words_page() -> str:
     commands, options = (
-        [(_quoted(word.said), f"`{word.here}`" if word.here else "none", prose(word.how)) for word in known]
+        [(quoted(word.said), f"`{word.here}`" if word.here else "none", prose(word.how)) for word in known]
         for known in (words.COMMANDS, words.OPTIONS)
     )
     groups = [
@@ -395,47 +397,3 @@ def _words_page() -> str:
         "The commands that take Darknet's own lines take them, and say so.", "",
         table(("option", "why"), ignored), "",
     ])  # fmt: skip
-
-
-# -- Markdown --------------------------------------------------------------------------------------------------------
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    r"""A table in Markdown.
-
-    >>> print(table(("a", "b"), [("1", "x|y")]))
-    | a | b |
-    | --- | --- |
-    | 1 | x\|y |
-    """
-    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def prose(text: str) -> str:
-    r"""Plain text with `code` as Markdown: what would mean something there is escaped.
-
-    >>> print(prose("a*b of `c*d` in [net]"))
-    a\*b of `c*d` in \[net\]
-    """
-    parts = re.split(r"(`[^`]+`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([\\*_\[\]<>$])", r"\\\1", part) for part in parts)
-
-
-def _contents(files: Iterable[str]) -> str:
-    """The pages under a page, for the navigation only."""
-    lines = "\n".join(files)
-    return f"```{{toctree}}\n:hidden:\n\n{lines}\n```\n"
-
-
-def _quoted(items: Iterable[str], word: str = "") -> str:
-    """`_listed` of items that are code, in backticks."""
-    return _listed((f"`{item}`" for item in items), word)
-
-
-def _listed(items: Iterable[str], word: str = "") -> str:
-    """Items with commas, the last after a word if one is given."""
-    found = list(items)
-    if not word or len(found) < 2:
-        return ", ".join(found)
-    return f"{', '.join(found[:-1])} {word} {found[-1]}"

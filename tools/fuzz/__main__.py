@@ -45,6 +45,8 @@ def _options() -> argparse.Namespace:
         parser.error(f"--seeds are two numbers, as 0:1000, not {options.seeds}")
     if (options.files or options.seed is not None or options.resume) and options.target == EVERY:
         parser.error("say which target")
+    if options.write and not options.files and options.seed is None:
+        parser.error("--write is for --seed: a whole range writes what it finds itself")
     return options
 
 

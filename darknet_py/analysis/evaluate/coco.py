@@ -8,6 +8,7 @@ precision is read at 101 points. Labels in text have no crowds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,17 @@ from .record import Detected
 STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large",
          "AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large")  # fmt: skip
 NEEDS = "COCO's numbers need the package faster-coco-eval\n  hint: pip install 'darknet-compiler[eval]'"
+
+
+def has_coco() -> bool:
+    """Whether the package is there that computes COCO's numbers."""
+    return find_spec("faster_coco_eval") is not None
+
+
+def check_coco() -> None:
+    """Raise what `coco_numbers` would where its package is missing: to be called before what is to be judged."""
+    if not has_coco():
+        raise DataError(NEEDS)
 
 
 def coco_numbers(

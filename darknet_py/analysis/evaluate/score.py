@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...errors import DataError
 from ...vision.labels import Labels
 from .darknet import DarknetMap, darknet_map, visiting_order
 from .matching import Matches, join_matches, match
@@ -11,6 +12,14 @@ from .record import Detected
 
 COUNTED = 0.005  # detector.c validate_detector_map: thresh
 IOU = 0.45  # the same: nms
+
+
+def check_rules(points: int, iou_thresh: float) -> None:
+    """Raise `DataError` for rules of counting that mean nothing: to be called before what is to be counted."""
+    if points < 0 or points == 1:
+        raise DataError(f"points={points}: 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO)")
+    if not 0 < iou_thresh < 1:
+        raise DataError(f"iou_thresh={iou_thresh} is an overlap: more than 0 and less than 1")
 
 
 def score(

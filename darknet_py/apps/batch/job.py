@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...contract.selection import ClassName, Conf
+from ...contract.thresholds import RANDOM_CONF
 from ...errors import DataError, shorten
 from ...version import VERSION
 
@@ -42,9 +43,8 @@ class RowOptions:
     max_pixels: int | None = None
     column: str | None = None
 
-    def of(self, contract: Contract) -> Self:
-        """The same, with what a network says of itself where nothing is asked."""
-        least = contract.threshold
+    def of(self, contract: Contract, least: float) -> Self:
+        """The same, with what a network says of itself where nothing is asked, and `least` as the threshold."""
         conf = (
             {None: least, **self.conf} if isinstance(self.conf, Mapping) else least if self.conf is None else self.conf
         )
@@ -110,6 +110,31 @@ class Job:
             )
         return model
 
+    def asking(self, model: Model) -> Self:
+        """The same with all that is asked of its model, which is open; where parameters are random it is less."""
+        is_random = self.network.get("random_weights") is not None
+        if self.network.get("allow_partial"):  # and no network is opened only to be asked
+            is_random = model.network is not None and model.network.partial
+        least = RANDOM_CONF if is_random else model.contract.threshold
+        return replace(self, options=self.options.of(model.contract, least))
+
+
+class OtherSchema(DataError):
+    """Of batch work, and of a version of this package that wrote its results in another form."""
+
+
+def check_schema(found: str, where: str) -> None:
+    """Raise `OtherSchema` for a schema of another version, and `ValueError` for one of something else."""
+    if found == SCHEMA:
+        return
+    text = f"{where} is of the schema {found!r}, and this version knows {SCHEMA!r}"
+    if not str(found).startswith(SCHEMA.rstrip("0123456789")):
+        raise ValueError(text)
+    raise OtherSchema(
+        f"{text}\n  hint: --no-resume removes the results and computes all again; or write to another folder, or go on "
+        "with the version that began it"
+    )
+
 
 @dataclass(frozen=True)
 class Record:
@@ -142,8 +167,7 @@ class Record:
         """The record in a file. Raises `DataError` for any other file."""
         try:
             found = json.loads(data)
-            if found["schema"] != SCHEMA:
-                raise DataError(f"{where} is of the schema {found['schema']!r}, and this version knows {SCHEMA!r}")
+            check_schema(found["schema"], where)
             record = cls(**found)
             if record.version == VERSION:  # another version may have other options, and is told by `differences`
                 RowOptions.from_dict(record.options)

@@ -17,7 +17,7 @@ from ...errors import DataError, counted
 from ...files import kind_of, scratch
 from .addresses import is_address
 from .formats import RowFormat, row_format
-from .job import JOB, SCHEMA, Job, Record, RowOptions
+from .job import JOB, SCHEMA, Job, OtherSchema, Record, RowOptions, check_schema
 from .listing import sorted_names
 from .output import Output, absolute, output_of
 from .work import BatchWork, Done
@@ -46,6 +46,19 @@ def opened_book() -> Iterator[ShardBook]:
     """A ledger for the time of a work."""
     with scratch() as folder, (folder / "shards").open("w+", encoding="ascii") as file:
         yield ShardBook(file)
+
+
+def check_manifest(place: Output) -> None:
+    """Raise `DataError` where the manifest would replace what is none, and not known to be this package's."""
+    if not place.has(MANIFEST):
+        place.check(MANIFEST)  # whether there can be one
+        return
+    try:
+        _status_of(place.read(MANIFEST), "")
+    except OtherSchema:
+        return  # the record, which is of that schema too, says what to do
+    except DataError:
+        place.check(MANIFEST)
 
 
 def finish(place: Output, record: Record, shards: ShardBook, *, replace: bool) -> int:
@@ -155,8 +168,7 @@ def batch_status(out: str | Path) -> Status:
 def _status_of(manifest: bytes, where: str) -> Status:
     try:
         said = json.loads(manifest)
-        if said["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {said['schema']!r}, and this version knows {SCHEMA!r}")
+        check_schema(said["schema"], f"{where}/{MANIFEST}")
         shards, pictures, errors = (int(said[key]) for key in ("shard_count", "pictures", "errors"))
     except (ValueError, KeyError, TypeError) as e:
         raise DataError(f"{where}/{MANIFEST} is no manifest of batch work: {e}") from None

@@ -45,8 +45,11 @@ class Output(Protocol):
     def parts(self) -> Iterator[str]:
         """The names of all results, in order."""
 
+    def check(self, name: str) -> None:
+        """Raise `DataError` where a file about the results would replace a user's."""
+
     def remove(self, name: str) -> None:
-        """Remove a result, or a file about them, if it is there."""
+        """Remove a result, or a file about them that was checked, if it is there."""
 
 
 def output_of(out: str) -> Output:
@@ -103,10 +106,12 @@ class OutputFolder:
         with suppress(FileNotFoundError), os.scandir(self._path) as entries:
             yield from sorted_names(entry.name for entry in entries if PART.fullmatch(entry.name))
 
+    def check(self, name: str) -> None:
+        """Raise `DataError` where a file would be replaced that is not ours."""
+        check_output(self._path / name)
+
     def remove(self, name: str) -> None:
         """Remove a file of ours."""
-        if not PART.fullmatch(name):
-            check_output(self._path / name)
         (self._path / name).unlink(missing_ok=True)
 
 
@@ -154,6 +159,9 @@ class OutputBucket:
             entries = tried(self._address, lambda: self._store.ls(self._path, detail=False))
             names = (str(entry).rpartition("/")[2] for entry in entries)
             yield from sorted_names(name for name in names if PART.fullmatch(name))
+
+    def check(self, name: str) -> None:
+        """Nothing: the names are this program's."""
 
     def remove(self, name: str) -> None:
         """Remove an object of ours."""

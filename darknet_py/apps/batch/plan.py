@@ -138,8 +138,8 @@ class _Stages:
 
     def __init__(self, model: Model, job: Job) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(TABLE, 0.0)
-        self._model, self._job = model, job
-        options = job.options
+        self._model, self._job = model, job.asking(model)
+        options = self._job.options
         self._threshold, self._selection = select(
             model.contract.names, model.contract.classes, conf=options.conf,
             default=model.contract.threshold, classes=options.classes, max_det=options.max_det,

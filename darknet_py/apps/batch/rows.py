@@ -42,9 +42,8 @@ def batch_rows(
     What `darknet-py batch` writes, for engines of your own: `path`, `width` and `height` in pixels, `boxes`
     (`class_id`, `name`, `score`, and the corners `x1, y1, x2, y2` in pixels, the surest first; None for a classifier),
     `classes` (the five best: `class_id`, `name`, `score`; None for a detector), and `error`, None for a picture that
-    could be read; else the others are None. `warning` says what is wrong with one that could be read all the same: a
-    JPEG that was cut. `options` are those of the model: `conf`, `iou`, `classes` … `workers`
-    threads read and decode ahead.
+    could be read; else the others are None. `warning` is that of its `Results`: what may be wrong all the same.
+    `options` are those of the model: `conf`, `iou`, `classes` … `workers` threads read and decode ahead.
 
     >>> from darknet_py import batch_rows, load
     >>> for row in batch_rows(load("yolov4-tiny"), [("a.jpg", open("a.jpg", "rb").read())]):  # doctest: +SKIP

@@ -20,10 +20,10 @@ from ...model.opening import load
 from ...vision.headers import pixel_limit
 from .addresses import is_address
 from .formats import row_format
-from .job import JOB, Job, Record, RowOptions, check_contract, record_of
+from .job import JOB, Job, OtherSchema, Record, RowOptions, check_contract, record_of
 from .listing import Reach, check_sources
-from .manifest import MANIFEST, finish, opened_book, read_record, told_broken
-from .output import Output, absolute
+from .manifest import MANIFEST, check_manifest, finish, opened_book, read_record, told_broken
+from .output import Output, absolute, output_of
 from .rows import check_least
 from .shards import Share
 from .way import as_asked, find_way, ways_for
@@ -119,6 +119,11 @@ def batch(
     if engine not in ENGINES:
         raise DataError(f"no engine {engine!r}: engines are {', '.join(ENGINES)}")
     check_least(1, shard_size=shard_size, processes=processes)
+    if address is not None and engine != "ray":
+        raise DataError(f"address {address} is that of a Ray cluster: engine 'ray' goes there (--engine ray)")
+    mine = Share.of(share)
+    if not replace:
+        check_manifest(output_of(str(out)))
     job = job_of(
         cfg, given, weights, backend=backend, conf=conf, iou=iou, classes=classes, max_det=max_det, agnostic=agnostic,
         max_pixels=max_pixels, column=column, format=format, batch=batch, threads=threads, workers=workers,
@@ -126,7 +131,7 @@ def batch(
     )  # fmt: skip
     check_sources(given, Reach(column, str(out)))
     job, record, is_any_batch = _checked(job, given, shard_size, say)
-    work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), Share.of(share))
+    work = BatchWork(replace_fields(job, expected=record.network), record, absolute(str(out)), mine)
     place = work.place()
     _begin(place, record, str(out), resume=resume, replace=replace)
     ways = ways_for(job, processes, threads, batch, is_any_batch)
@@ -184,6 +189,8 @@ def job_of(
     opened = {"cfg": cfg, "weights": weights, "backend": backend, **network}
     if find_backend(backend).threads != "none":
         opened["threads"] = threads or 1
+    elif threads is not None:
+        raise DataError(f"threads: the back end {backend!r} cannot be told how many")
     return Job(opened, options, format, ahead, str(Path.cwd()), batch=batch or 1)
 
 
@@ -205,25 +212,33 @@ def _checked(job: Job, sources: list[str], shard_size: int, say: Say | None) -> 
     The last is whether it takes any number of pictures at a time.
     """
     model = load(**job.network, **({"say": say} if say else {"quiet": True}))
-    job = replace_fields(job, options=job.options.of(model.contract))
+    asked = job.options
+    told = (*model.contract.diagnostics, *map("warning: {}".format, model.contract.passed_over(asked.conf, asked.iou)))
+    job = job.asking(model)
     model(iter(()), **job.options.calling())
     if say:
-        for diagnostic in model.contract.diagnostics:
-            say(diagnostic)
+        for text in told:
+            say(text)
     return job, record_of(model, job, sources, shard_size), model.contract.batch is None
 
 
 def _begin(place: Output, record: Record, out: str, *, resume: bool, replace: bool) -> None:
     """Make a place ready: a record of what is computed there, and nothing of another work."""
-    before = read_record(place, out)
+    before, is_begun = None, True
+    try:
+        before = read_record(place, out)
+        is_begun = before is not None
+    except OtherSchema:
+        if resume:
+            raise
     if before and resume and (different := "\n  ".join(record.differences(before))):
         raise DataError(
             f"{out} holds the results of another work:\n  {different}\n"
             "  hint: the same command goes on with it; --no-resume removes its results; or write to another folder"
         )
     if before != record or not resume:  # the same work may be gone on with elsewhere: relative paths begin there now
-        place.keep(JOB, record.to_bytes(), replace=replace or before is not None)
-    if before and not resume:  # last, so that nothing is lost where the record cannot be written
+        place.keep(JOB, record.to_bytes(), replace=replace or is_begun)
+    if is_begun and not resume:  # last, so that nothing is lost where the record cannot be written
         place.remove(MANIFEST)
         for name in place.parts():
             place.remove(name)

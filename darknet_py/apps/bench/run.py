@@ -15,7 +15,7 @@ import numpy as np
 from ...analysis.cost import cost
 from ...backends.backend import AUTO
 from ...backends.backend import backends as known_backends
-from ...backends.precision import F32, SIMILAR, WHOLE, Precision
+from ...backends.precision import F32, INT8, SIMILAR, WHOLE, Precision
 from ...backends.session import reader
 from ...contract.contract import Contract
 from ...darknet.network import Network, open_network
@@ -89,12 +89,16 @@ def bench(
     default back ends are those that have the precision here. Raises as `load` does for a network that cannot be opened;
     a back end that fails is in `failures`.
     """
+    if precision == AUTO.name:
+        raise DataError("bench times one precision in all back ends: name it")
+    if precision != INT8 and (data is not None or max_loss is not None):
+        raise DataError(f"data and max_loss are for precision int8: {precision} is not calibrated")
+    if precision == INT8 and data is None:
+        raise DataError("precision int8 is calibrated on pictures\n  hint: --data PICTURES")
     network = open_network(cfg, weights, size=size, dialect=dialect, random=random_weights)
     count = threads or os.cpu_count() or 1
     options: dict[str, Any] = {"cfg": str(network.cfg), "weights": str(network.weights) if network.weights else None}
     options |= {"size": size, "dialect": dialect, "random_weights": random_weights}
-    if precision == AUTO.name:
-        raise DataError("bench times one precision in all back ends: name it")
     wanted = Precision.of(precision)
     names = list(backends) or installed(wanted)
     if not names:

@@ -154,8 +154,9 @@ class _Seen:
         for fault in faults:
             self._note("outside" if "leaves" in fault.what else "label", str(fault))
         known = labels.cls < self.known
-        for c in np.unique(labels.cls[~known]):
-            self._note("class", f"{picture}: class {c}")
+        if not known.all():
+            beyond = np.unique(labels.cls[~known]).tolist()
+            self._note("class", f"{picture}: class{'es' * (len(beyond) > 1)} {', '.join(map(str, beyond))}")
         self.objects.setdefault(split, []).append(labels.cls[known])
         self.boxes.append(labels.boxes)
         rows, times = np.unique(np.column_stack([labels.cls, labels.boxes]), axis=0, return_counts=True)
@@ -189,18 +190,19 @@ class _Seen:
         """What the pictures themselves have wrong."""
         height, width = self.size
         told = {
-            "picture": ("error", "pictures cannot be read", "replace them or take them off the list"),
-            "cut": ("warning", "pictures were cut", "fetch or copy them again: boxes may lie where only grey is left"),
-            "label": ("error", "lines of labels are faulty", "each line is `class cx cy w h`, relative to the picture"),
-            "class": ("error", f"pictures have classes beyond the {self.known} of the cfg", "mend labels, or classes="),
-            "outside": ("warning", "boxes leave their picture", "cut them at its border"),
-            "twice": ("warning", "pictures give a box twice", "delete the second line"),
-            "tiny": ("warning", f"pictures have boxes under {TINY} pixels at {width}x{height}", "take a larger input"),
+            "picture": ("error", "picture{} that cannot be read", "replace them or take them off the list"),
+            "cut": ("warning", "cut picture{}", "fetch or copy them again: boxes may lie where only grey is left"),
+            "label": ("error", "faulty line{} of labels", "each line is `class cx cy w h`, relative to the picture"),
+            "class": ("error", f"picture{{}} of classes beyond the cfg's {self.known}", "mend labels, or classes="),
+            "outside": ("warning", "label{} of boxes that leave their picture", "cut them at its border"),
+            "twice": ("warning", "picture{} with a box that is given twice", "delete the second line"),
+            "tiny": ("warning", f"picture{{}} with boxes under {TINY} pixels at {width}x{height}", "enlarge the input"),
         }  # fmt: skip
         for kind, (severity, what, remedy) in told.items():
             places = tuple(self.places.get(kind, ()))
             if places:
-                yield Finding(severity, kind, f"{len(places)} {what}", remedy, places)
+                told_of = what.format("s" if len(places) > 1 else "")
+                yield Finding(severity, kind, f"{len(places):,} {told_of}", remedy, places)
         if doubt := self.assignment.doubt(self.sizes()):
             yield Finding("warning", "lost", doubt, OWN_ALL_ANCHORS, tuple(self.places["lost"]))
         both = [" = ".join(p for ps in d.values() for p in ps) for d in self.digests.values() if len(d) > 1]

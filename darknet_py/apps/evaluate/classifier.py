@@ -11,6 +11,7 @@ from ...errors import DataError
 from ...model.model import Model
 from ...model.opening import load
 from ...model.stream import Workers
+from ...vision.datasets import check_pictures
 from ...vision.results import Results
 from ...zoo.names import read_options
 
@@ -20,6 +21,7 @@ SCHEMA = "darknet-py/accuracy/1"
 def evaluate_classifier(
     network: Model | str | Path,
     data: str | Path,
+    split: str = "valid",
     *,
     batch: int = 1,
     workers: Workers = 0,
@@ -27,7 +29,7 @@ def evaluate_classifier(
     say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Accuracy:
-    """Evaluate a classifier on the `valid` list of a .data file (or a list, or a folder): top-1 and top-`k`.
+    """Evaluate a classifier on the `split` of a .data file (or a list, or a folder): top-1 and top-`k`.
 
     A picture's class is told by its path (`class_of`), and those without one are left out; the labels are the lines of
     the file that `labels=` names, else the network's names. `k` is `top=` of the .data file, or 5, as far as there are
@@ -38,7 +40,8 @@ def evaluate_classifier(
     if model.contract.decoders:
         raise DataError("this network finds boxes: use evaluate for a detector")
     written = read_options(data) if data.suffix == ".data" else {}
-    classified = open_classified(data, names=tuple(model.names.values()))
+    classified = open_classified(data, split, names=tuple(model.names.values()))
+    check_pictures(classified.pictures, data)
     top = int(written["top"]) if written.get("top", "").isdigit() else 5
 
     def results() -> Iterator[Results]:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...analysis.chart import save_chart
+from ...analysis.chart import check_chart, save_chart
+from ...analysis.evaluate.coco import has_coco
 from ...analysis.evaluate.confusion import confusion_matrix
 from ...analysis.evaluate.differences import differences
 from ...analysis.evaluate.matching import overlaps
 from ...analysis.evaluate.record import RECORDED, Detected
 from ...analysis.evaluate.score import COUNTED
 from ...errors import counted
-from ...files import write_whole
+from ...files import check_output, write_whole
 from ...vision.draw import draw_boxes, write_picture
 from ...vision.labels import Labels
 from ...vision.sources import expand, pictures
@@ -26,7 +27,10 @@ from .run import Evaluation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...vision.datasets import Dataset
+
 COLUMNS = ("class_id", "name", "objects", "tp", "fp", "fn", "precision", "recall", "f1", "ap", "best_conf", "best_f1")
+PLOTS = ("PR_curve.png", "F1_curve.png", "confusion_matrix.png")
 SHOWN_CURVES = 12  # beyond that, lines of single classes cannot be told apart: the mean only
 NAMED_CELLS = 30  # classes whose names fit beside a confusion matrix
 GREEN, RED, ORANGE = (80, 200, 80), (60, 60, 230), (0, 165, 255)  # BGR: right, wrong, missed
@@ -51,9 +55,12 @@ def format_evaluation(evaluation: Evaluation) -> str:
         f"; {d['map_present']:.4f} over those with objects",
         f"above {d['conf_thresh']:g}: TP {d['tp']}, FP {d['fp']} by falling score"
         f"; Darknet's order of visiting gives TP {d['tp_as_darknet']}, FP {d['fp_as_darknet']}",
-        _coco_line(coco) if coco else "COCO's numbers: install faster-coco-eval (the extra [eval])",
-        f"{1000 * evaluation.seconds:.1f} ms a picture (median)",
     ]
+    if coco:
+        lines.append(_coco_line(coco))
+    elif not has_coco():
+        lines.append("COCO's numbers: install faster-coco-eval (the extra [eval])")
+    lines.append(f"{1000 * evaluation.seconds:.1f} ms a picture (median)")
     if evaluation.dataset.missing:
         lines.append(
             f"{counted(evaluation.dataset.missing, 'picture')} without labels: all that is found there is false"
@@ -132,12 +139,18 @@ def write_csv(evaluation: Evaluation, path: Path, *, replace: bool = False) -> P
 
 
 def write_plots(evaluation: Evaluation, folder: Path, *, replace: bool = False) -> list[Path]:
-    """`PR_curve.png`, `F1_curve.png` and `confusion_matrix.png` in a folder. Needs matplotlib."""
-    drawn = {"PR_curve": _precision_recall, "F1_curve": _f1, "confusion_matrix": _confusion}
+    """The `PLOTS` in a folder. Needs matplotlib."""
+    drawn = (_precision_recall, _f1, _confusion)
     return [
-        save_chart(folder / f"{name}.png", partial(draw, evaluation=evaluation), replace=replace)
-        for name, draw in drawn.items()
+        save_chart(folder / name, partial(draw, evaluation=evaluation), replace=replace)
+        for name, draw in zip(PLOTS, drawn, strict=True)
     ]
+
+
+def check_plots(folder: Path, *, replace: bool = False) -> None:
+    """Raise what `write_plots` would, but for the disk's errors."""
+    for name in PLOTS:
+        check_chart(folder / name, replace=replace)
 
 
 def _present(evaluation: Evaluation) -> list[int]:
@@ -222,9 +235,24 @@ def write_worst(evaluation: Evaluation, folder: Path, count: int, *, replace: bo
         if not wrong:
             break
         picture = next(iter(pictures(expand(evaluation.dataset.examples[i].picture, videos=False))))
-        path = folder / f"{rank:03d}_{Path(picture.path).stem}.jpg"
+        path = folder / _worst_name(rank, Path(picture.path).stem)
         written.append(write_picture(path, _draw(evaluation, picture.pixels, i), replace=replace))
     return written
+
+
+def check_worst(dataset: Dataset, folder: Path, count: int, *, replace: bool = False) -> None:
+    """Raise `DataError` for a file in the folder that `write_worst` might come upon, and would not replace."""
+    stems = dict.fromkeys(example.picture.stem for example in dataset.examples)
+    check_output(folder / _worst_name(1, next(iter(stems))), replace=replace)  # whether there can be files at all
+    for path in sorted(folder.glob("[0-9][0-9][0-9]*_*.jpg")):
+        rank, _, stem = path.stem.partition("_")
+        is_rank = rank.isdecimal() and 1 <= int(rank) <= count
+        if is_rank and stem in stems and path.name == _worst_name(int(rank), stem):
+            check_output(path, replace=replace)
+
+
+def _worst_name(rank: int, stem: str) -> str:
+    return f"{rank:03d}_{stem}.jpg"
 
 
 def _draw(evaluation: Evaluation, pixels: np.ndarray, i: int) -> np.ndarray:

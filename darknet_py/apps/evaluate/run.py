@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from ...analysis.evaluate.coco import coco_numbers
+from ...analysis.evaluate.coco import check_coco, coco_numbers
 from ...analysis.evaluate.darknet import DarknetMap
 from ...analysis.evaluate.matching import Matches
 from ...analysis.evaluate.record import RECORDED, Detected, append, evaluations, recorded
-from ...analysis.evaluate.score import score
+from ...analysis.evaluate.score import check_rules, score
 from ...errors import DataError, counted
 from ...model.model import Model
 from ...model.opening import load
 from ...model.stream import Workers
-from ...vision.datasets import Dataset, open_dataset
+from ...vision.datasets import Dataset, check_pictures, open_dataset
 from ...vision.labels import Fault, Labels
 
 SCHEMA = "darknet-py/evaluation/1"
@@ -110,10 +110,12 @@ def evaluate(
     evaluation of the same files that was stopped goes on: `recipe` says what an open model was opened from, without it
     only what is opened here is resumed. `progress` is told of pictures done and all. Raises `DarknetError`.
     """
-    if points == 1 or points < 0:
-        raise DataError(f"points is 0 (the area), or at least 2 (11 as in VOC, 101 as in COCO), not {points}")
-    if not 0 < iou_thresh < 1:
-        raise DataError(f"iou_thresh is between 0 and 1, not {iou_thresh}")
+    check_rules(points, iou_thresh)
+    for name, given in (("conf", conf), ("iou", iou)):
+        if given is not None and not 0 <= given <= 1:
+            raise DataError(f"{name} is between 0 and 1, not {given}")
+    if coco:
+        check_coco()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     if not isinstance(network, Model):
         recipe = (network, options)
@@ -124,9 +126,10 @@ def evaluate(
     iou = model.contract.iou if iou is None else iou
     names = tuple(model.names.values())
     _compare_names(dataset, names)
+    check_pictures([example.picture for example in dataset.examples], dataset.path)
+    read = [example.read(names) for example in dataset.examples]  # before hours are spent: one broken file ends it
     record = _record(model, recipe, dataset, iou) if resume and recipe else None
     found = _detect(model, dataset, iou, batch, workers, record, progress, say)
-    read = [example.read(names) for example in dataset.examples]
     labels, faults = tuple(one for one, _ in read), tuple(fault for _, some in read for fault in some)
     matches, as_darknet = score(found, labels, len(names), iou_thresh=iou_thresh, points=points, conf=conf)
     evaluation = Evaluation(
@@ -207,7 +210,9 @@ def _run(
     whole: int,
 ) -> Iterator[Detected]:
     sources = (str(dataset.examples[i].picture) for i in todo)
-    results = model((s for s in sources), RECORDED, iou, batch=batch, workers=workers)
+    results = model(
+        (s for s in sources), RECORDED, iou, batch=batch, workers=workers, classes=model.contract.every_class
+    )
     if record is None:
         yield from map(Detected.of, results)
         return

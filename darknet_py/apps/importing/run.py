@@ -18,7 +18,7 @@ from ...darknet.cfg import spell
 from ...darknet.compile import Compilation, compile_cfg
 from ...darknet.dialects import ALEXEYAB
 from ...darknet.weights import Header, Weights
-from ...darknet.writing import write_network
+from ...darknet.writing import check_network_place, write_network
 from ...errors import DataError
 from ...files import scratch
 from ...ir.compare import difference
@@ -62,6 +62,7 @@ def import_network(
     `size` is the (height, width) of an input that the file leaves open. Raises `DataError` with the node that a cfg has
     no words for, and where the cfg would compute something else.
     """
+    check_network_place(Path(output), sources=[Path(source)], replace=replace)
     with scratch() as folder:
         network = read_network(source, size)
         return _imported(network, write_trees(network, folder, Path(output).stem), Path(output), replace=replace)

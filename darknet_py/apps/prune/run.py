@@ -18,7 +18,7 @@ from ...darknet.cfg.edit import edit
 from ...darknet.compile import Compilation, compile_cfg
 from ...darknet.network import open_network
 from ...darknet.weights import Header, Weights
-from ...darknet.writing import names_of, write_network
+from ...darknet.writing import check_network_place, names_of, write_network
 from ...errors import DataError, Say
 from ...ir import Graph
 from .plan import Arrays, Sets, choose_sets, find_sets
@@ -99,8 +99,11 @@ def prune(
         raise DataError(f"share={share:g} is no part of the channels: it is more than 0 and less than 1")
     if minimum < 1:
         raise DataError(f"minimum={minimum}: a layer keeps one channel at least")
+    path = Path(output)
     network = open_network(cfg, weights, dialect=dialect, say=say)
-    graph = network.graph
+    graph, known = network.graph, names_of(network, names)
+    sources = [p for p in (network.cfg, network.weights) if p is not None]
+    check_network_place(path, sources=sources, replace=replace)
     _check_layers(graph, alone, network.cfg)
     arrays = {(p.layer, p.role): graph.data[p.value] for p in graph.params}
     sets = find_sets(graph, arrays, alone)
@@ -114,11 +117,7 @@ def prune(
             f"{network.cfg}: {how} and minimum={minimum} take no channel out\n  hint: take more, or fewer left"
         )
     text, compilation, loaded = without(network.compilation, arrays, sets, gone)
-    path = Path(output)
-    sources = [p for p in (network.cfg, network.weights) if p is not None]
-    write_network(
-        path, text, compilation.graph, loaded, names=names_of(network, names), sources=sources, replace=replace
-    )
+    write_network(path, text, compilation.graph, loaded, names=known, sources=sources, replace=replace)
     costs = [cost(g) for g in (graph, compilation.graph)]
     return Pruning(
         path, path.with_suffix(".weights"), _rows(graph, sets, gone),

@@ -26,7 +26,7 @@ from .describe import metadata, model_config
 from .guard import Told
 from .limits import Budget, Limits, Refusal
 from .metrics import Metrics
-from .openapi import openapi
+from .openapi import WARNING, openapi
 from .protocol import HEAD_LENGTH, InferRequest, NamedTensor, parse_json, parse_request, write_response
 from .question import FORMATS, question_of
 from .repository import Repository
@@ -109,7 +109,8 @@ class Application:
                 data = await served.in_thread(form_file, data, content_type)
             found = await _unless_gone(request.receive, served.detect([data], question, told.times))
             if kind == "image":
-                return _bytes(await served.in_thread(served.drawn, data, found[0]), "image/jpeg")
+                drawn = await served.in_thread(served.drawn, data, found[0])
+                return _bytes(drawn, "image/jpeg", _warning(found[0]))
         return _json({**_plain(found[0]), "model": served.name, "seconds": vars(told.times)})
 
     def _only(self) -> str:
@@ -127,15 +128,16 @@ class Application:
             body = await read_body(request.receive, request.headers, self.limits, portion)
             told.received, told.times = len(body), Times()
             asked = await served.in_thread(parse_request, body, request.headers.get(HEAD_LENGTH))
-            outputs = await _unless_gone(request.receive, self._outputs(served, asked, told))
-        answer, head = await served.in_thread(write_response, served.name, served.version, asked, outputs)
+            outputs, warning = await _unless_gone(request.receive, self._outputs(served, asked, told))
+        answer, head = await served.in_thread(write_response, served.name, served.version, asked, outputs, warning)
         headers = {} if head is None else {HEAD_LENGTH: str(head)}
         if len(answer) > SMALL:
             answer, packing = await served.in_thread(pack, answer, request.headers.get("accept-encoding", ""))
             headers |= {"content-encoding": packing, "vary": "accept-encoding"} if packing else {}
         return _bytes(answer, JSON if head is None else "application/octet-stream", headers)
 
-    async def _outputs(self, served: Served, asked: InferRequest, told: Told) -> list[NamedTensor]:
+    async def _outputs(self, served: Served, asked: InferRequest, told: Told) -> tuple[list[NamedTensor], str]:
+        """The tensors of an answer, and what may be wrong with them."""
         names = [t.name for t in asked.inputs]
         own = served.contract.input
         if names not in ([own], [PICTURES]):
@@ -147,14 +149,15 @@ class Application:
         assert told.times is not None, "set where the body was read"
         if tensor.name == PICTURES:
             question = question_of(served.contract, asked.parameters)
-            return picture_tensors(await served.detect(pictures_of(tensor), question, told.times))
+            found = await served.detect(pictures_of(tensor), question, told.times)
+            return picture_tensors(found), "; ".join(f"{i}: {r.warning}" for i, r in enumerate(found) if r.warning)
         if tensor.datatype != "FP32":
             raise DataError(
                 f"{own} is FP32, not {tensor.datatype}: encoded pictures and pixels are the input {PICTURES}"
             )
         if asked.parameters:
             raise DataError(f"with {own} there are no parameters: {shorten(', '.join(asked.parameters), 80)}")
-        return await served.infer(tensor.array, told.times)
+        return await served.infer(tensor.array, told.times), ""
 
     async def _server(self, _: Request) -> Response:
         return _json({"name": PROJECT, "version": VERSION, "extensions": list(EXTENSIONS)})
@@ -266,6 +269,11 @@ async def _gone(receive: Receive) -> None:
 def _plain(found: Results) -> dict[str, Any]:
     """What `Results.to_dict` says, without the name of a file: there is none."""
     return {key: value for key, value in found.to_dict().items() if key != "filename"}
+
+
+def _warning(found: Results) -> dict[str, str]:
+    """What may be wrong with results, for an answer that is no JSON."""
+    return {WARNING: ascii(found.warning)[1:-1]} if found.warning else {}
 
 
 def _json(data: Any) -> Response:

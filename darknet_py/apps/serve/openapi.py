@@ -10,6 +10,7 @@ from .question import FORMATS, LEAST_CONF, MAX_DET, MOST_DET
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 PROBABILITY = {"type": "number", "minimum": LEAST_CONF, "maximum": 1}
+WARNING = "X-Warning"  # the header of an answer that is no JSON
 WRONG = {
     400: "a parameter or a picture that is none", 401: "no token, where one is wanted", 404: "no such model",
     408: "a body that came too slowly", 413: "a body or a picture that is too large",
@@ -22,12 +23,15 @@ def openapi(limits: Limits) -> dict[str, Any]:
     picture = {"type": "string", "format": "binary"}
     form = {"type": "object", "properties": {"image": picture}, "required": ["image"]}
     parameters = [
-        _parameter("conf", PROBABILITY, "the lowest probability that counts"),
+        _parameter(
+            "conf", {"anyOf": [PROBABILITY, TEXT]}, "the lowest probability that counts, or of each: person=0.5,car=0.3"
+        ),
         _parameter("iou", {"type": "number", "minimum": 0, "maximum": 1}, "the overlap that suppresses"),
         _parameter("classes", TEXT, "names or numbers with commas between: person,car"),
         _parameter(
             "max_det", {"type": "integer", "minimum": 1, "maximum": MOST_DET, "default": MAX_DET}, "the most objects"
         ),
+        _parameter("agnostic", {"type": "boolean", "default": False}, "a box suppresses those of other classes too"),
         _parameter(
             "format", {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]}, "boxes, or a drawn JPEG"
         ),
@@ -37,6 +41,7 @@ def openapi(limits: Limits) -> dict[str, Any]:
     answers: dict[str, Any] = {
         "200": {
             "description": "what is in the picture",
+            "headers": {WARNING: {"schema": TEXT, "description": "of a JPEG: what may be wrong with what is drawn"}},
             "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/Found"}},
                 "image/jpeg": {"schema": picture},

@@ -273,10 +273,11 @@ def _outputs(data: Any, binary: bool) -> tuple[AskedOutput, ...] | None:
 
 
 def write_response(
-    model: str, version: str, request: InferRequest, outputs: Sequence[NamedTensor]
+    model: str, version: str, request: InferRequest, outputs: Sequence[NamedTensor], warning: str = ""
 ) -> tuple[bytes, int | None]:
     """The body of an answer with the outputs that the request names, and how long its JSON is if tensors follow it.
 
+    A `warning` is among the parameters of the answer.
     Raises `DataError` for an output that there is not, and for NaN or infinity where JSON is to say it.
     """
     known = {t.name: t for t in outputs}
@@ -296,6 +297,8 @@ def write_response(
             entry["data"] = _to_json(tensor)
         entries.append(entry)
     head: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": entries}
+    if warning:
+        head["parameters"] = {"warning": warning}
     if request.id:
         head["id"] = request.id
     text = json.dumps(head, separators=(",", ":")).encode()

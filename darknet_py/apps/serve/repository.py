@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import DarknetError, DataError, did_you_mean, shorten
+from ...errors import DarknetError, DataError, shorten
 from ...model.formats.triton import FILE, NAME
+from ...spelling import did_you_mean
 from .limits import Refusal
 from .served import Served
 

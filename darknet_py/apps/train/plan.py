@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from ... import version
+from ...analysis.evaluate.score import check_rules
 from ...darknet.compile import Compilation, compile_cfg, examined_for_training, read_cfg_file
 from ...darknet.layers.layer import Layer
 from ...darknet.layers.net import Net
 from ...darknet.network import tell_warnings
 from ...darknet.reading import Reading
-from ...errors import DataError, Say, counted, told_once
+from ...errors import CfgError, DataError, Say, counted, told_once
 from ...files import is_file
 from ...zoo.find import find_network
 from ...zoo.names import NAMES_KEYS, find_names, read_options
 from . import schedule
 from .data.options import last_head
+from .data.sizes import Sizes
 from .data.source import PictureSource
 
 SCHEMA = "darknet-py/training-run/1"
@@ -89,6 +91,7 @@ class Settings:
             raise DataError(f"clip_norm={self.clip_norm} is a norm: more than 0")
         if self.sizes and (self.sizes[0][0] != 0 or sorted(self.sizes) != [*self.sizes]):
             raise DataError(f"sizes={self.sizes}: pairs of iteration and side, the first iteration 0, each later")
+        check_rules(self.points, self.iou_thresh)
         if self.ema is not None and not 0 < self.ema < 1:
             raise DataError(f"ema={self.ema} is the share that a mean keeps: more than 0 and less than 1")
 
@@ -263,6 +266,8 @@ def _refuse_untrainable(plan: Plan) -> None:
         )
     if net.max_batches < 1:
         raise DataError(f"{plan.cfg}: no max_batches\n  hint: say how many iterations with --max-batches 6000")
+    if not net.max_chart_loss > 0:
+        raise DataError(f"{plan.cfg}: max_chart_loss={net.max_chart_loss:g} is the top of the chart: more than 0")
     if plan.settings.schedule == "darknet":
         _refuse_policy(plan)
     if graph.states:
@@ -276,6 +281,25 @@ def _refuse_untrainable(plan: Plan) -> None:
             raise DataError(f"{plan.cfg}: {key}={getattr(net, key)} is not trained here\n  hint: take the line out")
     if plan.settings.freeze > len(graph.layers):
         raise DataError(f"freeze={plan.settings.freeze}: the network has {counted(len(graph.layers), 'layer')}")
+    _refuse_sizes(plan)
+
+
+def _refuse_sizes(plan: Plan) -> None:
+    """Raise `DataError` for a size that the network cannot have: its turn may come after days."""
+    sizes = Sizes.of(plan.net, plan.head, seed=0, batch=plan.mini_batch, grows=plan.settings.sizes)
+    if sizes.random and not sizes.step >= 1:
+        raise DataError(f"{plan.cfg}: resize_step={sizes.step:g} is no number of pixels: 32 is usual")
+    for height, width in sizes.all():
+        if (height, width) == (plan.net.height, plan.net.width):
+            continue
+        try:
+            plan.at((height, width))
+        except CfgError as e:
+            said = f"sizes={plan.settings.sizes}" if sizes.grows else f"random={sizes.random:g}"
+            raise DataError(
+                f"{plan.cfg}: with {said}, pictures of {width}x{height} would come\n{e}\n"
+                "  hint: set resize_step= in [net] to the stride of the deepest layer, or leave other sizes out"
+            ) from None
 
 
 def _refuse_policy(plan: Plan) -> None:

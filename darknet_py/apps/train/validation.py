@@ -81,4 +81,6 @@ class Validation:
                 self.told.add(str(error))
                 self.say(f"not measured: {error}")
 
-        return model((path for path in paths), COUNTED, IOU, workers=self.workers, skip=skip)
+        return model(
+            (path for path in paths), COUNTED, IOU, workers=self.workers, skip=skip, classes=model.contract.every_class
+        )

@@ -8,6 +8,7 @@ from ..trust import DECODER, believe
 from .anchors import Gaussian, Yolo
 from .decoder import Decoder
 from .detection import Detection
+from .heads import decode_heads
 from .region import Region
 
 DECODERS: dict[str, type[Decoder]] = {d.kind: d for d in (Yolo, Gaussian, Region, Detection)}
@@ -27,4 +28,4 @@ def decoder_of(data: dict[str, Any]) -> Decoder:
     return made
 
 
-__all__ = ["DECODERS", "Decoder", "Detection", "Gaussian", "Region", "Yolo", "decoder_of"]
+__all__ = ["DECODERS", "Decoder", "Detection", "Gaussian", "Region", "Yolo", "decode_heads", "decoder_of"]

@@ -33,6 +33,11 @@ class Decoder:
     classes: int
 
     @property
+    def alike(self) -> tuple[object, ...] | None:
+        """What heads share that are decoded together; None for those that are decoded by themselves."""
+        return None
+
+    @property
     def suppression(self) -> tuple[str, float]:
         """The kind of non-maximum suppression that the head asks for, and its beta (see `nms`)."""
         return "default", 0.6

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from ...errors import Code, Diagnostics, did_you_mean
+from ...errors import Code, Diagnostics
+from ...spelling import did_you_mean
 from .characters import as_ascii, foreign_character
 from .meanings import option_hint
 from .model import Option, Section

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import Code, Diagnostic, WeightsError, counted
+from ...files import check_output
 from ...ir import Graph, Param
 from ...zoo.find import find_cfg
 from ..compile import Compilation, compile_file
@@ -105,6 +106,7 @@ def import_weights(
     """
     if os.path.realpath(checkpoint) == os.path.realpath(output):
         raise WeightsError(f"{output} is the checkpoint itself", Code.WEIGHTS_MISSING, "write to another file")
+    check_output(output, replace=replace)
     read = read_checkpoint(checkpoint)
     family = _family_of(read)
     units, counters = _units(read, family)

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BackendError, DataError, Say, did_you_mean, to_nobody
+from ...errors import BackendError, DataError, Say, to_nobody
 from ...files import check_file, check_output, kind_of, permitting
+from ...spelling import did_you_mean
 from ..options import SHARED, ExportOptions
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Format:
     """A format: its name, the suffix of its files, a title, and the function that writes one.
 
-    Without a suffix it is a folder, which nobody gets unasked; `default` is where it goes if nobody says.
+    Without a suffix it is a folder, which nobody gets unasked; `default` is where it goes if nobody says. A `package`
+    is a folder with one.
 
     `writer(network, path, options, **own)` writes an open network and returns sentences about what it wrote. `options`
     are the names of those that it has: fields of `ExportOptions`, and the keywords that are this format's own. Where a
@@ -54,6 +56,7 @@ class Format:
     beside: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     any_suffix: bool = False
+    package: bool = False
     agreement: Callable[[Network, Path], str] | None = None
     written_by: str = ""
 
@@ -105,11 +108,15 @@ class Format:
         `replace` says that it may go; `BackendError` where what writes such files is not there.
         """
         read = [p for p in (network.cfg, network.weights) if p is not None]
-        check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
+        places = [path, *map(path.with_suffix, self.beside)]
+        if (self.package or not self.suffix) and kind_of(path) == "a folder":
+            places.remove(path)  # the files in it are the writer's to look at
+        else:
+            check_output(path, replace=True, sources=read)  # that it was read is said before its suffix
         self._check_suffix(path)
         self._check_neighbours(path)
         self._check_installed()
-        for place in (path, *map(path.with_suffix, self.beside)):
+        for place in places:
             check_output(place, replace=replace)
 
     def _check_installed(self) -> None:

@@ -40,6 +40,7 @@ def _write(network: Network, path: Path, options: ExportOptions) -> tuple[str, .
     if boxes == "nms" and remembers:
         raise DataError("boxes='nms': after Core ML's suppression a network has no outputs for what it remembers")
     ending = "decoded" if boxes == "nms" else "raw"
+    check_output(path / "Manifest.json")
     program = finished(network, passes_for("coreml"), replace(options, boxes=ending, batch=1))
     contract, graph = program.contract, program.graph
     if boxes == "nms":
@@ -76,4 +77,4 @@ def _put(path: Path, write: Callable[[Path], None]) -> None:
 
 
 HOME = "Core ML runs on Apple's systems: python tools/coreml.py there"
-FORMAT = Format("coreml", SUFFIX, "Core ML", _write, (*SAID, "boxes", "half"), home=HOME)
+FORMAT = Format("coreml", SUFFIX, "Core ML", _write, (*SAID, "boxes", "half"), home=HOME, package=True)

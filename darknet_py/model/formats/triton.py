@@ -47,7 +47,8 @@ def _write(
         raise DataError("a recurrent network wants its states back, which Triton's sequence batcher is not set up for")
     file, config = path / name / str(version) / FILE, path / name / CONFIG
     options = replace(options, boxes=boxes)
-    check_output(file, replace=options.replace, sources=sources_of(network, options))
+    for place in (file, config):
+        check_output(place, replace=options.replace, sources=sources_of(network, options))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are among the sentences
         exported = exported_of(network, options)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ... import page
 from ...errors import DataError
-from ...files import read_whole, write_whole
+from ...files import check_output, read_whole, write_whole
 from ..options import SAID, ExportOptions
 from . import Format
 from .onnx import FORMAT as ONNX
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PACKAGE = "onnxruntime-web"
 # The script, its loader and what they run: of one release, in one folder.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+PAGE = ("index.html", "page.js")
 MODEL, CONTRACT = "model.onnx", "contract.json"
 MAX_RUNTIME = 1 << 27  # bytes of one file of it
 CHANNELS = (1, 3)  # of what a canvas gives
@@ -42,11 +43,13 @@ def _write(
     contract = network.program(options.names, options.letterbox).contract
     _check(contract)
     files = runtime_files(runtime)
+    for name in (*page.LOOK, *page.NETWORK, *PAGE, CONTRACT, *(file.name for file in files)):
+        check_output(path / name)
     boxes = "decoded" if contract.decoders else "raw"
     first, *told = ONNX.writer(network, _inside(path, MODEL), replace(options, boxes=boxes))
     contract = written_contract(path / MODEL)
     parts = {name: page.part(name) for name in (*page.LOOK, *page.NETWORK)}
-    parts |= {name: page.complete(page.part(f"web/{name}")) for name in ("index.html", "page.js")}
+    parts |= {name: page.complete(page.part(f"web/{name}")) for name in PAGE}
     parts[CONTRACT] = json.dumps(contract.to_dict(), ensure_ascii=False, indent=1).encode()
     for name, data in {
         **parts,

@@ -400,6 +400,33 @@ def test_what_a_run_did_not_measure_stays() -> None:
     assert kept.merged(found, found) == found
 
 
+def test_a_network_without_a_size_is_not_missing_once_it_was_measured() -> None:
+    lost = {**RESULT, "networks": [], "missing": {"enet-coco": "no cfg", "yolov4 (512)": "no cfg"}}
+    found = kept.merged({**RESULT, "networks": [network("enet-coco (416)", ours=(1.0, 1.0, 1.0))]}, lost)
+    assert found["missing"] == {"yolov4 (512)": "no cfg"}
+
+
+def test_an_export_that_failed_has_no_bar() -> None:
+    failed = {**RESULT, "exports": [{"title": "yolov4 (416)", "why": "no environment"}]}
+    found = {bar["title"]: bar["met"] for bar in bars(failed)}
+    assert found["memory of that export / size of the weights"] is None
+    assert "## Export" not in markdown({**failed, "bars": bars(failed)})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": {}}', '{"machine": 1, "networks": [{}]}', "\udcff"])
+def test_damaged_results_are_told_before_hours_of_measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    kept.write(RESULT, tmp_path / "results", tmp_path / "RESULTS.md")
+    kept.check(tmp_path / "results", tmp_path / "RESULTS.md")
+    (tmp_path / "results" / "other-2.json").write_bytes(text.encode(errors="surrogateescape"))
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    monkeypatch.setattr(command.Run, "measured", lambda *_: pytest.fail("measured"))
+    done = CliRunner().invoke(command.main, ["--write", "--part", "ceilings"])
+    assert done.exit_code == 1
+    assert "other-2.json is not what this program writes" in done.output
+
+
 def test_the_files_of_a_machine_are_written_after_each_part(tmp_path: Path) -> None:
     first, second = RESULT["networks"]  # type: ignore[misc]
     for networks in ([first], [second]):
@@ -414,6 +441,13 @@ def test_what_some_contestants_did_is_not_written_over_what_all_did() -> None:
     done = CliRunner().invoke(command.main, ["--write", "--side", "OpenVINO"])
     assert done.exit_code == 2
     assert "leave out --side, --size, --quick" in done.output
+
+
+def test_a_network_that_is_none_is_refused_before_an_environment_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "make", lambda _: pytest.fail("an environment is made"))
+    done = CliRunner().invoke(command.main, ["nonesuch"])
+    assert done.exit_code == 2
+    assert "no cfg of the name nonesuch; the benchmark's own are yolov4-tiny, " in done.output
 
 
 def test_a_part_alone_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:

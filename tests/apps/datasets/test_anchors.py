@@ -113,7 +113,7 @@ def test_a_cfg_without_anchors_is_an_error(tmp_path: Path) -> None:
         anchors(labelled(tmp_path, [(1, 1)]), cfg)
 
 
-def test_the_command_writes_a_cfg_beside(tmp_path: Path) -> None:
+def test_the_command_writes_a_cfg_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = tmp_path / "net.cfg"
     cfg.write_text(CFG)
     data = labelled(tmp_path, [(10, 12), (30, 28), (50, 60)])
@@ -122,3 +122,8 @@ def test_the_command_writes_a_cfg_beside(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["schema"] == "darknet-py/anchors/1"
     assert not compile_file(output).errors
+    output.write_text("mine")
+    monkeypatch.setattr("darknet_py.apps.datasets.anchors.anchors", lambda *_, **__: pytest.fail("fitted"))
+    again = CliRunner().invoke(main, ["anchors", str(data), str(cfg), "--write", str(output)])
+    assert again.exit_code == 1
+    assert "new.cfg exists, and is not known to be written by darknet-py" in again.stderr

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import invoke
 
 from darknet_py.apps.datasets.check import check_data, plot_sizes
 from darknet_py.cli import main
@@ -108,6 +109,12 @@ def test_a_picture_that_was_cut_is_a_warning(data: Path) -> None:
     assert place.startswith(f"{data.with_name('a.jpg')}: the JPEG was cut")
 
 
+def test_a_picture_with_several_classes_too_many_is_one_picture(data: Path) -> None:
+    data.with_name("my.names").write_text("".join(f"{i}\n" for i in range(12)))
+    data.with_name("a.txt").write_text("7 0.5 0.5 0.2 0.2\n9 0.5 0.5 0.2 0.2\n9 0.4 0.4 0.2 0.2\n")
+    assert kinds(data)["class"] == (f"{data.with_name('a.png')}: classes 7, 9",)
+
+
 def test_missing_labels_are_a_warning(data: Path) -> None:
     data.with_name("b.txt").unlink()
     assert kinds(data)["missing"] == (str(data.with_name("b.png")),)
@@ -147,3 +154,13 @@ def test_sizes_are_drawn_against_anchors(data: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
     path = plot_sizes(check_data(data, data.with_name("net.cfg")), data.with_name("sizes.png"))
     assert cv2.imread(str(path)).std() > 10
+
+
+def test_where_a_chart_cannot_be_written_nothing_is_checked(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.setattr("darknet_py.apps.datasets.check.check_data", lambda *_, **__: pytest.fail("checked"))
+    data.with_name("mine.png").write_text("mine")
+    for name, said in (("mine.png", "mine.png exists"), ("sizes.pdf", "hint: a name that ends in .png")):
+        done = invoke("check", data, data.with_name("net.cfg"), "--plot", data.with_name(name))
+        assert done.exit_code == 1
+        assert said in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from commands import invoke
-from networks import write_detector, write_photos
+from networks import write_classifier, write_detector, write_photos
 
 from darknet_py import load
+from darknet_py.analysis import chart
+from darknet_py.analysis.evaluate import coco
 from darknet_py.analysis.evaluate.record import Detected
 from darknet_py.apps.evaluate import report, run
 from darknet_py.apps.evaluate.classifier import evaluate_classifier
@@ -151,6 +154,15 @@ def test_the_thresholds_of_a_file_count_unless_others_are_given(
     assert suppressed == [0.45, 0.3, 0.3, 0.5, 0.3]
 
 
+def test_classes_that_are_not_shown_are_measured(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    photos.joinpath("0.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    photos.joinpath("1.txt").write_text("1 0.125 0.375 0.5 0.5\n")
+    cfg = write_detector(tmp_path)
+    cfg.with_suffix(".names").write_text("dont_show red\nblue\n")
+    assert evaluate(cfg, photos, coco=False).darknet.ap.tolist() == [1, 1]
+
+
 def test_labels_of_another_network_are_refused(shared: Path) -> None:
     data = small_set(shared, 1)
     named = run.Dataset(data.path, data.examples, ("cat", "dog"))
@@ -158,7 +170,7 @@ def test_labels_of_another_network_are_refused(shared: Path) -> None:
         evaluate(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg", named)
 
 
-@pytest.mark.parametrize("rules", [{"points": 1}, {"iou_thresh": 0.0}])
+@pytest.mark.parametrize("rules", [{"points": 1}, {"iou_thresh": 0.0}, {"conf": 25}, {"iou": -1}])
 def test_rules_that_mean_nothing_are_refused(rules: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(DataError):
         evaluate(tmp_path / "net.cfg", tmp_path, **rules)
@@ -185,9 +197,176 @@ def test_a_classifier_is_as_right_as_darknet_says(shared: Path, tmp_path: Path) 
 def test_the_command_prints_json_and_what_another_network_would_give(shared: Path) -> None:
     cfg = str(shared / "weights/yolo-fastest-1.1/yolo-fastest-1.1.cfg")
     folder = str(shared / "images/coco64")
-    result = CliRunner().invoke(main, ["eval", folder, cfg, "--json", "--no-coco", "--against", cfg, "--workers", "2"])
+    options = ("--json", "--no-coco", "--against", cfg, "--workers", "2", "--explain")
+    result = CliRunner().invoke(main, ["eval", folder, cfg, *options])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["schema"] == "darknet-py/evaluation/1"
     assert data["darknet"]["map"] == data["against"]["darknet"]["map"]
+    assert data["explanation"].startswith("Why COCO's AP50 differs")
     assert "(+0.0000)" in result.stderr
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    photos = write_photos(tmp_path / "photos", 2)
+    for picture in photos.glob("*.png"):
+        picture.with_suffix(".txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    return photos
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--csv", "mine.csv"], "mine.csv exists, and is not known to be written by darknet-py"),
+        (["--plots", "charts"], "F1_curve.png exists, and is not known to be written by darknet-py"),
+        (["--worst", "2"], "001_0.jpg exists, and is not known to be written by darknet-py"),
+        (["--csv", "mine.csv/own.csv"], "mine.csv is a file, not a folder"),
+        (["--images", "charts"], "is no COCO file, whose pictures could be in another folder (charts)"),
+        (["--against", "gone.cfg"], "gone.cfg"),
+        (["--against", "other/net.cfg"], "net.cfg is a classifier, and the network"),
+    ],
+)
+def test_what_would_fail_at_the_end_fails_before_anything_is_computed(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.chdir(tmp_path)
+    cfg = write_detector(tmp_path)
+    for name in ("charts", "other", "worst"):
+        Path(name).mkdir()
+    write_classifier(tmp_path / "other").rename("other/net.cfg")
+    for name in ("mine.csv", "charts/F1_curve.png", "worst/001_0.jpg"):
+        Path(name).write_text("mine")
+    monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
+    done = invoke("eval", labelled, cfg, "--no-coco", *options)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_files_of_others_among_the_worst_pictures_stay_where_none_of_them_is_replaced(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = [Path("worst", name) for name in ("001.jpg", "0001_0.jpg", "003_0.jpg", "001_other.jpg")]
+    Path("worst").mkdir()
+    for path in theirs:
+        path.write_text("mine")
+    done = invoke("eval", labelled, write_detector(tmp_path), "--no-coco", "--worst", "2")
+    assert done.exit_code == 0, done.stderr
+    assert [path.read_text() for path in theirs] == ["mine"] * len(theirs)
+    assert Path("worst/001_0.jpg").is_file()
+
+
+def test_charts_without_matplotlib_are_refused_at_once(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "find_spec", lambda _: None)
+    monkeypatch.setattr(run, "_detect", lambda *_: pytest.fail("computed"))
+    done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
+    assert done.exit_code == 1
+    assert "charts need matplotlib" in done.stderr
+
+
+def test_a_package_is_advised_only_where_it_is_missing(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluate(write_detector(tmp_path), labelled, coco=False)
+    for is_there in (True, False):
+        monkeypatch.setattr(report, "has_coco", lambda is_there=is_there: is_there)
+        assert ("install faster-coco-eval" in report.format_evaluation(found)) != is_there
+
+
+def test_a_matplotlib_that_cannot_be_imported_is_an_error_and_no_traceback(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra [eval]")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = invoke("eval", labelled, write_detector(labelled.parent), "--no-coco", "--plots", labelled / "charts")
+    assert done.exit_code == 1
+    assert "matplotlib is installed, and cannot be imported: " in done.stderr
+
+
+def test_what_is_for_detectors_is_refused_for_a_classifier(labelled: Path, tmp_path: Path) -> None:
+    done = invoke("eval", labelled, write_classifier(tmp_path), "--csv", tmp_path / "a.csv", "--explain")
+    assert done.exit_code == 2
+    assert "is a classifier, without boxes: leave out --csv, --explain" in done.stderr
+    done = invoke("eval", labelled, tmp_path / "colour.cfg", "--conf", 0, "--points", 11, "--no-coco", "--iou", 0.45)
+    assert "leave out --conf, --iou, --points" in done.stderr
+    for option in (("--iou-thresh", "0.5"), ("--conf", "0"), ("--images", "x")):
+        done = invoke("eval", labelled, tmp_path / "colour.cfg", *option)
+        assert done.exit_code == 2
+        assert f"leave out {option[0]}" in done.stderr
+
+
+def test_either_list_of_a_classifier_is_measured(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    (photos / "0.png").rename(photos / "red.png")
+    (photos / "1.png").rename(photos / "green.png")  # and is blue
+    for name in ("red", "green"):
+        (tmp_path / f"{name}.txt").write_text(f"photos/{name}.png\n")
+    data = tmp_path / "colour.data"
+    data.write_text("train=red.txt\nvalid=green.txt\nlabels=colour.names\n")
+    cfg = write_classifier(tmp_path)
+    assert "top-1 0.0000" in invoke("eval", data, cfg).stdout
+    assert "top-1 1.0000" in invoke("eval", data, cfg, "--split", "train").stdout
+
+
+def test_both_networks_see_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    (photos / "0.txt").write_text("0 0.125 0.125 0.5 0.5\n")
+    fitted: list[str] = []
+    real = run._detect
+
+    def detected(model: Model, *others: Any) -> list[Detected]:
+        fitted.append(model.contract.resize)
+        return real(model, *others)
+
+    monkeypatch.setattr(run, "_detect", detected)
+    cfg = write_detector(tmp_path)
+    invoke("eval", photos, cfg, "--against", cfg, "--letterbox", "--no-coco")
+    assert fitted == ["letterbox"] * 2
+
+
+def test_a_split_is_a_classifiers_too(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "red", 4)
+    cfg = write_classifier(tmp_path)
+    for split, listed in (("train", "0 1 2"), ("valid", "3")):
+        (tmp_path / f"{split}.txt").write_text("".join(f"{photos / i}.png\n" for i in listed.split()))
+    data = tmp_path / "my.data"
+    data.write_text("train=train.txt\nvalid=valid.txt\n")
+    for split, count in (("train", "3 pictures"), ("valid", "1 picture")):
+        assert invoke("eval", data, cfg, "--split", split).stdout.startswith(f"{count}: ")
+
+
+@pytest.mark.parametrize("network", ["detector", "classifier"])
+def test_a_list_with_a_picture_that_is_not_there_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    photos = write_photos(tmp_path / "red", 2)
+    (photos / "0.txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    (tmp_path / "list.txt").write_text(f"{photos / '0.png'}\n{photos / 'gone.png'}\n")
+    cfg = write_detector(tmp_path) if network == "detector" else write_classifier(tmp_path)
+    done = invoke("eval", tmp_path / "list.txt", cfg, "--no-coco")
+    assert done.exit_code == 1
+    assert "list.txt: a picture of it is not there: " in done.stderr
+
+
+def test_labels_that_cannot_be_read_are_told_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    photos = write_photos(tmp_path / "JPEGImages", 2)
+    (tmp_path / "Annotations").mkdir()
+    for i in range(2):
+        (tmp_path / "Annotations" / f"{i}.xml").write_text("<annotation>")
+    with pytest.raises(DataError, match=r"0\.xml: not the XML of PASCAL VOC"):
+        evaluate(write_detector(tmp_path), photos, coco=False)
+
+
+def test_cocos_numbers_without_their_package_are_refused_at_once(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "__call__", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(coco, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match="need the package faster-coco-eval"):
+        evaluate(write_detector(tmp_path), labelled, coco=True)

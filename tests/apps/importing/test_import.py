@@ -510,3 +510,11 @@ def test_what_is_no_onnx_file_is_an_error(tmp_path: Path) -> None:
             import_network(tmp_path / "net.onnx", tmp_path / "net.cfg")
     with pytest.raises(DataError, match=r"nothing\.onnx"):
         import_network(tmp_path / "nothing.onnx", tmp_path / "net.cfg")
+
+
+def test_where_it_cannot_be_written_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.apps.importing.run.read_network", lambda *_: pytest.fail("read"))
+    (tmp_path / "mine.weights").write_text("mine")
+    for name, told in (("mine.cfg", "mine.weights exists"), ("again.txt", "ends in .cfg")):
+        with pytest.raises(DataError, match=told):
+            import_network(tmp_path / "model.onnx", tmp_path / name)

@@ -139,3 +139,12 @@ def test_files_that_are_read_are_not_written(tmp_path: Path) -> None:
     cfg = write(tmp_path)
     with pytest.raises(DataError, match="was read in this run"):
         prune(cfg, cfg, share=0.4, minimum=2, replace=True)
+
+
+def test_where_it_cannot_be_written_no_channel_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.apps.prune.run.find_sets", lambda *_: pytest.fail("computed"))
+    cfg = write(tmp_path)
+    (tmp_path / "mine.weights").write_text("mine")
+    for name, told in (("mine.cfg", "mine.weights exists"), ("smaller.txt", "ends in .cfg")):
+        with pytest.raises(DataError, match=told):
+            prune(cfg, tmp_path / name, share=0.4)

@@ -502,3 +502,10 @@ def test_the_normalization_of_pictures_is_right_along_the_borders(backend: str, 
     wanted = load(tmp_path / "a.cfg", backend="numpy", random_weights=0).forward(x)[0]
     found = load(tmp_path / "a.cfg", backend=backend, random_weights=0, cache=False).forward(x)[0]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_where_it_cannot_be_written_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.darknet.foreign.importing.read_checkpoint", lambda *_: pytest.fail("read"))
+    (tmp_path / "my.weights").write_text("mine")
+    with pytest.raises(DataError, match=r"my\.weights exists"):
+        import_weights(tmp_path / "model.pth", tmp_path / "my.weights")

@@ -25,13 +25,14 @@ from ..environments import DARKNET_PY, OPENVINO, ROOT
 from . import kept, measure
 from .bars import bars
 from .machines import TELLING
-from .networks import EIGHT, NETWORKS, Entry
+from .networks import EIGHT, NETWORKS, Entry, find_cfg
 from .prepare import made_up_photo
 from .report import markdown
 from .throughput import PICTURES
 
 HERE = Path(__file__).parent
 SHARED = ROOT.parent / "shared"
+CFGS, WEIGHTS = (SHARED / "cfgs",), (SHARED / "weights", ROOT / "weights")
 BUDGET, QUICK = 40.0, 5.0  # seconds of rounds for a network
 PARTS = ("networks", "around", "int8", "growth", "ceilings")
 MANY = ("yolo-fastest-1.1", "yolov4-tiny")  # networks that many pictures are sent through
@@ -144,7 +145,14 @@ def _photo(path: Path | None, folder: Path) -> tuple[np.ndarray, Path]:
 @click.option("--size", type=click.IntRange(32), help="Another input size, for all networks.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @click.option("--side", "sides", multiple=True, help="Only contestants with this in their name.")
-@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part (may be repeated).")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(PARTS),
+    help="Only this part (may be repeated): the networks one by one; what is around them (whole processes, exports, "
+    "many pictures, the resize); int8; growth; the most that fewer bits gain.",
+)
 @click.option("--quick", is_flag=True, help="A few small networks and few rounds.")
 @click.option("--budget", type=click.FloatRange(0), help="Seconds of rounds for each network.")
 @click.option(
@@ -164,21 +172,31 @@ def main(
         raise click.UsageError(
             "--write keeps what all contestants do at the usual size: leave out --side, --size, --quick"
         )
+    results, told = HERE / "results", HERE / "RESULTS.md"
+    if write:
+        try:
+            kept.check(results, told)
+        except DarknetError as e:
+            raise click.ClickException(str(e)) from None
     unknown = [n for n in names if n not in {e.name for e in NETWORKS}]
+    folders = [p for p in (*(weights or WEIGHTS), *(cfgs or CFGS)) if p.is_dir()]
+    if lost := [n for n in unknown if find_cfg(n, folders) is None]:
+        known = ", ".join(dict.fromkeys(e.name for e in NETWORKS))
+        raise click.UsageError(f"no cfg of the name {lost[0]}; the benchmark's own are {known}")
     entries = [e for e in NETWORKS if (e.name in names if names else e.quick or not quick)]
     entries += [Entry(n) for n in unknown]
     if size:
         entries = [Entry(e.name, size, e.quick, e.sides) for e in entries if not e.sides]
     dog, coco = SHARED / "images" / "dog.jpg", SHARED / "images" / "coco64" / "images"
     run = Run(
-        entries, cfgs or (SHARED / "cfgs",), weights or (SHARED / "weights", ROOT / "weights"),
+        entries, cfgs or CFGS, weights or WEIGHTS,
         photo or (dog if dog.is_file() else None), threads, budget or (QUICK if quick else BUDGET), sides,
         parts or (PARTS[:1] if quick else PARTS), photos or (coco if coco.is_dir() else None), pictures,
         [n for n in EIGHT if not names or n in names],
     )  # fmt: skip
 
     def keep(result: Result) -> None:
-        kept.write(result, HERE / "results", HERE / "RESULTS.md")
+        kept.write(result, results, told)
 
     click.echo(markdown(run.measured(keep) if write else run.measured()))
 

@@ -1,6 +1,6 @@
 """What fewer bits gain where nothing else counts: 3x3 convolutions in OpenVINO, in each precision beside float32.
 
-Decision: whole networks gain less, as they also move numbers about. A bar above this is not to be met on the machine.
+Decision: whole networks gain less as a rule, as they also move numbers about. Bars far above it are for other machines.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ Decision: written after each part, so that a run that is stopped, or fails in it
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from darknet_py import files
+from darknet_py.errors import DataError
 
 from .bars import bars
 from .machines import results_in, side_by_side, slug
@@ -29,7 +29,8 @@ def merged(before: Result, now: Result) -> Result:
     """The results of two runs on a machine: of what both measured those of the later one."""
     rows = {part: _rows(before.get(part, []), now.get(part, []), key) for part, key in ROWS.items()}
     wholes = {part: _later(before.get(part, {}), now.get(part, {})) for part in WHOLES}
-    measured = {row["title"] for row in rows["networks"]}
+    titles = {row["title"] for row in rows["networks"]}
+    measured = titles | {title.rpartition(" (")[0] for title in titles}  # that of one without a cfg has no size
     missing = {**before.get("missing", {}), **now["missing"]}
     found = {
         **rows, **wholes, MACHINE: now[MACHINE],
@@ -50,12 +51,25 @@ def _later(before: Result, now: Result) -> Result:
     return before if not now or (WHY in now and before) else now
 
 
+def check(folder: Path, page: Path) -> None:
+    """Raise `DataError` where results in `folder` are damaged: to be called before hours of measuring."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            before = json.loads(path.read_bytes())
+            result = merged(before, {MACHINE: before[MACHINE], "missing": {}})
+            _ = markdown(result), side_by_side([result], folder.name)
+        except (ValueError, TypeError, KeyError, AttributeError) as e:
+            raise DataError(
+                f"{path} is not what this program writes: {type(e).__name__}: {e}\n  hint: restore it, or move it away"
+            ) from None
+    files.check_output(page, replace=True)
+
+
 def write(now: Result, folder: Path, page: Path) -> None:
     """Write what was measured on this machine into its files in `folder`, and the page of all machines."""
     own = folder / slug(now[MACHINE])
     kept = own.with_suffix(".json")
-    before: Mapping[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-    result = merged(dict(before), now)
+    result = merged(json.loads(kept.read_bytes()) if kept.is_file() else {}, now)
     folder.mkdir(exist_ok=True)
     files.write_whole(kept, (json.dumps(result, indent=1) + "\n").encode(), replace=True)
     files.write_whole(own.with_suffix(".md"), markdown(result).encode(), replace=True)

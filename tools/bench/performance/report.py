@@ -56,7 +56,7 @@ Written by `python -m tools.bench.performance --write` (`make bench`); as JSON: 
 
 def _ceilings(result: Result) -> str:
     text = ceilings_told(result)
-    return f"\n- {text}. No network gains more by fewer bits alone." if text else ""
+    return f"\n- {text}. Whole networks gain about as much at most." if text else ""
 
 
 def _bars(result: Result) -> str:

@@ -29,11 +29,11 @@ from darknet_py.darknet.program import program_of
 from darknet_py.darknet.weights import random_weights
 from darknet_py.errors import BackendError
 from darknet_py.ir import Graph, Value
-from darknet_py.ir.builder import Builder
 from darknet_py.ir.compare import HUGE
 from darknet_py.onnx.export import to_exported
 
 from ..grammar import TREES, layer_classes, layer_section, net_section
+from ..nudges import nudged
 from ..target import Case, Mismatch, Target
 
 MOST_LAYERS, TRIES = 9, 8
@@ -41,9 +41,6 @@ MOST_WORK, MOST_OPS = 1 << 21, 250  # multiply-accumulates and numbers; operatio
 MOST_PYTHON = 1 << 19  # the same of a batch, where onnx.reference walks it in Python: what it costs is not ours
 BASE, FACTOR = 1e-4, 20.0
 FLOOR = 3e-7  # of anything: the sigmoids of runtimes are right to the last place of 1, not of a small number
-# What functions of runtimes are off by at the most, and of small results, as measured of onnxruntime.
-LAST_PLACES = {"sigmoid": 6e-8, "softmax": 6e-8, "tanh": 6e-8, "swish": 1e-6, "mish": 1e-6}
-OF_SMALL, OF_JUMPS, NOTHING = 2e-3, 5e-7, 1e-9  # the second of what a jump reads
 NUDGE = 5e-7  # a few units of the last place
 RUNS, MORE_RUNS, MORE_NUDGE = 2, 12, 2e-6  # of the nudged reference; where something differs
 DOUBTFUL = 1e-2  # a nudged result that is off by so much of the scale says nothing about the others
@@ -205,7 +202,7 @@ class Wanted:
         results = [session.run(feed) for feed in feeds]
         rng = np.random.default_rng(seed + 1)
         return cls(
-            graph, feeds, results, [_nudged(graph, feeds, rng, NUDGE) for _ in range(RUNS)], seed, _edges(graph, feeds)
+            graph, feeds, results, [nudged(graph, feeds, rng, NUDGE) for _ in range(RUNS)], seed, _edges(graph, feeds)
         )
 
     @property
@@ -216,7 +213,7 @@ class Wanted:
     def with_more(self) -> Wanted:
         """The same with many more nudged runs, further away: jumps, as of a sign, are rare."""
         rng = np.random.default_rng(self.seed + 2)
-        more = [_nudged(self.graph, self.feeds, rng, MORE_NUDGE) for _ in range(MORE_RUNS)]
+        more = [nudged(self.graph, self.feeds, rng, MORE_NUDGE) for _ in range(MORE_RUNS)]
         return replace(self, nudged=[*self.nudged, *more])
 
     def complaint(self, step: int, place: int, got: np.ndarray) -> str | None:
@@ -275,42 +272,6 @@ def _same_rough(got: np.ndarray, wanted: np.ndarray) -> bool:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     return np.isfinite(array) & (np.abs(array) < HUGE)
-
-
-def _nudged(graph: Graph, feeds: list[list[np.ndarray]], rng: np.random.Generator, by: float) -> list[list[np.ndarray]]:
-    params = {p.value for p in graph.params}
-    data = {v: _near(a, rng, by) if v in params else a for v, a in graph.data.items()}
-    session = open_session(_shaken(graph.with_data(data), rng), "numpy")
-    return [session.run([_near(x, rng, by) for x in feed]) for feed in feeds]
-
-
-def _shaken(graph: Graph, rng: np.random.Generator) -> Graph:
-    """The graph with functions that are off as those of runtimes are: by a last place of 1, by more where small.
-
-    What is rounded up or down is off before: it may lie on the edge of a jump.
-    """
-    b = Builder()
-    for op in graph.ops:
-        b.enter(op.layer, f"{op.output.name}.shaken")
-        noise = b.const(rng.uniform(-1, 1, op.output.shape))
-        if op.kind in ("ceil", "floor"):
-            b.compute(op.output, op.kind, b.add(op.inputs[0], b.mul(noise, OF_JUMPS)))
-            continue
-        if op.kind not in LAST_PLACES:
-            b.ops.append(op)
-            continue
-        exact, most = Value(f"{op.output.name}.exact", op.output.shape, op.output.batched), LAST_PLACES[op.kind]
-        b.ops.append(replace(op, output=exact))
-        off = b.mul(b.op("clip", b.mul(exact, OF_SMALL), low=-most, high=most), noise)
-        if op.kind in ("sigmoid", "softmax"):  # next to nothing is nothing
-            b.compute(op.output, "relu", b.add(b.add(exact, off), b.mul(noise, NOTHING)))
-        else:
-            b.compute(op.output, "add", exact, off)
-    return replace(graph, ops=tuple(b.ops), data={**graph.data, **b.data})
-
-
-def _near(array: np.ndarray, rng: np.random.Generator, by: float) -> np.ndarray:
-    return (array * (1 + rng.uniform(-by, by, array.shape))).astype(np.float32)
 
 
 def _compare(backend: Backend, session: Session, wanted: Wanted) -> None:

@@ -18,6 +18,7 @@ from .chance import SIZES, chances
 PERIOD = 10  # iterations of one size
 FINAL = 100  # iterations at the end that have the largest size, in which statistics settle
 USUAL = 1.4  # random=1 means up to this factor
+LOOKED = 1000  # factors that are looked at, to know all sizes: sides are multiples of 32
 SHARE = 0.8  # of a larger batch, if that is still more than the cfg's (detector.c: dynamic_minibatch)
 
 
@@ -91,6 +92,19 @@ class Sizes:
         if self.grows:
             return (max(side for _, side in self.grows),) * 2
         return self.scaled(USUAL if self.random == 1 else self.random) if self.random else (self.height, self.width)
+
+    def all(self) -> list[tuple[int, int]]:
+        """Every (height, width) that there may be, from the smallest on.
+
+        >>> Sizes(64, 64, 4, random=1).all()
+        [(64, 64), (96, 96), (128, 128)]
+        """
+        if self.grows:
+            return sorted({(side, side) for _, side in self.grows})
+        if not self.random:
+            return [(self.height, self.width)]
+        most = USUAL if self.random == 1 else self.random
+        return sorted({self.scaled(float(factor)) for factor in np.linspace(1 / most, most, LOOKED)})
 
     def scaled(self, factor: float) -> tuple[int, int]:
         """The (height, width) of a factor; below 1 it is never more than the cfg's."""
