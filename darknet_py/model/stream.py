@@ -222,8 +222,8 @@ def _by(team: Team, steps: Steps, groups: Iterator[list[Loader]]) -> Iterator[Re
     from .pipeline import ordered
 
     one = partial(steps.whole, session=team.session)
-    with ThreadPoolExecutor(team.way.hands, "darknet-py-picture") as pool:
-        for results in ordered(pool, one, groups, ahead=team.way.hands + 1):  # one waits
+    with ThreadPoolExecutor(team.hands, "darknet-py-picture") as pool:
+        for results in ordered(pool, one, groups, ahead=team.hands + 1):  # one waits
             yield from results
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from ..backends.auto import place_of, read_measurement, write_measurement
+from ..backends.backend import find_backend
 from ..errors import DataError
 from ..holding.hashes import sha256_of
 from ..machine import cores
@@ -50,11 +51,6 @@ class Way(NamedTuple):
     def __str__(self) -> str:
         return f"{self.runs} x {self.threads} threads x batch {self.batch}"
 
-    @property
-    def hands(self) -> int:
-        """Threads that have a picture each: one more than runs where a run keeps several cores busy."""
-        return self.runs if self.threads == 1 else self.runs + 1
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -69,10 +65,11 @@ class Measured:
 
 
 class Team(NamedTuple):
-    """A way, and the session that does it."""
+    """A way, the session that does it, and the threads that have a picture each."""
 
     way: Way
     session: Session
+    hands: int
 
 
 def ways_of(count: int, is_any_batch: bool) -> tuple[Way, ...]:
@@ -98,20 +95,27 @@ def team_of(model: Model, send: Callable[[Team, int], None], say: Say) -> Team |
     opener = opener_of(model)
     if opener is None:
         return None
+    assert model.again, "there is no opener without"
     path, tried = _place(model), ways_of(cores(), is_any_batch=model.contract.batch is None)
+    hands_over = find_backend(model.again.keywords["backend"]).at_once == "streams"
+
+    def team(way: Way, session: Session) -> Team:
+        # One more than runs where others compute a run: who gave it to them only waits, or cores would wait for him.
+        return Team(way, session, way.runs + (hands_over or way.threads > 1))
+
     if path and (known := recall_way(path, tried)) and (session := opener(known.way.runs, known.way.threads)):
-        return Team(known.way, session)
+        return team(known.way, session)
     say(
         f"timing {len(tried)} ways of sending many pictures through this network"
         + f"; remembered in {path}" * bool(path)
     )
-    found = quickest(tried, opener, lambda way, session, count: send(Team(way, session), count))
+    found = quickest(tried, opener, lambda way, session, count: send(team(way, session), count))
     if found is None:
         return None
     measured, session = found
     if path:
         remember_way(path, measured)
-    return Team(measured.way, session)
+    return team(measured.way, session)
 
 
 def quickest(
@@ -139,7 +143,7 @@ def quickest(
 
     for way in tried:
         if one := who(way):
-            few = 2 * way.hands * way.batch
+            few = 2 * (way.runs + 1) * way.batch
             send(way, one, few)  # its first runs prepare what the others find
             counts[way] = max(few, int(SECONDS / max(seconds(way, one, few), 1e-6)))
             each[way] = [seconds(way, one, counts[way])]

@@ -120,8 +120,22 @@ def test_a_plan_changes_nothing(cfg: Path, way: Way, backend: str) -> None:
     opener = opener_of(model)
     session = opener(way.runs, way.threads) if opener else None
     assert session
-    model.findings.team, model.findings.has_looked = Team(way, session), True
+    model.findings.team, model.findings.has_looked = Team(way, session, 2), True
     np.testing.assert_allclose(scores(model(frames(COUNT), workers="auto")), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(("backend", "way", "hands"), [
+    ("onnxruntime", EACH, 2), ("onnxruntime", ALL, 2), ("openvino", EACH, 3),
+])  # fmt: skip
+def test_a_thread_more_than_runs_has_a_picture_where_others_compute_them(
+    cfg: Path, backend: str, way: Way, hands: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(backend, reason=f"needs {backend}")
+    monkeypatch.setattr(throughput, "ways_of", lambda count, is_any_batch: (way,))
+    model = opened(cfg, backend=backend)
+    assert len(model(frames(COUNT), workers="auto")) == COUNT
+    assert model.findings.team
+    assert model.findings.team.hands == hands
 
 
 def test_the_plan_is_measured_once_and_remembered(cfg: Path) -> None:
@@ -246,8 +260,9 @@ def test_no_more_is_read_than_is_at_work_and_nothing_is_left_at_work(cfg: Path) 
     results = model(stream(), workers="auto")
     for _ in range(COUNT):
         next(results)
-    way = model.findings.team.way  # type: ignore[union-attr]
-    assert read <= COUNT + way.batch * (way.hands + 2)
+    team = model.findings.team
+    assert team
+    assert read <= COUNT + team.way.batch * (team.hands + 2)
     results.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in enumerate_threads() if thread.name.startswith("darknet-py-picture")]
 

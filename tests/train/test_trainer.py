@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -535,6 +536,36 @@ def test_two_processes_train_as_one_does(place: Path) -> None:
     for name in learned:
         scale = float(one[name].abs().max())
         assert float((one[name] - two[name]).abs().max()) <= 1e-5 * scale, name
+
+
+ENDING = """
+import os
+import torch
+from darknet_py.apps.train.processes import started
+from darknet_py.errors import BackendError
+with started(torch.device("cpu")) as processes:
+    assert not processes.any_of(False)
+    if not processes.first:
+        os._exit(0)
+    try:
+        processes.any_of(False)
+    except BackendError as e:
+        print(e)
+"""
+
+
+def test_that_another_process_has_ended_is_an_error_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    other = subprocess.Popen([sys.executable, "-c", ENDING], env={**common, "RANK": "1"})
+    first = subprocess.run(
+        [sys.executable, "-c", ENDING], env={**common, "RANK": "0"}, capture_output=True, text=True, timeout=120,
+        check=True,
+    )  # fmt: skip
+    assert first.stdout.startswith("another process of this training has ended")
+    assert other.wait() == 0
 
 
 @pytest.mark.parametrize(

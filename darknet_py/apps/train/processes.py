@@ -12,15 +12,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed
 
 from ...backends.device import Device
 from ...backends.torch.session import device_of
-from ...errors import DataError
+from ...errors import BackendError, DataError, first_line
 
 HERE = torch.device("cpu")
+# The others wait while the first one measures, or while all are paused; that one has ended is known at once.
+PATIENCE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Processes:
             return
         found = [p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters() if p.requires_grad]
         flat = torch.cat([g.reshape(-1) for g in found])
-        distributed.all_reduce(flat)
+        with _together():
+            distributed.all_reduce(flat)
         at = 0
         for p in (p for p in module.parameters() if p.requires_grad):
             p.grad = flat[at : at + p.numel()].view_as(p)
@@ -66,7 +70,8 @@ class Processes:
         if self.count == 1:
             return number
         tensor = torch.tensor(number, dtype=torch.float64, device=self.device)
-        distributed.all_reduce(tensor)
+        with _together():
+            distributed.all_reduce(tensor)
         return float(tensor)
 
     def any_of(self, yes: bool) -> bool:
@@ -76,8 +81,21 @@ class Processes:
     def copy_statistics(self, module: torch.nn.Module) -> None:
         """The statistics of batch normalization of the first process, in all of them."""
         if self.count > 1:
-            for buffer in module.buffers():
-                distributed.broadcast(buffer, 0)
+            with _together():
+                for buffer in module.buffers():
+                    distributed.broadcast(buffer, 0)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Raise `BackendError` where not all processes are there any more."""
+    try:
+        yield
+    except RuntimeError as e:  # of PyTorch, whatever the transport calls it
+        raise BackendError(
+            f"another process of this training has ended, or cannot be reached ({first_line(str(e))})\n"
+            "  hint: see what it said; the same command goes on from the last state that was kept"
+        ) from None
 
 
 def chosen_device(name: str) -> torch.device:
@@ -96,7 +114,8 @@ def started(device: torch.device) -> Iterator[Processes]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with _together():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(int(os.environ["RANK"]), count, device)
     finally:
