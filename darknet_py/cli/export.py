@@ -121,8 +121,7 @@ def command(
     said = given_in(ctx)
     given |= {k: v for k, v in options.items() if k in said}
     chosen.check_options(given, words)
-    boxes = options["boxes"] or ("padded" if chosen.name == "triton" else "raw")
-    if "max_detections" in said and boxes in ("raw", "decoded"):
+    if "max_detections" in said and (options["boxes"] or chosen.boxes) in ("raw", "decoded"):
         raise click.UsageError("--max-det is for boxes that are suppressed: add --boxes nms or padded, or leave it out")
     network = network_of(cfg, weights, **reading)
     path = output or chosen.place(network.cfg.stem)

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
@@ -210,9 +211,9 @@ class Model:
         threshold, selection = self._select(conf, classes, max_det, agnostic)
         if not 0 <= iou <= 1:
             raise DataError(f"iou is between 0 and 1, not {iou}")
-        if batch < 1:
+        if not isinstance(batch, Integral) or batch < 1:
             raise DataError(f"batch is at least 1, not {batch}")
-        if workers != "auto" and (isinstance(workers, str) or workers < 0):
+        if workers != "auto" and not (isinstance(workers, Integral) and workers >= 0):
             raise DataError(f'workers is at least 0, or "auto", not {workers!r}')
         least = min((threshold, *(own for _, own in selection.thresholds)))
         for sentence in self.contract.beyond(least, iou, agnostic):

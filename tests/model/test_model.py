@@ -163,6 +163,13 @@ def test_conf_and_batch_out_of_range_are_errors(model: Model) -> None:
         model(RED, conf=25)
     with pytest.raises(DataError, match="at least 1"):
         model(RED, batch=0)
+    for given, said in (
+        ({"batch": None}, "batch is at least 1"),
+        ({"workers": None}, "workers is"),
+        ({"workers": 1.5}, "workers is"),
+    ):
+        with pytest.raises(DataError, match=said):
+            model(RED, **given)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -190,19 +190,22 @@ class _Seen:
         """What the pictures themselves have wrong."""
         height, width = self.size
         told = {
-            "picture": ("error", "picture{} that cannot be read", "replace them or take them off the list"),
-            "cut": ("warning", "cut picture{}", "fetch or copy them again: boxes may lie where only grey is left"),
-            "label": ("error", "faulty line{} of labels", "each line is `class cx cy w h`, relative to the picture"),
-            "class": ("error", f"picture{{}} of classes beyond the cfg's {self.known}", "mend labels, or classes="),
-            "outside": ("warning", "label{} of boxes that leave their picture", "cut them at its border"),
-            "twice": ("warning", "picture{} with a box that is given twice", "delete the second line"),
-            "tiny": ("warning", f"picture{{}} with boxes under {TINY} pixels at {width}x{height}", "enlarge the input"),
+            "picture": ("error", "picture", " that cannot be read", "replace them or take them off the list"),
+            "cut": ("warning", "cut picture", "", "fetch or copy them again: boxes may lie where only grey is left"),
+            "label": (
+                "error", "faulty line", " of labels", "each line is `class cx cy w h`, relative to the picture"
+            ),
+            "class": ("error", "picture", f" of classes beyond the cfg's {self.known}", "mend labels, or classes="),
+            "outside": ("warning", "label", " of boxes that leave their picture", "cut them at its border"),
+            "twice": ("warning", "picture", " with a box that is given twice", "delete the second line"),
+            "tiny": (
+                "warning", "picture", f" with boxes under {TINY} pixels at {width}x{height}", "take a larger input"
+            ),
         }  # fmt: skip
-        for kind, (severity, what, remedy) in told.items():
+        for kind, (severity, noun, rest, remedy) in told.items():
             places = tuple(self.places.get(kind, ()))
             if places:
-                told_of = what.format("s" if len(places) > 1 else "")
-                yield Finding(severity, kind, f"{len(places):,} {told_of}", remedy, places)
+                yield Finding(severity, kind, counted(len(places), noun) + rest, remedy, places)
         if doubt := self.assignment.doubt(self.sizes()):
             yield Finding("warning", "lost", doubt, OWN_ALL_ANCHORS, tuple(self.places["lost"]))
         both = [" = ".join(p for ps in d.values() for p in ps) for d in self.digests.values() if len(d) > 1]

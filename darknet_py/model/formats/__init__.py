@@ -35,7 +35,7 @@ class Format:
 
     `writer(network, path, options, **own)` writes an open network and returns sentences about what it wrote. `options`
     are the names of those that it has: fields of `ExportOptions`, and the keywords that are this format's own. Where a
-    back end writes such files itself, `written_by` is its name.
+    back end writes such files itself, `written_by` is its name. `boxes` is what a detector ends in if nobody says.
 
     `contract(path)` is what a file says of itself; None where such files are not run here, and `home` says then where
     they are. `entry(path, name)` is the file in a folder of this format that is run, None if there is none: that of
@@ -59,6 +59,7 @@ class Format:
     package: bool = False
     agreement: Callable[[Network, Path], str] | None = None
     written_by: str = ""
+    boxes: str = "raw"
 
     def place(self, stem: str) -> Path:
         """Where the network of a cfg is written if nobody says."""

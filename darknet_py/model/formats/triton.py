@@ -38,7 +38,7 @@ def _write(
 
     name = network.cfg.stem
     detects = bool(network.program().contract.decoders)
-    boxes = options.boxes or ("padded" if detects else "raw")
+    boxes = options.boxes or (FORMAT.boxes if detects else "raw")
     if not NAME.fullmatch(name):
         raise DataError(f"{name!r} is no name for a model of Triton's: letters, digits and . _ + -; rename the cfg")
     if boxes == "nms":
@@ -120,4 +120,6 @@ def _entry(path: Path, name: str | None) -> Path | None:
 
 
 OPTIONS = (*SAID, "boxes", "half", "int8", "max_detections", "max_batch", "version")
-FORMAT = Format("triton", "", "a folder of models for Triton", _write, OPTIONS, default="models", entry=_entry)
+FORMAT = Format(
+    "triton", "", "a folder of models for Triton", _write, OPTIONS, default="models", entry=_entry, boxes="padded"
+)
