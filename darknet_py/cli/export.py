@@ -48,7 +48,7 @@ NETWORK = ("dialect", "size", "random", "strict", "as_darknet", "allow_partial")
 @click.option("--data", metavar="PICTURES",
               help="Pictures for --precision int8, auto: a .data file, list, folder, glob; best labelled.")  # fmt: skip
 @click.option("--max-loss", type=click.FloatRange(0, 1), metavar="LOSS",
-              help="How much mAP --precision auto may cost (default: 0.005).")  # fmt: skip
+              help="How much mAP --precision may cost (default of auto: 0.005; int8: only told).")  # fmt: skip
 @click.option("--half", is_flag=True, help="The same as --precision f16.")
 @click.option("--int8", metavar="PICTURES", help="The same as --precision int8 --data PICTURES.")
 @click.option("--fold", is_flag=True, help="With --format darknet: multiply batch normalization into the weights.")
@@ -125,13 +125,14 @@ def command(
         raise click.UsageError("--max-det is for boxes that are suppressed: add --boxes nms or padded, or leave it out")
     network = network_of(cfg, weights, **reading)
     path = output or chosen.place(network.cfg.stem)
-    if precision == AUTO.name:
+    if precision == AUTO.name or max_loss is not None:
         from ..model.file_precision import find_file_precision
         from ..model.precision import MAX_LOSS
 
         chosen.check_place(network, path, replace=replace)  # before minutes are spent
         most = MAX_LOSS if max_loss is None else max_loss
-        given |= find_file_precision(network, chosen, data, most, message, given)
+        given.pop("int8", None)
+        given |= find_file_precision(network, chosen, data, most, message, given, precision)
     for sentence in chosen.write(network, path, replace=replace, check=check, say=message, **given):
         message(sentence)
     echo(path)
@@ -150,8 +151,8 @@ def _precision_of(options: dict[str, Any]) -> dict[str, Any]:
             "--precision int8 needs pictures to be calibrated on, and auto to measure on: --data PICTURES, and nothing "
             "else does"
         )
-    if precision != AUTO.name and max_loss is not None:
-        raise click.UsageError("--max-loss is for --precision auto")
+    if precision not in (INT8, AUTO.name) and max_loss is not None:
+        raise click.UsageError("--max-loss is for --precision int8 and auto")
     if precision != F32 and (half or int8):
         raise click.UsageError("--half and --int8 are precisions: leave out --precision")
     asked = {"half": half or precision == F16, "int8": int8 or (data if precision == INT8 else None)}

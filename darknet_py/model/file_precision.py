@@ -1,5 +1,7 @@
 """`export --precision auto`: the precision of the fastest file that loses little, found by writing and running each.
 
+With `--precision int8 --max-loss` the file of int8 alone is tried, and nothing is written if it loses more.
+
 Decision: what is timed and scored are files of the format itself, opened as a user opens them, because a file of fewer
 bits and a back end of fewer bits are two things: one stores float16 and computes in float32. They end as the file that
 is asked for does, or, where that suppresses boxes itself, in the heads of the network, so that all boxes count; what is
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.evaluate.record import RECORDED
 from ..analysis.quantize import labels_of, precision_loss, split_pictures, without_picture
 from ..backends.auto import LEAD, timed
+from ..backends.backend import AUTO
 from ..backends.precision import F16, F32, INT8
 from ..backends.session import reader
 from ..errors import BackendError, DataError, Say, first_line
@@ -23,6 +26,7 @@ from ..vision.sources import Found, pictures
 from .agreement import random_inputs
 from .formats import Format
 from .opening import load
+from .precision import MORE
 
 if TYPE_CHECKING:
     from ..darknet.network import Network
@@ -30,28 +34,44 @@ if TYPE_CHECKING:
     from .model import Model
 
 ROUNDS = 5  # of the timing, in turns
+ASKED = {  # and what to do where that cannot be
+    AUTO.name: ("--precision auto", "name the precision here"),
+    INT8: ("--precision int8 --max-loss", "leave out --max-loss here"),
+}
 PLAIN = ("raw", "decoded")  # what a file ends in where all boxes come out
 
 
 def find_file_precision(
-    network: Network, form: Format, data: str, max_loss: float, say: Say, given: Mapping[str, Any]
+    network: Network,
+    form: Format,
+    data: str,
+    max_loss: float,
+    say: Say,
+    given: Mapping[str, Any],
+    precision: str = AUTO.name,
 ) -> dict[str, Any]:
     """The option of a format for the fastest of its precisions that loses at most `max_loss` of mAP; {} is float32.
 
+    Of int8 alone where that is the `precision`.
+
     `data` are pictures as for int8, best with labels, of which every fourth is kept out of the calibration and scored.
     `given` are the other options of the file; `say` is told what was found. Raises `DataError` for a format that is not
-    run here and for too few pictures, `BackendError` where nothing that runs its files is installed.
+    run here, for too few pictures and for int8 that loses more, `BackendError` where nothing that runs its files is
+    installed.
     """
     options: dict[str, dict[str, Any]] = {F32: {}, F16: {"half": True}, INT8: {"int8": data}}
     held = {kind: own for kind, own in options.items() if {*own} <= {*form.options}}
+    if precision == INT8:
+        held = {F32: {}, INT8: options[INT8]}
     if len(held) == 1:
         say(f"precision: f32, for {form.title} holds nothing else")
         return {}
     if form.contract is None:
+        asked, remedy = ASKED[precision]
         raise DataError(
-            f"--precision auto runs what it compares, and {form.title} is not run here"
+            f"{asked} runs what it compares, and {form.title} is not run here"
             + f" ({form.home})" * bool(form.home)
-            + "\n  hint: --precision auto -o net.onnx finds it for ONNX; name the precision here"
+            + f"\n  hint: {asked} -o net.onnx finds it for ONNX; {remedy}"
         )
     _, held_out = split_pictures(data)
     others = dict(given)
@@ -66,22 +86,24 @@ def find_file_precision(
                 form.write(network, path, check=False, say=say, **{**others, **own})
                 models[kind] = load(path, quiet=True)
             except BackendError as e:  # and not of pictures that are wrong: float32 would be taken for good
-                if kind == F32:
+                if kind in (F32, precision):
                     raise
                 say(f"precision: {kind} left out: {first_line(e)}")
-        kind = _first(models, held_out, max_loss, reader(path).title, say)
+        kind = _first(models, held_out, max_loss, reader(path).title, say, precision)
     return held[kind]
 
 
-def _first(models: Mapping[str, Model], held_out: list[Found], max_loss: float, runtime: str, say: Say) -> str:
-    """The fastest that loses at most `max_loss`; float32 is among them, and loses nothing."""
-    seconds = _timed(models)
+def _first(
+    models: Mapping[str, Model], held_out: list[Found], max_loss: float, runtime: str, say: Say, precision: str
+) -> str:
+    """The fastest that loses at most `max_loss`; float32, which loses nothing, is among them unless int8 is to be."""
+    seconds = {INT8: 0.0} if precision == INT8 else _timed(models)
     labels = labels_of(held_out, models[F32].contract)
     threshold = models[F32].contract.threshold if labels is None else RECORDED
     wanted = None
     # Of equals float32 is taken.
     for kind in sorted(seconds, key=lambda kind: seconds[kind] / (LEAD if kind == F32 else 1)):
-        told = f"precision: {kind} in {runtime} {seconds[kind] * 1e3:.1f} ms"
+        told = f"precision: {kind} in {runtime}" + f" {seconds[kind] * 1e3:.1f} ms" * bool(seconds[kind])
         if kind == F32:
             say(f"{told}: taken")
             return kind
@@ -90,7 +112,10 @@ def _first(models: Mapping[str, Model], held_out: list[Found], max_loss: float, 
         if loss.lost <= max_loss:
             say(f"{told}: {loss}: taken")
             return kind
-        say(f"{told}: {loss}: more than {max_loss:g} is lost")
+        told = f"{told}: {loss}: more than {max_loss:g} is lost"
+        if precision == INT8:
+            raise DataError(f"{told}\n  hint: {MORE}")
+        say(told)
     raise AssertionError("float32 is among them")
 
 

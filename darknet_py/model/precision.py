@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_LOSS = 0.005  # of mAP
+MORE = "a larger --max-loss, more pictures, or --precision auto"  # where int8 loses too much
 SCORED = 5000  # pictures at most
 MOST = 1 << 26  # bytes of what is kept
 
@@ -180,8 +181,7 @@ class Search:
             if max_loss is None or loss.lost <= max_loss:
                 return self._chosen(backend, precision, [*told, text if max_loss is None else f"{text}: taken"])
             told.append(f"{text}: more than {max_loss:g} is lost")
-        hint = "a larger --max-loss, more pictures, or --precision auto"
-        raise DataError("\n".join([*told, f"  hint: {hint}"]))
+        raise DataError("\n".join([*told, f"  hint: {MORE}"]))
 
     def _chosen(self, backend: str, precision: Precision, told: list[str]) -> Chosen:
         for line in told:

@@ -82,6 +82,21 @@ def test_how_much_may_be_lost_is_said(tmp_path: Path, photos: Path, monkeypatch:
     assert held(export(tmp_path, photos, "--max-loss", "0.03", "--boxes", "nms")[0]) == "int8"
 
 
+def test_int8_that_loses_more_than_it_may_is_not_written(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loses(monkeypatch, 0.02, 0.02)
+    path, cfg = tmp_path / "net.onnx", write_detector(tmp_path)
+    asked = ("export", cfg, "-o", path, "--precision", "int8", "--data", photos, "--max-loss")
+    done = invoke(*asked, "0.01")
+    assert done.exit_code == 1
+    assert "precision: int8 in onnxruntime: " in done.stderr
+    assert "more than 0.01 is lost\n  hint: a larger --max-loss, more pictures, or --precision auto" in done.stderr
+    assert not path.exists()
+    assert invoke(*asked, "0.03").exit_code == 0
+    assert held(path) == "int8"
+
+
 def test_all_of_it_is_measured(tmp_path: Path, photos: Path) -> None:
     for label in photos.glob("*.txt"):
         label.unlink()
@@ -106,6 +121,13 @@ def test_what_is_not_run_here_is_refused_with_the_reason(
     assert "hint: --precision auto -o net.onnx" in done.stderr
 
 
+def test_what_int8_loses_in_what_is_not_run_here_is_not_known(tmp_path: Path, photos: Path) -> None:
+    given = ("--format", "triton", "--precision", "int8", "--data", photos, "--max-loss", 0)
+    done = invoke("export", write_detector(tmp_path), *given)
+    assert "--precision int8 --max-loss runs what it compares" in done.stderr
+    assert "; leave out --max-loss here" in done.stderr
+
+
 def test_a_format_of_float32_alone_has_no_choice(tmp_path: Path, photos: Path) -> None:
     path = tmp_path / "written.cfg"
     done = invoke("export", write_detector(tmp_path), "-o", path, "--precision", "auto", "--data", photos)
@@ -114,12 +136,12 @@ def test_a_format_of_float32_alone_has_no_choice(tmp_path: Path, photos: Path) -
 
 
 @pytest.mark.parametrize(
-    "options", ["--precision auto", "--max-loss 0.1", "--precision int8 --data x --max-loss 0.1", "--data x"]
+    "options", ["--precision auto", "--max-loss 0.1", "--precision f16 --max-loss 0.1", "--data x"]
 )
 def test_what_is_only_half_said_is_an_error(tmp_path: Path, options: str) -> None:
     done = invoke("export", write_detector(tmp_path), *options.split())
     assert done.exit_code == 2
-    assert "--data PICTURES" in done.stderr or "--max-loss is for --precision auto" in done.stderr
+    assert "--data PICTURES" in done.stderr or "--max-loss is for --precision int8 and auto" in done.stderr
 
 
 def test_one_picture_is_too_few_and_a_file_that_stays_is_told_before(tmp_path: Path, photos: Path) -> None:
