@@ -64,7 +64,7 @@ train-overfit: $(TRAIN)/.ready  ## yolov4-tiny learns eight pictures by heart (8
 codes-score: $(READY)  ## score what finds codes in ../shared/images, and write the tables (minutes)
 	$(BIN)/python -m tools.train.codes.score --markdown tools/train/codes/CONTESTANTS.md
 
-weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (4 core-hours; stops and goes on)
+weights: $(TRAIN)/.ready  ## train the detector of codes from nothing (8 core-hours; stops and goes on)
 	$(TRAIN)/bin/python -m tools.train.codes.train
 
 codes-ship: $(TRAIN)/.ready  ## the trained detector of codes into weights/, with all scores and its card (10 minutes)
