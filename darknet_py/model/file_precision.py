@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from .model import Model
 
 ROUNDS = 5  # of the timing, in turns
-ASKED = {  # and what to do where that cannot be
-    AUTO.name: ("--precision auto", "name the precision here"),
-    INT8: ("--precision int8 --max-loss", "leave out --max-loss here"),
-}
 PLAIN = ("raw", "decoded")  # what a file ends in where all boxes come out
 
 
@@ -52,7 +48,7 @@ def find_file_precision(
 ) -> dict[str, Any]:
     """The option of a format for the fastest of its precisions that loses at most `max_loss` of mAP; {} is float32.
 
-    Of int8 alone where that is the `precision`.
+    Of one alone, as int8, where that is the `precision`.
 
     `data` are pictures as for int8, best with labels, of which every fourth is kept out of the calibration and scored.
     `given` are the other options of the file; `say` is told what was found. Raises `DataError` for a format that is not
@@ -61,13 +57,15 @@ def find_file_precision(
     """
     options: dict[str, dict[str, Any]] = {F32: {}, F16: {"half": True}, INT8: {"int8": data}}
     held = {kind: own for kind, own in options.items() if {*own} <= {*form.options}}
-    if precision == INT8:
-        held = {F32: {}, INT8: options[INT8]}
+    if precision != AUTO.name:
+        held = {F32: {}, precision: held[precision]}
     if len(held) == 1:
         say(f"precision: f32, for {form.title} holds nothing else")
         return {}
     if form.contract is None:
-        asked, remedy = ASKED[precision]
+        asked, remedy = "--precision auto", "name the precision here"
+        if precision != AUTO.name:
+            asked, remedy = f"--precision {precision} --max-loss", "leave out --max-loss here"
         raise DataError(
             f"{asked} runs what it compares, and {form.title} is not run here"
             + f" ({form.home})" * bool(form.home)
@@ -89,15 +87,23 @@ def find_file_precision(
                 if kind in (F32, precision):
                     raise
                 say(f"precision: {kind} left out: {first_line(e)}")
-        kind = _first(models, held_out, max_loss, reader(path).title, say, precision)
+        seconds = _timed(models) if precision == AUTO.name else {precision: 0.0}
+        kind = _first(models, seconds, held_out, max_loss, reader(path).title, say)
     return held[kind]
 
 
 def _first(
-    models: Mapping[str, Model], held_out: list[Found], max_loss: float, runtime: str, say: Say, precision: str
+    models: Mapping[str, Model],
+    seconds: Mapping[str, float],
+    held_out: list[Found],
+    max_loss: float,
+    runtime: str,
+    say: Say,
 ) -> str:
-    """The fastest that loses at most `max_loss`; float32, which loses nothing, is among them unless int8 is to be."""
-    seconds = {INT8: 0.0} if precision == INT8 else _timed(models)
+    """The fastest of those with `seconds` that loses at most `max_loss`; float32 loses nothing.
+
+    Raises `DataError` where float32 is not among them and all lose more.
+    """
     labels = labels_of(held_out, models[F32].contract)
     threshold = models[F32].contract.threshold if labels is None else RECORDED
     wanted = None
@@ -113,10 +119,10 @@ def _first(
             say(f"{told}: {loss}: taken")
             return kind
         told = f"{told}: {loss}: more than {max_loss:g} is lost"
-        if precision == INT8:
+        if len(seconds) == 1:
             raise DataError(f"{told}\n  hint: {MORE}")
         say(told)
-    raise AssertionError("float32 is among them")
+    raise AssertionError("float32 is among several")
 
 
 def _timed(models: Mapping[str, Model]) -> dict[str, float]:
