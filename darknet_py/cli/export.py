@@ -131,8 +131,9 @@ def command(
 
         chosen.check_place(network, path, replace=replace)  # before minutes are spent
         most = MAX_LOSS if max_loss is None else max_loss
-        given.pop("int8", None)
-        given |= find_file_precision(network, chosen, data, most, message, given, precision)
+        kind = precision if precision == AUTO.name else INT8  # which --int8 asks for too
+        pictures = given.pop("int8", data)
+        given |= find_file_precision(network, chosen, pictures, most, message, given, kind)
     for sentence in chosen.write(network, path, replace=replace, check=check, say=message, **given):
         message(sentence)
     echo(path)
@@ -151,7 +152,7 @@ def _precision_of(options: dict[str, Any]) -> dict[str, Any]:
             "--precision int8 needs pictures to be calibrated on, and auto to measure on: --data PICTURES, and nothing "
             "else does"
         )
-    if precision not in (INT8, AUTO.name) and max_loss is not None:
+    if max_loss is not None and not (int8 or precision in (INT8, AUTO.name)):
         raise click.UsageError("--max-loss is for --precision int8 and auto")
     if precision != F32 and (half or int8):
         raise click.UsageError("--half and --int8 are precisions: leave out --precision")

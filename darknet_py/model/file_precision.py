@@ -63,13 +63,14 @@ def find_file_precision(
         say(f"precision: f32, for {form.title} holds nothing else")
         return {}
     if form.contract is None:
-        asked, remedy = "--precision auto", "name the precision here"
+        asked, hint = "--precision auto", "--precision auto -o net.onnx finds it for ONNX; name the precision here"
         if precision != AUTO.name:
-            asked, remedy = f"--precision {precision} --max-loss", "leave out --max-loss here"
+            asked = f"--precision {precision} --max-loss"
+            hint = f"-o net.onnx tells what {precision} loses in ONNX; leave out --max-loss here"
         raise DataError(
             f"{asked} runs what it compares, and {form.title} is not run here"
             + f" ({form.home})" * bool(form.home)
-            + f"\n  hint: {asked} -o net.onnx finds it for ONNX; {remedy}"
+            + f"\n  hint: {hint}"
         )
     _, held_out = split_pictures(data)
     others = dict(given)

@@ -95,6 +95,10 @@ def test_int8_that_loses_more_than_it_may_is_not_written(
     assert not path.exists()
     assert invoke(*asked, "0.03").exit_code == 0
     assert held(path) == "int8"
+    loses(monkeypatch, 0.02)
+    short = invoke("export", cfg, "-o", tmp_path / "short.onnx", "--int8", photos, "--max-loss", "0.01")
+    assert short.exit_code == 1
+    assert "more than 0.01 is lost" in short.stderr
 
 
 def test_all_of_it_is_measured(tmp_path: Path, photos: Path) -> None:
